@@ -1,0 +1,26 @@
+"""pcgen: generative modelling of point clouds, with distances that are exact and metrics that can be compared.
+
+Submodules are imported when first used, so that `import pcgen` costs nothing:
+
+    import pcgen
+
+    clouds = pcgen.data.load("shapes:chair@test")
+    pcgen.ops.emd(clouds.points[:4], clouds.points[4:8])
+"""
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_SUBMODULES = ("data", "divergences", "metrics", "models", "nets", "ops", "optim", "training", "view")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _SUBMODULES:
+        return importlib.import_module(f"pcgen.{name}")
+    raise AttributeError(f"module 'pcgen' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_SUBMODULES])

@@ -1,0 +1,179 @@
+"""The interface that every model of the suite has, and the protocols that name what else a model can do."""
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from pcgen.optim import descend
+
+__all__ = [
+    "Batch",
+    "Bounded",
+    "Chain",
+    "Conditional",
+    "Density",
+    "Energy",
+    "GenerativeModel",
+    "GradientLearner",
+    "Latent",
+    "Learner",
+    "Recipe",
+    "vector_dim",
+]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some rows of the training data: `x = data[rows]`, with their labels where the data has them."""
+
+    x: Tensor  # (B, *shape)
+    rows: Tensor  # (B,) int64
+    labels: Tensor | None = None  # (B,) int64
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How long a model trains unless told otherwise: updates of `batch_size` rows; None is the whole set at once."""
+
+    steps: int
+    batch_size: int | None
+
+
+class Learner(nn.Module, ABC):
+    """All that learns: autoencoders, classifiers, generative models.
+
+    Everything that changes while learning is a parameter, a buffer, or an optimizer held in an attribute of a module.
+    Every shape follows from the constructor's arguments, which are kept in `config`, so that a checkpoint is loaded
+    without data and training goes on from it without `setup`.
+    """
+
+    recipe: ClassVar[Recipe] = Recipe(steps=2000, batch_size=64)
+    config: dict[str, Any]
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        # Partial: `copy.deepcopy` makes an empty instance and fills in `config` afterwards, and a missing argument is
+        # better told by `__init__` itself.
+        bound = inspect.signature(cls.__init__).bind_partial(None, *args, **kwargs)
+        bound.apply_defaults()
+        self = super().__new__(cls)
+        object.__setattr__(self, "config", dict(list(bound.arguments.items())[1:]))
+        return self
+
+    def setup(self, data: Tensor) -> None:
+        """Prepare from the whole training data, (S, *shape), once, before the first update. Does nothing by default."""
+
+    @abstractmethod
+    def update(self, batch: Batch) -> dict[str, Tensor]:
+        """Learn from one batch by whatever rule the model has; returns named values, detached, without a sync."""
+
+    @property
+    def device(self) -> torch.device:
+        """The device that the model's parameters and buffers live on."""
+        return next((t.device for group in (self.parameters(), self.buffers()) for t in group), torch.device("cpu"))
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """Every optimizer held by the model or a part of it, by the dotted name of its attribute."""
+        return {
+            f"{prefix}.{name}" if prefix else name: value
+            for prefix, module in self.named_modules()
+            for name, value in vars(module).items()
+            if isinstance(value, torch.optim.Optimizer)
+        }
+
+
+class GenerativeModel(Learner):
+    """A learner that generates: vectors of `shape` (dim,), or clouds of `shape` (points, 3)."""
+
+    shape: tuple[int, ...]
+
+    @abstractmethod
+    def sample(self, n: int) -> Tensor:
+        """Draw n new objects, (n, *shape), without a graph, from torch's global generator."""
+
+
+class GradientLearner(Learner):
+    """A learner with one optimizer: a subclass makes `self.optimizer` and writes `loss`, and nothing else of learning."""
+
+    optimizer: torch.optim.Optimizer
+
+    @abstractmethod
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Named scalar terms; their sum is descended."""
+
+    def update(self, batch: Batch) -> dict[str, Tensor]:
+        terms = self.loss(batch)
+        descend(sum(terms.values(), start=torch.zeros((), device=batch.x.device)), self.optimizer)
+        return {name: term.detach() for name, term in terms.items()}
+
+
+@runtime_checkable
+class Density(Protocol):
+    """Has an exact, normalised log-density."""
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Natural logarithm of the density at each row of x, (B,)."""
+        ...
+
+
+@runtime_checkable
+class Bounded(Protocol):
+    """Has a lower bound on the log-density (an ELBO, say); never called `log_prob`."""
+
+    def log_prob_bound(self, x: Tensor) -> Tensor:
+        """A lower bound (an unbiased estimate of one, where it is sampled) on the log-density of each row, (B,)."""
+        ...
+
+
+@runtime_checkable
+class Energy(Protocol):
+    """Has a free energy: minus the log-density up to a constant."""
+
+    def free_energy(self, x: Tensor) -> Tensor:
+        """Free energy of each row, (B,)."""
+        ...
+
+
+@runtime_checkable
+class Latent(Protocol):
+    """Has codes: `decode(encode(x))` is near x."""
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Codes of each row, (B, D)."""
+        ...
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Objects of each code, (B, *shape)."""
+        ...
+
+
+@runtime_checkable
+class Chain(Protocol):
+    """Is a Markov chain that can be run from given states."""
+
+    def chain(self, x: Tensor, steps: int) -> Tensor:
+        """The states after `steps` transitions from x, (B, *shape)."""
+        ...
+
+
+@runtime_checkable
+class Conditional(Protocol):
+    """Generates by label."""
+
+    def sample(self, n: int, labels: Tensor | None = None) -> Tensor:
+        """Draw n objects of the given labels, (n,)."""
+        ...
+
+
+def vector_dim(shape: Sequence[int], model: str) -> int:
+    """The `dim` of a model that learns vectors alone; a ValueError says what to do with clouds."""
+    if len(shape) != 1 or int(shape[0]) < 1:
+        raise ValueError(
+            f"{model}: shape must be (dim,), got {tuple(shape)}; {model} learns vectors: train an autoencoder on the "
+            "clouds first and use its codes (--codes RUN)"
+        )
+    return int(shape[0])
