@@ -1,12 +1,16 @@
 """The suite: every generative family behind one interface. `MODELS[name]` is a class, imported when asked for."""
 
 import importlib
+import inspect
 from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
 
 from pcgen.errors import choose
 from pcgen.models.base import Batch, GenerativeModel, GradientLearner, Learner, Recipe
 
-__all__ = ["MODELS", "Batch", "GenerativeModel", "GradientLearner", "Learner", "Recipe"]
+__all__ = ["MODELS", "Batch", "GenerativeModel", "GradientLearner", "Learner", "Recipe", "build", "describe"]
 
 
 class _Models(Mapping[str, type[Learner]]):
@@ -46,3 +50,48 @@ MODELS = _Models(
         "gaussian": "pcgen.models.mixtures.gaussian:Gaussian",
     }
 )
+
+_COMPOSITES = _Models({"latent_cloud_model": "pcgen.models.clouds.latent:LatentCloudModel"})
+
+
+def build(description: Mapping[str, Any]) -> Learner:
+    """Make the model that `{"name": ..., **configuration}` describes, the inverse of `describe`.
+
+    Raises:
+        ValueError: the name is no model's, or the configuration has an argument that the model does not take.
+    """
+    arguments = dict(description)
+    name = arguments.pop("name", None)
+    cls = _COMPOSITES[name] if name in _COMPOSITES else MODELS[name]
+    for argument in arguments:
+        choose(argument, inspect.signature(cls).parameters, f"{name}: argument")
+    return cls(**arguments)
+
+
+def describe(model: Learner) -> dict[str, Any]:
+    """The name and configuration of a model as plain JSON values; a model inside another is described in place.
+
+    Raises:
+        ValueError: the model is not of the suite, or an argument was given as a module, which JSON cannot hold.
+    """
+    name = MODELS.name_of(type(model)) or _COMPOSITES.name_of(type(model))
+    if name is None:
+        raise ValueError(
+            f"model: {type(model).__name__} is not in pcgen.models.MODELS, so its configuration has no name; add a line there"
+        )
+    return {"name": name, **{argument: _plain(value, f"{name}.{argument}") for argument, value in model.config.items()}}
+
+
+def _plain(value: Any, where: str) -> Any:
+    if isinstance(value, Learner):
+        return describe(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item, f"{where}.{key}") for key, item in value.items()}
+    if isinstance(value, (list, tuple, torch.Size)):
+        return [_plain(item, f"{where}[{i}]") for i, item in enumerate(value)]
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise ValueError(
+        f"{where}: must be a number, text, list or mapping to be saved, got {type(value).__name__}; "
+        'give the part by name and arguments, {"name": ..., ...}'
+    )

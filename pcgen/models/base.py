@@ -97,7 +97,7 @@ class GenerativeModel(Learner):
 
 
 class GradientLearner(Learner):
-    """A learner with one optimizer: a subclass makes `self.optimizer` and writes `loss`, and nothing else of learning."""
+    """A learner with one optimizer: a subclass makes `self.optimizer` and writes `loss`, nothing else of learning."""
 
     optimizer: torch.optim.Optimizer
 
