@@ -77,7 +77,8 @@ def describe(model: Learner) -> dict[str, Any]:
     name = MODELS.name_of(type(model)) or _COMPOSITES.name_of(type(model))
     if name is None:
         raise ValueError(
-            f"model: {type(model).__name__} is not in pcgen.models.MODELS, so its configuration has no name; add a line there"
+            f"model: {type(model).__name__} is not in pcgen.models.MODELS, so its configuration has no name; "
+            "add a line there"
         )
     return {"name": name, **{argument: _plain(value, f"{name}.{argument}") for argument, value in model.config.items()}}
 

@@ -1,12 +1,13 @@
 """Multilayer perceptrons."""
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from torch import nn
 
 from pcgen.errors import choose
 
-__all__ = ["ACTIVATIONS", "NORMS", "MLP"]
+__all__ = ["ACTIVATIONS", "MLP", "NORMS"]
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
@@ -45,7 +46,7 @@ class MLP(nn.Sequential):
         if norm is not None:
             choose(norm, NORMS, "norm")
         layers: list[nn.Module] = []
-        for i, (before, after) in enumerate(zip(dims[:-1], dims[1:], strict=True)):
+        for i, (before, after) in enumerate(pairwise(dims)):
             layers.append(nn.Linear(before, after))
             if i < len(dims) - 2:
                 if norm is not None:

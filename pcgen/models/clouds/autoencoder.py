@@ -1,0 +1,73 @@
+"""The permutation-invariant autoencoder of clouds."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from pcgen.errors import choose
+from pcgen.models.base import Batch, GradientLearner, Recipe
+from pcgen.nets.parts import DECODERS, ENCODERS, RECONSTRUCTIONS, Part, build_part
+
+__all__ = ["Autoencoder", "cloud_points"]
+
+
+class Autoencoder(GradientLearner):
+    """Encodes a cloud into a code whatever the order of its points, and decodes the code into a cloud.
+
+        loss = mean over the batch of d(x, decode(encode(x)))
+
+    Args:
+        shape: (points, 3) of the clouds that are decoded; the encoder takes clouds of any size.
+        code: width of the code, D.
+        encoder: a part by name and arguments, or a module (B, N, 3) -> (B, code).
+        decoder: likewise, (B, code) -> (B, points, 3).
+        reconstruction: the distance d: "chamfer" (squared), or "emd" (exact, not squared).
+        lr: Adam's learning rate.
+
+    References:
+        Achlioptas, Diamanti, Mitliagkas, Guibas (2018). Learning Representations and Generative Models for 3D Point
+        Clouds. (Its training: batches of 50, 500 epochs.)
+        Qi, Su, Mo, Guibas (2017). PointNet: Deep Learning on Point Sets for 3D Classification and Segmentation.
+    """
+
+    recipe: ClassVar[Recipe] = Recipe(steps=1000, batch_size=32)
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        code: int = 128,
+        encoder: Part | nn.Module = "pointnet",
+        decoder: Part | nn.Module = "fully_connected",
+        reconstruction: str = "chamfer",
+        lr: float = 5e-4,
+    ) -> None:
+        super().__init__()
+        self.shape = (cloud_points(shape, "autoencoder"), 3)
+        self.code = code
+        self.encoder = build_part(encoder, ENCODERS, "encoder", code=code)
+        self.decoder = build_part(decoder, DECODERS, "decoder", code=code, points=self.shape[0])
+        self.reconstruction = choose(reconstruction, RECONSTRUCTIONS, "reconstruction")
+        self.optimizer = torch.optim.Adam(self.parameters(), lr=lr)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Codes (B, code) of clouds (B, N, 3) of any number of points."""
+        code: Tensor = self.encoder(x)
+        return code
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Clouds (B, points, 3) of codes (B, code)."""
+        cloud: Tensor = self.decoder(z)
+        return cloud
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        decoded = self.decode(self.encode(batch.x))
+        return {self.reconstruction: RECONSTRUCTIONS[self.reconstruction](decoded, batch.x).mean()}
+
+
+def cloud_points(shape: Sequence[int], model: str) -> int:
+    """The `points` of a model that learns clouds; a ValueError says what to do with anything else."""
+    if len(shape) != 2 or int(shape[0]) < 1 or int(shape[1]) != 3:
+        raise ValueError(f"{model}: shape must be (points, 3), got {tuple(shape)}; {model} learns clouds (--data SPEC)")
+    return int(shape[0])

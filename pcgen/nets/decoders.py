@@ -1,0 +1,30 @@
+"""Decoders from codes to clouds."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from pcgen.nets.mlp import MLP
+
+__all__ = ["FullyConnected"]
+
+
+class FullyConnected(nn.Module):
+    """A perceptron that writes all coordinates of a cloud of fixed size at once.
+
+    Args:
+        code: width of the code, D.
+        points: points per cloud, N.
+        widths: hidden widths; the default is the decoder of Achlioptas et al. (2018).
+        activation: of the hidden layers.
+
+    Shapes: (B, code) -> (B, points, 3).
+    """
+
+    def __init__(self, code: int, points: int, *, widths: Sequence[int] = (256, 256), activation: str = "relu") -> None:
+        super().__init__()
+        self.points = points
+        self.net = MLP((code, *widths, 3 * points), activation=activation)
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.net(z).view(-1, self.points, 3)  # (B, N, 3)
