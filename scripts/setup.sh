@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Sets pcgen up in .venv: pinned packages, the native library, the system libraries that Open3D needs.
+# Run again it only checks that nothing has changed. PYTHON=python3.12 chooses the interpreter.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+
+python=${PYTHON:-python3}
+"$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null || {
+    say "needs Python 3.11 to 3.13, found $("$python" --version 2>&1 || echo none); set PYTHON=/path/to/python3.12"
+    exit 2
+}
+
+# Everything that the installation depends on; what is Python alone is installed in place and needs nothing again.
+state=$({ "$python" --version; pwd; cat constraints.txt pyproject.toml setup.py scripts/setup.sh; find csrc -type f | LC_ALL=C sort | xargs cat; } | cksum)
+stamp=.venv/pcgen-setup
+if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$state" ]; then
+    exit 0
+fi
+
+system_libraries() {
+    [ "$(uname -s)" = Linux ] || return 0
+    local missing=() entry
+    for entry in libusb-1.0.so.0:libusb-1.0-0 libEGL.so.1:libegl1 libGL.so.1:libgl1 libX11.so.6:libx11-6; do
+        ldconfig -p 2>/dev/null | grep -q "${entry%%:*}" || missing+=("${entry##*:}")
+    done
+    compgen -G '/usr/lib/*/dri/*_dri.so' >/dev/null || missing+=(libgl1-mesa-dri)
+    [ ${#missing[@]} -gt 0 ] || return 0
+    local line="apt-get update && apt-get install -y --no-install-recommends ${missing[*]}"
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        say "$line"
+        if (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}") >/dev/null; then
+            return 0
+        fi
+    fi
+    say "Open3D lacks ${missing[*]}; pictures come from matplotlib until you run: sudo sh -c '$line'"
+}
+
+[ -x .venv/bin/python ] || "$python" -m venv .venv
+pip() { .venv/bin/python -m pip --disable-pip-version-check "$@"; }
+
+say "packages (pinned by constraints.txt)"
+# torch first and alone: nothing that is installed after it may bring another one.
+pip install -q -c constraints.txt torch setuptools wheel
+say "pcgen and its native library"
+pip install -q -c constraints.txt --no-build-isolation -e '.[dev]'
+pip install -q -c constraints.txt -e '.[view]' --no-build-isolation ||
+    say "Open3D has no package for this Python; pictures come from matplotlib"
+system_libraries
+printf '%s' "$state" >"$stamp"
+say "done; the command is .venv/bin/pcgen"
