@@ -1,0 +1,34 @@
+"""Checks that the metrics share."""
+
+from torch import Tensor
+
+__all__ = ["check_clouds", "check_matrix"]
+
+
+def check_matrix(matrix: Tensor, name: str, rows: int | None = None, columns: int | None = None) -> Tensor:
+    """Return a distance matrix as float64, or raise a ValueError that names what it must be."""
+    if matrix.ndim != 2 or 0 in matrix.shape:
+        raise ValueError(f"{name}: must be a matrix with rows and columns, got shape {tuple(matrix.shape)}")
+    for axis, (asked, word) in enumerate(((rows, "rows"), (columns, "columns"))):
+        if asked is not None and matrix.shape[axis] != asked:
+            raise ValueError(
+                f"{name}: must have {asked} {word} to fit the other matrices, got shape {tuple(matrix.shape)}; "
+                "rows are samples and columns are reference clouds"
+            )
+    matrix = matrix.detach().double()
+    if not matrix.isfinite().all():
+        raise ValueError(f"{name}: must be finite, got {int((~matrix.isfinite()).sum())} entries that are not")
+    return matrix
+
+
+def check_clouds(points: Tensor, name: str) -> Tensor:
+    """Return a set of clouds (S, N, 3), or raise a ValueError that names what it must be."""
+    if points.ndim != 3 or points.shape[-1] != 3 or 0 in points.shape:
+        raise ValueError(f"{name}: must be a set of clouds (S, N, 3) with none empty, got shape {tuple(points.shape)}")
+    if not points.is_floating_point():
+        raise ValueError(f"{name}: must be floating point, got {points.dtype}; pass {name}.float()")
+    bad = (~points.isfinite()).flatten(1).any(1).nonzero().flatten().tolist()
+    if bad:
+        shown = ", ".join(map(str, bad[:8])) + (", ..." if len(bad) > 8 else "")
+        raise ValueError(f"{name}: must be finite, got NaN or infinity in {len(bad)} of {len(points)} clouds ({shown})")
+    return points

@@ -1,0 +1,33 @@
+"""Coverage: the share of the reference that the samples stand for."""
+
+import torch
+from torch import Tensor
+
+from pcgen.metrics._checks import check_matrix
+
+__all__ = ["coverage", "covered"]
+
+
+def coverage(sample_reference: Tensor) -> float:
+    """Coverage: the share of reference clouds that are the nearest reference of at least one sample.
+
+    COV = |{argmin_r D[s, r] : s in S}| / |R|, from 1/|R| to min(1, |S|/|R|); ties go to the lower index. High is good,
+    beside the training set's value at the same |S| and |R|.
+
+    Args:
+        sample_reference: distances D (S, R); rows are samples, columns are reference clouds.
+
+    Raises:
+        ValueError: D is not a finite matrix.
+
+    Achlioptas, Diamanti, Mitliagkas, Guibas (2018), Learning Representations and Generative Models for 3D Point Clouds.
+    """
+    return float(covered(sample_reference).double().mean())
+
+
+def covered(sample_reference: Tensor) -> Tensor:
+    """Which reference clouds are the nearest reference of a sample, (R,) bool, from distances D (S, R)."""
+    distances = check_matrix(sample_reference, "sample_reference")
+    mask = torch.zeros(distances.shape[1], dtype=torch.bool, device=distances.device)
+    mask[distances.argmin(1)] = True
+    return mask

@@ -1,0 +1,164 @@
+"""Jensen-Shannon divergence between the occupancies of two sets of clouds."""
+
+import math
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from pcgen.metrics._checks import check_clouds
+
+__all__ = ["ABSOLUTE", "CELLS", "JSD", "Grid", "jsd", "jsd_of_counts"]
+
+RESOLUTION = 28
+CELLS = 10144  # cells of the 28^3 whose centre lies in the ball
+_OUTERMOST = 27  # a centre's largest coordinate, and the ball's radius, in units of half a spacing
+_ROUNDING = 1e-6  # relative: float32 clouds that were scaled to fill the ball are not outside it
+_CHUNK = 1 << 15  # points at a time where every outer centre is compared
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The grid that occupancy is counted on: 28^3 centres over a cube, kept inside the ball that touches its faces.
+
+    In units of the ball's diameter the centres are -1/2 + i/27 for i = 0..27 on each axis, and the 10,144 of 21,952
+    whose norm is at most 1/2 are kept. `Grid()` is the grid of the papers: the ball of radius 1/2 at the origin.
+    """
+
+    centre: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    radius: float = 0.5
+
+    @classmethod
+    def around(cls, reference: Tensor) -> "Grid":
+        """The grid whose ball holds all points of `reference` (R, N, 3), centred at their bounding box's centre.
+
+        Raises:
+            ValueError: `reference` is no finite set of clouds, or all its points are one.
+        """
+        points = check_clouds(reference, "reference").detach().double().flatten(0, 1)  # (R*N, 3)
+        centre = (points.amin(0) + points.amax(0)) / 2
+        radius = float((points - centre).norm(dim=1).max())
+        if radius == 0.0:
+            raise ValueError(f"reference: must hold more than one place, got {len(points)} points at {centre.tolist()}")
+        x, y, z = centre.tolist()
+        return cls((x, y, z), radius)
+
+    def centres(self) -> Tensor:
+        """The kept centres, (10144, 3) float64, in the order of the cells that `cells` returns."""
+        _, kept = _lattice()
+        unit = (kept.double() * 2 - _OUTERMOST) / _OUTERMOST
+        return unit * self.radius + torch.tensor(self.centre, dtype=torch.float64)
+
+    def cells(self, points: Tensor) -> tuple[Tensor, int]:
+        """The cell of the kept centre nearest to each point, (S, N) int64, and how many points are outside the ball.
+
+        A point outside the ball counts at its nearest kept centre too. Between two centres at the same distance along
+        an axis the one of greater coordinate is taken.
+        """
+        shape = points.shape[:-1]
+        centre = torch.tensor(self.centre, dtype=torch.float64, device=points.device)
+        place = (points.detach().double() - centre) / self.radius  # in the unit ball
+        outside = int((place.norm(dim=-1) > 1 + _ROUNDING).sum())
+        place = (place * (_OUTERMOST / 2)).reshape(-1, 3)  # in spacings: centres at -13.5, ..., -0.5, 0.5, ..., 13.5
+        number, _ = _lattice()
+        number = number.to(points.device)
+        half = RESOLUTION // 2
+        i, j, k = (place.clamp(-half, half).floor().long() + half).clamp(0, RESOLUTION - 1).unbind(-1)
+        cell = number[i, j, k]  # the nearest of all 28^3 centres; -1 where it is not kept
+        lost = (cell < 0).nonzero().flatten()
+        for rows in lost.split(_CHUNK):
+            i, j, k = _nearest_outer(place[rows]).unbind(-1)
+            cell[rows] = number[i, j, k]
+        return cell.reshape(shape), outside
+
+    def counts(self, points: Tensor) -> tuple[Tensor, int]:
+        """Points of all clouds (S, N, 3) in each cell, (10144,) int64, and how many of them are outside the ball."""
+        cells, outside = self.cells(points)
+        return torch.bincount(cells.flatten(), minlength=CELLS), outside
+
+
+ABSOLUTE = Grid()
+
+
+@dataclass(frozen=True)
+class JSD:
+    """The divergence in bits, and how many points of each set were outside the grid's ball."""
+
+    value: float
+    samples_outside: int
+    reference_outside: int
+
+
+def jsd(samples: Tensor, reference: Tensor, grid: Grid = ABSOLUTE) -> JSD:
+    """Jensen-Shannon divergence of the pooled occupancies of two sets of clouds, in bits: 0 is equal, 1 disjoint.
+
+    JSD(P, Q) = H((P + Q) / 2) - (H(P) + H(Q)) / 2, where P and Q are the shares of all points of a set in each of the
+    10,144 cells of `grid` and H is the entropy to base 2. It is a divergence, not its square root.
+
+    Args:
+        samples: (S, N, 3), in the units of the grid.
+        reference: (R, M, 3), in the same units.
+        grid: where the cells stand.
+
+    Raises:
+        ValueError: a set is empty, not of shape (S, N, 3), or not finite.
+
+    Achlioptas, Diamanti, Mitliagkas, Guibas (2018), Learning Representations and Generative Models for 3D Point Clouds.
+    """
+    p, samples_outside = grid.counts(check_clouds(samples, "samples"))
+    q, reference_outside = grid.counts(check_clouds(reference, "reference"))
+    return JSD(float(jsd_of_counts(p, q)), samples_outside, reference_outside)
+
+
+def jsd_of_counts(p: Tensor, q: Tensor) -> Tensor:
+    """Jensen-Shannon divergence, in bits, of counts or weights (..., cells): 0 to 1, (...)."""
+    p = p.double() / p.sum(-1, keepdim=True)
+    q = q.double() / q.sum(-1, keepdim=True)
+    return (_entropy((p + q) / 2) - (_entropy(p) + _entropy(q)) / 2).clamp(0.0, 1.0)
+
+
+def _entropy(p: Tensor) -> Tensor:
+    bits: Tensor = torch.special.entr(p).sum(-1) / math.log(2)
+    return bits
+
+
+@cache
+def _lattice() -> tuple[Tensor, Tensor]:
+    """The number of each kept centre among the kept, (28, 28, 28) with -1 for the others; and their places, (10144, 3).
+
+    Coordinates are odd integers in units of half a spacing, so "norm <= 1/2" is decided without rounding; a sum of
+    three odd squares is 3 modulo 8 and 27^2 is 1, so no centre lies on the sphere.
+    """
+    axis = (torch.arange(RESOLUTION) * 2 - _OUTERMOST) ** 2
+    kept = axis[:, None, None] + axis[None, :, None] + axis[None, None, :] <= _OUTERMOST**2  # (28, 28, 28)
+    places = kept.nonzero()
+    number = torch.full(kept.shape, -1)
+    number[kept] = torch.arange(len(places))
+    return number, places
+
+
+@cache
+def _outer_wedge() -> Tensor:
+    """Kept centres with x >= y >= z > 0 and an outward neighbour that is not kept, in spacings, (W, 3) float64."""
+    axis = torch.arange(RESOLUTION // 2) * 2 + 1
+    x, y, z = torch.meshgrid(axis, axis, axis, indexing="ij")
+    wedge = torch.stack((x, y, z), -1)[(x >= y) & (y >= z)]
+    norm = (wedge**2).sum(1)
+    # One step outward is two half spacings, (c + 2)^2 = c^2 + 4 c + 4, and leads farthest along x, the greatest.
+    outer = (norm <= _OUTERMOST**2) & (norm + 4 * wedge[:, 0] + 4 > _OUTERMOST**2)
+    return wedge[outer].double() / 2
+
+
+def _nearest_outer(place: Tensor) -> Tensor:
+    """Indices 0..27 of the kept centre nearest to each place (P, 3) that lies in no kept centre's own cube, (P, 3).
+
+    The kept centres have all symmetries of the cube, so the nearest one to a place folded to x >= y >= z >= 0 is in
+    that wedge; and a centre all of whose outward neighbours are kept owns its cube alone, so it is none of these.
+    """
+    wedge = _outer_wedge().to(place.device)
+    folded, order = place.abs().sort(dim=1, descending=True)
+    # |x - c|^2 = |x|^2 - 2 (x.c - |c|^2 / 2): the nearest centre maximises the bracket.
+    best = (folded @ wedge.T - (wedge**2).sum(1) / 2).argmax(1)
+    steps = torch.empty_like(folded).scatter_(1, order, wedge[best])  # unfolded, absolute values
+    return (torch.where(place < 0, -steps, steps) + _OUTERMOST / 2).round().long()

@@ -1,0 +1,109 @@
+"""Protocols: all that a number depends on, by name."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal
+
+from pcgen.errors import choose
+
+__all__ = ["PROTOCOLS", "Protocol", "protocol"]
+
+EMD = Literal["exact", "approxmatch", "approxmatch_pointflow", "approxmatch_squared"]
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """The conventions that a number is computed under, and what the numbers in print were computed with.
+
+    Attributes:
+        name: what tables call it.
+        about: one line on where the convention comes from.
+        normalization: what is done to both sets before anything is measured: "none" (their own units) or "bbox" (every
+            cloud's bounding box is centred and its longest side made 2).
+        points: points of each cloud that are used; None is all of them.
+        subset: which points are used where a cloud has more: the "first", or a "random" choice by seed.
+        emd: which of the computations called EMD; None where the convention has none.
+        grid: where the occupancy grid of the JSD stands: "absolute" is the ball of radius 1/2 at the origin,
+            "reference" the ball that holds the reference set.
+        samples_per_reference: advised |S| / |R|.
+        seeds: advised number of sample sets to average over.
+        split: the split of the data that is the reference in print; None where any may be.
+    """
+
+    name: str
+    about: str
+    normalization: Literal["none", "bbox"] = "none"
+    points: int | None = 2048
+    subset: Literal["first", "random"] = "first"
+    emd: EMD | None = "exact"
+    grid: Literal["absolute", "reference"] = "absolute"
+    samples_per_reference: int = 1
+    seeds: int = 1
+    split: str | None = None
+
+    def stamp(self, **conditions: Any) -> dict[str, Any]:
+        """What a number carries: the fields, the conditions of one evaluation, and the hash over both.
+
+        Args:
+            conditions: JSON values: set sizes, seed, deviations from the protocol, ...
+        """
+        fields = {key: value for key, value in dataclasses.asdict(self).items() if key != "about"}
+        stamp = {**fields, **conditions}
+        text = json.dumps(stamp, sort_keys=True, separators=(",", ":"))
+        return {"name": self.name, "hash": hashlib.sha256(text.encode()).hexdigest()[:12], **stamp}
+
+
+PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
+    {
+        p.name: p
+        for p in (
+            Protocol(
+                name="exact",
+                about="pcgen's own: the data's units, all points, exact EMD, a JSD grid that holds the reference",
+                points=None,
+                subset="random",
+                grid="reference",
+            ),
+            Protocol(
+                name="latent_3d_points",
+                about="Achlioptas et al. 2018: clouds in the unit cube, soft matching as EMD, |S| = 3 |R|",
+                emd="approxmatch",
+                samples_per_reference=3,
+                seeds=3,
+                split="test",
+            ),
+            Protocol(
+                name="pointflow",
+                about="Yang et al. 2019: raw units, soft matching without its last level as EMD",
+                emd="approxmatch_pointflow",
+                split="val",
+            ),
+            Protocol(
+                name="lion",
+                about="Zeng et al. 2022, as PVD and DiT-3D: PointFlow's with squared cost under the soft matching",
+                emd="approxmatch_squared",
+                split="val",
+            ),
+            Protocol(
+                name="dpm",
+                about="Luo and Hu 2021: every cloud's bounding box to [-1, 1], so that JSD's ball is left; no EMD",
+                normalization="bbox",
+                emd=None,
+                split="test",
+            ),
+        )
+    }
+)
+
+
+def protocol(name: str | Protocol) -> Protocol:
+    """The preset of that name; a protocol of the caller's own is returned as it is.
+
+    Raises:
+        ValueError: no preset has that name.
+    """
+    return name if isinstance(name, Protocol) else PROTOCOLS[choose(name, PROTOCOLS, "protocol")]

@@ -1,0 +1,102 @@
+"""JSD against a brute force over all kept centres, written from the definition in numpy and scipy."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy.spatial.distance import jensenshannon
+
+from pcgen.metrics.jsd import CELLS, Grid, jsd, jsd_of_counts
+
+
+def brute_centres() -> np.ndarray:
+    axis = [-0.5 + i / 27 for i in range(28)]
+    return np.array([c for c in itertools.product(axis, repeat=3) if math.dist(c, (0, 0, 0)) <= 0.5])
+
+
+def brute_counts(points: torch.Tensor) -> np.ndarray:
+    centres = brute_centres()
+    counts = np.zeros(len(centres))
+    for point in points.double().reshape(-1, 3).numpy():
+        counts[((centres - point) ** 2).sum(1).argmin()] += 1
+    return counts
+
+
+def test_grid_has_10144_cells_where_the_definition_puts_them() -> None:
+    centres = brute_centres()
+    assert CELLS == len(centres) == 10144
+    torch.testing.assert_close(Grid().centres(), torch.from_numpy(centres), rtol=0, atol=1e-15)
+
+
+@pytest.mark.parametrize("spread", [0.15, 0.4, 3.0])
+def test_every_point_counts_at_its_nearest_kept_centre(spread: float) -> None:
+    points = torch.randn(3, 400, 3) * spread
+    counts, outside = Grid().counts(points)
+    assert counts.sum() == 1200
+    np.testing.assert_array_equal(counts.numpy(), brute_counts(points))
+    assert outside == sum(math.hypot(*p) > 0.5 for p in points.reshape(-1, 3).tolist())
+
+
+def test_points_just_inside_and_outside_the_sphere_snap_exactly() -> None:
+    # Here the nearest centre of the whole 28^3 is often one that is not kept.
+    direction = torch.nn.functional.normalize(torch.randn(2000, 3, dtype=torch.float64), dim=1)
+    points = (direction * torch.empty(2000, 1, dtype=torch.float64).uniform_(0.45, 0.56))[None]
+    np.testing.assert_array_equal(Grid().counts(points)[0].numpy(), brute_counts(points))
+
+
+@pytest.mark.parametrize(("far", "scale"), [(0.0, 1.0), (1e6, 1e3), (-40.0, 1e-3)])
+def test_jsd_equals_scipy_on_sets_of_different_sizes(far: float, scale: float) -> None:
+    samples = torch.randn(5, 300, 3, dtype=torch.float64) * 0.2 + 0.05
+    reference = torch.randn(3, 200, 3, dtype=torch.float64) * 0.15
+    want = jensenshannon(brute_counts(samples), brute_counts(reference), base=2) ** 2
+    grid = Grid((far, -far, far), scale / 2)
+    shift = torch.tensor(grid.centre, dtype=torch.float64)
+    got = jsd(samples * scale + shift, reference * scale + shift, grid)
+    assert got.value == pytest.approx(want, abs=1e-4 if far else 1e-12)  # rounding may move a point over a border
+    assert jsd(reference * scale + shift, samples * scale + shift, grid).value == pytest.approx(got.value, abs=1e-12)
+    assert got.samples_outside == int((samples.norm(dim=-1) > 0.5).sum())
+    assert got.reference_outside == int((reference.norm(dim=-1) > 0.5).sum())
+
+
+def test_ends_of_the_scale() -> None:
+    x = torch.randn(4, 64, 3) * 0.1
+    assert jsd(x, x.flip(0)).value == 0.0
+    assert jsd(x - 0.4, x + 0.4, Grid(radius=2.0)).value == pytest.approx(1.0)
+    assert jsd_of_counts(torch.tensor([[3, 1], [1, 0]]), torch.tensor([[3, 1], [0, 9]])).tolist() == [0.0, 1.0]
+
+
+def test_grid_around_the_reference_holds_it_and_counts_samples_that_leave_it() -> None:
+    reference = torch.randn(6, 128, 3) * torch.tensor([1.0, 3.0, 0.5]) + 100
+    grid = Grid.around(reference)
+    result = jsd(reference * 1.5, reference, grid)
+    assert result.reference_outside == 0
+    assert result.samples_outside == 6 * 128  # moved away by 50
+    farthest = (reference.double() - torch.tensor(grid.centre)).norm(dim=-1).max()
+    assert grid.radius == pytest.approx(float(farthest), rel=1e-12)
+
+
+def test_value_does_not_depend_on_the_order_of_clouds_or_points() -> None:
+    x, y = torch.randn(5, 50, 3) * 0.2, torch.randn(4, 50, 3) * 0.2
+    shuffled = x[torch.randperm(5)][:, torch.randperm(50)]
+    assert jsd(x, y).value == jsd(shuffled, y).value
+
+
+@pytest.mark.parametrize(
+    ("samples", "text"),
+    [
+        (torch.zeros(4, 3), r"samples: must be a set of clouds \(S, N, 3\).*got shape \(4, 3\)"),
+        (torch.zeros(0, 8, 3), r"samples: .*none empty, got shape \(0, 8, 3\)"),
+        (torch.zeros(2, 8, 3, dtype=torch.int64), r"samples: must be floating point, got torch.int64"),
+        (torch.full((2, 8, 3), torch.nan), r"samples: must be finite, got NaN or infinity in 2 of 2 clouds \(0, 1\)"),
+    ],
+)
+def test_bad_input_is_named(samples: torch.Tensor, text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        jsd(samples, torch.zeros(2, 8, 3))
+
+
+def test_grid_around_one_place_is_refused() -> None:
+    with pytest.raises(ValueError, match="reference: must hold more than one place"):
+        Grid.around(torch.ones(2, 4, 3))

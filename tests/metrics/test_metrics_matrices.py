@@ -1,0 +1,109 @@
+"""MMD, coverage, 1-NNA and novelty against loops written from the definitions, on sets of different sizes."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from sklearn.neighbors import KNeighborsClassifier
+from torch import Tensor
+
+from pcgen.metrics import coverage, mmd, novelty, one_nna
+
+SIZES = [(3, 7), (9, 4), (1, 5), (6, 1), (12, 12)]
+
+
+def vectors(s: int, r: int) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    x, y = torch.randn(s, 2, dtype=torch.float64), torch.randn(r, 2, dtype=torch.float64) * 1.5 + 0.3
+    return torch.cdist(x, y), torch.cdist(x, x), torch.cdist(y, y), x, y
+
+
+@pytest.mark.parametrize(("s", "r"), SIZES)
+def test_mmd(s: int, r: int) -> None:
+    x_y, _, _, x, y = vectors(s, r)
+    want = sum(min(math.dist(a, b) for a in x.tolist()) for b in y.tolist()) / r
+    assert mmd(x_y) == pytest.approx(want, rel=1e-12)
+
+
+@pytest.mark.parametrize(("s", "r"), SIZES)
+def test_coverage(s: int, r: int) -> None:
+    x_y, _, _, x, y = vectors(s, r)
+    nearest = {min(range(r), key=lambda j: math.dist(a, y[j].tolist())) for a in x.tolist()}
+    assert coverage(x_y) == pytest.approx(len(nearest) / r, rel=1e-12)
+
+
+def test_orientation_of_mmd_and_coverage() -> None:
+    # Two samples, both nearest to the first of three reference clouds: one third is covered; swapped, all would be.
+    distances = torch.tensor([[0.0, 5.0, 9.0], [1.0, 6.0, 8.0]])
+    assert coverage(distances) == pytest.approx(1 / 3)
+    assert coverage(distances.T) == 1.0
+    assert mmd(distances) == pytest.approx((0 + 5 + 8) / 3)
+    assert mmd(distances.T) == 0.5
+
+
+@pytest.mark.parametrize(("s", "r"), [size for size in SIZES if min(size) > 1])
+def test_one_nna_equals_leave_one_out_of_scikit_learn(s: int, r: int) -> None:
+    x_y, x_x, y_y, x, y = vectors(s, r)
+    data, labels = torch.cat((x, y)).numpy(), np.array([1] * s + [0] * r)
+    right = []
+    for left_out in range(s + r):
+        rest = np.arange(s + r) != left_out
+        classifier = KNeighborsClassifier(1).fit(data[rest], labels[rest])
+        right.append(classifier.predict(data[left_out : left_out + 1])[0] == labels[left_out])
+    result = one_nna(x_y, x_x, y_y)
+    assert result.accuracy == pytest.approx(np.mean(right), abs=1e-12)
+    assert result.samples == pytest.approx(np.mean(right[:s]), abs=1e-12)
+    assert result.reference == pytest.approx(np.mean(right[s:]), abs=1e-12)
+
+
+def test_one_nna_of_known_sets() -> None:
+    x = torch.randn(6, 2, dtype=torch.float64)
+    far = x + 100
+    assert one_nna(torch.cdist(x, far), torch.cdist(x, x), torch.cdist(far, far)).accuracy == 1.0
+    near = x[:4] + 1e-9  # copies: each one's nearest is of the other class, but for the two that were not copied
+    copied = one_nna(torch.cdist(near, x), torch.cdist(near, near), torch.cdist(x, x))
+    assert copied.samples == 0.0
+    assert copied.reference <= 2 / 6
+    assert copied.accuracy < 0.5
+
+
+def test_one_nna_ties_go_to_the_lower_index_samples_first() -> None:
+    # Every distance is 1: each sample's first other cloud is a sample, each reference cloud's first is a sample too.
+    ones = torch.ones(5, 5)
+    result = one_nna(ones[:3], ones[:3, :3], ones)
+    assert (result.samples, result.reference, result.accuracy) == (1.0, 0.0, 3 / 8)
+
+
+def test_one_nna_leaves_each_cloud_out_whatever_its_diagonal() -> None:
+    x_y, x_x, y_y, _, _ = vectors(5, 8)
+    want = one_nna(x_y, x_x, y_y)
+    assert one_nna(x_y, x_x.fill_diagonal_(7.0), y_y.fill_diagonal_(-1.0)) == want
+
+
+def test_novelty_counts_copies_against_the_floor() -> None:
+    sample_train = torch.tensor([[0.9, 3.0, 0.4], [2.0, 2.5, 8.0], [1.0, 0.1, 9.0], [6.0, 7.0, 5.0]])
+    floor = torch.tensor([0.1, 0.2, 0.3, 0.4, 0.5])
+    result = novelty(sample_train, floor, quantile=0.75)  # the quantile is 0.4 itself
+    assert result.rows.tolist() == [2, 0, 1, 2]
+    assert result.copies == 0.5
+    assert result.nearest == pytest.approx((0.4 + 2.0) / 2)
+    assert result.floor == pytest.approx(0.3)
+    assert novelty(sample_train, floor, quantile=0.01).copies == 0.25
+
+
+def test_bad_matrices_are_named() -> None:
+    good = torch.ones(3, 4)
+    with pytest.raises(ValueError, match=r"sample_reference: must be a matrix .*got shape \(3,\)"):
+        mmd(torch.ones(3))
+    with pytest.raises(ValueError, match=r"sample_reference: must be a matrix .*got shape \(0, 4\)"):
+        coverage(torch.ones(0, 4))
+    with pytest.raises(ValueError, match=r"sample_reference: must be finite, got 12 entries"):
+        mmd(good * torch.nan)
+    with pytest.raises(ValueError, match=r"sample_sample: must have 3 rows .*got shape \(4, 4\)"):
+        one_nna(good, torch.ones(4, 4), torch.ones(3, 3))  # the two symmetric matrices swapped
+    with pytest.raises(ValueError, match=r"reference_reference: must have 4 columns .*got shape \(4, 3\)"):
+        one_nna(good, torch.ones(3, 3), torch.ones(4, 3))
+    with pytest.raises(ValueError, match=r"quantile: must be in \(0, 1\], got 0"):
+        novelty(good, torch.ones(2), quantile=0)
+    with pytest.raises(ValueError, match="floor: must be a matrix"):
+        novelty(good, torch.ones(0))

@@ -1,0 +1,64 @@
+"""Protocols: the conventions in print, and a hash that changes with whatever a number depends on."""
+
+import dataclasses
+
+import pytest
+
+from pcgen.metrics import PROTOCOLS, Protocol, protocol
+
+
+def test_presets_bind_the_conventions_in_print() -> None:
+    bound = {
+        p.name: (p.normalization, p.points, p.emd, p.grid, p.samples_per_reference, p.split) for p in PROTOCOLS.values()
+    }
+    assert bound == {
+        "exact": ("none", None, "exact", "reference", 1, None),
+        "latent_3d_points": ("none", 2048, "approxmatch", "absolute", 3, "test"),
+        "pointflow": ("none", 2048, "approxmatch_pointflow", "absolute", 1, "val"),
+        "lion": ("none", 2048, "approxmatch_squared", "absolute", 1, "val"),
+        "dpm": ("bbox", 2048, None, "absolute", 1, "test"),
+    }
+    assert [name for name, p in PROTOCOLS.items() if p.subset == "random"] == ["exact"]
+
+
+def test_unknown_preset_names_the_nearest() -> None:
+    with pytest.raises(
+        ValueError, match=r"protocol: must be one of exact, .*got 'point_flow'; did you mean 'pointflow'\?"
+    ):
+        protocol("point_flow")
+    own = dataclasses.replace(protocol("exact"), points=512)
+    assert protocol(own) is own
+
+
+def test_hash_covers_every_field_and_condition() -> None:
+    base = protocol("lion")
+    changed: dict[str, object] = {
+        "name": "mine",
+        "normalization": "bbox",
+        "points": 1024,
+        "subset": "random",
+        "emd": "exact",
+        "grid": "reference",
+        "samples_per_reference": 2,
+        "seeds": 5,
+        "split": "test",
+    }
+    assert {*changed, "about"} == {f.name for f in dataclasses.fields(Protocol)}
+    stamps = [base.stamp(seed=0, deviations=[])]
+    stamps += [
+        dataclasses.replace(base, **{name: value}).stamp(seed=0, deviations=[]) for name, value in changed.items()
+    ]
+    stamps += [base.stamp(seed=1, deviations=[]), base.stamp(seed=0, deviations=["samples: 30 for 40"])]
+    assert len({s["hash"] for s in stamps}) == len(stamps)
+    assert base.stamp(deviations=[], seed=0) == stamps[0]
+
+
+def test_hashes_are_pinned() -> None:
+    # A change here changes what numbers may be compared: it must be meant, and said in the changelog.
+    assert {name: p.stamp()["hash"] for name, p in PROTOCOLS.items()} == {
+        "exact": "b25f824c3a21",
+        "latent_3d_points": "9cc953cfd2a7",
+        "pointflow": "f8f6ef053521",
+        "lion": "4688a831d8e8",
+        "dpm": "d25b024c91c4",
+    }
