@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from pcgen.divergences import energy_distance
 from pcgen.optim import descend
 
 __all__ = [
@@ -25,6 +26,9 @@ __all__ = [
     "Recipe",
     "vector_dim",
 ]
+
+
+_VALIDATION_BATCH = 64
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,13 @@ class Learner(nn.Module, ABC):
     def update(self, batch: Batch) -> dict[str, Tensor]:
         """Learn from one batch by whatever rule the model has; returns named values, detached, without a sync."""
 
+    @abstractmethod
+    def validate(self, data: Tensor) -> Tensor:
+        """How badly the model does on held-out rows, (V, *shape): a scalar to compare checkpoints by, without a graph.
+
+        It may draw from torch's global generator; the caller keeps training's random stream apart and sets the mode.
+        """
+
     @property
     def device(self) -> torch.device:
         """The device that the model's parameters and buffers live on."""
@@ -95,6 +106,17 @@ class GenerativeModel(Learner):
     def sample(self, n: int) -> Tensor:
         """Draw n new objects, (n, *shape), without a graph, from torch's global generator."""
 
+    @torch.no_grad()
+    def validate(self, data: Tensor) -> Tensor:
+        """Energy distance between as many samples and the held-out vectors; for clouds the mean Chamfer distance of
+        each held-out cloud to its nearest sample (MMD-CD)."""
+        samples = self.sample(len(data))
+        if data.ndim == 2:
+            return energy_distance(samples, data)
+        from pcgen.ops import chamfer_matrix
+
+        return chamfer_matrix(samples, data).amin(dim=0).mean()
+
 
 class GradientLearner(Learner):
     """A learner with one optimizer: a subclass makes `self.optimizer` and writes `loss`, nothing else of learning."""
@@ -109,6 +131,15 @@ class GradientLearner(Learner):
         terms = self.loss(batch)
         descend(sum(terms.values(), start=torch.zeros((), device=batch.x.device)), self.optimizer)
         return {name: term.detach() for name, term in terms.items()}
+
+    @torch.no_grad()
+    def validate(self, data: Tensor) -> Tensor:
+        """The mean over held-out rows of the loss that training descends."""
+        rows = torch.arange(len(data), device=data.device)
+        total = torch.zeros((), device=data.device)
+        for part in rows.split(_VALIDATION_BATCH):
+            total += len(part) * sum(self.loss(Batch(data[part], part)).values())
+        return total / len(data)
 
 
 @runtime_checkable

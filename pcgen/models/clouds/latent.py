@@ -86,6 +86,11 @@ class LatentCloudModel(GenerativeModel):
         return self.head.update(Batch(self._to_head(batch.x), batch.rows, batch.labels))
 
     @torch.no_grad()
+    def validate(self, data: Tensor) -> Tensor:
+        """The head's own measure on held-out codes, (V, D), standardised."""
+        return self.head.validate(self._to_head(data))
+
+    @torch.no_grad()
     def sample(self, n: int, batch_size: int = 256, **options: Any) -> Tensor:
         """Draw n clouds, (n, points, 3); `options` go to the head's `sample`."""
         codes = self.head.sample(n, **options) * self.deviation + self.mean  # (n, D)
