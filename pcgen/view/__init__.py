@@ -1,0 +1,9 @@
+"""Looking at clouds: windows, pictures without a screen, and plots of what was learned.
+
+Imports neither torch nor Open3D nor matplotlib until something is drawn.
+"""
+
+from pcgen.view.camera import Camera
+from pcgen.view.sheet import Picture, picture
+
+__all__ = ["Camera", "Picture", "picture"]

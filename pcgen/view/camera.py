@@ -1,0 +1,91 @@
+"""The camera of every picture: where a point of a y-up world lands on a cell, whatever engine draws it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pcgen.view.inputs import Array
+
+__all__ = ["Camera", "Frame", "frame"]
+
+DISTANCE = 6.0  # from the eye to the centre, in radii of the largest cloud: a mild perspective, 19 degrees across
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A direction to look from, in degrees: `azimuth` about y, 0 on the z axis and 90 on the x axis; `elevation` up."""
+
+    azimuth: float = 35.0
+    elevation: float = 22.0
+
+    def axes(self) -> Array:
+        """Rows right, up and towards the viewer, (3, 3): orthonormal and right-handed."""
+        a, e = np.radians(self.azimuth), np.radians(self.elevation)
+        towards = np.array([np.cos(e) * np.sin(a), np.sin(e), np.cos(e) * np.cos(a)])
+        right = np.array([np.cos(a), 0.0, -np.sin(a)])
+        return np.stack([right, np.cross(towards, right), towards])
+
+    def view(self, points: Array) -> Array:
+        """World coordinates (N, 3) in the camera's axes, (N, 3): right, up, towards the viewer."""
+        return points @ self.axes().T
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Clouds in the camera's axes, centred, with the projection that fits the largest of them into a cell.
+
+    A point (x, y, z) lands `focal * x / (distance - z)` pixels right of the centre of its cell and
+    `focal * y / (distance - z)` above it.
+    """
+
+    clouds: tuple[Array, ...]  # each (N_i, 3)
+    floors: tuple[Array, ...]  # each (N_i, 3): the points dropped to the height of the lowest one
+    distance: float
+    focal: float  # pixels
+    width: int  # of a cell, in pixels
+    height: int
+
+    def project(self, points: Array) -> Array:
+        """Pixels from the centre of the cell, right and up, (N, 2)."""
+        return _project(points, self.distance) * self.focal
+
+
+def frame(clouds: list[Array], camera: Camera, width: int, scale: str = "shared", margin: float = 0.075) -> Frame:
+    """Place each cloud (N_i, 3) before the camera so that its picture is centred in a cell of `width` pixels.
+
+    The largest cloud, with its shadow on the floor, fills the cell but for `margin` (a fraction of the width) on each
+    side; the height of all cells follows from the shapes, between half and one and a half times the width. With
+    `scale` "shared" one unit is equally long in every cell; with "each" every cloud fills its cell.
+    """
+    floors = [np.stack([c[:, 0], np.full(len(c), c[:, 1].min()), c[:, 2]], axis=1) for c in clouds]
+    middles = [(c.min(axis=0) + c.max(axis=0)) / 2 for c in clouds]
+    seen = [camera.view(c - middle) for c, middle in zip(clouds, middles, strict=True)]
+    grounds = [camera.view(c - middle) for c, middle in zip(floors, middles, strict=True)]
+    units = [max(float(np.linalg.norm(c, axis=1).max()), 1e-12) for c in seen]
+    if scale == "shared":
+        units = [max(units)] * len(units)
+    else:  # at most twice the radius: a rod seen from its end must not grow into the camera
+        extents = [_centring(np.concatenate([c, g]) / u)[1] for c, g, u in zip(seen, grounds, units, strict=True)]
+        units = [u * max(float(extent.max()) * DISTANCE, 0.5) for u, extent in zip(units, extents, strict=True)]
+    half = np.full(2, 0.05 / DISTANCE)
+    for i, unit in enumerate(units):
+        shift, extent = _centring(np.concatenate([seen[i], grounds[i]]) / unit)
+        seen[i], grounds[i] = seen[i] / unit + shift, grounds[i] / unit + shift
+        half = np.maximum(half, extent)
+    focal = width * min((0.5 - margin) / half[0], (0.75 - margin) / half[1])
+    height = round(float(np.clip(2 * (focal * half[1] + width * margin), width / 2, 1.5 * width)))
+    return Frame(tuple(seen), tuple(grounds), DISTANCE, float(focal), width, height)
+
+
+def _centring(cloud: Array) -> tuple[Array, Array]:
+    """The shift in the picture's plane that centres the projection of a cloud, (3,), and half its extent then, (2,)."""
+    shift = np.zeros(3)
+    for _ in range(4):  # perspective makes the shift depend on itself; each pass gains two digits
+        flat = _project(cloud + shift, DISTANCE)
+        shift[:2] -= (flat.min(axis=0) + flat.max(axis=0)) / 2 * DISTANCE
+    flat = _project(cloud + shift, DISTANCE)
+    return shift, np.abs(flat).max(axis=0)
+
+
+def _project(points: Array, distance: float) -> Array:
+    return np.asarray(points[:, :2] / (distance - points[:, 2:]))

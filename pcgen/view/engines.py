@@ -1,0 +1,113 @@
+"""The two engines that draw cells: Open3D in a process of its own, and matplotlib. Same camera, colours and light."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from pcgen.view.camera import Frame
+from pcgen.view.colors import LIGHT, lit
+from pcgen.view.inputs import Array
+
+__all__ = ["MEND", "Image", "NotDrawn", "by_matplotlib", "by_open3d"]
+
+Image: TypeAlias = npt.NDArray[np.uint8]  # (height, width, 4): colour and how much of each pixel is covered
+SUPERSAMPLE = 2
+_ROOT = str(Path(__file__).resolve().parents[2])  # pcgen need not be installed to draw
+MEND = "pip install open3d-cpu; apt-get install libusb-1.0-0 libegl1 libgl1 libx11-6 libgl1-mesa-dri"
+
+
+class NotDrawn(RuntimeError):
+    """Open3D could not draw here; the message is its reason in one line."""
+
+
+def by_open3d(frame: Frame, colors: list[Array], radius: float, timeout: float = 300.0) -> list[Image]:
+    """Draw each cloud of the frame as lit balls of `radius` (units of the frame), one (height, width, 4) image each.
+
+    Open3D may abort the interpreter where its graphics libraries are incomplete, so it runs in a process of its own.
+
+    Raises:
+        NotDrawn: Open3D is missing, failed, died, or drew nothing.
+    """
+    with tempfile.TemporaryDirectory(prefix="pcgen-view-") as folder:
+        request, answer = Path(folder, "request.npz"), Path(folder, "images.npy")
+        np.savez(
+            request,
+            points=np.concatenate(frame.clouds),
+            colors=np.concatenate(colors),
+            sizes=np.array([len(cloud) for cloud in frame.clouds]),
+            window=np.array([frame.width * SUPERSAMPLE, frame.height * SUPERSAMPLE]),
+            focal=frame.focal * SUPERSAMPLE,
+            distance=frame.distance,
+            radius=radius,
+        )
+        try:
+            done = subprocess.run(
+                [sys.executable, "-m", "pcgen.view.offscreen", str(request), str(answer)],
+                capture_output=True,
+                text=True,
+                timeout=timeout,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [_ROOT, os.environ.get("PYTHONPATH")]))},
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise NotDrawn(f"Open3D did not finish within {timeout:g} s") from error
+        if done.returncode or not answer.is_file():
+            said = [line.strip() for line in (done.stderr + done.stdout).splitlines() if line.strip()]
+            how = f"Open3D died of signal {-done.returncode}" if done.returncode < 0 else "Open3D failed"
+            raise NotDrawn(": ".join([how, *said[-1:]]))
+        images = np.load(answer, allow_pickle=False)
+    if not images[..., 3].any(axis=(1, 2)).all():
+        raise NotDrawn("Open3D drew an empty picture")
+    return list(images)
+
+
+def by_matplotlib(frame: Frame, colors: list[Array], radius: float) -> list[Image]:
+    """Draw each cloud of the frame as `by_open3d` does, every ball as nested discs from far to near."""
+    return [_discs(frame, i, colors[i], radius) for i in range(len(frame.clouds))]
+
+
+def _discs(frame: Frame, i: int, colors: Array, radius: float) -> Image:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.collections import EllipseCollection
+    from matplotlib.figure import Figure
+
+    cloud = frame.clouds[i]
+    order = np.argsort(cloud[:, 2])
+    centres = frame.project(cloud)[order]  # (N, 2) pixels
+    radii = radius * frame.focal / (frame.distance - cloud[order, 2])  # (N,)
+    # Each disc is where the ball's normal leans towards the light by an angle; it has the colour of that place.
+    lean = LIGHT[:2] / np.linalg.norm(LIGHT[:2])
+    offset = np.array([0.0, 0.10, 0.22, 0.34])
+    size = np.array([1.0, 0.86, 0.62, 0.26])
+    rim = np.array([-0.65, -0.20, 0.18, 0.62])
+    normals = np.concatenate([rim[:, None] * lean, np.sqrt(1 - rim**2)[:, None]], axis=1)  # (4, 3)
+    factor, gloss = lit(normals)
+    places = centres[:, None] + radii[:, None, None] * offset[:, None] * lean  # (N, 4, 2)
+    diameters = (2 * radii[:, None] * size).reshape(-1)
+    shades = np.clip(colors[order, None] * factor[:, None] + gloss[:, None], 0.0, 1.0)  # (N, 4, 3)
+    figure = Figure(figsize=(frame.width / 100, frame.height / 100), dpi=100, facecolor="none")
+    canvas: Any = FigureCanvasAgg(figure)
+    axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
+    axes.set_axis_off()
+    axes.set_xlim(-frame.width / 2, frame.width / 2)
+    axes.set_ylim(-frame.height / 2, frame.height / 2)
+    axes.add_collection(
+        EllipseCollection(
+            diameters,
+            diameters,
+            np.zeros(len(diameters)),
+            units="xy",
+            offsets=places.reshape(-1, 2),
+            offset_transform=axes.transData,
+            facecolors=shades.reshape(-1, 3),
+            linewidths=0,
+        )
+    )
+    canvas.draw()
+    return np.array(canvas.buffer_rgba())

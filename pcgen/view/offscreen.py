@@ -1,0 +1,68 @@
+"""The process that draws with Open3D without a screen: `python -m pcgen.view.offscreen request.npz images.npy`."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from pcgen.view.ball import balls
+from pcgen.view.engines import SUPERSAMPLE, Image
+from pcgen.view.inputs import Array
+
+__all__ = ["main"]
+
+
+def main(request: Path, answer: Path) -> None:
+    """Draw every cloud of the request (written by `pcgen.view.engines.by_open3d`) and save (S, height, width, 4) uint8.
+
+    Raises:
+        RuntimeError: Open3D got no window.
+    """
+    import open3d as o3d
+
+    with np.load(request, allow_pickle=False) as asked:
+        given = dict(asked)
+    width, height = (int(pixels) for pixels in given["window"])
+    focal, distance, radius = (float(given[name]) for name in ("focal", "distance", "radius"))
+    window = o3d.visualization.Visualizer()
+    if not window.create_window("pcgen", width, height, visible=False):
+        raise RuntimeError("no window, with a screen or without")
+    options = window.get_render_option()
+    options.background_color = np.ones(3)
+    options.light_on = False  # the colours of the balls are lit already
+    camera = o3d.camera.PinholeCameraParameters()
+    camera.intrinsic = o3d.camera.PinholeCameraIntrinsic(width, height, focal, focal, width / 2 - 0.5, height / 2 - 0.5)
+    # Points come in the viewer's axes (right, up, towards); Open3D's camera has right, down, away.
+    camera.extrinsic = np.array([[1.0, 0, 0, 0], [0, -1.0, 0, 0], [0, 0, -1.0, distance], [0, 0, 0, 1.0]])
+    level = 1 if radius * focal / distance < 8 else 2
+    images = []
+    ends = np.cumsum(given["sizes"])
+    for start, end in zip(ends - given["sizes"], ends, strict=True):
+        vertices, colors, triangles = balls(given["points"][start:end], given["colors"][start:end], radius, level)
+        mesh = o3d.geometry.TriangleMesh(o3d.utility.Vector3dVector(vertices), o3d.utility.Vector3iVector(triangles))
+        mesh.vertex_colors = o3d.utility.Vector3dVector(colors)
+        window.clear_geometries()
+        window.add_geometry(mesh)
+        window.get_view_control().convert_from_pinhole_camera_parameters(camera, True)
+        window.poll_events()
+        window.update_renderer()
+        image = np.asarray(window.capture_screen_float_buffer(do_render=True))
+        if image.shape != (height, width, 3):
+            raise RuntimeError(f"a window of {image.shape[1]} x {image.shape[0]} pixels instead of {width} x {height}")
+        images.append(_reduce(image))
+    window.destroy_window()
+    np.save(answer, np.stack(images))
+
+
+def _reduce(image: Array) -> Image:
+    """Every square of SUPERSAMPLE pixels as one, (height, width, 4): mean of what is not background, and its share."""
+    rows, columns = image.shape[0] // SUPERSAMPLE, image.shape[1] // SUPERSAMPLE
+    squares = image.reshape(rows, SUPERSAMPLE, columns, SUPERSAMPLE, 3)
+    covered = (squares < 1.0).any(axis=-1, keepdims=True)
+    share = covered.mean(axis=(1, 3))  # (rows, columns, 1)
+    colour = (squares * covered).mean(axis=(1, 3)) / np.maximum(share, 1e-9)
+    return np.asarray(np.rint(np.concatenate([colour, share], axis=-1) * 255), dtype=np.uint8)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

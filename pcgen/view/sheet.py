@@ -1,0 +1,182 @@
+"""A picture of many clouds in one PNG, drawn without a screen."""
+
+import io
+import os
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pcgen.errors import choose
+from pcgen.view import engines
+from pcgen.view.camera import Camera, Frame, frame
+from pcgen.view.colors import fade, paint
+from pcgen.view.inputs import Drawable, drawables
+from pcgen.view.layout import columns_for, layout, shorten
+from pcgen.view.shadow import shadows
+
+if TYPE_CHECKING:
+    from PIL.ImageFont import FreeTypeFont
+
+__all__ = ["ENGINES", "Picture", "picture"]
+
+ENGINES = ("auto", "open3d", "matplotlib")
+SCALES = ("shared", "each")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture on disk and how it was drawn; may be given wherever a path is expected."""
+
+    path: Path
+    engine: str  # "open3d" or "matplotlib"
+    note: str = ""  # why not Open3D, in one line; empty where it drew
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    def __str__(self) -> str:
+        return f"{self.path} (drawn by {self.engine}{': ' if self.note else ''}{self.note})"
+
+
+def picture(
+    clouds: Any,
+    path: str | os.PathLike[str],
+    *,
+    captions: Sequence[str] | None = None,
+    rows: Sequence[str] | None = None,
+    colors: str = "height",
+    columns: int | None = None,
+    size: int | None = None,
+    point_size: float | None = None,
+    scale: str = "shared",
+    camera: Camera | None = None,
+    engine: str = "auto",
+    overwrite: bool = False,
+) -> Picture:
+    """Draw clouds as small lit balls in a grid, from one camera, into a PNG; y is up.
+
+    Args:
+        clouds: a `pcgen.data.Clouds`, a tensor (S, N, 3) or (N, 3), or a list of (N_i, 3), of any unit.
+        path: the .png to write; missing folders are made.
+        captions: one line below each cloud; by default the names of a cloud set (its classes with `colors="label"`),
+            nothing for tensors; `()` for none.
+        rows: a title left of each row of the grid.
+        colors: "height" (each cloud from its lowest point to its highest), "label" or "order" (of the points).
+        columns: clouds side by side; chosen by their number otherwise.
+        size: width of a cell in pixels; by default what makes the sheet about 1920 wide, between 120 and 640.
+        point_size: diameter of a point in pixels, at the middle of a cloud; chosen by the number of points otherwise.
+        scale: "shared": one unit is equally long in every cell; "each": every cloud fills its cell.
+        camera: where to look from.
+        engine: "open3d", "matplotlib", or "auto": Open3D, and matplotlib where Open3D cannot draw, which the
+            returned `Picture` and a warning say with the reason.
+        overwrite: replace a picture that exists.
+
+    Raises:
+        ValueError: clouds that cannot be drawn (the message names the first), a wrong number of captions, an unknown
+            name, or `engine="open3d"` where Open3D cannot draw.
+        FileExistsError: the picture exists and `overwrite` is false.
+    """
+    choose(engine, ENGINES, "engine")
+    choose(scale, SCALES, "scale")
+    path = Path(path)
+    if path.suffix.lower() != ".png":
+        raise ValueError(f"path: must end in .png, got {str(path)!r}")
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"{path}: exists already; choose another name or pass overwrite=True (--overwrite)")
+    items = drawables(clouds)
+    texts = _captions(items, captions, colors)
+    columns = columns_for(len(items)) if columns is None else columns
+    width = min(640, max(120, 1920 // max(columns, 1))) if size is None else size
+    if width < 32:
+        raise ValueError(f"size: must be at least 32 pixels, got {width}")
+    painted = paint(items, colors)
+    framed = frame([item.points for item in items], camera or Camera(), width, scale)
+    faded = [fade(color, cloud[:, 2]) for color, cloud in zip(painted, framed.clouds, strict=True)]
+    diameter = _diameter(framed) if point_size is None else point_size
+    if diameter <= 0:
+        raise ValueError(f"point_size: must be a diameter in pixels above 0, got {diameter}")
+    radius = diameter / 2 * framed.distance / framed.focal
+    used, note, images = "open3d", "", []
+    if engine != "matplotlib":
+        try:
+            images = engines.by_open3d(framed, faded, radius)
+        except engines.NotDrawn as reason:
+            note = f"{reason}; to mend it: {engines.MEND}"
+            if engine == "open3d":
+                raise ValueError(f"engine: 'open3d' cannot draw here: {note}; or engine='matplotlib'") from reason
+            warnings.warn(f"drawn by matplotlib: {note}", stacklevel=2)
+    if not images:
+        used, images = "matplotlib", engines.by_matplotlib(framed, faded, radius)
+    _write(_compose(images, framed, texts, rows, columns), path, used)
+    return Picture(path, used, note)
+
+
+def _captions(items: list[Drawable], captions: Sequence[str] | None, colors: str) -> list[str]:
+    if captions is None:
+        return [(item.kind if colors == "label" else "") or item.name for item in items]
+    if isinstance(captions, str) or len(captions) not in (0, len(items)):
+        raise ValueError(
+            f"captions: must be one for each of the {len(items)} clouds, got "
+            + (repr(captions) if isinstance(captions, str) else str(len(captions)))
+        )
+    return [str(caption) for caption in captions] or [""] * len(items)
+
+
+def _diameter(framed: Frame) -> float:
+    """Pixels of a point at the middle of a cloud: balls of the median cloud overlap a little, and hide their inside."""
+    count = float(np.median([len(cloud) for cloud in framed.clouds]))
+    return float(np.clip(0.95 * framed.width / count**0.5, framed.width / 250, framed.width / 18))
+
+
+def _font(pixels: int) -> "FreeTypeFont":
+    import matplotlib
+    from PIL import ImageFont
+
+    return ImageFont.truetype(str(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")), pixels)
+
+
+def _compose(
+    images: list[engines.Image], framed: Frame, captions: list[str], rows: Sequence[str] | None, columns: int
+) -> Any:
+    """The sheet as a PIL image: cells, captions below them, titles of rows left of them."""
+    from PIL import Image, ImageDraw
+
+    pixels = round(min(26, max(11, framed.width / 16)))
+    font, bold = _font(pixels), _font(round(pixels * 1.15))
+    gutter = 0 if not rows else round(max(bold.getlength(row) for row in rows) + 1.5 * pixels)
+    places = layout(
+        len(images), framed.width, framed.height, columns, round(1.9 * pixels) if any(captions) else 0, gutter
+    )
+    if rows and len(rows) != places.rows:
+        raise ValueError(f"rows: must be one title for each of the {places.rows} rows of the grid, got {len(rows)}")
+    sheet = Image.new("RGB", (places.width, places.height), "white")
+    draw = ImageDraw.Draw(sheet)
+    for image, ground, caption, (left, top) in zip(images, shadows(framed), captions, places.cells, strict=True):
+        ball = Image.fromarray(image)
+        sheet.paste(Image.fromarray(ground), (left, top))
+        sheet.paste(ball, (left, top), mask=ball)
+        text = shorten(caption, font.getlength, framed.width * 0.96)
+        middle = (left + framed.width / 2, top + framed.height + 0.6 * pixels)
+        draw.text(middle, text, fill=(40, 40, 40), font=font, anchor="mm")
+    for i, row in enumerate(rows or ()):
+        middle = (0.75 * pixels, places.cells[i * places.columns][1] + framed.height / 2)
+        draw.text(middle, row, fill=(20, 20, 20), font=bold, anchor="lm")
+    return sheet
+
+
+def _write(sheet: Any, path: Path, engine: str) -> None:
+    """Save whole or not at all; the PNG itself says what drew it."""
+    from PIL.PngImagePlugin import PngInfo
+
+    said = PngInfo()
+    said.add_text("Software", f"pcgen, {engine}")
+    data = io.BytesIO()
+    sheet.save(data, format="PNG", pnginfo=said, optimize=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part.write_bytes(data.getvalue())
+    part.replace(path)

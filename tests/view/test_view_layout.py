@@ -1,0 +1,38 @@
+"""The grid and the shortening of captions."""
+
+import pytest
+
+from pcgen.view.layout import columns_for, layout, shorten
+
+
+@pytest.mark.parametrize("count", range(1, 200))
+def test_columns_make_a_grid_near_landscape(count: int) -> None:
+    columns = columns_for(count)
+    rows = -(-count // columns)
+    assert (rows - 1) * columns < count <= rows * columns  # no empty row
+    assert columns >= rows or count <= 2
+    assert columns <= 2.5 * rows + 3
+
+
+def test_layout_places_cells_in_reading_order() -> None:
+    placed = layout(5, 100, 80, columns=3, caption_height=20, gutter=30)
+    assert placed.cells == ((30, 0), (130, 0), (230, 0), (30, 100), (130, 100))
+    assert (placed.width, placed.height, placed.rows) == (330, 200, 2)
+
+
+def test_layout_is_no_wider_than_its_cells() -> None:
+    assert layout(2, 100, 80, columns=7).width == 200
+
+
+def test_layout_refuses_no_columns() -> None:
+    with pytest.raises(ValueError, match="columns: must be at least 1, got 0"):
+        layout(2, 100, 80, columns=0)
+
+
+def test_shorten_keeps_both_ends_within_the_room() -> None:
+    assert shorten("short", len, 10) == "short"
+    assert shorten("two\nlines", len, 20) == "two lines"
+    for room in range(1, 12):
+        short = shorten("airplane/0123", len, room)
+        assert len(short) <= room and "…" in short
+    assert shorten("abcdefgh", len, 4) == "ab…h"
