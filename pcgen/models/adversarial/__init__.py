@@ -1,0 +1,1 @@
+"""Models trained against a critic."""

@@ -1,0 +1,66 @@
+"""What every adversarial model shares: a generator, a critic, an optimizer for each, and sampling."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from pcgen.errors import choose
+from pcgen.models.adversarial.networks import NOISES, critic, draw_noise, generator
+from pcgen.models.base import GenerativeModel
+
+__all__ = ["Adversarial"]
+
+
+class Adversarial(GenerativeModel):
+    """A generator of noise against a critic, of vectors (shape (dim,)) or clouds (shape (points, 3)).
+
+    A subclass writes `update`. Args are those of the subclasses.
+
+    Raises:
+        ValueError: a shape that is neither, or an argument out of range.
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        *,
+        noise_dim: int,
+        noise_scale: float,
+        noise: str,
+        generator_widths: Sequence[int] | None,
+        critic_widths: Sequence[int] | None,
+        output: str,
+        learning_rate: float,
+        betas: tuple[float, float],
+    ) -> None:
+        super().__init__()
+        self.shape = tuple(int(size) for size in shape)
+        if not (len(self.shape) == 1 or (len(self.shape) == 2 and self.shape[1] == 3)) or min(self.shape) < 1:
+            raise ValueError(f"shape: must be (dim,) for vectors or (points, 3) for clouds, got {self.shape}")
+        if noise_dim < 1:
+            raise ValueError(f"noise_dim: must be at least 1, got {noise_dim}")
+        for name, value in (("noise_scale", noise_scale), ("learning_rate", learning_rate)):
+            if not value > 0:
+                raise ValueError(f"{name}: must be positive, got {value}")
+        self.noise_dim, self.noise_scale = noise_dim, noise_scale
+        self.noise = choose(noise, NOISES, "noise")
+        self.generator = generator(self.shape, noise_dim, generator_widths, output)
+        self.critic = critic(self.shape, critic_widths)
+        self.generator_optimizer = torch.optim.Adam(self.generator.parameters(), learning_rate, betas)
+        self.critic_optimizer = torch.optim.Adam(self.critic.parameters(), learning_rate, betas)
+
+    def generate(self, n: int, truncation: float | None = None) -> Tensor:
+        """n objects of the generator with their graph, (n, *shape)."""
+        noise = draw_noise(n, self.noise_dim, self.noise_scale, self.noise, truncation, self.device)
+        x: Tensor = self.generator(noise)
+        return x
+
+    @torch.no_grad()
+    def sample(self, n: int, truncation: float | None = None) -> Tensor:
+        """Draw n new objects, (n, *shape).
+
+        With a truncation t, noise farther than t standard deviations from 0 is drawn again: fidelity rises and
+        coverage falls (Brock et al., 2019, Large scale GAN training for high fidelity natural image synthesis).
+        """
+        return self.generate(n, truncation)

@@ -1,0 +1,70 @@
+"""What generative adversarial networks are made of: generators and critics of vectors or clouds, and their noise."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from pcgen.errors import choose
+from pcgen.nets import MLP
+
+__all__ = ["CloudCritic", "critic", "draw_noise", "generator"]
+
+OUTPUTS = {"linear": nn.Identity, "relu": nn.ReLU}
+NOISES = ("normal", "censored")
+
+
+def generator(shape: tuple[int, ...], noise_dim: int, widths: Sequence[int] | None, output: str) -> nn.Module:
+    """A perceptron from noise, (B, noise_dim), to vectors, (B, dim), or clouds, (B, N, 3).
+
+    Widths None are those of Achlioptas et al. (2018): 128 for vectors, 64-128-512-1024 for clouds.
+
+    Raises:
+        ValueError: an unknown output, or a width below 1.
+    """
+    choose(output, OUTPUTS, "output")
+    if widths is None:
+        widths = (128,) if len(shape) == 1 else (64, 128, 512, 1024)
+    size = shape[0] if len(shape) == 1 else shape[0] * shape[1]
+    return nn.Sequential(MLP((noise_dim, *widths, size)), OUTPUTS[output](), nn.Unflatten(1, shape))
+
+
+def critic(shape: tuple[int, ...], widths: Sequence[int] | None) -> nn.Module:
+    """A network from vectors, (B, dim), or clouds, (B, N, 3), to one number each, (B, 1).
+
+    Widths None are those of Achlioptas et al. (2018): 256-512 for vectors; for clouds 64-128-256-256-512 on every
+    point. No batch norm: the penalty of WGAN-GP is a property of each row alone.
+    """
+    if len(shape) == 1:
+        return MLP((shape[0], *((256, 512) if widths is None else widths), 1), activation="leaky_relu")
+    return CloudCritic((64, 128, 256, 256, 512) if widths is None else widths)
+
+
+class CloudCritic(nn.Module):
+    """A perceptron on every point, the maximum over points, and a perceptron 128-64-1: (B, N, 3) -> (B, 1)."""
+
+    def __init__(self, widths: Sequence[int]) -> None:
+        super().__init__()
+        self.points = MLP((3, *widths), activation="leaky_relu")
+        self.head = MLP((widths[-1], 128, 64, 1), activation="leaky_relu")
+
+    def forward(self, x: Tensor) -> Tensor:
+        score: Tensor = self.head(self.points(x).amax(dim=1))  # (B, N, C) -> (B, C) -> (B, 1)
+        return score
+
+
+def draw_noise(n: int, dim: int, scale: float, kind: str, truncation: float | None, device: torch.device) -> Tensor:
+    """Noise of a generator, (n, dim): scale * e with e ~ N(0, 1), or max(e, 0) if `kind` is "censored".
+
+    With a truncation t, e ~ N(0, 1) given |e| <= t.
+
+    Raises:
+        ValueError: a truncation that is not positive.
+    """
+    if truncation is None:
+        e = torch.randn(n, dim, device=device)
+    elif truncation > 0:
+        e = nn.init.trunc_normal_(torch.empty(n, dim, device=device), a=-truncation, b=truncation)
+    else:
+        raise ValueError(f"truncation: must be a positive number of standard deviations, or None, got {truncation}")
+    return scale * (e.clamp_min(0) if kind == "censored" else e)

@@ -1,0 +1,1 @@
+"""Mixtures, factors and maps."""

@@ -1,0 +1,77 @@
+"""One Gaussian: the baseline of the suite."""
+
+import math
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from pcgen.errors import choose
+from pcgen.models.base import Batch, GenerativeModel, Recipe, vector_dim
+from pcgen.optim import reduce_sum
+
+__all__ = ["Gaussian"]
+
+
+class Gaussian(GenerativeModel):
+    r"""A Gaussian of vectors, fitted by maximum likelihood in closed form; diagonal, it is the baseline of the suite.
+
+    $$p(x) = N(x; \mu, \Sigma), \quad \mu = \mathrm{mean}\,x, \quad
+      \Sigma = \mathrm{mean}\,(x - \mu)(x - \mu)^\top + \mathrm{ridge} \cdot I$$
+
+    Each update fits the batch anew, so that one update with all rows is the whole training.
+
+    Args:
+        shape: (dim,).
+        covariance: "diagonal" (independent dimensions) or "full".
+        ridge: variance added in every direction, in the squared units of x: the covariance of fewer rows than
+            dimensions is singular without it.
+
+    Raises:
+        ValueError: a shape that is not (dim,), an unknown covariance, or a ridge that is not positive.
+    """
+
+    recipe: ClassVar[Recipe] = Recipe(steps=1, batch_size=None)
+    mean: Tensor
+    factor: Tensor
+
+    def __init__(self, shape: Sequence[int], covariance: str = "diagonal", ridge: float = 1e-6) -> None:
+        super().__init__()
+        dim = vector_dim(shape, "gaussian")
+        choose(covariance, ["diagonal", "full"], "covariance")
+        if not ridge > 0:
+            raise ValueError(f"ridge: must be positive, got {ridge}")
+        self.shape = (dim,)
+        self.diagonal = covariance == "diagonal"
+        self.ridge = ridge
+        self.register_buffer("mean", torch.zeros(dim))
+        self.register_buffer("factor", torch.eye(dim))  # lower triangular, covariance = factor factor^T
+
+    @torch.no_grad()
+    def update(self, batch: Batch) -> dict[str, Tensor]:
+        x = batch.x.double()  # (B, D)
+        count, total = x.new_tensor(float(len(x))), x.sum(0)
+        reduce_sum([count, total])
+        mean = total / count
+        centred = x - mean
+        scatter = centred.square().sum(0).diag() if self.diagonal else centred.T @ centred  # (D, D)
+        reduce_sum([scatter])
+        covariance = scatter / count + self.ridge * torch.eye(len(mean), dtype=x.dtype, device=x.device)
+        factor, failed = torch.linalg.cholesky_ex(covariance)
+        if failed or not bool(torch.isfinite(factor).all()):
+            raise FloatingPointError("gaussian: the covariance of the batch is not finite and positive definite")
+        self.mean.copy_(mean)
+        self.factor.copy_(factor)
+        return {"nll": -self.log_prob(batch.x).mean()}
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Natural logarithm of the density at each row of x, (B, D) -> (B,)."""
+        z = torch.linalg.solve_triangular(self.factor, (x - self.mean).T, upper=False)  # (D, B)
+        half_log_det = self.factor.diagonal().log().sum()
+        log_prob: Tensor = -0.5 * z.square().sum(0) - half_log_det - 0.5 * len(self.mean) * math.log(2 * math.pi)
+        return log_prob
+
+    @torch.no_grad()
+    def sample(self, n: int) -> Tensor:
+        return self.mean + torch.randn(n, len(self.mean), device=self.device) @ self.factor.T

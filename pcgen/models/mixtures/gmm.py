@@ -1,0 +1,132 @@
+"""Mixture of Gaussians, fitted by expectation maximisation."""
+
+import math
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+from torch import Tensor
+
+from pcgen.errors import choose
+from pcgen.models.base import Batch, GenerativeModel, Recipe, vector_dim
+
+if TYPE_CHECKING:
+    from sklearn.mixture import GaussianMixture
+
+__all__ = ["GMM"]
+
+
+class GMM(GenerativeModel):
+    r"""A mixture of Gaussians; one update is one iteration of expectation maximisation, by scikit-learn.
+
+    $$p(x) = \sum_k w_k N(x; \mu_k, \Sigma_k)$$
+
+    The iteration is that of the whole training set, which its recipe gives; a smaller batch is fitted as if it were
+    the whole. `setup` starts from the clusters of k-means. The state is in buffers, so an iteration needs nothing else.
+
+    Args:
+        shape: (dim,).
+        components: number of Gaussians.
+        covariance: "full" or "diagonal".
+        ridge: variance added in every direction of every component, in the squared units of x. A component of fewer
+            rows than dimensions has a singular covariance without it; the default is for standardised vectors, of
+            which it adds one hundredth of their variance. EM never lowers the likelihood as the ridge goes to 0.
+
+    Raises:
+        ValueError: a shape that is not (dim,), no components, an unknown covariance, a negative ridge; in `setup`,
+            fewer rows than components.
+
+    Achlioptas et al., 2018, Learning representations and generative models for 3D point clouds, uses 32 full
+    covariances on codes. Dempster et al., 1977, Maximum likelihood from incomplete data via the EM algorithm.
+    """
+
+    recipe: ClassVar[Recipe] = Recipe(steps=30, batch_size=None)
+    weights: Tensor
+    means: Tensor
+    precision_factors: Tensor
+
+    def __init__(
+        self, shape: Sequence[int], components: int = 32, covariance: str = "full", ridge: float = 1e-2
+    ) -> None:
+        super().__init__()
+        dim = vector_dim(shape, "gmm")
+        if components < 1:
+            raise ValueError(f"components: must be at least 1, got {components}")
+        choose(covariance, ["full", "diagonal"], "covariance")
+        if not ridge >= 0:
+            raise ValueError(f"ridge: must be 0 or more, got {ridge}")
+        self.shape = (dim,)
+        self.diagonal = covariance == "diagonal"
+        self.ridge = ridge
+        self.register_buffer("weights", torch.full((components,), 1 / components))  # (K,)
+        self.register_buffer("means", torch.zeros(components, dim))  # (K, D)
+        # Upper triangular U with precision = U U^T; as (K, D, D) for both covariances.
+        self.register_buffer("precision_factors", torch.eye(dim).repeat(components, 1, 1))
+
+    def setup(self, data: Tensor) -> None:
+        if len(data) < len(self.weights):
+            raise ValueError(
+                f"components: must be at most the number of training rows, {len(data)}, got {len(self.weights)}; "
+                f"set components={max(1, len(data) // 8)} or less, or give more data"
+            )
+        self._fit(self._estimator(iterations=0), data)
+
+    @torch.no_grad()
+    def update(self, batch: Batch) -> dict[str, Tensor]:
+        estimator = self._estimator(iterations=1)
+        # With warm_start scikit-learn goes on from fitted attributes: from the factors, not from their inverses.
+        estimator.weights_ = self.weights.double().cpu().numpy()
+        estimator.means_ = self.means.double().cpu().numpy()
+        factors = self.precision_factors.double().cpu()
+        estimator.precisions_cholesky_ = (factors.diagonal(dim1=1, dim2=2) if self.diagonal else factors).numpy()
+        estimator.converged_, estimator.lower_bound_ = False, -math.inf
+        self._fit(estimator, batch.x)
+        return {"nll": -self.log_prob(batch.x).mean()}
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Natural logarithm of the density at each row of x, (B, D) -> (B,)."""
+        z = torch.einsum("bd,kde->bke", x, self.precision_factors)  # (B, K, D)
+        z = z - torch.einsum("kd,kde->ke", self.means, self.precision_factors)
+        half_log_det = self.precision_factors.diagonal(dim1=1, dim2=2).log().sum(1)  # (K,)
+        normals = half_log_det - 0.5 * z.square().sum(2) - 0.5 * x.shape[1] * math.log(2 * math.pi)  # (B, K)
+        return torch.logsumexp(self.weights.log() + normals, dim=1)
+
+    @torch.no_grad()
+    def sample(self, n: int) -> Tensor:
+        k = torch.multinomial(self.weights, n, replacement=True)  # (n,)
+        z = torch.randn(n, *self.shape, device=self.device)
+        x = self.means[k]
+        for component in k.unique():  # one factor for all its rows: n factors would be n * D^2 numbers
+            rows = k == component
+            factor = self.precision_factors[component].T  # lower triangular
+            x[rows] += torch.linalg.solve_triangular(factor, z[rows].T, upper=False).T
+        return x
+
+    def _estimator(self, iterations: int) -> "GaussianMixture":
+        from sklearn.mixture import GaussianMixture
+
+        return GaussianMixture(
+            n_components=len(self.weights),
+            covariance_type="diag" if self.diagonal else "full",
+            reg_covar=self.ridge,
+            max_iter=iterations,
+            warm_start=True,
+            random_state=int(torch.randint(2**31, ())),
+        )
+
+    def _fit(self, estimator: "GaussianMixture", data: Tensor) -> None:
+        from sklearn.exceptions import ConvergenceWarning
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # one iteration at a time is what is asked for
+            try:
+                estimator.fit(data.detach().double().cpu().numpy())
+            except ValueError as error:
+                raise FloatingPointError(
+                    f"gmm: EM cannot go on with ridge {self.ridge:g} and {len(self.weights)} components: {error}"
+                ) from error
+        factors = torch.from_numpy(estimator.precisions_cholesky_)
+        self.weights.copy_(torch.from_numpy(estimator.weights_))
+        self.means.copy_(torch.from_numpy(estimator.means_))
+        self.precision_factors.copy_(torch.diag_embed(factors) if self.diagonal else factors)

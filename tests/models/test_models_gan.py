@@ -1,0 +1,77 @@
+import pytest
+import torch
+from torch.distributions import Normal
+
+from pcgen.models.adversarial.gan import GAN
+from pcgen.models.adversarial.networks import draw_noise
+from pcgen.models.base import Batch
+from pcgen.optim import descend
+
+
+def test_the_optimal_discriminator_of_two_gaussians_is_p_over_p_plus_q() -> None:
+    p, q = Normal(0.0, 1.0), Normal(1.5, 0.7)
+    model = GAN((1,), discriminator_widths=(32, 32), learning_rate=5e-3)
+    for step in range(600):
+        for group in model.critic_optimizer.param_groups:
+            group["lr"] = 5e-3 * (1 - step / 600)
+        descend(model.discriminator_loss(p.sample((1024, 1)), q.sample((1024, 1))), model.critic_optimizer)
+    x = torch.linspace(-2, 3, 51)[:, None]
+    expected = torch.sigmoid(p.log_prob(x) - q.log_prob(x))
+    assert (torch.sigmoid(model.critic(x)) - expected).abs().max() < 0.06
+
+
+@pytest.mark.parametrize(
+    ("shape", "generator", "critic"),
+    [
+        ((128,), [128, 128], [256, 512, 1]),
+        ((2048, 3), [64, 128, 512, 1024, 6144], [64, 128, 256, 256, 512, 128, 64, 1]),
+    ],
+)
+def test_default_networks_are_the_papers(shape: tuple[int, ...], generator: list[int], critic: list[int]) -> None:
+    model = GAN(shape)
+    assert [w.shape[0] for w in model.generator.parameters() if w.dim() == 2] == generator
+    assert [w.shape[0] for w in model.critic.parameters() if w.dim() == 2] == critic
+
+
+def test_the_critic_of_clouds_ignores_the_order_of_points() -> None:
+    model = GAN((16, 3))
+    x = torch.randn(4, 16, 3)
+    assert torch.equal(model.critic(x), model.critic(x[:, torch.randperm(16)]))
+    assert len(model.critic(x).unique()) == 4
+
+
+def test_a_relu_output_makes_codes_that_are_not_negative() -> None:
+    samples = GAN((20,), output="relu").sample(50)
+    assert samples.min() == 0 < samples.max()
+
+
+def test_noise_is_truncated_and_censored() -> None:
+    device = torch.device("cpu")
+    plain = draw_noise(20_000, 2, 0.2, "normal", None, device)
+    assert plain.std().item() == pytest.approx(0.2, rel=0.02)
+    truncated = draw_noise(20_000, 2, 0.2, "normal", 0.5, device)
+    assert truncated.abs().max() <= 0.1
+    # The variance of N(0, 1) within (-t, t) is 1 - 2 t phi(t) / (2 Phi(t) - 1).
+    t = torch.tensor(0.5)
+    density, mass = Normal(0.0, 1.0).log_prob(t).exp(), torch.erf(t / 2**0.5)
+    assert truncated.var().item() == pytest.approx(0.04 * (1 - 2 * t * density / mass).item(), rel=0.03)
+    censored = draw_noise(20_000, 2, 1.0, "censored", None, device)
+    assert censored.min() == 0
+    assert (censored == 0).float().mean().item() == pytest.approx(0.5, abs=0.01)
+    assert censored.mean().item() == pytest.approx((2 * torch.pi) ** -0.5, rel=0.02)
+
+
+def test_an_update_trains_each_network_on_its_own_loss_alone() -> None:
+    model = GAN((4,))
+    before = [p.clone() for p in model.critic.parameters()]
+    model.update(Batch(torch.randn(8, 4), torch.arange(8)))
+    # Adam's first step is learning_rate * sign(gradient): the critic took one, and none from the generator's loss.
+    moved = torch.cat([(a - b).abs().flatten() for a, b in zip(model.critic.parameters(), before, strict=True)])
+    assert moved.max().item() == pytest.approx(1e-4, rel=0.01)
+    assert all(p.requires_grad for p in model.critic.parameters())
+
+
+@pytest.mark.parametrize("truncation", [0.0, -1.0])
+def test_a_bad_truncation_is_named(truncation: float) -> None:
+    with pytest.raises(ValueError, match="truncation: must be a positive number of standard deviations, or None, got"):
+        GAN((4,)).sample(3, truncation=truncation)
