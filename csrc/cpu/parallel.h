@@ -1,0 +1,39 @@
+// Threads of torch for loops over independent items.
+#pragma once
+
+#include <cstdint>
+#include <exception>
+#include <limits>
+#include <mutex>
+
+#include <torch/csrc/stable/ops.h>
+
+namespace pcgen {
+
+// Call f(begin, end) on consecutive parts of [0, count), at least `grain` long each, on torch's threads. An exception
+// reaches the caller as it was thrown (torch's ABI would turn it into a RuntimeError): that of the first part of several.
+template <class F>
+void parallel_for(int64_t count, int64_t grain, const F& f) {
+  std::mutex mutex;
+  std::exception_ptr error;
+  int64_t error_at = std::numeric_limits<int64_t>::max();
+  torch::stable::parallel_for(0, count, grain, [&](int64_t begin, int64_t end) {
+    try {
+      f(begin, end);
+    } catch (...) {
+      const std::lock_guard<std::mutex> lock(mutex);
+      if (begin < error_at) error = std::current_exception(), error_at = begin;
+    }
+  });
+  if (error) std::rethrow_exception(error);
+}
+
+// Call f(item) for each item of [0, count) on torch's threads.
+template <class F>
+void parallel_for_each(int64_t count, const F& f) {
+  parallel_for(count, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t item = begin; item < end; ++item) f(item);
+  });
+}
+
+}  // namespace pcgen

@@ -1,0 +1,50 @@
+// Clouds unpacked into coordinates for the vector kernels, and checked on the way.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <memory>
+
+#include "check.h"
+#include "cpu/coordinates.h"
+
+namespace pcgen {
+
+template <class T>
+class UnpackedCloud {
+ public:
+  UnpackedCloud() = default;
+
+  // From points (size, 3); `name` and `row` are for the error that a NaN or an infinity is.
+  UnpackedCloud(const T* points, int64_t size, const char* name, int64_t row)
+      : size_(size),
+        padded_((size + Coordinates<T>::padding - 1) / Coordinates<T>::padding * Coordinates<T>::padding),
+        values_(new T[3 * padded_]) {
+    int refused = 0;
+    for (int64_t k = 0; k < 3; ++k) {
+      T* const out = values_.get() + k * padded_;
+      for (int64_t i = 0; i < size; ++i) out[i] = points[3 * i + k];
+      for (int64_t i = 0; i < size; ++i) refused |= !(std::abs(out[i]) <= std::numeric_limits<T>::max());
+      std::fill(out + size, out + padded_, out[size - 1]);
+    }
+    if (refused) refuse(points, name, row);
+  }
+
+  Coordinates<T> coordinates() const {
+    const T* const v = values_.get();
+    return {v, v + padded_, v + 2 * padded_, size_, padded_};
+  }
+
+ private:
+  void refuse(const T* points, const char* name, int64_t row) const {
+    const int64_t i = std::find_if(points, points + 3 * size_, [](T v) { return !std::isfinite(v); }) - points;
+    check(false, name, ": must be finite, got ", points[i], " in point ", i / 3, " of cloud ", row,
+          "; drop or repair such clouds first");
+  }
+
+  int64_t size_ = 0, padded_ = 0;
+  std::unique_ptr<T[]> values_;
+};
+
+}  // namespace pcgen

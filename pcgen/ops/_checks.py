@@ -1,0 +1,63 @@
+"""The arguments of every op: checked once, in words that say what to do, and brought to the kernels' layout."""
+
+import torch
+from torch import Tensor
+
+__all__ = ["cloud_pairs", "cloud_sets", "clouds"]
+
+_TYPES = (torch.float32, torch.float64)
+
+
+def clouds(value: Tensor, name: str) -> Tensor:
+    """A batch of clouds (B, N, 3), float32 or float64, N > 0, contiguous; half precision is widened under autocast.
+
+    That every coordinate is finite is checked by the kernels, which read them all in any case.
+    """
+    if not isinstance(value, Tensor):
+        raise ValueError(
+            f"{name}: must be a tensor (batch, points, 3), got {type(value).__name__}; use torch.as_tensor"
+        )
+    if value.ndim != 3 or value.shape[2] != 3:
+        hint = f"; add a dimension: {name}[None]" if value.ndim == 2 and value.shape[1] == 3 else ""
+        raise ValueError(f"{name}: must have the shape (batch, points, 3), got {tuple(value.shape)}{hint}")
+    if value.shape[1] == 0:
+        raise ValueError(
+            f"{name}: must have at least one point in each cloud, got {tuple(value.shape)}; drop empty clouds"
+        )
+    if value.dtype in (torch.float16, torch.bfloat16) and torch.is_autocast_enabled(value.device.type):
+        value = value.float()
+    if value.dtype not in _TYPES:
+        raise ValueError(f"{name}: must be float32 or float64, got {_dtype(value)}; convert it with {name}.float()")
+    return value.contiguous()
+
+
+def cloud_sets(
+    a: Tensor, b: Tensor, names: tuple[str, str] = ("a", "b"), *, points: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Two sets of clouds of one type on one device, whose numbers of clouds may differ; of points too unless `points`."""
+    a, b = clouds(a, names[0]), clouds(b, names[1])
+    if a.dtype != b.dtype:
+        raise ValueError(
+            f"{names[1]}: must have the type of {names[0]}, {_dtype(a)}, got {_dtype(b)}; convert one with .to(...)"
+        )
+    if a.device != b.device:
+        raise ValueError(
+            f"{names[1]}: must be on the device of {names[0]}, {a.device}, got {b.device}; move one with .to(...)"
+        )
+    if points and a.shape[1] != b.shape[1]:
+        raise ValueError(
+            f"{names[1]}: must have as many points as {names[0]}, {a.shape[1]}, got {b.shape[1]}; subsample the larger"
+        )
+    return a, b
+
+
+def cloud_pairs(x: Tensor, y: Tensor, *, points: bool = False) -> tuple[Tensor, Tensor]:
+    """Two batches of clouds that are compared pair by pair, x (B, N, 3) and y (B, M, 3); N = M where `points`."""
+    x, y = cloud_sets(x, y, ("x", "y"), points=points)
+    if x.shape[0] != y.shape[0]:
+        raise ValueError(f"y: must have as many clouds as x, {x.shape[0]}, got {y.shape[0]}; pair them one to one")
+    return x, y
+
+
+def _dtype(value: Tensor) -> str:
+    return str(value.dtype).removeprefix("torch.")

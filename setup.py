@@ -1,0 +1,186 @@
+"""Compile the native library: plain shared libraries against LibTorch's stable ABI, one build for every Python.
+
+    csrc/*.cpp, csrc/cpu/*.cpp   -> pcgen/lib/libpcgen_cpu.so    always, by g++ or clang++ (or $CXX)
+    csrc/cuda/*.cu               -> pcgen/lib/libpcgen_cuda.so   wherever nvcc is found, with or without a GPU
+
+A unit called `*_avx2.cpp` or `*_avx512.cpp` is compiled for that instruction set on x86-64 and left out elsewhere; the
+library chooses among them when it is loaded. Objects are kept in build/native: a second build compiles what changed.
+"""
+
+import hashlib
+import importlib.util
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.bdist_wheel import bdist_wheel
+from setuptools.command.build_ext import build_ext
+
+ROOT = Path(__file__).resolve().parent
+OBJECTS = ROOT / "build" / "native"
+MAC = sys.platform == "darwin"
+X86 = platform.machine().lower() in ("x86_64", "amd64")
+
+COMMON = ["-std=c++20", "-O3", "-DTORCH_TARGET_VERSION=0x020a000000000000", f"-I{ROOT / 'csrc'}"]
+# Without contraction a distance has the same rounding wherever it is written, which the pruning of neighbours needs.
+HOST = ["-fPIC", "-fvisibility=hidden", "-ffp-contract=off", "-Wall", "-Wextra"]
+INSTRUCTION_SETS = {
+    "_avx2": ["-mavx2", "-mfma"],
+    # GCC's own AVX-512 header sets off its warning about uninitialised values.
+    "_avx512": ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma", "-mprefer-vector-width=512"]
+    + ["-Wno-maybe-uninitialized"],
+}
+CUDA_ARCHITECTURES = ["-gencode=arch=compute_80,code=sm_80", "-gencode=arch=compute_90,code=[sm_90,compute_90]"]
+
+
+def torch_folder() -> Path:
+    """The installed torch: beside this build's Python, or, in an isolated build, in the environment it builds for."""
+    spec = importlib.util.find_spec("torch")
+    folders = [] if spec is None or spec.origin is None else [Path(spec.origin).parent]
+    for prefix in filter(None, (sys.prefix, os.environ.get("VIRTUAL_ENV"), os.environ.get("CONDA_PREFIX"))):
+        variables = {"base": prefix, "platbase": prefix}
+        folders += [Path(sysconfig.get_path(name, vars=variables)) / "torch" for name in ("platlib", "purelib")]
+    for folder in folders:
+        if (folder / "include/torch/csrc/stable/library.h").is_file():
+            return folder
+    raise SystemExit(
+        "pcgen: compiling it needs torch >= 2.10 in the environment it is installed into, and none is there: "
+        "run `pip install torch` first, then install pcgen again (with --no-build-isolation if torch is not found still)"
+    )
+
+
+def compiler() -> list[str]:
+    """The C++ compiler as a command."""
+    if "CXX" in os.environ:
+        return shlex.split(os.environ["CXX"])
+    found = next(filter(None, map(shutil.which, ("g++", "clang++", "c++"))), None)
+    if found is None:
+        raise SystemExit(
+            "pcgen: no C++ compiler: install g++ 11 or newer (Debian: apt-get install g++) or name one in CXX"
+        )
+    return [found]
+
+
+def cuda_compiler() -> str | None:
+    """Path of nvcc, or None."""
+    home = os.environ.get("CUDA_HOME", "/usr/local/cuda")
+    return shutil.which("nvcc") or shutil.which("nvcc", path=os.path.join(home, "bin"))
+
+
+def host_sources() -> list[Path]:
+    sources = sorted([*ROOT.glob("csrc/*.cpp"), *ROOT.glob("csrc/cpu/*.cpp")])
+    return [s for s in sources if X86 or not s.stem.endswith(tuple(INSTRUCTION_SETS))]
+
+
+def host_flags(source: Path) -> list[str]:
+    sets = [flags for suffix, flags in INSTRUCTION_SETS.items() if source.stem.endswith(suffix)]
+    return [*COMMON, *HOST, *(sets[0] if sets else []), *shlex.split(os.environ.get("CXXFLAGS", ""))]
+
+
+def run(command: list[str]) -> None:
+    result = subprocess.run(command, capture_output=True, text=True)
+    sys.stderr.write(result.stdout + result.stderr)
+    if result.returncode != 0:
+        raise SystemExit(f"pcgen: this failed: {shlex.join(command)}")
+
+
+def stale(target: Path, inputs: Iterable[Path]) -> bool:
+    """Whether target is missing or older than an input (or an input is gone)."""
+    if not target.is_file():
+        return True
+    built = target.stat().st_mtime_ns
+    return any(not path.is_file() or path.stat().st_mtime_ns > built for path in inputs)
+
+
+def compile_object(source: Path, command: list[str]) -> Path:
+    """Compile one source unless its object is newer than all it includes; its name holds the command's fingerprint."""
+    fingerprint = hashlib.sha256(shlex.join([*command, str(source)]).encode()).hexdigest()[:12]
+    target = OBJECTS / f"{source.stem}.{fingerprint}.o"
+    dependencies = target.with_suffix(".d")
+    words = shlex.split(dependencies.read_text().replace("\\\n", " ")) if dependencies.is_file() else []
+    if not words or stale(target, map(Path, words[1:])):
+        print(f"compiling {source.relative_to(ROOT)}")
+        run([*command, "-MD", "-MF", str(dependencies), "-c", str(source), "-o", str(target)])
+    return target
+
+
+def compile_objects(sources: list[Path], commands: list[list[str]]) -> list[Path]:
+    OBJECTS.mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(compile_object, sources, commands))
+
+
+def link(command: list[str], target: Path) -> None:
+    """Link under a temporary name first: a process that has the library loaded keeps the old file."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_suffix(".tmp")
+    run([*command, "-o", str(temporary)])
+    temporary.replace(target)
+
+
+def build_cpu(target: Path) -> None:
+    torch, cxx, sources = torch_folder(), compiler(), host_sources()
+    commands = [[*cxx, *host_flags(source), "-isystem", str(torch / "include")] for source in sources]
+    objects = compile_objects(sources, commands)
+    strict = ["-undefined", "dynamic_lookup"] if MAC else ["-Wl,-z,defs", "-Wl,--exclude-libs,ALL"]
+    libraries = [f"-L{torch / 'lib'}", "-ltorch_cpu", *shlex.split(os.environ.get("LDFLAGS", ""))]
+    link([*cxx, "-shared", *map(str, objects), *strict, *libraries], target)
+
+
+def build_cuda(target: Path, nvcc: str) -> None:
+    sources = sorted(ROOT.glob("csrc/cuda/*.cu"))
+    flags = [*COMMON, "-DUSE_CUDA", *CUDA_ARCHITECTURES, f"-Xcompiler={','.join(HOST[:2])}", "-isystem"]
+    command = [nvcc, *flags, str(torch_folder() / "include")]
+    objects = compile_objects(sources, [command] * len(sources))
+    # libtorch_cuda is absent from the CPU-only torch; a stand-in of its name records that the library needs it, so that
+    # the loader finds torch's symbols on a machine that has it.
+    stand_in = OBJECTS / "libtorch_cuda.so"
+    run([*compiler(), "-shared", "-Wl,-soname,libtorch_cuda.so", "-xc++", os.devnull, "-o", str(stand_in)])
+    libraries = [
+        f"-L{OBJECTS}",
+        f"-L{torch_folder() / 'lib'}",
+        "-Xlinker=--no-as-needed",
+        "-ltorch_cpu",
+        "-ltorch_cuda",
+    ]
+    link([nvcc, "-shared", "-cudart=static", *CUDA_ARCHITECTURES, *map(str, objects), *libraries], target)
+
+
+class BuildNative(build_ext):
+    """Builds the two libraries where setuptools expects an extension module."""
+
+    def get_ext_filename(self, fullname: str) -> str:
+        package, _, name = fullname.rpartition(".")
+        return os.path.join(*package.split("."), f"lib{name}.so")
+
+    def build_extension(self, ext: Extension) -> None:
+        target = Path(self.get_ext_fullpath(ext.name)).absolute()
+        if ext.name.endswith("_cpu"):
+            build_cpu(target)
+        else:
+            build_cuda(target, str(cuda_compiler()))
+
+
+class PlatformWheel(bdist_wheel):
+    """A wheel that depends on the platform and on no Python's ABI."""
+
+    def get_tag(self) -> tuple[str, str, str]:
+        return "py3", "none", super().get_tag()[2]
+
+
+def extensions() -> list[Extension]:
+    names = ["pcgen.lib.pcgen_cpu"]
+    if cuda_compiler() is not None and any(ROOT.glob("csrc/cuda/*.cu")):
+        names.append("pcgen.lib.pcgen_cuda")
+    return [Extension(name, sources=[]) for name in names]
+
+
+setup(ext_modules=extensions(), cmdclass={"build_ext": BuildNative, "bdist_wheel": PlatformWheel})
