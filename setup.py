@@ -34,9 +34,11 @@ COMMON = ["-std=c++20", "-O3", "-DTORCH_TARGET_VERSION=0x020a000000000000", f"-I
 HOST = ["-fPIC", "-fvisibility=hidden", "-ffp-contract=off", "-Wall", "-Wextra"]
 INSTRUCTION_SETS = {
     "_avx2": ["-mavx2", "-mfma"],
-    # GCC's own AVX-512 header sets off its warning about uninitialised values.
-    "_avx512": ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma", "-mprefer-vector-width=512"]
-    + ["-Wno-maybe-uninitialized"],
+    # GCC's own AVX-512 header sets off the warning that is turned off.
+    "_avx512": [
+        *("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma", "-mprefer-vector-width=512"),
+        "-Wno-maybe-uninitialized",
+    ],
 }
 CUDA_ARCHITECTURES = ["-gencode=arch=compute_80,code=sm_80", "-gencode=arch=compute_90,code=[sm_90,compute_90]"]
 
@@ -53,7 +55,7 @@ def torch_folder() -> Path:
             return folder
     raise SystemExit(
         "pcgen: compiling it needs torch >= 2.10 in the environment it is installed into, and none is there: "
-        "run `pip install torch` first, then install pcgen again (with --no-build-isolation if torch is not found still)"
+        "run `pip install torch` first, then install pcgen again (if torch is still not found, with --no-build-isolation)"
     )
 
 
@@ -76,16 +78,19 @@ def cuda_compiler() -> str | None:
 
 
 def host_sources() -> list[Path]:
+    """What goes into the CPU library on this machine."""
     sources = sorted([*ROOT.glob("csrc/*.cpp"), *ROOT.glob("csrc/cpu/*.cpp")])
     return [s for s in sources if X86 or not s.stem.endswith(tuple(INSTRUCTION_SETS))]
 
 
 def host_flags(source: Path) -> list[str]:
+    """Flags of one unit, by the end of its name."""
     sets = [flags for suffix, flags in INSTRUCTION_SETS.items() if source.stem.endswith(suffix)]
     return [*COMMON, *HOST, *(sets[0] if sets else []), *shlex.split(os.environ.get("CXXFLAGS", ""))]
 
 
 def run(command: list[str]) -> None:
+    """Run a compiler; what it says is shown, and a failure ends the build."""
     result = subprocess.run(command, capture_output=True, text=True)
     sys.stderr.write(result.stdout + result.stderr)
     if result.returncode != 0:
@@ -113,6 +118,7 @@ def compile_object(source: Path, command: list[str]) -> Path:
 
 
 def compile_objects(sources: list[Path], commands: list[list[str]]) -> list[Path]:
+    """Compile on all cores; returns the objects."""
     OBJECTS.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(compile_object, sources, commands))
@@ -127,6 +133,7 @@ def link(command: list[str], target: Path) -> None:
 
 
 def build_cpu(target: Path) -> None:
+    """Compile and link the CPU library; a symbol that torch lacks is an error."""
     torch, cxx, sources = torch_folder(), compiler(), host_sources()
     commands = [[*cxx, *host_flags(source), "-isystem", str(torch / "include")] for source in sources]
     objects = compile_objects(sources, commands)
@@ -136,6 +143,7 @@ def build_cpu(target: Path) -> None:
 
 
 def build_cuda(target: Path, nvcc: str) -> None:
+    """Compile and link the CUDA library, which needs neither a GPU nor torch with CUDA."""
     sources = sorted(ROOT.glob("csrc/cuda/*.cu"))
     flags = [*COMMON, "-DUSE_CUDA", *CUDA_ARCHITECTURES, f"-Xcompiler={','.join(HOST[:2])}", "-isystem"]
     command = [nvcc, *flags, str(torch_folder() / "include")]
@@ -177,6 +185,7 @@ class PlatformWheel(bdist_wheel):
 
 
 def extensions() -> list[Extension]:
+    """The libraries that can be built here, named as setuptools names modules."""
     names = ["pcgen.lib.pcgen_cpu"]
     if cuda_compiler() is not None and any(ROOT.glob("csrc/cuda/*.cu")):
         names.append("pcgen.lib.pcgen_cuda")

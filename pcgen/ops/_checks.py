@@ -34,7 +34,7 @@ def clouds(value: Tensor, name: str) -> Tensor:
 def cloud_sets(
     a: Tensor, b: Tensor, names: tuple[str, str] = ("a", "b"), *, points: bool = False
 ) -> tuple[Tensor, Tensor]:
-    """Two sets of clouds of one type on one device, whose numbers of clouds may differ; of points too unless `points`."""
+    """Two sets of clouds of one type on one device; `points` asks for equal numbers of points too."""
     a, b = clouds(a, names[0]), clouds(b, names[1])
     if a.dtype != b.dtype:
         raise ValueError(

@@ -20,10 +20,10 @@ def chamfer(x: Tensor, y: Tensor) -> Tensor:
 
     d(x, y) = mean over p in x of min over q in y of |p - q|^2  +  mean over q in y of min over p in x of |q - p|^2
 
-    Squared distances, in the square of the clouds' unit; means over points; both directions added, not halved. Differences
-    are squared, not expanded, so clouds far from the origin keep their precision; sums are taken in double. A pair's value
-    depends neither on its batch nor on the number of threads. The gradient to both clouds takes the nearest points as
-    fixed, the first of several at the same distance.
+    Squared distances, in the square of the clouds' unit; means over points; both directions added, not halved.
+    Differences are squared, not expanded, so clouds far from the origin keep their precision; sums are taken in double.
+    A pair's value depends neither on its batch nor on the number of threads. The gradient to both clouds takes the
+    nearest points as fixed, the first of several at the same distance.
 
     Args:
         x: (B, N, 3), float32 or float64.
@@ -41,10 +41,8 @@ def chamfer(x: Tensor, y: Tensor) -> Tensor:
     Representations and Generative Models for 3D Point Clouds.
     """
     x, y = cloud_pairs(x, y)
-    if torch.is_grad_enabled() and (x.requires_grad or y.requires_grad):
-        value: Tensor = _ops.chamfer_with_index(x, y)[0]
-        return value
-    value = _ops.chamfer(x, y)
+    differentiable = torch.is_grad_enabled() and (x.requires_grad or y.requires_grad)
+    value: Tensor = _ops.chamfer_with_index(x, y)[0] if differentiable else _ops.chamfer(x, y)
     return value
 
 
