@@ -1,0 +1,9 @@
+"""Training: the loop, run folders with their checkpoints, and several processes."""
+
+from pcgen.training.fitting import fit
+from pcgen.training.loop import NotFinite, Step, steps
+from pcgen.training.run import Run, load, save
+from pcgen.training.signals import Interrupted
+from pcgen.training.state import State
+
+__all__ = ["Interrupted", "NotFinite", "Run", "State", "Step", "fit", "load", "save", "steps"]

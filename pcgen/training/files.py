@@ -1,0 +1,121 @@
+"""Files that are written whole or not at all, and nested values as safetensors, whose reading runs no code."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+__all__ = ["pack", "read_tensors", "unpack", "write_tensors", "write_whole"]
+
+_KEY = "pcgen"  # One key alone: safetensors writes several in no fixed order, and equal states must give equal files.
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Replace the file at `path` by `data`, so that after a crash at any moment it is the old one or the new one.
+
+    Raises:
+        OSError: the folder cannot be written or the disk is full; the old file is whole, and nothing is left over.
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        try:
+            with open(temporary, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+            _sync_folder(path.parent)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        kept = "the file there before is whole" if path.exists() else "nothing was written"
+        raise OSError(
+            error.errno,
+            f"{path}: could not be written ({error.strerror or error}); {kept}; "
+            "free some space or choose another folder",
+        ) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":  # Windows opens no folders.
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
+    """Write tensors and JSON values as one safetensors file, whole or not at all; equal contents give equal bytes."""
+    import safetensors.torch
+
+    own: dict[str, Tensor] = {}
+    seen: set[int] = set()
+    for name, tensor in tensors.items():
+        value = tensor.detach().to("cpu").contiguous()
+        # The format knows no shared memory: tied weights are written once per name.
+        value = value.clone() if value.untyped_storage().data_ptr() in seen else value
+        seen.add(value.untyped_storage().data_ptr())
+        own[name] = value
+    write_whole(path, safetensors.torch.save(own, {_KEY: json.dumps(about, sort_keys=True)}))
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read what `write_tensors` wrote.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is truncated, too long, or not one of pcgen's.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = json.loads((file.metadata() or {})[_KEY])
+            # Cloned, since the tensors of an open file are windows into it.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+    except KeyError:
+        raise ValueError(f"{path}: a safetensors file, but not one that pcgen wrote") from None
+    except (SafetensorError, json.JSONDecodeError, UnicodeDecodeError, RuntimeError) as error:
+        raise ValueError(f"{path}: damaged or not a safetensors file ({error})") from error
+    return tensors, about
+
+
+def pack(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
+    """Turn nested dicts, lists and tuples into JSON values, their tensors into entries of `tensors` under dotted names.
+
+    Raises:
+        ValueError: something inside is neither a container, a tensor, a number, text, nor None.
+    """
+    if isinstance(value, Tensor):
+        tensors[name] = value
+        return {"tensor": name}
+    if isinstance(value, dict):
+        return {"dict": [[key, pack(item, f"{name}.{key}", tensors)] for key, item in value.items()]}
+    if isinstance(value, (list, tuple)):
+        kind = "list" if isinstance(value, list) else "tuple"
+        return {kind: [pack(item, f"{name}.{i}", tensors) for i, item in enumerate(value)]}
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise ValueError(
+        f"{name}: cannot be saved: must be a tensor, number, text or a container of them, got {type(value)}"
+    )
+
+
+def unpack(value: Any, tensors: dict[str, Tensor]) -> Any:
+    """The inverse of `pack`."""
+    if not isinstance(value, dict):
+        return value
+    ((kind, content),) = value.items()
+    if kind == "tensor":
+        return tensors[content]
+    if kind == "dict":
+        return {key: unpack(item, tensors) for key, item in content}
+    items = [unpack(item, tensors) for item in content]
+    return items if kind == "list" else tuple(items)

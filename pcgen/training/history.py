@@ -1,0 +1,86 @@
+"""The history of a training: one line of JSON per row, which survives a crash in the middle of a line."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from pcgen.training.files import write_whole
+
+__all__ = ["History", "read_history"]
+
+
+def read_history(path: Path) -> list[dict[str, Any]]:
+    """The rows of a history file, oldest first; none where there is no file. A torn last line is left out.
+
+    Raises:
+        ValueError: another line is not JSON; the text names it.
+    """
+    if not path.is_file():
+        return []
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    rows = []
+    for number, line in enumerate(lines, 1):
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError as error:
+            if number < len(lines):
+                raise ValueError(f"{path}: line {number} is not JSON ({error})") from error
+    return rows
+
+
+class History:
+    """Appends rows to a history file, and to tensorboard's event files if asked."""
+
+    def __init__(self, path: Path, step: int, tensorboard: bool = False) -> None:
+        """Open a history whose rows after `step` are forgotten.
+
+        Raises:
+            ValueError: tensorboard was asked for and is not installed.
+        """
+        self._path = path
+        self._events = _events(path.parent / "events", step) if tensorboard else None
+        rows = [row for row in read_history(path) if row["step"] <= step]
+        self.seconds = float(rows[-1]["seconds"]) if rows else 0.0
+        write_whole(path, "".join(map(_line, rows)).encode())
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Append one row, {"step", "epoch", "seconds", "losses": {...}, ...}, and put it on the disk.
+
+        Raises:
+            OSError: the disk is full, or the folder cannot be written.
+        """
+        try:
+            with open(self._path, "a", encoding="utf-8") as file:
+                file.write(_line(row))
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise OSError(
+                error.errno,
+                f"{self._path}: could not be written ({error.strerror or error}); the last checkpoint is whole; "
+                "free some space and resume",
+            ) from error
+        if self._events is not None:
+            for name, value in row["losses"].items():
+                self._events.add_scalar(f"losses/{name}", value, row["step"])
+            for name in row.keys() - {"step", "losses"}:
+                if isinstance(row[name], (int, float)):
+                    self._events.add_scalar(name, row[name], row["step"])
+
+    def close(self) -> None:
+        """Close the event files."""
+        if self._events is not None:
+            self._events.close()
+
+
+def _line(row: dict[str, Any]) -> str:
+    return json.dumps(row) + "\n"
+
+
+def _events(folder: Path, step: int) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        raise ValueError("tensorboard: is not installed; `pip install tensorboard`, or train without it") from None
+    return SummaryWriter(folder, purge_step=step + 1)

@@ -1,0 +1,135 @@
+"""Several processes that train one model together, as `torchrun` starts them; with one process nothing here acts."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from pcgen.models.base import Learner
+
+__all__ = ["TIMEOUT", "agree", "alike", "check_alike", "count", "first", "gather", "group", "index", "start_alike"]
+
+TIMEOUT = 300.0  # Seconds that ranks wait for each other before they give up with an error.
+
+
+def count() -> int:
+    """The number of processes, 1 outside a group."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def index() -> int:
+    """The number of this process, 0 outside a group."""
+    return dist.get_rank() if count() > 1 else 0
+
+
+@contextmanager
+def group(device: torch.device, timeout: float = TIMEOUT) -> Iterator[None]:
+    """Join the processes that torchrun started inside a `with` block; a group that is there already is used as it is.
+
+    A process that waits longer than `timeout` seconds for another, or whose connection to it breaks, raises
+    RuntimeError: the death of one rank ends them all.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1 or not dist.is_available() or dist.is_initialized():
+        yield
+        return
+    # Flags travel over gloo even where gradients travel over NCCL: they then cost no synchronisation of the device.
+    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+    dist.init_process_group(backend, timeout=timedelta(seconds=timeout))
+    try:
+        yield
+    finally:
+        dist.destroy_process_group()
+
+
+def device(name: str | torch.device) -> torch.device:
+    """The device of this process: with CUDA and several processes on a machine, each has one of its own.
+
+    Raises:
+        ValueError: the device, or one for every process, is not there.
+    """
+    try:
+        asked = torch.device(name)
+    except RuntimeError:
+        raise ValueError(f"device: must be cpu, cuda, cuda:N or another of torch's, got {name!r}") from None
+    if asked.type != "cuda":
+        return asked
+    found = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    local = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    place = int(os.environ.get("LOCAL_RANK", "0")) if local > 1 else (asked.index or 0)
+    if found < max(local, place + 1):
+        raise ValueError(f"device: {name} was asked for by {local} process(es), and {found} CUDA device(s) were found")
+    return torch.device("cuda", place)
+
+
+def first(value: Tensor) -> Tensor:
+    """Rank 0's value of a CPU tensor, on every rank."""
+    if count() > 1:
+        value = value.clone()
+        dist.broadcast(value, 0)
+    return value
+
+
+def agree(values: Sequence[float]) -> list[float]:
+    """The largest of the ranks' values, one by one."""
+    if count() == 1:
+        return list(values)
+    tensor = torch.tensor(values, dtype=torch.float64)
+    dist.all_reduce(tensor, dist.ReduceOp.MAX)
+    return [float(value) for value in tensor.tolist()]
+
+
+def gather(value: Tensor) -> list[Tensor]:
+    """Every rank's value of a CPU tensor of one shape, in the order of the ranks."""
+    if count() == 1:
+        return [value]
+    values = [torch.empty_like(value) for _ in range(count())]
+    dist.all_gather(values, value)
+    return values
+
+
+def alike(model: Learner) -> None:
+    """Give every rank the parameters and buffers of rank 0."""
+    if count() > 1:
+        for value in model.state_dict().values():
+            dist.broadcast(value, 0)
+
+
+def start_alike(model: Learner, data: Tensor, seed: int | None) -> None:
+    """Set the model up on rank 0, give its state to all ranks, and let their noise differ: rank r has seed + r."""
+    if index() == 0:
+        model.setup(data)
+    alike(model)
+    if count() > 1:
+        base = int(first(torch.tensor(torch.initial_seed() if seed is None else seed) % 2**62))
+        if index() > 0:
+            torch.manual_seed(base + index())
+
+
+def check_alike(model: Learner) -> None:
+    """Hold the ranks' learned state against each other.
+
+    That is the parameters of a model with optimizers (its buffers may be statistics of the rank's own rows), and all
+    of any other model.
+
+    Raises:
+        RuntimeError: they differ, so that the ranks train different models.
+    """
+    if count() == 1:
+        return
+    named = dict(model.named_parameters()) if model.optimizers() else model.state_dict()
+    if not named:
+        return
+    with torch.no_grad():
+        sums = torch.stack([value.detach().to(torch.float64).sum().cpu() for value in named.values()])
+    both = gather(sums)
+    for other in both[1:]:
+        for name, here, there in zip(named, both[0].tolist(), other.tolist(), strict=False):
+            if here != there and not (here != here and there != there):
+                raise RuntimeError(
+                    f"{type(model).__name__}: {name} differs between ranks: its update does not go through "
+                    "pcgen.optim.descend or reduce_sum; train it with one process"
+                )

@@ -1,0 +1,105 @@
+"""Going on with a training that was stopped: which checkpoint, and whether it is the same training."""
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pcgen.models.base import Learner
+from pcgen.training import ranks
+from pcgen.training.files import read_tensors
+from pcgen.training.run import Run
+from pcgen.training.state import State, read_state
+
+__all__ = ["compare", "continued", "name_of"]
+
+_LIMITS = ("training.epochs", "training.steps", "training.minutes")
+_NOTED = ("versions.", "threads", "device", "ranks")
+_BINDING = ("model.", "data.shape", "data.sha256", "validation.", "training.")
+
+
+def continued(model: Learner, path: str | Path, config: dict[str, Any]) -> tuple[State, list[str], Run | None]:
+    """Bring a model to the newest whole checkpoint of a run; returns the position, notes, and the run.
+
+    The position is a fresh one, and the run None, where there is no folder, an empty one, or no checkpoint yet.
+
+    Raises:
+        FileNotFoundError: the folder holds something that is not a run.
+        ValueError: the run was made with other options, data or model, or all of its checkpoints are damaged.
+    """
+    path = Path(path)
+    # Rank 0 looks and the others follow it: it may make the folder before they have looked.
+    run = Run.open(path) if ranks.index() == 0 and path.is_dir() and any(path.iterdir()) else None
+    checkpoint, notes = _newest(run) if run is not None else (None, [])
+    chosen = int(ranks.first(torch.tensor(("last", "best", None).index(checkpoint))))
+    if chosen == 2:
+        return State(), notes, None
+    run = Run.open(path) if run is None else run
+    notes += compare(run, config)
+    state, differences = read_state(run.checkpoint(("last", "best")[chosen]), model)
+    notes += differences
+    if ranks.index() == 0:
+        kept = run.config.get("notes", [])
+        run = Run(run.path, {**run.config, "training": config["training"], "notes": kept + notes})
+        run.write_config()
+    return state, notes, run
+
+
+def _newest(run: Run) -> tuple[str | None, list[str]]:
+    """The name of the whole checkpoint with the most steps, and a note on every damaged one."""
+    steps: dict[str, int] = {}
+    damaged = []
+    for name in ("last", "best"):
+        if run.checkpoint(name).is_file():
+            try:
+                steps[name] = int(read_tensors(run.checkpoint(name))[1]["step"])
+            except (ValueError, KeyError) as error:
+                damaged.append(str(error))
+    if damaged and not steps:
+        raise ValueError(f"{damaged[0]}; no whole checkpoint is left to resume from: train again with --overwrite")
+    return max(steps, key=lambda name: steps[name], default=None), damaged
+
+
+def compare(run: Run, config: dict[str, Any]) -> list[str]:
+    """Hold the configuration of a run against that of its continuation; returns notes on what may differ.
+
+    The end may move where the learning rate does not depend on it, that is with the constant schedule. Versions,
+    threads, device and ranks may differ, though the continuation is then no longer equal bit for bit.
+
+    Raises:
+        ValueError: something else differs; the text has both values.
+    """
+    if "training" not in run.config:
+        raise ValueError(f"{run.path}: was written by pcgen.training.save, not by a training: nothing to resume")
+    before, now = _flat(run.config), _flat(config)
+    movable = _LIMITS if now.get("training.schedule") == "constant" else ()
+    notes = []
+    for name in sorted(before.keys() | now.keys()):
+        old, new = before.get(name), now.get(name)
+        if old == new or name in movable:
+            continue
+        if name.startswith(_BINDING):
+            raise ValueError(
+                f"resume: {name.removeprefix('training.')} was {old!r} in {run.path} and is {new!r} now; "
+                "give the former value, or train afresh in another folder"
+            )
+        if name.startswith(_NOTED):
+            notes.append(f"{name} was {old!r} and is {new!r} now: the continuation will not repeat the run bit for bit")
+    return notes
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return flat
+
+
+def name_of(function: Callable[[Tensor], Tensor] | None) -> str | None:
+    """A function's or callable value's text, without the address that differs from process to process."""
+    if function is None:
+        return None
+    return getattr(function, "__qualname__", None) or re.sub(r" at 0x[0-9a-fA-F]+", "", repr(function))

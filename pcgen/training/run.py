@@ -1,0 +1,205 @@
+"""A run: the folder that a training leaves, with all that is needed to use the model and to train it further."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import pcgen
+from pcgen.errors import choose
+from pcgen.models import build, describe
+from pcgen.models.base import Learner
+from pcgen.training import ranks
+from pcgen.training.files import write_whole
+from pcgen.training.history import read_history
+from pcgen.training.state import State, fill, weights, write_state
+
+__all__ = ["Run", "load", "save"]
+
+_CONFIG, _HISTORY = "config.json", "history.jsonl"
+_CHECKPOINTS = ("best", "last")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder: config.json, last.safetensors, best.safetensors where there was validation, history.jsonl.
+
+    `config` has the entries model (name and arguments), data (what the caller told of it, shape and hash), training
+    (its options), seed, versions, threads, device, ranks, and notes (what differed when the training was continued).
+    """
+
+    path: Path
+    config: dict[str, Any] = field(repr=False)
+
+    @classmethod
+    def open(cls, path: str | Path) -> "Run":
+        """Open a run.
+
+        Raises:
+            FileNotFoundError: there is no such folder, or it is not a run; the text says what is missing.
+            ValueError: its config.json is damaged.
+        """
+        path = Path(path)
+        if not path.is_dir():
+            raise FileNotFoundError(f"{path}: no such run folder; `pcgen train MODEL --out {path}` makes one")
+        if not (path / _CONFIG).is_file():
+            raise FileNotFoundError(
+                f"{path}: not a run folder: it has no {_CONFIG}; give the --out folder of a training"
+            )
+        try:
+            config = json.loads((path / _CONFIG).read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{path / _CONFIG}: damaged ({error})") from error
+        if not isinstance(config, dict) or not isinstance(config.get("model"), dict):
+            raise ValueError(f"{path / _CONFIG}: not a run's: it has no entry `model`")
+        return cls(path, config)
+
+    @classmethod
+    def create(cls, path: str | Path, config: dict[str, Any], overwrite: bool = False) -> "Run":
+        """Make the folder and write its config; with `overwrite`, the files of a run that is there are deleted first.
+
+        Raises:
+            FileExistsError: there is something already, and it is not a run or `overwrite` is False.
+        """
+        run = cls(Path(path), config)
+        if run.path.exists() and not run.path.is_dir():
+            raise FileExistsError(f"{path}: is a file; choose another --out")
+        if run.path.is_dir() and any(run.path.iterdir()):
+            if not (run.path / _CONFIG).is_file():
+                raise FileExistsError(f"{path}: exists and is not a run folder; choose another --out")
+            if not overwrite:
+                raise FileExistsError(
+                    f"{path}: has a run already; choose another --out, or --overwrite or --resume auto"
+                )
+            # The config goes last: a folder without it is no run, and would not be overwritten again.
+            for name in ("best.safetensors", "last.safetensors", _HISTORY, *run._batches(), _CONFIG):
+                (run.path / name).unlink(missing_ok=True)
+        run.path.mkdir(parents=True, exist_ok=True)
+        run.write_config()
+        return run
+
+    def write_config(self) -> None:
+        """Write config.json, whole or not at all."""
+        write_whole(self.path / _CONFIG, (json.dumps(self.config, indent=2) + "\n").encode())
+
+    def checkpoint(self, name: str) -> Path:
+        """The place of the checkpoint "best" or "last"."""
+        return self.path / f"{choose(name, _CHECKPOINTS, 'checkpoint')}.safetensors"
+
+    @property
+    def history_path(self) -> Path:
+        """The place of the history."""
+        return self.path / _HISTORY
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """The history's rows, oldest first: step, epoch, seconds, losses, rates, and validation where it was taken."""
+        return read_history(self.history_path)
+
+    @property
+    def normalization(self) -> dict[str, Any] | None:
+        """The normalisation that the caller recorded with the data, as `Normalization.to_dict` gives it."""
+        found: dict[str, Any] | None = self.config.get("data", {}).get("normalization")
+        return found
+
+    def model(
+        self, checkpoint: str | None = None, *, model: Learner | None = None, device: str | torch.device = "cpu"
+    ) -> Learner:
+        """The trained model in evaluation mode, with averaged weights if the training averaged them.
+
+        Args:
+            checkpoint: "best" or "last"; None is the best where there is one, else the last.
+            model: an instance to fill, needed for a class that is not of the suite.
+            device: where the model is to live.
+
+        Raises:
+            FileNotFoundError: there is no such checkpoint.
+            ValueError: the run's class cannot be built by name, or the checkpoint is damaged or does not fit the model.
+        """
+        if checkpoint is None:
+            checkpoint = next((name for name in _CHECKPOINTS if self.checkpoint(name).is_file()), "last")
+        path = self.checkpoint(checkpoint)
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"{path}: the run has no such checkpoint; it was stopped before its first was written"
+            )
+        if model is None:
+            model = self._build()
+        fill(model, weights(path), path)
+        return model.to(ranks.device(device)).eval()
+
+    def _build(self) -> Learner:
+        description = self.config["model"]
+        if description.get("name") is None:
+            raise ValueError(
+                f"{self.path}: its model {description.get('class')} cannot be built by name "
+                f"({description.get('reason')}); make it yourself and give it as model="
+            )
+        with torch.random.fork_rng([]):  # Initial weights are overwritten, and loading is no reason to draw numbers.
+            return build(description)
+
+    def _batches(self) -> list[str]:
+        return [path.name for path in self.path.glob("batch-*.safetensors")]
+
+
+def describe_model(model: Learner) -> dict[str, Any]:
+    """The model's description; for one that has none, its class, and the reason under a name of None."""
+    try:
+        return describe(model)
+    except ValueError as error:
+        kind = type(model)
+        return {"name": None, "class": f"{kind.__module__}:{kind.__qualname__}", "reason": str(error)}
+
+
+def versions() -> dict[str, str]:
+    """What the numbers of a training depend on besides its configuration."""
+    return {"pcgen": pcgen.__version__, "torch": torch.__version__}
+
+
+def data_identity(data: Tensor, labels: Tensor | None = None) -> dict[str, Any]:
+    """Shape and SHA-256 of the training data and its labels."""
+    digest = hashlib.sha256()
+    for tensor in (data.to(torch.float32), labels):
+        if tensor is not None:
+            digest.update(tensor.detach().cpu().contiguous().numpy().data)
+    return {"shape": list(data.shape), "sha256": digest.hexdigest()}
+
+
+def save(model: Learner, run: str | Path, *, data: Mapping[str, Any] | None = None, overwrite: bool = False) -> Run:
+    """Write a model that is trained, or made, in Python as a run, which `load` and the command line can use.
+
+    Args:
+        model: its weights, and its optimizers' states.
+        run: the folder to make.
+        data: what is known of its data: spec, split, normalization, ...
+        overwrite: replace a run that is there.
+
+    Raises:
+        FileExistsError: the folder has something already.
+        OSError: it could not be written.
+    """
+    config = {"model": describe_model(model), "data": dict(data or {}), "versions": versions()}
+    made = Run.create(run, config, overwrite)
+    write_state(made.checkpoint("last"), model, State())
+    return made
+
+
+def load(
+    run: str | Path,
+    checkpoint: str | None = None,
+    *,
+    model: Learner | None = None,
+    device: str | torch.device = "cpu",
+) -> Learner:
+    """The trained model of a run folder; see `Run.model`.
+
+    Raises:
+        FileNotFoundError: the folder is no run, or has no such checkpoint.
+        ValueError: the run's class cannot be built by name, or the checkpoint is damaged or does not fit the model.
+    """
+    return Run.open(run).model(checkpoint, model=model, device=device)

@@ -1,0 +1,146 @@
+"""Where a training stands: all that is needed to go on from it as if it had never stopped."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pcgen.models.base import Learner
+from pcgen.training import ranks
+from pcgen.training.averages import Average
+from pcgen.training.files import pack, read_tensors, unpack, write_tensors
+
+__all__ = ["State", "fill", "read_state", "write_state"]
+
+_FORMAT = 1
+
+
+@dataclass
+class State:
+    """The position of a training in its data, and what its loop has gathered so far."""
+
+    step: int = 0
+    epoch: int = 0
+    order: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.int64))  # (S,) rows of this epoch
+    batch: int = 0  # batches of this epoch that lie behind
+    seconds: float = 0.0
+    timed: bool = False  # whether the end is a time, so that `seconds` belongs to the position
+    average: Average | None = None
+    totals: dict[str, float] = field(default_factory=dict)  # of the losses since the history's last row
+    counted: int = 0
+    best: float | None = None
+
+
+def _generators() -> dict[str, Tensor]:
+    """The states of torch's global generators, one row per rank: the CPU's, and that of this rank's CUDA device."""
+    states = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        states["cuda"] = torch.cuda.get_rng_state()
+    return {name: torch.stack(ranks.gather(state)) for name, state in states.items()}
+
+
+def write_state(path: Path, model: Learner, state: State) -> None:
+    """Write model, optimizers, averages, generators and position as one file; every rank calls it, rank 0 writes."""
+    tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
+    tensors |= {f"generator.{name}": value for name, value in _generators().items()}
+    tensors["order"] = state.order
+    about: dict[str, Any] = {
+        "format": _FORMAT,
+        "step": state.step,
+        "epoch": state.epoch,
+        "batch": state.batch,
+        "best": state.best,
+        "totals": state.totals,
+        "counted": state.counted,
+        "optimizers": {
+            name: pack(optimizer.state_dict(), f"optimizer.{name}", tensors)
+            for name, optimizer in model.optimizers().items()
+        },
+    }
+    if state.timed:  # Not otherwise, so that equal trainings give equal files however fast they ran.
+        about["seconds"] = state.seconds
+    if state.average is not None:
+        tensors |= {f"average.{name}": value for name, value in state.average.values.items()}
+        about["average"] = {"decay": state.average.decay, "count": state.average.count}
+    if ranks.index() == 0:
+        write_tensors(path, tensors, about)
+
+
+def read_state(path: Path, model: Learner) -> tuple[State, list[str]]:
+    """Bring model, optimizers and generators to what a checkpoint holds; returns the position, and notes.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is damaged, or its tensors or optimizers are not the model's.
+    """
+    tensors, about = read_tensors(path)
+    if about.get("format") != _FORMAT:
+        raise ValueError(f"{path}: format {about.get('format')}, and this pcgen reads format {_FORMAT}; update pcgen")
+    own = model.optimizers()
+    if set(own) != set(about["optimizers"]):
+        raise ValueError(f"{path}: has the optimizers {sorted(about['optimizers'])}, and the model {sorted(own)}")
+    fill(model, _part(tensors, "model"), path)
+    for name, optimizer in own.items():
+        optimizer.load_state_dict(unpack(about["optimizers"][name], tensors))
+    state = State(
+        step=about["step"],
+        epoch=about["epoch"],
+        order=tensors["order"],
+        batch=about["batch"],
+        seconds=about.get("seconds", 0.0),
+        timed="seconds" in about,
+        totals=about["totals"],
+        counted=about["counted"],
+        best=about["best"],
+    )
+    if "average" in about:
+        state.average = Average(model, about["average"]["decay"])
+        state.average.count = about["average"]["count"]
+        for name, value in _part(tensors, "average").items():
+            state.average.values[name].copy_(value)
+    return state, _restore_generators(_part(tensors, "generator"))
+
+
+def _restore_generators(states: dict[str, Tensor]) -> list[str]:
+    notes = []
+    saved, rank = len(states["cpu"]), ranks.index()
+    if saved != ranks.count():
+        notes.append(f"the checkpoint was written by {saved} process(es) and is continued by {ranks.count()}")
+    if rank < saved:
+        torch.set_rng_state(states["cpu"][rank])
+        if torch.cuda.is_available() and "cuda" in states:
+            torch.cuda.set_rng_state(states["cuda"][rank])
+    return notes
+
+
+def _part(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
+    return {key.removeprefix(f"{name}."): value for key, value in tensors.items() if key.startswith(f"{name}.")}
+
+
+def weights(path: Path) -> dict[str, Tensor]:
+    """What a model is to be used with: the averages of a checkpoint that has them, its weights otherwise."""
+    tensors, _ = read_tensors(path)
+    return _part(tensors, "average") or _part(tensors, "model")
+
+
+def fill(model: Learner, tensors: dict[str, Tensor], path: Path) -> None:
+    """Overwrite a model's parameters and buffers by tensors of the same names.
+
+    Raises:
+        ValueError: a name or a shape differs; the text says which.
+    """
+    own = model.state_dict()
+    for name, value in own.items():
+        if name not in tensors:
+            raise ValueError(f"{path}: has no tensor {name}, which the model of its configuration has")
+        if tensors[name].shape != value.shape:
+            raise ValueError(
+                f"{path}: tensor {name} is {tuple(tensors[name].shape)}, and {tuple(value.shape)} in the model of its "
+                "configuration; the two do not belong together"
+            )
+    for name in tensors:
+        if name not in own:
+            raise ValueError(f"{path}: holds tensor {name}, which the model of its configuration has not")
+    model.load_state_dict(tensors)
