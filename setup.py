@@ -55,7 +55,7 @@ def torch_folder() -> Path:
             return folder
     raise SystemExit(
         "pcgen: compiling it needs torch >= 2.10 in the environment it is installed into, and none is there: "
-        "run `pip install torch` first, then install pcgen again (if torch is still not found, with --no-build-isolation)"
+        "run `pip install torch` first, then install pcgen again (with --no-build-isolation if that fails)"
     )
 
 

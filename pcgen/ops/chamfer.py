@@ -96,8 +96,7 @@ def nearest_means(
     back = torch.empty_like(forth)
     total = rows * (rows + 1) // 2 if symmetric else rows * columns
     # Blocks of rows small enough to report progress and to waste little on the lower triangle of a symmetric block.
-    height = max(1, min(8, rows))
-    done = 0
+    height = 8
     for first in range(0, rows, height):
         last = min(first + height, rows)
         start = first if symmetric else 0
@@ -105,10 +104,9 @@ def nearest_means(
         forth[first:last, start:], back[first:last, start:] = block
         if symmetric:
             forth[start:, first:last], back[start:, first:last] = block[1].T, block[0].T
-        height_done = last - first
-        done += height_done * (columns - start) - (height_done * (height_done - 1) // 2 if symmetric else 0)
         if progress is not None:
-            progress(done, total)
+            left = rows - last
+            progress(total - left * (left + 1) // 2 if symmetric else last * columns, total)
     return forth, back
 
 
@@ -150,9 +148,30 @@ def _double_backward(ctx: Any, *gradients: Tensor) -> None:
     )
 
 
+def _merge(value: Tensor, dim: int | None, size: int) -> Tensor:
+    """The dimension that vmap adds, folded into the batch."""
+    value = value.expand(size, *value.shape) if dim is None else value.movedim(dim, 0)
+    return value.flatten(0, 1).contiguous()
+
+
+def _vmap(op: Callable[..., Any]) -> Callable[..., Any]:
+    """The vmap rule of an op whose arguments and results all begin with the batch."""
+
+    def rule(info: Any, in_dims: tuple[int | None, ...], *args: Tensor) -> tuple[Any, Any]:
+        size = info.batch_size
+        out = op(*(_merge(value, dim, size) for value, dim in zip(args, in_dims, strict=True)))
+        if isinstance(out, Tensor):
+            return out.unflatten(0, (size, -1)), 0
+        return tuple(value.unflatten(0, (size, -1)) for value in out), (0,) * len(out)
+
+    return rule
+
+
 torch.library.register_fake("pcgen::chamfer", _chamfer_shape)
 torch.library.register_fake("pcgen::chamfer_with_index", _with_index_shape)
 torch.library.register_fake("pcgen::chamfer_backward", _backward_shape)
 torch.library.register_fake("pcgen::nearest_matrix", _matrix_shape)
 torch.library.register_autograd("pcgen::chamfer_with_index", _backward, setup_context=_save)
 torch.library.register_autograd("pcgen::chamfer_backward", _double_backward)
+for _name in ("chamfer", "chamfer_with_index", "chamfer_backward"):
+    torch.library.register_vmap(f"pcgen::{_name}", _vmap(getattr(_ops, _name)))

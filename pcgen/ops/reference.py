@@ -1,0 +1,48 @@
+"""The ops once more, slow and readable, in float64: what the kernels mean, and the oracle of their tests."""
+
+import torch
+from torch import Tensor
+
+__all__ = ["chamfer", "match", "nearest", "squared_distances"]
+
+
+def squared_distances(x: Tensor, y: Tensor) -> Tensor:
+    """Squared distances between the points of two batches of clouds, (B, N, D) x (B, M, D) -> (B, N, M) float64.
+
+    D[b, i, j] = |x[b, i] - y[b, j]|^2, by differences: nothing cancels far from the origin.
+    """
+    return (x.double()[:, :, None] - y.double()[:, None]).square().sum(-1)
+
+
+def nearest(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """For each point of x, the squared distance to its nearest point of y and that point's index, the first of several.
+
+    (B, N, D) x (B, M, D) -> (B, N) float64, (B, N) int64.
+    """
+    distances = squared_distances(x, y)
+    least = distances.amin(2)
+    index = (distances == least[:, :, None]).int().argmax(2)  # argmax returns the first of equals, argmin need not
+    return least, index
+
+
+def chamfer(x: Tensor, y: Tensor) -> Tensor:
+    """Chamfer distance as `pcgen.ops.chamfer` defines it, (B, N, D) x (B, M, D) -> (B,) float64, differentiable.
+
+    d(x, y) = mean over p in x of min over q in y of |p - q|^2 + mean over q in y of min over p in x of |q - p|^2
+    """
+    distances = squared_distances(x, y)
+    return distances.amin(2).mean(1) + distances.amin(1).mean(1)
+
+
+def match(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """The optimal one-to-one matching of each pair of clouds under Euclidean distance, by scipy's Hungarian method.
+
+    (B, N, D) x (B, N, D) -> index (B, N) int64, the point of y that each point of x is matched with, and the mean
+    distance under the matching (B,) float64.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    costs = squared_distances(x, y).sqrt()
+    index = torch.stack([torch.as_tensor(linear_sum_assignment(cost.cpu().numpy())[1]) for cost in costs.detach()])
+    index = index.to(costs.device)
+    return index, costs.gather(2, index[:, :, None]).squeeze(2).mean(1)
