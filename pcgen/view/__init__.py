@@ -5,5 +5,6 @@ Imports neither torch nor Open3D nor matplotlib until something is drawn.
 
 from pcgen.view.camera import Camera
 from pcgen.view.sheet import Picture, picture
+from pcgen.view.window import show
 
-__all__ = ["Camera", "Picture", "picture"]
+__all__ = ["Camera", "Picture", "picture", "show"]

@@ -57,6 +57,8 @@ def by_open3d(frame: Frame, colors: list[Array], radius: float, timeout: float =
             )
         except subprocess.TimeoutExpired as error:
             raise NotDrawn(f"Open3D did not finish within {timeout:g} s") from error
+        except OSError as error:
+            raise NotDrawn(f"no process for Open3D: {error}") from error
         if done.returncode or not answer.is_file():
             said = [line.strip() for line in (done.stderr + done.stdout).splitlines() if line.strip()]
             how = f"Open3D died of signal {-done.returncode}" if done.returncode < 0 else "Open3D failed"

@@ -1,7 +1,7 @@
 """What can be drawn: cloud sets, tensors, arrays and lists of them become one list of plain arrays, checked."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -34,33 +34,40 @@ class Drawable:
 
 
 def drawables(clouds: Any) -> list[Drawable]:
-    """The clouds of any input that holds some: a cloud set, (S, N, 3), (N, 3), or a list of (N_i, 3).
+    """The clouds of any input that holds some: a cloud set, (S, N, 3), (N, 3), or a list of (N_i, 3) or cloud sets.
 
-    Tensors may live on any device and carry a gradient. Sizes may differ between the members of a list.
+    Tensors may live on any device and carry a gradient. Sizes may differ between the members of a list. Classes of the
+    same name in several sets are one class.
 
     Raises:
         ValueError: no clouds, more than 1024, another shape, a cloud without points, or a coordinate that is not
             finite; the message names the cloud.
     """
-    if isinstance(clouds, CloudSet):
-        points = _array(clouds.points, "clouds.points")
-        labels = None if clouds.labels is None else [int(label) for label in clouds.labels]
-        found = [
-            Drawable(
-                points[i],
-                str(clouds.names[i]),
-                None if labels is None else labels[i],
-                "" if labels is None or labels[i] >= len(clouds.classes) else str(clouds.classes[labels[i]]),
-            )
-            for i in range(len(points))
-        ]
-    elif isinstance(clouds, Sequence) and not isinstance(clouds, str):
-        found = [Drawable(_array(cloud, f"clouds[{i}]")) for i, cloud in enumerate(clouds)]
-    else:
-        points = _array(clouds, "clouds")
-        found = [Drawable(cloud) for cloud in (points[None] if points.ndim == 2 else points)]
+    members = clouds if isinstance(clouds, Sequence) and not isinstance(clouds, str) else [clouds]
+    found: list[Drawable] = []
+    for i, member in enumerate(members):
+        argument = "clouds" if members is not clouds else f"clouds[{i}]"
+        if isinstance(member, CloudSet):
+            found += _of_set(member, f"{argument}.points")
+        else:
+            points = _array(member, argument)
+            alone = points.ndim == 2 or members is clouds
+            found += [Drawable(cloud) for cloud in (points[None] if alone else points)]
     _check(found)
-    return found
+    kinds = {kind: i for i, kind in enumerate(dict.fromkeys(cloud.kind for cloud in found if cloud.kind))}
+    sets = sum(isinstance(member, CloudSet) for member in members)
+    return [replace(cloud, label=kinds[cloud.kind]) if sets > 1 and cloud.kind else cloud for cloud in found]
+
+
+def _of_set(clouds: CloudSet, argument: str) -> list[Drawable]:
+    points = _array(clouds.points, argument)
+    if clouds.labels is None:
+        return [Drawable(cloud, str(name)) for cloud, name in zip(points, clouds.names, strict=True)]
+    labels = [int(label) for label in clouds.labels]
+    return [
+        Drawable(cloud, str(name), label, str(clouds.classes[label]))
+        for cloud, name, label in zip(points, clouds.names, labels, strict=True)
+    ]
 
 
 def _array(cloud: Any, argument: str) -> Array:

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -17,11 +17,9 @@ from pcgen.view.colors import fade, paint
 from pcgen.view.inputs import Drawable, drawables
 from pcgen.view.layout import columns_for, layout, shorten
 from pcgen.view.shadow import shadows
+from pcgen.view.text import font as make_font
 
-if TYPE_CHECKING:
-    from PIL.ImageFont import FreeTypeFont
-
-__all__ = ["ENGINES", "Picture", "picture"]
+__all__ = ["ENGINES", "SCALES", "Picture", "captions_of", "diameter_of", "picture"]
 
 ENGINES = ("auto", "open3d", "matplotlib")
 SCALES = ("shared", "each")
@@ -60,7 +58,7 @@ def picture(
     """Draw clouds as small lit balls in a grid, from one camera, into a PNG; y is up.
 
     Args:
-        clouds: a `pcgen.data.Clouds`, a tensor (S, N, 3) or (N, 3), or a list of (N_i, 3), of any unit.
+        clouds: a `pcgen.data.Clouds`, a tensor (S, N, 3) or (N, 3), or a list of sets or of (N_i, 3), of any unit.
         path: the .png to write; missing folders are made.
         captions: one line below each cloud; by default the names of a cloud set (its classes with `colors="label"`),
             nothing for tensors; `()` for none.
@@ -88,7 +86,7 @@ def picture(
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path}: exists already; choose another name or pass overwrite=True (--overwrite)")
     items = drawables(clouds)
-    texts = _captions(items, captions, colors)
+    texts = captions_of(items, captions, colors)
     columns = columns_for(len(items)) if columns is None else columns
     width = min(640, max(120, 1920 // max(columns, 1))) if size is None else size
     if width < 32:
@@ -96,7 +94,7 @@ def picture(
     painted = paint(items, colors)
     framed = frame([item.points for item in items], camera or Camera(), width, scale)
     faded = [fade(color, cloud[:, 2]) for color, cloud in zip(painted, framed.clouds, strict=True)]
-    diameter = _diameter(framed) if point_size is None else point_size
+    diameter = diameter_of(framed) if point_size is None else point_size
     if diameter <= 0:
         raise ValueError(f"point_size: must be a diameter in pixels above 0, got {diameter}")
     radius = diameter / 2 * framed.distance / framed.focal
@@ -115,7 +113,8 @@ def picture(
     return Picture(path, used, note)
 
 
-def _captions(items: list[Drawable], captions: Sequence[str] | None, colors: str) -> list[str]:
+def captions_of(items: list[Drawable], captions: Sequence[str] | None, colors: str) -> list[str]:
+    """One caption for each cloud: the given ones, or the names of classes or clouds; "" for none."""
     if captions is None:
         return [(item.kind if colors == "label" else "") or item.name for item in items]
     if isinstance(captions, str) or len(captions) not in (0, len(items)):
@@ -126,17 +125,10 @@ def _captions(items: list[Drawable], captions: Sequence[str] | None, colors: str
     return [str(caption) for caption in captions] or [""] * len(items)
 
 
-def _diameter(framed: Frame) -> float:
+def diameter_of(framed: Frame) -> float:
     """Pixels of a point at the middle of a cloud: balls of the median cloud overlap a little, and hide their inside."""
     count = float(np.median([len(cloud) for cloud in framed.clouds]))
     return float(np.clip(0.95 * framed.width / count**0.5, framed.width / 250, framed.width / 18))
-
-
-def _font(pixels: int) -> "FreeTypeFont":
-    import matplotlib
-    from PIL import ImageFont
-
-    return ImageFont.truetype(str(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")), pixels)
 
 
 def _compose(
@@ -146,7 +138,7 @@ def _compose(
     from PIL import Image, ImageDraw
 
     pixels = round(min(26, max(11, framed.width / 16)))
-    font, bold = _font(pixels), _font(round(pixels * 1.15))
+    font, bold = make_font(pixels), make_font(round(pixels * 1.15))
     gutter = 0 if not rows else round(max(bold.getlength(row) for row in rows) + 1.5 * pixels)
     places = layout(
         len(images), framed.width, framed.height, columns, round(1.9 * pixels) if any(captions) else 0, gutter

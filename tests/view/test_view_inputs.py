@@ -36,6 +36,15 @@ def test_cloud_sets_bring_names_and_labels() -> None:
     assert drawables(Set(torch.zeros(1, 4, 3), names=("a",)))[0].label is None
 
 
+def test_several_sets_share_the_classes_of_one_name() -> None:
+    one = Set(torch.zeros(2, 4, 3), torch.tensor([0, 1]), ("chair", "mug"), ("a", "b"))
+    other = Set(torch.zeros(2, 9, 3), torch.tensor([0, 1]), ("mug", "lamp"), ("c", "d"))
+    found = drawables([one, other])
+    assert [(cloud.name, cloud.label, len(cloud.points)) for cloud in found] == [
+        ("a", 0, 4), ("b", 1, 4), ("c", 1, 9), ("d", 2, 9),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [

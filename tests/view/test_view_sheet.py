@@ -24,6 +24,12 @@ def saturation(pixels: Any) -> Any:
     return pixels.max(axis=2) - pixels.min(axis=2)
 
 
+def script(path: Path, line: str) -> Path:
+    path.write_text(f"#!/bin/sh\n{line}\n")
+    path.chmod(0o755)
+    return path
+
+
 @pytest.fixture(params=["matplotlib", "open3d"])
 def engine(request: pytest.FixtureRequest) -> str:
     if request.param == "open3d":
@@ -55,7 +61,7 @@ def test_points_are_where_the_camera_says_in_their_colour(tmp_path: Path, engine
     expected = np.zeros(pixels.shape[:2], dtype=bool)
     for (x, y), height in zip(places, corners[:, 1], strict=True):
         column, row = round(150 + x - 0.5), round(framed.height / 2 - y - 0.5)
-        red, green, blue = pixels[row, column]
+        _, green, blue = pixels[row, column]
         assert saturation(pixels)[row, column] > 40
         assert (green > blue + 40) == (height > 0)  # yellow above, violet below
         rows, columns = np.ogrid[: framed.height, :300]
@@ -75,13 +81,11 @@ def test_the_nearer_point_hides_the_farther(tmp_path: Path, engine: str) -> None
     towards = Camera().axes()[2]
     cloud = np.stack([-towards, towards, np.array([1.0, 0, 0]), np.array([-1.0, 0, 0])])
     for order in ([0, 1, 2, 3], [1, 0, 2, 3]):
-        made = picture(
-            cloud[order], tmp_path / f"{order[0]}.png", size=200, point_size=20, colors="height", engine=engine
-        )
+        made = picture(cloud[order], tmp_path / f"{order[0]}.png", size=200, point_size=20, engine=engine)
         pixels = read(made)
         framed = frame([cloud], Camera(), 200)
         x, y = framed.project(framed.clouds[0])[1]
-        red, green, blue = pixels[round(framed.height / 2 - y - 0.5), round(100 + x - 0.5)]
+        _, green, blue = pixels[round(framed.height / 2 - y - 0.5), round(100 + x - 0.5)]
         assert green > blue + 40  # the near one is the higher one: yellow
 
 
@@ -117,9 +121,11 @@ def test_rows_have_titles_in_a_gutter(tmp_path: Path) -> None:
 
 
 def test_falling_back_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "executable", "/bin/false")
+    monkeypatch.setattr(sys, "executable", str(script(tmp_path / "python", "echo 'ImportError: libusb' >&2; exit 1")))
     cloud = torch.randn(50, 3)
-    with pytest.warns(UserWarning, match="drawn by matplotlib: Open3D failed.*pip install open3d-cpu"):
+    with pytest.warns(
+        UserWarning, match="drawn by matplotlib: Open3D failed: ImportError: libusb; .*pip install open3d-cpu"
+    ):
         made = picture(cloud, tmp_path / "fallback.png", size=64)
     assert made.engine == "matplotlib" and "pip install open3d-cpu" in made.note and "matplotlib" in str(made)
     with Image.open(made.path) as image:
@@ -130,10 +136,7 @@ def test_falling_back_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_an_abort_of_open3d_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    killer = tmp_path / "python"
-    killer.write_text("#!/bin/sh\nkill -ABRT $$\n")
-    killer.chmod(0o755)
-    monkeypatch.setattr(sys, "executable", str(killer))
+    monkeypatch.setattr(sys, "executable", str(script(tmp_path / "python", "kill -ABRT $$")))
     with pytest.raises(engines.NotDrawn, match="Open3D died of signal 6"):
         engines.by_open3d(frame([np.eye(3)], Camera(), 64), [np.eye(3)], 0.1)
 
@@ -143,7 +146,7 @@ def test_a_picture_that_exists_is_kept(tmp_path: Path) -> None:
     cloud = torch.randn(20, 3)
     picture(cloud, path, size=64, engine="matplotlib")
     before = path.read_bytes()
-    with pytest.raises(FileExistsError, match="sheet.png: exists already"):
+    with pytest.raises(FileExistsError, match=r"sheet\.png: exists already"):
         picture(torch.randn(20, 3), path, size=64, engine="matplotlib")
     assert path.read_bytes() == before
     picture(torch.randn(20, 3), path, size=64, engine="matplotlib", overwrite=True)
