@@ -1,0 +1,150 @@
+"""Clouds in NumPy's files: .npy with one array, .npz with the array `points` and what is known of each cloud."""
+
+import zipfile
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pcgen.data.clouds import SPLITS
+from pcgen.data.source import Listing, Raw, decode, too_large
+
+__all__ = ["listing_of", "read_npy", "read_npz"]
+
+_SPLIT_NAMES = {"training": "train", "valid": "val", "validation": "val", "testing": "test"}
+
+
+def _array(file: IO[bytes], size: int, what: str, max_bytes: int) -> NDArray[Any]:
+    """The array of an .npy stream of `size` bytes; what its header declares is held against them before any is read."""
+    try:
+        version = np.lib.format.read_magic(file)
+        header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
+        shape, _, dtype = header(file)
+    except (ValueError, KeyError, EOFError) as error:
+        raise ValueError(f"{what}: is no array of NumPy's: {error}; write it with numpy.save or numpy.savez") from None
+    if dtype.hasobject:
+        raise ValueError(
+            f"{what}: holds pickled objects, which may run code when they are opened, so they never are;\n"
+            "where you trust the file, open it yourself, save its numbers with numpy.save as (S, N, 3) float32, and "
+            "pack them with `pcgen data convert`"
+        )
+    declared = int(np.prod(shape, dtype=object)) * dtype.itemsize
+    if declared > max_bytes:
+        raise too_large(what, declared, max_bytes)
+    if declared != size - file.tell():
+        raise ValueError(
+            f"{what}: declares {'x'.join(map(str, shape))} {dtype}, {declared} bytes, and has {size - file.tell()}; "
+            "the file is damaged or was not written to its end: write it again"
+        )
+    file.seek(0)
+    try:
+        array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+    except ValueError as error:
+        raise ValueError(f"{what}: is damaged: {error}; write it again") from None
+    return array
+
+
+def read_npy(path: Path, max_bytes: int) -> NDArray[Any]:
+    """The array of an .npy file.
+
+    Raises:
+        ValueError: it is damaged, holds objects, or is larger than `max_bytes`.
+    """
+    with path.open("rb") as file:
+        return _array(file, path.stat().st_size, str(path), max_bytes)
+
+
+def read_npz(path: Path, max_bytes: int) -> Listing:
+    """The clouds of an .npz file: `points` (S, N, 3), and `normals`, `labels`, `classes`, `names`, `split` if there.
+
+    Raises:
+        ValueError: it is damaged, has no `points`, holds objects, or is larger than `max_bytes` when unpacked.
+    """
+    known = ("points", "normals", "labels", "classes", "names", "split", "splits")
+    arrays: dict[str, NDArray[Any]] = {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = {name.removesuffix(".npy"): name for name in archive.namelist()}
+            if "points" not in members:
+                raise ValueError(
+                    f"{path}: has no array 'points', it has {', '.join(sorted(members)) or 'none'}; "
+                    "save the clouds with numpy.savez(path, points=...) as (S, N, 3)"
+                )
+            total = sum(archive.getinfo(members[key]).file_size for key in known if key in members)
+            if total > max_bytes:
+                raise too_large(str(path), total, max_bytes)
+            for key in known:
+                if key in members:
+                    info = archive.getinfo(members[key])
+                    with archive.open(info) as member:
+                        arrays[key] = _array(member, info.file_size, f"{path}: {key}", max_bytes)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise ValueError(f"{path}: is no whole .npz file: {error}; write it again with numpy.savez") from None
+    return listing_of(arrays, path)
+
+
+def listing_of(arrays: dict[str, NDArray[Any]], path: Path) -> Listing:
+    """The clouds of a table of arrays, whatever file it comes from.
+
+    Raises:
+        ValueError: `points` is not (S, N, 3) or (S, N, 6), or another array does not fit it.
+    """
+    points, normals = arrays["points"], arrays.get("normals")
+    if points.ndim == 2 and points.shape[1] in (3, 6):
+        points, normals = points[None], None if normals is None else normals[None]
+    if points.ndim != 3 or points.shape[2] not in (3, 6):
+        raise ValueError(
+            f"{path}: points must be clouds (S, N, 3), or (S, N, 6) with normals, got {tuple(points.shape)}; "
+            "transpose or cut the array"
+        )
+    count = len(points)
+    if normals is not None and normals.shape != (*points.shape[:2], 3):
+        raise ValueError(f"{path}: normals must be {(*points.shape[:2], 3)} as points are, got {normals.shape}")
+    for key in ("labels", "split", "splits"):
+        if key in arrays and arrays[key].size != count:
+            raise ValueError(f"{path}: {key} must be one for each of {count} clouds, got {arrays[key].shape}")
+    names, classes = arrays.get("names"), arrays.get("classes")
+    if classes is None and names is not None and len(names) != count:
+        names, classes = None, names  # `names` of another length are the names of the classes
+    labels, order = _labels(arrays.get("labels"), classes, path)
+    splits = arrays.get("split", arrays.get("splits"))
+
+    def read(row: int, surface_points: int) -> Raw:
+        return Raw(points[row], None if normals is None else normals[row])
+
+    return Listing(
+        names=[f"{path.stem}/{row}" for row in range(count)] if names is None else decode(names),
+        read=read,
+        labels=labels,
+        classes=order,
+        splits=None if splits is None else _splits(decode(splits.reshape(-1)), path),
+    )
+
+
+def _labels(
+    labels: NDArray[Any] | None, classes: NDArray[Any] | None, path: Path
+) -> tuple[list[str] | None, tuple[str, ...] | None]:
+    """The class of each cloud by name, and the order of the classes where the file gives one."""
+    if labels is None:
+        return None, None
+    labels = labels.reshape(-1)
+    order = None if classes is None else tuple(decode(classes.reshape(-1)))
+    if labels.dtype.kind not in "iu":
+        return decode(labels), order
+    if order is None:
+        return decode(labels), tuple(str(label) for label in sorted(set(labels.tolist())))
+    if len(labels) and not 0 <= labels.min() <= labels.max() < len(order):
+        raise ValueError(
+            f"{path}: labels must be places in the {len(order)} classes, got {labels.min()}..{labels.max()}"
+        )
+    return [order[label] for label in labels.tolist()], order
+
+
+def _splits(splits: Sequence[str], path: Path) -> list[str]:
+    named = [_SPLIT_NAMES.get(split.lower(), split.lower()) for split in splits]
+    if unknown := sorted(set(named) - set(SPLITS)):
+        raise ValueError(f"{path}: split must hold {', '.join(SPLITS)}, got {unknown[0]!r}; write those names")
+    return named

@@ -1,0 +1,122 @@
+"""The built-in shapes: parametric families of closed solids, any number of each, fixed by (family, index, seed).
+
+Shapes are y up, their bounding box is centred at the origin and its diagonal is 1: each lies in the ball of radius 1/2.
+"""
+
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pcgen.data.seeds import stream
+from pcgen.data.shapes.airplane import Airplane
+from pcgen.data.shapes.car import Car
+from pcgen.data.shapes.chair import Chair
+from pcgen.data.shapes.draw import Draw
+from pcgen.data.shapes.lamp import Lamp
+from pcgen.data.shapes.mug import Mug
+from pcgen.data.shapes.parts import Part
+from pcgen.data.shapes.table import Table
+from pcgen.data.surface import Mesh, Surface
+from pcgen.errors import choose
+
+if TYPE_CHECKING:
+    import trimesh
+
+__all__ = ["FAMILIES", "cloud", "mesh", "shape", "split"]
+
+Floats = NDArray[np.float64]
+
+
+class Family(Protocol):
+    """The parameters of one shape; a frozen dataclass with at least ten fields."""
+
+    @classmethod
+    def draw(cls, draw: Draw) -> "Family":
+        """Random parameters."""
+        ...
+
+    def parts(self) -> list[Part]:
+        """The solids that the shape is made of; they may overlap."""
+        ...
+
+
+FAMILIES: dict[str, type[Family]] = {
+    "chair": Chair,
+    "table": Table,
+    "airplane": Airplane,
+    "car": Car,
+    "lamp": Lamp,
+    "mug": Mug,
+}
+
+_EXTRA = 1.3  # points drawn for each point asked, since those inside another part are dropped
+
+
+def shape(family: str, index: int, seed: int = 0) -> Family:
+    """The parameters of shape number `index` of a family.
+
+    Raises:
+        ValueError: the family is unknown.
+    """
+    kind = FAMILIES[choose(family, FAMILIES, "family")]
+    return kind.draw(Draw(stream("shape", family, index, seed)))
+
+
+def split(index: int) -> str:
+    """The split of shape number `index`: of every twenty 17 are train, 1 is val and 2 are test."""
+    return {1: "val", 2: "test", 12: "test"}.get(index % 20, "train")
+
+
+def _placed(parts: list[Part]) -> tuple[Mesh, Floats, float]:
+    """All triangles of the parts, and the offset and the factor that put the shape in its place."""
+    starts = np.cumsum([0] + [len(part.vertices) for part in parts[:-1]])
+    vertices = np.concatenate([part.vertices for part in parts])
+    faces = np.concatenate([part.faces + start for part, start in zip(parts, starts, strict=True)])
+    low, high = vertices.min(0), vertices.max(0)
+    return Mesh(vertices, faces), (low + high) / 2, float(1 / np.linalg.norm(high - low))
+
+
+def mesh(family: str, index: int, seed: int = 0) -> "trimesh.Trimesh":
+    """Shape number `index` of a family as closed triangle meshes, which may overlap.
+
+    Raises:
+        ValueError: the family is unknown.
+    """
+    import trimesh
+
+    whole, centre, factor = _placed(shape(family, index, seed).parts())
+    return trimesh.Trimesh((whole.vertices - centre) * factor, whole.faces)
+
+
+def cloud(family: str, index: int, points: int, seed: int = 0) -> tuple[Floats, Floats]:
+    """Points drawn uniformly by area from the outside of shape number `index`, (points, 3), and their unit normals.
+
+    Points of one part that lie inside another are drawn again.
+
+    Raises:
+        ValueError: the family is unknown.
+    """
+    parts = shape(family, index, seed).parts()
+    whole, centre, factor = _placed(parts)
+    surface, generator = Surface(whole), stream("surface", family, index, seed)
+    owner = np.repeat(np.arange(len(parts)), [len(part.faces) for part in parts])
+    kept: list[tuple[Floats, Floats]] = []
+    while sum(len(some) for some, _ in kept) < points:
+        drawn, normals, face = surface.sample(int(_EXTRA * points) + 16, generator)
+        outside = ~_buried(parts, drawn, owner[face])
+        kept.append((drawn[outside], normals[outside]))
+    drawn, normals = (np.concatenate(some)[:points] for some in zip(*kept, strict=True))
+    return (drawn - centre) * factor, normals
+
+
+def _buried(parts: list[Part], points: Floats, owner: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which points lie inside a part other than their own."""
+    buried = np.zeros(len(points), dtype=np.bool_)
+    for number, part in enumerate(parts):
+        low, high = part.vertices.min(0), part.vertices.max(0)
+        near = ((points > low) & (points < high)).all(1) & (owner != number) & ~buried
+        rows = np.flatnonzero(near)
+        if len(rows):
+            buried[rows] = part.inside(points[rows])
+    return buried

@@ -1,0 +1,48 @@
+"""What every reader of files gives: a listing of clouds, each read when it is asked for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["GIB", "Listing", "Raw", "decode", "too_large"]
+
+GIB = 2**30
+
+
+@dataclass(frozen=True)
+class Raw:
+    """A cloud as its file gave it; nothing is checked yet."""
+
+    points: NDArray[np.generic]  # (N, 3), or (N, 6) with normals, if the file is good
+    normals: NDArray[np.generic] | None = None  # (N, 3)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The clouds of a source in a stable order: their names, classes and splits are known before any is read.
+
+    `read(row, surface_points)` gives one cloud: as it is stored, or that many points of a surface. It raises ValueError
+    or OSError if that one cannot be read.
+    """
+
+    names: list[str]
+    read: Callable[[int, int], Raw]
+    labels: list[str] | None = None  # the class of each
+    splits: list[str] | None = None  # train, val or test
+    classes: tuple[str, ...] | None = None  # in the source's order, if it has one; sorted otherwise
+    notes: tuple[str, ...] = ()
+
+
+def too_large(what: str, size: int, max_bytes: int) -> ValueError:
+    """The error for data that would take more memory than is allowed."""
+    return ValueError(
+        f"{what}: would take {size / GIB:.2f} GiB of memory, more than the {max_bytes / GIB:.2f} GiB allowed; "
+        f"allow it with max_bytes={size} (--max-bytes {size}) if it is no mistake"
+    )
+
+
+def decode(values: NDArray[np.generic]) -> list[str]:
+    """Texts of an array of texts, bytes or whole numbers."""
+    return [value.decode() if isinstance(value, bytes) else str(value) for value in values.tolist()]

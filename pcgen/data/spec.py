@@ -1,0 +1,67 @@
+"""What a user writes to name data: SOURCE[:CLASS[,CLASS...]][@SPLIT[,SPLIT...]]."""
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pcgen.data.clouds import SPLITS
+from pcgen.errors import choose
+
+__all__ = ["Spec", "default_split", "parse"]
+
+_SPLIT = re.compile(r"^(?P<rest>.+)@(?P<names>[\w,-]+)$")
+_CLASS = re.compile(r"^(?P<rest>.+):(?P<names>[^:/\\@]+)$")
+_DRIVE = re.compile(r"^[A-Za-z]$")
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A source, the classes asked of it (none: all), and the splits asked of it (none: the whole set)."""
+
+    source: str
+    classes: tuple[str, ...] = ()
+    splits: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        classes = f":{','.join(self.classes)}" if self.classes else ""
+        return f"{self.source}{classes}" + (f"@{','.join(self.splits)}" if self.splits else "")
+
+
+def parse(spec: str) -> Spec:
+    """Take `SOURCE[:CLASS][@SPLIT]` apart.
+
+    Several classes or splits are joined by commas: `shapes:chair,table@train,val`. A path that exists as it is written
+    is a source whole, whatever colons or at signs are in it, and so is a drive letter with its colon.
+
+    Raises:
+        ValueError: the spec is empty, or a split is none of train, val, test and all.
+
+    >>> parse("parts.npz:Brick,Plate@train")
+    Spec(source='parts.npz', classes=('Brick', 'Plate'), splits=('train',))
+    """
+    if not spec.strip():
+        raise ValueError("data: must be SOURCE[:CLASS][@SPLIT], got nothing; give a file, a folder or shapes:chair")
+    splits: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    source = spec
+    if not Path(source).exists() and (found := _SPLIT.match(source)):
+        source, splits = found["rest"], tuple(found["names"].split(","))
+        for split in splits:
+            choose(split, (*SPLITS, "all"), f"split of {spec}")
+    if not Path(source).exists() and (found := _CLASS.match(source)) and not _DRIVE.match(found["rest"]):
+        source, classes = found["rest"], tuple(found["names"].split(","))
+    return Spec(source, classes, ("all",) if "all" in splits else splits)
+
+
+def default_split(spec: str, split: str) -> tuple[str, str | None]:
+    """The spec with `@split` if it names no split, and a sentence that says so; None if it names one.
+
+    >>> default_split("shapes:chair", "train")
+    ('shapes:chair@train', 'shapes:chair names no split: @train is taken')
+    >>> default_split("shapes:chair@all", "train")
+    ('shapes:chair@all', None)
+    """
+    parsed = parse(spec)
+    if parsed.splits:
+        return spec, None
+    return str(replace(parsed, splits=(split,))), f"{spec} names no split: @{split} is taken"

@@ -1,0 +1,57 @@
+"""Splits for sets that have none, and rows held out for validation."""
+
+import hashlib
+from collections.abc import Sequence
+
+from pcgen.data.clouds import Clouds
+
+__all__ = ["draw_splits", "holdout"]
+
+_VAL, _TEST = 0.05, 0.10
+
+
+def _shuffled(names: Sequence[str], seed: int) -> list[int]:
+    """Rows in an order fixed by each row's name and the seed, whatever order or machine lists them."""
+    keys = [hashlib.sha256(f"{seed}\0{name}".encode()).digest() for name in names]
+    return sorted(range(len(names)), key=lambda row: (keys[row], row))
+
+
+def draw_splits(names: Sequence[str], labels: Sequence[str] | None, seed: int) -> list[str]:
+    """A split for each cloud: 85% train, 5% val and 10% test of every class, none of them empty from 3 clouds on."""
+    splits = ["train"] * len(names)
+    for label in sorted(set(labels or [""])):
+        rows = [row for row in range(len(names)) if labels is None or labels[row] == label]
+        order = [rows[place] for place in _shuffled([names[row] for row in rows], seed)]
+        if len(order) < 3:
+            continue
+        val = max(1, round(_VAL * len(order)))
+        test = max(1, round(_TEST * len(order)))
+        for row in order[:val]:
+            splits[row] = "val"
+        for row in order[val : val + test]:
+            splits[row] = "test"
+    return splits
+
+
+def holdout(clouds: Clouds, seed: int = 0) -> tuple[Clouds, Clouds]:
+    """The clouds to train on and those to validate on: train and val rows; test rows are never used.
+
+    Where there is no val row, 5% of the train rows (at least one) are held out, drawn by their names and the seed. A
+    set without splits counts as train whole.
+
+    Raises:
+        ValueError: there are fewer than two train rows to divide, or none at all.
+    """
+    splits = clouds.splits or ("train",) * len(clouds)
+    train = [row for row, split in enumerate(splits) if split == "train"]
+    val = [row for row, split in enumerate(splits) if split == "val"]
+    if not train or (not val and len(train) < 2):
+        raise ValueError(
+            f"{clouds.source}: has {len(train)} train clouds, and training with validation needs 2; "
+            "name a split that has more, such as @all, or give more clouds"
+        )
+    if not val:
+        order = [train[place] for place in _shuffled([clouds.names[row] for row in train], seed)]
+        count = max(1, round(_VAL * len(train)))
+        val, train = sorted(order[:count]), sorted(order[count:])
+    return clouds.select(train), clouds.select(val)

@@ -1,0 +1,70 @@
+"""Triangle meshes, and points drawn uniformly by area from them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+__all__ = ["Mesh", "Surface", "fan"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """Triangles as a file gave them; nothing is checked yet."""
+
+    vertices: Floats  # (V, 3)
+    faces: Ints  # (F, 3)
+
+
+def fan(polygon: list[int]) -> list[list[int]]:
+    """The triangles of a convex polygon of three or more corners, all sharing its first.
+
+    >>> fan([7, 8, 9, 4])
+    [[7, 8, 9], [7, 9, 4]]
+    """
+    return [[polygon[0], polygon[i], polygon[i + 1]] for i in range(1, len(polygon) - 1)]
+
+
+class Surface:
+    """A mesh made ready for sampling: a point falls on a triangle with probability proportional to its area.
+
+    Raises:
+        ValueError: no faces, a face that names a vertex which is not there, coordinates that are not finite, or no
+            area at all.
+    """
+
+    def __init__(self, mesh: Mesh) -> None:
+        vertices, faces = mesh.vertices, mesh.faces
+        if len(faces) == 0:
+            raise ValueError(f"has no faces ({len(vertices)} vertices): a mesh needs triangles to sample")
+        if faces.min() < 0 or faces.max() >= len(vertices):
+            bad = int(((faces < 0) | (faces >= len(vertices))).any(1).argmax())
+            raise ValueError(
+                f"face {bad} names vertices {faces[bad].tolist()}, but there are {len(vertices)}, counted from 0"
+            )
+        corners = vertices[faces]  # (F, 3, 3)
+        if not np.isfinite(corners).all():
+            raise ValueError("has faces whose coordinates are NaN or infinite")
+        self.origin = corners[:, 0]
+        self.edges = corners[:, 1:] - corners[:, :1]  # (F, 2, 3)
+        normals = np.cross(self.edges[:, 0], self.edges[:, 1])
+        doubled = np.linalg.norm(normals, axis=1)
+        if not 0 < doubled.sum() < np.inf:
+            raise ValueError(f"has no area: all {len(faces)} faces are points or lines")
+        self.normals = normals / np.where(doubled > 0, doubled, 1)[:, None]
+        self.cumulative = np.cumsum(doubled / doubled.sum())
+
+    def sample(self, n: int, generator: torch.Generator) -> tuple[Floats, Floats, Ints]:
+        """Draw n points, (n, 3), with the unit normals of their triangles, (n, 3), and the triangles, (n,)."""
+        which, u, v = torch.rand(3, n, generator=generator, dtype=torch.float64).numpy()
+        face = np.searchsorted(self.cumulative, which * self.cumulative[-1], side="right")
+        # A product rounded up to the whole sum would fall past the last face that has area.
+        face = np.minimum(face, np.searchsorted(self.cumulative, self.cumulative[-1]))
+        fold = u + v > 1  # the other half of the parallelogram, folded back onto the triangle
+        u, v = np.where(fold, 1 - u, u), np.where(fold, 1 - v, v)
+        points = self.origin[face] + u[:, None] * self.edges[face, 0] + v[:, None] * self.edges[face, 1]
+        return points, self.normals[face], face

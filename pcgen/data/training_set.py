@@ -1,0 +1,106 @@
+"""From a spec to what a model learns from: training rows, held-out rows, and the normalisation between both units."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pcgen.data.loading import load
+from pcgen.data.normalization import Normalization
+from pcgen.data.spec import default_split
+from pcgen.data.splits import holdout
+
+__all__ = ["TrainingSet", "thin", "training_set"]
+
+# A mesh or a built-in shape has no points of its own: this many times the points of a training cloud are drawn from its
+# surface once, so that every epoch sees other points of it.
+_SURFACE_SHARE = 4
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Clouds to learn from, normalised, and what must be remembered to read them again and to undo it."""
+
+    train: Tensor  # (S, M, 3), M >= points: models subsample afresh
+    held_out: Tensor  # (V, points, 3)
+    labels: Tensor | None  # (S,) int64, of train
+    classes: tuple[str, ...]
+    normalization: Normalization
+    about: dict[str, Any]  # JSON: `training_set(**about["training_set"])` reads the same again
+    notes: tuple[str, ...]  # what was decided and the user should read
+
+    @property
+    def spec(self) -> str:
+        """What was read, with its split."""
+        return str(self.about["training_set"]["spec"])
+
+
+def training_set(
+    spec: str,
+    *,
+    points: int = 2048,
+    normalize: str = "none",
+    up: str = "y",
+    drop_bad: bool = False,
+    seed: int = 0,
+) -> TrainingSet:
+    """Read clouds to learn from, hold some out for validation, and normalise both alike; @test is never used.
+
+    Learned are the rows of @train, held out those of @val, or a few of @train where there are none (`holdout`); a spec
+    that names a split narrows both.
+
+    The normalisation is fitted to the training rows alone. Clouds keep all their points, at least `points`; the
+    held-out ones are subsampled to `points` once.
+
+    Args:
+        spec: SOURCE[:CLASS][@SPLIT].
+        points: points per cloud that the model learns.
+        normalize: a name of `Normalization`.
+        up: the source's up axis.
+        drop_bad: leave clouds with NaN out, and name them, instead of refusing.
+        seed: of the held-out rows, surface samples and splits that are drawn.
+
+    Raises:
+        ValueError: the clouds have fewer points, or what `load` and `Normalization` raise.
+    """
+    # Without a split the whole set is read, because the rows to hold out are those of @val where the source has it.
+    full, unnamed = default_split(spec, "all")
+    clouds = load(full, surface_points=_SURFACE_SHARE * points, seed=seed, up=up, drop_bad=drop_bad)
+    stored = clouds.points.shape[1]
+    if stored < points:
+        raise ValueError(f"{full}: its clouds have {stored} points, {points} are asked for; give --points {stored}")
+    train, held_out = holdout(clouds, seed)
+    val = "val" in (clouds.splits or ())
+    said = (
+        f"{spec} names no split: {len(train)} clouds of @train are learned, "
+        f"{len(held_out)} of {'@val' if val else '@train'} held out"
+    )
+    normalization = Normalization(normalize).fit(train.points)
+    arguments = {
+        "spec": spec,
+        "points": points,
+        "normalize": normalize,
+        "up": up,
+        "drop_bad": drop_bad,
+        "seed": seed,
+    }
+    about = {"training_set": arguments, "normalization": normalization.to_dict(), "held_out": list(held_out.names)}
+    return TrainingSet(
+        train=normalization.apply(train.points),
+        held_out=normalization.apply(thin(held_out.points, points, seed)),
+        labels=train.labels,
+        classes=train.classes,
+        normalization=normalization,
+        about=about,
+        notes=(*([said] if unnamed else []), *clouds.notes),
+    )
+
+
+def thin(clouds: Tensor, points: int, seed: int) -> Tensor:
+    """The same `points` of each cloud for the same seed, uniformly without replacement: (S, M, 3) -> (S, points, 3)."""
+    if clouds.shape[1] == points:
+        return clouds
+    keys = torch.rand(clouds.shape[:2], generator=torch.Generator().manual_seed(seed))  # (S, M)
+    rows = keys.topk(points, dim=1).indices  # (S, points)
+    return clouds.gather(1, rows[..., None].expand(-1, -1, 3))
