@@ -33,9 +33,8 @@ def write_whole(path: Path, data: bytes) -> None:
     except OSError as error:
         kept = "the file there before is whole" if path.exists() else "nothing was written"
         raise OSError(
-            error.errno,
             f"{path}: could not be written ({error.strerror or error}); {kept}; "
-            "free some space or choose another folder",
+            "free some space or choose another folder"
         ) from error
 
 

@@ -1,45 +1,44 @@
 """`fit`: the loop with validation, checkpoints, history and progress around it."""
 
-import math
 import time
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
+from pcgen.data.clouds import Clouds
 from pcgen.errors import choose
 from pcgen.models.base import Learner
 from pcgen.training import loop, ranks
-from pcgen.training.files import write_tensors
-from pcgen.training.history import History
+from pcgen.training.feed import as_rows
+from pcgen.training.history import event_writer
+from pcgen.training.keeper import Keeper
 from pcgen.training.loop import NotFinite, Step
 from pcgen.training.progress import Display
 from pcgen.training.resume import continued, name_of
 from pcgen.training.run import Run, data_identity, describe_model, versions
 from pcgen.training.signals import Interrupted, watching
-from pcgen.training.state import State, write_state
+from pcgen.training.state import State
 from pcgen.training.validation import Validation
 
 __all__ = ["fit"]
 
 SAVE_SECONDS = 30.0  # Between checkpoints, unless their distance is given in steps.
 LOG_EVERY = 50
-VALIDATIONS = 20  # Over the whole training, unless their distance is given in steps.
 
 M = TypeVar("M", bound=Learner)
 
 
 def fit(
     model: M,
-    data: Tensor,
+    data: Tensor | Clouds,
     *,
     labels: Tensor | None = None,
-    validation: Tensor | None = None,
+    validation: Tensor | Clouds | None = None,
     out: str | Path | None = None,
     about: Mapping[str, Any] | None = None,
     batch_size: int | None = None,
@@ -68,7 +67,7 @@ def fit(
 
     Args:
         model: learns in place.
-        data: (S, dim) vectors or (S, M, 3) clouds.
+        data: (S, dim) vectors or (S, M, 3) clouds; a set of clouds brings its labels.
         validation: held-out rows, (V, ...); the checkpoint that does best on them is kept beside the last.
         out: a run folder to write (see `Run`); None writes nothing.
         about: what the run shall remember of the data: spec, split, normalization, ...
@@ -91,58 +90,33 @@ def fit(
             elsewhere.
         OSError: a file could not be written.
     """
-    for name, every in {"validate_every": validate_every, "save_every": save_every, "log_every": log_every}.items():
-        if every is not None and every < 1:
-            raise ValueError(f"{name}: must be a number of steps, at least 1, got {every}")
-    if resume is not None:
-        choose(resume, ["auto"], "resume")
-    for name, given in {"resume": resume is not None, "overwrite": overwrite, "tensorboard": tensorboard}.items():
-        if given and out is None:
-            raise ValueError(f"{name}: needs a run folder; give out=")
-    if resume is not None and overwrite:
-        raise ValueError("resume, overwrite: give one of them: a run is either continued or deleted")
+    _check(out, resume, overwrite, tensorboard, validate_every, save_every, log_every)
+    rows, labels = as_rows(data, labels)
+    held_out = None if validation is None else as_rows(validation, None)[0]
+    options: dict[str, Any] = {"epochs": epochs, "steps": steps, "minutes": minutes, "batch_size": batch_size}
+    options |= {"schedule": schedule, "warmup": warmup, "clip": clip, "average": average, "bf16": bf16, "seed": seed}
     where = model.device if device is None else ranks.device(device)
     with ExitStack() as stack:
         stack.enter_context(ranks.group(where))
         model.to(where)
-        measure = None if validation is None else Validation(model, validation)
-        options: dict[str, Any] = {"schedule": schedule, "warmup": warmup, "clip": clip, "average": average}
-        options |= {"bf16": bf16, "seed": seed}
-        end: dict[str, Any] = {"epochs": epochs, "steps": steps, "minutes": minutes}
-        config: dict[str, Any] = {}
-        state, notes, run = State(), list[str](), None
+        measure = None if held_out is None else Validation(model, held_out)
+        state, notes, run, config = State(), list[str](), None, dict[str, Any]()
         if out is not None:
-            config = {
-                "model": describe_model(model),
-                "data": {**(about or {}), **data_identity(data, labels)},
-                "training": {
-                    **(end if any(end.values()) else {"steps": model.recipe.steps}),
-                    "batch_size": min(batch_size or model.recipe.batch_size or len(data), len(data)),
-                    **options,
-                    "augment": name_of(augment),
-                    "validate_every": validate_every,
-                    "log_every": log_every,
-                },
-                "versions": versions(),
-                "threads": torch.get_num_threads(),
-                "device": where.type,
-                "ranks": ranks.count(),
-            } | ({} if validation is None else {"validation": data_identity(validation)})
+            cadence = {"validate_every": validate_every, "log_every": log_every}
+            config = _config(model, rows, labels, held_out, about, {**options, **cadence, "augment": name_of(augment)})
             if resume is not None:
                 state, notes, run = continued(model, out, config)
-        updates = loop.steps(
-            model, data, labels=labels, batch_size=batch_size, augment=augment, state=state, **end, **options
-        )
+        updates = loop.steps(model, rows, labels=labels, augment=augment, state=state, **options)
         if out is not None and run is None:
-            run = (
-                Run.create(out, config, overwrite or resume is not None)
-                if ranks.index() == 0
-                else Run(Path(out), config)
-            )
-        keeper = _Keeper(model, state, run, measure, validate_every, log_every, tensorboard)
+            run = Run(Path(out), config)
+            if ranks.index() == 0:
+                run = Run.create(out, config, overwrite or resume is not None)
+        keeper = Keeper(model, state, run, measure, validate_every, log_every, tensorboard)
         stack.callback(keeper.close)
         watch = stack.enter_context(watching(run is not None))
-        show = _shown(progress, type(model).__name__, notes, stack)
+        show, tell = _shown(progress, type(model).__name__, stack)
+        for note in notes:
+            tell(note)
         saved = time.monotonic()
         try:
             for step in updates:
@@ -154,7 +128,9 @@ def fit(
                     keeper.save("last")
                     saved = time.monotonic()
                 if number:
-                    raise Interrupted(int(number))
+                    stopped = Interrupted(int(number), f"step {step.step} is saved in {out}, which can be resumed")
+                    tell(str(stopped))
+                    raise stopped
         except NotFinite as error:
             raise keeper.keep_batch(error) from error
         if state.average is not None:
@@ -163,111 +139,59 @@ def fit(
     return model.eval()
 
 
-class _Keeper:
-    """Keeps the losses, the history, the validation and the checkpoints of one training."""
+def _check(
+    out: str | Path | None,
+    resume: str | None,
+    overwrite: bool,
+    tensorboard: bool,
+    validate_every: int | None,
+    save_every: int | None,
+    log_every: int,
+) -> None:
+    for name, every in {"validate_every": validate_every, "save_every": save_every, "log_every": log_every}.items():
+        if every is not None and every < 1:
+            raise ValueError(f"{name}: must be a number of steps, at least 1, got {every}")
+    for name, given in {"resume": resume is not None, "overwrite": overwrite, "tensorboard": tensorboard}.items():
+        if given and out is None:
+            raise ValueError(f"{name}: needs a run folder; give out=")
+    if resume is not None:
+        choose(resume, ["auto"], "resume")
+    if resume is not None and overwrite:
+        raise ValueError("resume, overwrite: give one of them: a run is either continued or deleted")
+    if tensorboard:
+        event_writer()
 
-    def __init__(
-        self,
-        model: Learner,
-        state: State,
-        run: Run | None,
-        measure: Validation | None,
-        validate_every: int | None,
-        log_every: int,
-        tensorboard: bool,
-    ) -> None:
-        self._model, self._state, self._run, self._measure = model, state, run, measure
-        self._validate_every, self._log_every = validate_every, log_every
-        self._history = None
-        if run is not None and ranks.index() == 0:
-            self._history = History(run.history_path, state.step, tensorboard)
-            state.seconds = state.seconds or self._history.seconds
-        self._optimizers = model.optimizers()
 
-    def close(self) -> None:
-        if self._history is not None:
-            self._history.close()
-
-    def after(self, step: Step) -> Step:
-        """All that belongs to a step but `last`, so that a checkpoint of the step lacks nothing of it."""
-        state = self._state
-        for name, value in step.losses.items():
-            state.totals[name] = state.totals.get(name, 0.0) + value
-        state.counted += 1
-        better = False
-        if self._measure is not None and self._validates(step):
-            measured = self._validate(self._measure)
-            step = replace(step, validation=measured)
-            if measured is not None and (state.best is None or measured < state.best):
-                state.best, better = measured, True
-        if step.validation is not None or step.step % self._log_every == 0 or step.fraction >= 1:
-            self._log(step)
-        if self._measure is not None and ranks.agree([better])[0]:
-            self.save("best")
-        return step
-
-    def _validates(self, step: Step) -> bool:
-        if step.fraction >= 1:
-            return True
-        if self._validate_every is not None:
-            return step.step % self._validate_every == 0
-        return math.floor(step.fraction * VALIDATIONS) > math.floor(step.before * VALIDATIONS)
-
-    def _validate(self, measure: Validation) -> float | None:
-        """The measure on averaged weights where there are some; None where it is not a number, and on other ranks."""
-        if ranks.index() > 0:
-            return None
-        if self._state.average is None:
-            value = measure(self._model)
-        else:
-            with self._state.average.applied(self._model):
-                value = measure(self._model)
-        return value if math.isfinite(value) else None
-
-    def _log(self, step: Step) -> None:
-        state = self._state
-        row: dict[str, Any] = {
-            "step": step.step,
-            "epoch": step.epoch,
-            "seconds": round(step.seconds, 3),
-            "losses": {name: total / state.counted for name, total in state.totals.items()},
-            "rates": {name: float(own.param_groups[0]["lr"]) for name, own in self._optimizers.items()},
-        }
-        if step.validation is not None:
-            row["validation"] = step.validation
-        state.totals, state.counted = {}, 0
-        if self._history is not None:
-            self._history.add(row)
-
-    def save(self, name: str) -> None:
-        """Write a checkpoint; every rank calls it at one step."""
-        if self._run is not None:
-            ranks.check_alike(self._model)
-            write_state(self._run.checkpoint(name), self._model, self._state)
-
-    def keep_batch(self, error: NotFinite) -> NotFinite:
-        """Save the batch of an update that failed beside the checkpoints, and say where."""
-        if self._run is None:
-            return error
-        rank = f"-rank{ranks.index()}" if ranks.count() > 1 else ""
-        path = self._run.path / f"batch-{error.step}{rank}.safetensors"
-        tensors = {"x": error.batch.x, "rows": error.batch.rows}
-        write_tensors(path, tensors, {"step": error.step, "error": str(error)})
-        return NotFinite(f"{error}; the batch is in {path}, the checkpoints are as they were", error.step, error.batch)
+def _config(
+    model: Learner,
+    data: Tensor,
+    labels: Tensor | None,
+    validation: Tensor | None,
+    about: Mapping[str, Any] | None,
+    options: dict[str, Any],
+) -> dict[str, Any]:
+    """What config.json holds; options that were left open are written as what they come to."""
+    options = {**options, "batch_size": min(options["batch_size"] or model.recipe.batch_size or len(data), len(data))}
+    if not any(options[name] for name in ("epochs", "steps", "minutes")):
+        options["steps"] = model.recipe.steps
+    return {
+        "model": describe_model(model),
+        "data": {**(about or {}), **data_identity(data, labels)},
+        "validation": None if validation is None else data_identity(validation),
+        "training": options,
+        "versions": versions(),
+        "threads": torch.get_num_threads(),
+        "device": model.device.type,
+        "ranks": ranks.count(),
+    }
 
 
 def _shown(
-    progress: bool | Callable[[Step], None], name: str, notes: list[str], stack: ExitStack
-) -> Callable[[Step], None]:
-    if ranks.index() > 0 or not progress:
-        for note in notes:
-            warnings.warn(note, stacklevel=3)
-        return lambda step: None
-    if progress is not True:
-        for note in notes:
-            warnings.warn(note, stacklevel=3)
-        return progress
-    display = stack.enter_context(Display(name))
-    for note in notes:
-        display.note(note)
-    return display.show
+    progress: bool | Callable[[Step], None], name: str, stack: ExitStack
+) -> tuple[Callable[[Step], None], Callable[[str], None]]:
+    """What is called with every step, and what is called with a text that the user must read."""
+    if progress is True and ranks.index() == 0:
+        display = stack.enter_context(Display(name))
+        return display.show, display.note
+    show: Callable[[Step], None] = (lambda step: None) if isinstance(progress, bool) or ranks.index() > 0 else progress
+    return show, lambda text: warnings.warn(text, stacklevel=3)

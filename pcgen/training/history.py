@@ -7,7 +7,9 @@ from typing import Any
 
 from pcgen.training.files import write_whole
 
-__all__ = ["History", "read_history"]
+__all__ = ["EVENTS", "History", "event_writer", "read_history"]
+
+EVENTS = "events"
 
 
 def read_history(path: Path) -> list[dict[str, Any]]:
@@ -33,13 +35,10 @@ class History:
     """Appends rows to a history file, and to tensorboard's event files if asked."""
 
     def __init__(self, path: Path, step: int, tensorboard: bool = False) -> None:
-        """Open a history whose rows after `step` are forgotten.
-
-        Raises:
-            ValueError: tensorboard was asked for and is not installed.
-        """
+        """Open a history whose rows after `step` are forgotten; event files go to `events` beside it."""
         self._path = path
-        self._events = _events(path.parent / "events", step) if tensorboard else None
+        # Rows that are written again after a crash replace those that tensorboard has seen.
+        self._events = event_writer()(path.parent / EVENTS, purge_step=step + 1) if tensorboard else None
         rows = [row for row in read_history(path) if row["step"] <= step]
         self.seconds = float(rows[-1]["seconds"]) if rows else 0.0
         write_whole(path, "".join(map(_line, rows)).encode())
@@ -57,9 +56,8 @@ class History:
                 os.fsync(file.fileno())
         except OSError as error:
             raise OSError(
-                error.errno,
                 f"{self._path}: could not be written ({error.strerror or error}); the last checkpoint is whole; "
-                "free some space and resume",
+                "free some space and resume"
             ) from error
         if self._events is not None:
             for name, value in row["losses"].items():
@@ -78,9 +76,14 @@ def _line(row: dict[str, Any]) -> str:
     return json.dumps(row) + "\n"
 
 
-def _events(folder: Path, step: int) -> Any:
+def event_writer() -> Any:
+    """Tensorboard's writer of event files.
+
+    Raises:
+        ValueError: tensorboard is not installed.
+    """
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         raise ValueError("tensorboard: is not installed; `pip install tensorboard`, or train without it") from None
-    return SummaryWriter(folder, purge_step=step + 1)
+    return SummaryWriter

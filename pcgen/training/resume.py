@@ -18,7 +18,7 @@ __all__ = ["compare", "continued", "name_of"]
 
 _LIMITS = ("training.epochs", "training.steps", "training.minutes")
 _NOTED = ("versions.", "threads", "device", "ranks")
-_BINDING = ("model.", "data.shape", "data.sha256", "validation.", "training.")
+_BINDING = ("model.", "data.shape", "data.sha256", "validation", "training.")
 
 
 def continued(model: Learner, path: str | Path, config: dict[str, Any]) -> tuple[State, list[str], Run | None]:

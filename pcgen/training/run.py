@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,7 @@ from pcgen.models import build, describe
 from pcgen.models.base import Learner
 from pcgen.training import ranks
 from pcgen.training.files import write_whole
-from pcgen.training.history import read_history
+from pcgen.training.history import EVENTS, read_history
 from pcgen.training.state import State, fill, weights, write_state
 
 __all__ = ["Run", "load", "save"]
@@ -67,6 +68,7 @@ class Run:
             FileExistsError: there is something already, and it is not a run or `overwrite` is False.
         """
         run = cls(Path(path), config)
+        json.dumps(config)  # What JSON cannot hold is told before anything is deleted.
         if run.path.exists() and not run.path.is_dir():
             raise FileExistsError(f"{path}: is a file; choose another --out")
         if run.path.is_dir() and any(run.path.iterdir()):
@@ -77,7 +79,9 @@ class Run:
                     f"{path}: has a run already; choose another --out, or --overwrite or --resume auto"
                 )
             # The config goes last: a folder without it is no run, and would not be overwritten again.
-            for name in ("best.safetensors", "last.safetensors", _HISTORY, *run._batches(), _CONFIG):
+            shutil.rmtree(run.path / EVENTS, ignore_errors=True)
+            written = [f"{name}.safetensors" for name in _CHECKPOINTS] + [_HISTORY, *run._batches(), _CONFIG]
+            for name in written:
                 (run.path / name).unlink(missing_ok=True)
         run.path.mkdir(parents=True, exist_ok=True)
         run.write_config()

@@ -19,12 +19,13 @@ class Interrupted(SystemExit):
     That is 130 for SIGINT (Ctrl-C), 143 for SIGTERM and 138 for SIGUSR1, which schedulers send before they kill.
     """
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, saved: str) -> None:
         super().__init__(128 + number)
         self.signal = signal.Signals(number)
+        self.saved = saved
 
     def __str__(self) -> str:
-        return f"stopped by {self.signal.name} after the last update was saved"
+        return f"{self.signal.name} stopped the training; {self.saved}"
 
 
 class Watch:

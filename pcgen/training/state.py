@@ -112,6 +112,8 @@ def _restore_generators(states: dict[str, Tensor]) -> list[str]:
         torch.set_rng_state(states["cpu"][rank])
         if torch.cuda.is_available() and "cuda" in states:
             torch.cuda.set_rng_state(states["cuda"][rank])
+    else:
+        torch.manual_seed(torch.initial_seed() + rank)  # Without a saved stream of its own, it must not share one.
     return notes
 
 

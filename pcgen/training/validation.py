@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from pcgen.models.base import GradientLearner, Learner
-from pcgen.training.loop import check_rows, subsample
+from pcgen.training.feed import check_rows, subsample
 
 __all__ = ["Validation", "evaluating"]
 

@@ -1,0 +1,113 @@
+"""What a training keeps as it goes: losses, history, validation, checkpoints."""
+
+import math
+from dataclasses import replace
+from typing import Any
+
+from pcgen.models.base import Learner
+from pcgen.training import ranks
+from pcgen.training.files import write_tensors
+from pcgen.training.history import History
+from pcgen.training.loop import NotFinite, Step
+from pcgen.training.run import Run
+from pcgen.training.state import State, write_state
+from pcgen.training.validation import Validation
+
+__all__ = ["Keeper"]
+
+VALIDATIONS = 20  # Over the whole training, unless their distance is given in steps.
+
+
+class Keeper:
+    """Keeps the losses, the history, the validation and the checkpoints of one training."""
+
+    def __init__(
+        self,
+        model: Learner,
+        state: State,
+        run: Run | None,
+        measure: Validation | None,
+        validate_every: int | None,
+        log_every: int,
+        tensorboard: bool,
+    ) -> None:
+        """Open the history of the run, if there is one, where `state` stands."""
+        self._model, self._state, self._run, self._measure = model, state, run, measure
+        self._validate_every, self._log_every = validate_every, log_every
+        self._history = None
+        if run is not None and ranks.index() == 0:
+            self._history = History(run.history_path, state.step, tensorboard)
+            state.seconds = state.seconds or self._history.seconds
+        self._optimizers = model.optimizers()
+
+    def close(self) -> None:
+        """Close the history."""
+        if self._history is not None:
+            self._history.close()
+
+    def after(self, step: Step) -> Step:
+        """All that belongs to a step but `last`, so that a checkpoint of the step lacks nothing of it."""
+        state = self._state
+        for name, value in step.losses.items():
+            state.totals[name] = state.totals.get(name, 0.0) + value
+        state.counted += 1
+        better = False
+        if self._measure is not None and self._validates(step):
+            measured = self._validate(self._measure)
+            step = replace(step, validation=measured)
+            if measured is not None and (state.best is None or measured < state.best):
+                state.best, better = measured, True
+        if step.validation is not None or step.step % self._log_every == 0 or step.fraction >= 1:
+            self._log(step)
+        if self._measure is not None and ranks.agree([better])[0]:
+            self.save("best")
+        return step
+
+    def _validates(self, step: Step) -> bool:
+        if step.fraction >= 1:
+            return True
+        if self._validate_every is not None:
+            return step.step % self._validate_every == 0
+        return math.floor(step.fraction * VALIDATIONS) > math.floor(step.before * VALIDATIONS)
+
+    def _validate(self, measure: Validation) -> float | None:
+        """The measure on averaged weights where there are some; None where it is not a number, and on other ranks."""
+        if ranks.index() > 0:
+            return None
+        if self._state.average is None:
+            value = measure(self._model)
+        else:
+            with self._state.average.applied(self._model):
+                value = measure(self._model)
+        return value if math.isfinite(value) else None
+
+    def _log(self, step: Step) -> None:
+        state = self._state
+        row: dict[str, Any] = {
+            "step": step.step,
+            "epoch": step.epoch,
+            "seconds": round(step.seconds, 3),
+            "losses": {name: total / state.counted for name, total in state.totals.items()},
+            "rates": {name: float(own.param_groups[0]["lr"]) for name, own in self._optimizers.items()},
+        }
+        if step.validation is not None:
+            row["validation"] = step.validation
+        state.totals, state.counted = {}, 0
+        if self._history is not None:
+            self._history.add(row)
+
+    def save(self, name: str) -> None:
+        """Write a checkpoint; every rank calls it at one step."""
+        if self._run is not None:
+            ranks.check_alike(self._model)
+            write_state(self._run.checkpoint(name), self._model, self._state)
+
+    def keep_batch(self, error: NotFinite) -> NotFinite:
+        """Save the batch of an update that failed beside the checkpoints, and say where."""
+        if self._run is None:
+            return error
+        rank = f"-rank{ranks.index()}" if ranks.count() > 1 else ""
+        path = self._run.path / f"batch-{error.step}{rank}.safetensors"
+        tensors = {"x": error.batch.x, "rows": error.batch.rows}
+        write_tensors(path, tensors, {"step": error.step, "error": str(error)})
+        return NotFinite(f"{error}; the batch is in {path}, the checkpoints are as they were", error.step, error.batch)
