@@ -12,9 +12,9 @@ __all__ = ["energy_distance", "kernel_mmd", "sliced_wasserstein"]
 
 
 def energy_distance(x: Tensor, y: Tensor) -> Tensor:
-    r"""Energy distance of two samples, as a V-statistic.
+    """Energy distance of two samples, as a V-statistic.
 
-    $$2\,\mathrm{mean}_{ij}\|x_i - y_j\| - \mathrm{mean}_{ij}\|x_i - x_j\| - \mathrm{mean}_{ij}\|y_i - y_j\|$$
+        2 mean |x_i - y_j| - mean |x_i - x_j| - mean |y_i - y_j|
 
     Euclidean norms, not squared; the means run over all pairs, a row with itself included, so the value is never
     negative, and 0 for equal sets. Two samples of one distribution have (1/S + 1/R) E|x - x'| on average.
@@ -22,17 +22,17 @@ def energy_distance(x: Tensor, y: Tensor) -> Tensor:
     Raises:
         ValueError: x and y are not (S, D) and (R, D) with at least one row each.
 
-    Székely & Rizzo, 2013, Energy statistics: a class of statistics based on distances.
+    References:
+        Székely, Rizzo (2013). Energy Statistics: A Class of Statistics Based on Distances.
     """
     _check(x, y, least=1)
     return 2 * torch.cdist(x, y).mean() - torch.cdist(x, x).mean() - torch.cdist(y, y).mean()
 
 
 def kernel_mmd(x: Tensor, y: Tensor, bandwidths: Sequence[float] | None = None, *, unbiased: bool = True) -> Tensor:
-    r"""Squared maximum mean discrepancy of two samples, under a sum of Gaussian kernels.
+    """Squared maximum mean discrepancy of two samples, under a sum of Gaussian kernels.
 
-    $$\mathrm{MMD}^2 = \mathrm{mean}\,k(x, x') + \mathrm{mean}\,k(y, y') - 2\,\mathrm{mean}\,k(x, y), \quad
-      k(a, b) = \sum_h \exp\left(-\|a - b\|^2 / 2h^2\right)$$
+        mean k(x, x') + mean k(y, y') - 2 mean k(x, y),  k(a, b) = sum_h exp(-|a - b|^2 / 2 h^2)
 
     Unbiased: a row's pair with itself is left out (a U-statistic, whose mean is 0 for equal distributions, so that it
     may be negative). Biased: all pairs (a V-statistic, never negative).
@@ -48,7 +48,8 @@ def kernel_mmd(x: Tensor, y: Tensor, bandwidths: Sequence[float] | None = None, 
         ValueError: shapes that differ in D, fewer rows than 2 (unbiased) or 1 (biased), or a bandwidth that is not
             positive.
 
-    Gretton et al., 2012, A kernel two-sample test.
+    References:
+        Gretton, Borgwardt, Rasch, Schölkopf, Smola (2012). A Kernel Two-Sample Test.
     """
     _check(x, y, least=2 if unbiased else 1)
     widths = _median_bandwidths(x, y) if bandwidths is None else x.new_tensor(list(bandwidths))
@@ -72,12 +73,12 @@ def kernel_mmd(x: Tensor, y: Tensor, bandwidths: Sequence[float] | None = None, 
 def sliced_wasserstein(
     x: Tensor, y: Tensor, projections: int = 128, *, order: int = 2, seed: int | None = None
 ) -> Tensor:
-    r"""Sliced Wasserstein distance of two samples, not squared.
+    """Sliced Wasserstein distance of two samples, not squared.
 
-    $$\left(\mathrm{mean}_\theta\, W_p^p(\theta \cdot x, \theta \cdot y)\right)^{1/p}$$
+        (mean over directions u of W_p(u x, u y)^p)^(1/p)
 
-    over random unit directions; each one-dimensional distance is exact, of unequal sample sizes too: the integral of
-    |F^{-1}(u) - G^{-1}(u)|^p over u.
+    Directions u are random unit vectors; each one-dimensional distance is exact, of unequal sample sizes too: the
+    integral over q in [0, 1] of the p-th power of the difference between both quantiles at q.
 
     Args:
         x: (S, D).
@@ -89,7 +90,8 @@ def sliced_wasserstein(
     Raises:
         ValueError: shapes that differ in D, no rows, or `projections` or `order` below 1.
 
-    Rabin et al., 2012, Wasserstein barycenter and its application to texture mixing.
+    References:
+        Rabin, Peyré, Delon, Bernot (2012). Wasserstein Barycenter and Its Application to Texture Mixing.
     """
     _check(x, y, least=1)
     if projections < 1:

@@ -1,15 +1,16 @@
 """What every adversarial model shares: a generator, a critic, an optimizer for each, and sampling."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pcgen.errors import choose
 from pcgen.models.adversarial.networks import NOISES, critic, draw_noise, generator
 from pcgen.models.base import GenerativeModel
 
-__all__ = ["Adversarial"]
+__all__ = ["Adversarial", "frozen"]
 
 
 class Adversarial(GenerativeModel):
@@ -31,8 +32,8 @@ class Adversarial(GenerativeModel):
         generator_widths: Sequence[int] | None,
         critic_widths: Sequence[int] | None,
         output: str,
-        learning_rate: float,
-        betas: tuple[float, float],
+        lr: float,
+        betas: Sequence[float],
     ) -> None:
         super().__init__()
         self.shape = tuple(int(size) for size in shape)
@@ -40,15 +41,18 @@ class Adversarial(GenerativeModel):
             raise ValueError(f"shape: must be (dim,) for vectors or (points, 3) for clouds, got {self.shape}")
         if noise_dim < 1:
             raise ValueError(f"noise_dim: must be at least 1, got {noise_dim}")
-        for name, value in (("noise_scale", noise_scale), ("learning_rate", learning_rate)):
+        for name, value in (("noise_scale", noise_scale), ("lr", lr)):
             if not value > 0:
                 raise ValueError(f"{name}: must be positive, got {value}")
+        if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
+            raise ValueError(f"betas: must be two numbers in [0, 1), got {list(betas)}")
         self.noise_dim, self.noise_scale = noise_dim, noise_scale
         self.noise = choose(noise, NOISES, "noise")
         self.generator = generator(self.shape, noise_dim, generator_widths, output)
         self.critic = critic(self.shape, critic_widths)
-        self.generator_optimizer = torch.optim.Adam(self.generator.parameters(), learning_rate, betas)
-        self.critic_optimizer = torch.optim.Adam(self.critic.parameters(), learning_rate, betas)
+        first, second = betas
+        self.generator_optimizer = torch.optim.Adam(self.generator.parameters(), lr, (first, second))
+        self.critic_optimizer = torch.optim.Adam(self.critic.parameters(), lr, (first, second))
 
     def generate(self, n: int, truncation: float | None = None) -> Tensor:
         """n objects of the generator with their graph, (n, *shape)."""
@@ -64,3 +68,13 @@ class Adversarial(GenerativeModel):
         coverage falls (Brock et al., 2019, Large scale GAN training for high fidelity natural image synthesis).
         """
         return self.generate(n, truncation)
+
+
+@contextmanager
+def frozen(module: nn.Module) -> Iterator[None]:
+    """Within it the module's parameters get no gradient; what goes through it still does."""
+    module.requires_grad_(False)
+    try:
+        yield
+    finally:
+        module.requires_grad_(True)

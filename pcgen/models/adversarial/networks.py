@@ -17,14 +17,14 @@ NOISES = ("normal", "censored")
 def generator(shape: tuple[int, ...], noise_dim: int, widths: Sequence[int] | None, output: str) -> nn.Module:
     """A perceptron from noise, (B, noise_dim), to vectors, (B, dim), or clouds, (B, N, 3).
 
-    Widths None are those of Achlioptas et al. (2018): 128 for vectors, 64-128-512-1024 for clouds.
+    Widths None are 256-256 for vectors and, as in Achlioptas et al. (2018), 64-128-512-1024 for clouds.
 
     Raises:
         ValueError: an unknown output, or a width below 1.
     """
     choose(output, OUTPUTS, "output")
     if widths is None:
-        widths = (128,) if len(shape) == 1 else (64, 128, 512, 1024)
+        widths = (256, 256) if len(shape) == 1 else (64, 128, 512, 1024)
     size = shape[0] if len(shape) == 1 else shape[0] * shape[1]
     return nn.Sequential(MLP((noise_dim, *widths, size)), OUTPUTS[output](), nn.Unflatten(1, shape))
 

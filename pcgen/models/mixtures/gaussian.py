@@ -15,10 +15,9 @@ __all__ = ["Gaussian"]
 
 
 class Gaussian(GenerativeModel):
-    r"""A Gaussian of vectors, fitted by maximum likelihood in closed form; diagonal, it is the baseline of the suite.
+    """A Gaussian of vectors, fitted by maximum likelihood in closed form; diagonal, it is the baseline of the suite.
 
-    $$p(x) = N(x; \mu, \Sigma), \quad \mu = \mathrm{mean}\,x, \quad
-      \Sigma = \mathrm{mean}\,(x - \mu)(x - \mu)^\top + \mathrm{ridge} \cdot I$$
+        p(x) = N(x; m, C),  m = mean x,  C = mean (x - m)(x - m)^T + ridge I
 
     Each update fits the batch anew, so that one update with all rows is the whole training.
 

@@ -18,9 +18,9 @@ __all__ = ["GMM"]
 
 
 class GMM(GenerativeModel):
-    r"""A mixture of Gaussians; one update is one iteration of expectation maximisation, by scikit-learn.
+    """A mixture of Gaussians; one update is one iteration of expectation maximisation, by scikit-learn.
 
-    $$p(x) = \sum_k w_k N(x; \mu_k, \Sigma_k)$$
+        p(x) = sum_k w_k N(x; m_k, C_k)
 
     The iteration is that of the whole training set, which its recipe gives; a smaller batch is fitted as if it were
     the whole. `setup` starts from the clusters of k-means. The state is in buffers, so an iteration needs nothing else.
@@ -37,8 +37,10 @@ class GMM(GenerativeModel):
         ValueError: a shape that is not (dim,), no components, an unknown covariance, a negative ridge; in `setup`,
             fewer rows than components.
 
-    Achlioptas et al., 2018, Learning representations and generative models for 3D point clouds, uses 32 full
-    covariances on codes. Dempster et al., 1977, Maximum likelihood from incomplete data via the EM algorithm.
+    References:
+        Dempster, Laird, Rubin (1977). Maximum Likelihood from Incomplete Data via the EM Algorithm.
+        Achlioptas, Diamanti, Mitliagkas, Guibas (2018). Learning Representations and Generative Models for 3D Point
+        Clouds. (32 full covariances on codes.)
     """
 
     recipe: ClassVar[Recipe] = Recipe(steps=30, batch_size=None)

@@ -1,0 +1,156 @@
+import math
+
+import pytest
+import torch
+from torch import Tensor
+from torch.distributions import Normal
+
+from pcgen.models.base import Batch, Bounded, Density
+from pcgen.models.diffusion.diffusion import Diffusion
+
+
+class ExactDiffusion(Diffusion):
+    """Diffusion of data of N(0, diag deviations^2) with the exact predictor of the noise, E[e | x_t]."""
+
+    def __init__(
+        self, deviations: list[float], times: int = 1000, schedule: str = "linear", variance: str = "posterior"
+    ):
+        super().__init__((len(deviations),), times=times, schedule=schedule, variance=variance, width=1, blocks=1)
+        self.data_variance = torch.tensor(deviations).square()
+
+    def predict_noise(self, x: Tensor, t: Tensor) -> Tensor:
+        signal = self.signal[t][:, None]
+        return (1 - signal).sqrt() * x / (signal * self.data_variance + 1 - signal)
+
+    def exact(self, x: Tensor) -> Tensor:
+        return Normal(0.0, self.data_variance.sqrt()).log_prob(x).sum(1)
+
+    def data(self, n: int) -> Tensor:
+        return self.data_variance.sqrt() * torch.randn(n, len(self.data_variance))
+
+
+@pytest.mark.parametrize("schedule", ["linear", "cosine"])
+def test_step_by_step_noise_has_the_closed_form_of_the_marginals(schedule: str) -> None:
+    model = Diffusion((1,), times=50, schedule=schedule)
+    x = chain = torch.full((20_000, 1), 2.0)
+    for t in range(1, 51):
+        kept = model.signal[t] / model.signal[t - 1]
+        chain = kept.sqrt() * chain + (1 - kept).sqrt() * torch.randn_like(chain)
+        if t in (1, 10, 25, 50):
+            jump = model.diffuse(x, torch.full((20_000,), t), torch.randn_like(x))
+            for states in (chain, jump):
+                assert states.mean().item() == pytest.approx(2 * math.sqrt(model.signal[t]), abs=0.03)
+                assert states.var().item() == pytest.approx(1 - model.signal[t].item(), abs=0.03)
+
+
+@pytest.mark.parametrize("schedule", ["linear", "cosine"])
+@pytest.mark.parametrize("times", [2, 10, 1000])
+def test_the_signal_falls_from_one_to_near_zero(schedule: str, times: int) -> None:
+    signal = Diffusion((1,), times=times, schedule=schedule).signal
+    assert signal[0] == 1 and (signal.diff() < 0).all() and 0 < signal[-1] < 0.01
+
+
+def test_without_the_network_the_prediction_is_exact_for_a_standard_gaussian() -> None:
+    model = Diffusion((3,), times=100)
+    x, t = torch.randn(50, 3), torch.randint(1, 101, (50,))
+    exact = ExactDiffusion([1.0, 1.0, 1.0], times=100)
+    torch.testing.assert_close(model.predict_noise(x, t), exact.predict_noise(x, t))
+
+
+@pytest.mark.parametrize("times", [5, 100])
+def test_the_bound_of_a_standard_gaussian_is_its_log_likelihood_for_any_length_of_chain(times: int) -> None:
+    # The chain's steps back are then exactly Gaussian and of the forward variance, and x_T is exactly N(0, I).
+    model = ExactDiffusion([1.0, 1.0], times=times, variance="forward")
+    x = model.data(4000)
+    gap = model.exact(x) - model.log_prob_bound(x)
+    assert abs(gap.mean()) < 4 * gap.std() / math.sqrt(len(x))
+
+
+def test_the_bound_of_a_gaussian_stays_below_the_exact_value_and_nears_it_as_the_chain_grows() -> None:
+    gaps = []  # nats per dimension
+    for times in (10, 50, 250, 1000):
+        model = ExactDiffusion([0.3, 1.0, 2.0], times=times, variance="forward")
+        x = model.data(2000)
+        gap = (model.exact(x) - model.log_prob_bound(x)) / 3
+        assert gap.mean() > -4 * gap.std() / math.sqrt(len(x))
+        gaps.append(gap.mean().item())
+    assert gaps == sorted(gaps, reverse=True)
+    assert gaps[0] > 0.1 and abs(gaps[-1]) < 0.02
+
+
+@pytest.mark.parametrize("schedule", ["linear", "cosine"])
+@pytest.mark.parametrize("sampler", ["ancestral", "ddim"])
+def test_the_chain_with_the_exact_predictor_ends_at_the_data(schedule: str, sampler: str) -> None:
+    model = ExactDiffusion([0.3, 1.0, 2.0], schedule=schedule)
+    samples = model.sample(20_000, steps=500, sampler=sampler)
+    torch.testing.assert_close(samples.std(0), model.data_variance.sqrt(), rtol=0.04, atol=0)
+    assert samples.mean(0).abs().max() < 0.06
+
+
+def test_ddim_with_few_steps_ends_where_it_does_with_a_thousand() -> None:
+    model = ExactDiffusion([0.3, 1.0, 2.0])
+
+    def end(steps: int) -> Tensor:
+        torch.manual_seed(1)  # the same noise to start from, and none after it
+        return model.sample(500, steps=steps, sampler="ddim")
+
+    thousand = end(1000)
+    errors = [(end(steps) - thousand).square().mean().sqrt().item() for steps in (10, 50, 200)]
+    assert errors == sorted(errors, reverse=True)
+    assert errors[1] < 0.05
+
+
+def test_a_trained_chain_bounds_the_density_from_below_and_near() -> None:
+    mix = torch.tensor([[1.0, 0.0], [0.8, 0.6]])
+    data = torch.randn(1000, 2) @ mix.T
+    model = Diffusion((2,), times=100, variance="forward", width=32, blocks=2, lr=3e-3)
+    model.setup(data)
+    for step in range(600):
+        for group in model.optimizer.param_groups:
+            group["lr"] = 3e-3 * (1 - step / 600)
+        rows = torch.randint(1000, (256,))
+        model.update(Batch(data[rows], rows))
+    x = torch.randn(2000, 2) @ mix.T
+    exact = torch.distributions.MultivariateNormal(torch.zeros(2), mix @ mix.T).log_prob(x)
+    bound = model.log_prob_bound(x)
+    gap = (exact - bound) / 2
+    assert -4 * gap.std() / math.sqrt(len(x)) < gap.mean() < 0.1
+    torch.testing.assert_close(torch.cov(model.sample(5000).T), mix @ mix.T, atol=0.15, rtol=0)
+
+
+def test_samples_stay_in_the_range_of_the_data() -> None:
+    model = Diffusion((4,), times=20)
+    model.setup(torch.tensor([[0.5, -0.1, 0.2, 0.0], [0.1, 0.3, -0.25, 0.4]]))
+    assert model.sample(200, sampler="ddim").abs().max() <= 0.5 + 1e-6
+
+
+def test_on_clouds_permuting_the_points_permutes_the_prediction() -> None:
+    model = Diffusion((8, 3), times=20, width=16)
+    model.update(Batch(torch.randn(4, 8, 3), torch.arange(4)))
+    x, t, order = torch.randn(2, 8, 3), torch.tensor([3, 17]), torch.randperm(8)
+    torch.testing.assert_close(model.predict_noise(x[:, order], t), model.predict_noise(x, t)[:, order])
+
+
+def test_it_is_bounded_and_no_density() -> None:
+    model = Diffusion((2,))
+    assert isinstance(model, Bounded) and not isinstance(model, Density)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: Diffusion((2,), times=1), "times: must be at least 2, got 1"),
+        (lambda: Diffusion((2,), schedule="cosin"), "schedule: must be one of linear, cosine; got 'cosin'"),
+        (lambda: Diffusion((2,), variance="both"), "variance: must be one of forward, posterior"),
+        (lambda: Diffusion((2,), width=0), "width: must be at least 1, got 0"),
+        (lambda: Diffusion((2,), lr=0.0), "lr: must be positive, got 0.0"),
+        (
+            lambda: Diffusion((2,), times=9).sample(1, steps=10),
+            "steps: must be from 1 to the chain's length, 9",
+        ),
+        (lambda: Diffusion((2,)).sample(1, sampler="ddpm"), "sampler: must be one of ancestral, ddim"),
+    ],
+)
+def test_bad_arguments_are_named(call, message: str) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(ValueError, match=message):
+        call()

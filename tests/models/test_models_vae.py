@@ -1,0 +1,108 @@
+import math
+
+import pytest
+import torch
+from torch import Tensor
+from torch.distributions import MultivariateNormal
+
+from pcgen.models.base import Batch, Bounded, Density, Latent
+from pcgen.models.variational.vae import VAE
+
+
+def linear_gaussian(n: int) -> Tensor:
+    mix = torch.tensor([[1.0, 0.2], [0.5, -1.0], [-0.8, 0.4], [0.1, 0.9], [0.6, 0.6]])
+    return torch.randn(n, 2) @ mix.T + 0.4 * torch.randn(n, 5) + torch.arange(5)
+
+
+def ppca_log_likelihood(x: Tensor, code: int) -> float:
+    """Mean log-likelihood of the rows under probabilistic PCA at its maximum (Tipping & Bishop, 1999)."""
+    covariance = torch.cov(x.T, correction=0)
+    values, vectors = torch.linalg.eigh(covariance)  # ascending
+    noise = values[:-code].mean()
+    model = vectors[:, -code:] @ torch.diag(values[-code:] - noise) @ vectors[:, -code:].T + noise * torch.eye(
+        x.shape[1]
+    )
+    return MultivariateNormal(x.mean(0), model).log_prob(x).mean().item()
+
+
+def test_a_linear_vae_reaches_the_exact_log_likelihood_of_ppca() -> None:
+    x = linear_gaussian(500)
+    exact = ppca_log_likelihood(x, code=2)
+    model = VAE((5,), code=2, widths=(), lr=0.02)
+    batch = Batch(x, torch.arange(len(x)))
+    for step in range(1200):
+        for group in model.optimizer.param_groups:
+            group["lr"] = 0.02 * (1 - step / 1200)
+        model.update(batch)
+    bounds = torch.stack([model.log_prob_bound(x).mean() for _ in range(50)])
+    error = bounds.std().item() / math.sqrt(len(bounds))
+    assert bounds.mean().item() <= exact + 4 * error
+    assert bounds.mean().item() == pytest.approx(exact, abs=0.03)
+
+
+def test_the_loss_is_minus_the_bound_and_its_kl_is_exact() -> None:
+    model = VAE((4,), code=3, widths=(8,), scale=0.5)
+    x = torch.randn(6, 4)
+    torch.manual_seed(1)
+    terms = model.loss(Batch(x, torch.arange(6)))
+    torch.manual_seed(1)
+    torch.testing.assert_close(terms["reconstruction"] + terms["kl"], -model.log_prob_bound(x).mean())
+    mean, log_variance = model.encoder(x).chunk(2, dim=1)
+    posterior = torch.distributions.Normal(mean, (log_variance / 2).exp())
+    prior = torch.distributions.Normal(torch.zeros(3), torch.ones(3))
+    torch.testing.assert_close(terms["kl"], torch.distributions.kl_divergence(posterior, prior).sum(1).mean())
+
+
+def test_samples_of_vectors_have_the_moments_of_the_linear_model() -> None:
+    model = VAE((3,), code=2, widths=(), scale=0.3)
+    weight, bias = model.decoder.state_dict().values()
+    samples = model.sample(50_000)
+    torch.testing.assert_close(samples.mean(0), bias, atol=0.02, rtol=0)
+    torch.testing.assert_close(torch.cov(samples.T), weight @ weight.T + 0.09 * torch.eye(3), atol=0.02, rtol=0.03)
+
+
+def test_it_is_what_it_says_and_no_density() -> None:
+    model = VAE((4,))
+    assert isinstance(model, Bounded) and isinstance(model, Latent) and not isinstance(model, Density)
+
+
+def test_a_model_of_clouds_has_no_bound() -> None:
+    model = VAE((16, 3), code=4)
+    assert model.encode(torch.randn(2, 16, 3)).shape == (2, 4)
+    with pytest.raises(ValueError, match="log_prob_bound: must be asked of a model of vectors, this one has shape"):
+        model.log_prob_bound(torch.randn(2, 16, 3))
+
+
+@pytest.mark.parametrize("reconstruction", ["chamfer", "emd"])
+def test_clouds_are_reconstructed_better_than_by_their_mean(reconstruction: str) -> None:
+    # Ellipsoids of three different axes: a cloud's own axes must come back.
+    from pcgen import ops
+
+    directions = torch.nn.functional.normalize(torch.randn(128, 32, 3), dim=2)
+    x = directions * (0.2 + 0.8 * torch.rand(128, 1, 3))
+    model = VAE(
+        (32, 3), code=6, reconstruction=reconstruction, scale=0.03, decoder={"name": "fully_connected", "widths": [64]}
+    )
+    for _ in range(150):
+        rows = torch.randperm(128)[:32]
+        model.update(Batch(x[rows], rows))
+    model.eval()
+    with torch.no_grad():
+        decoded = model.decode(model.encode(x))
+    own, other = ops.chamfer(decoded, x).mean(), ops.chamfer(decoded.roll(1, 0), x).mean()
+    assert own < 0.8 * other
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"code": 0}, "code: must be positive, got 0"),
+        ({"scale": -1.0}, "scale: must be positive, got -1.0"),
+        ({"beta": -0.5}, "beta: must be 0 or more, got -0.5"),
+        ({"reconstruction": "chamfr"}, "reconstruction: must be one of chamfer, emd; got 'chamfr'"),
+        ({"encoder": "pointnot"}, "did you mean 'pointnet'"),
+    ],
+)
+def test_bad_arguments_are_named(arguments: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        VAE((16, 3), **arguments)  # type: ignore[arg-type]
