@@ -1,6 +1,7 @@
 """The two engines that draw cells: Open3D in a process of its own, and matplotlib. Same camera, colours and light."""
 
 import os
+import platform
 import subprocess
 import sys
 import tempfile
@@ -14,16 +15,23 @@ from pcgen.view.camera import Frame
 from pcgen.view.colors import LIGHT, lit
 from pcgen.view.inputs import Array
 
-__all__ = ["MEND", "Image", "NotDrawn", "by_matplotlib", "by_open3d"]
+__all__ = ["Image", "NotDrawn", "by_matplotlib", "by_open3d", "mend"]
 
 Image: TypeAlias = npt.NDArray[np.uint8]  # (height, width, 4): colour and how much of each pixel is covered
 SUPERSAMPLE = 2
 _ROOT = str(Path(__file__).resolve().parents[2])  # pcgen need not be installed to draw
-MEND = "pip install open3d-cpu; apt-get install libusb-1.0-0 libegl1 libgl1 libx11-6 libgl1-mesa-dri"
 
 
 class NotDrawn(RuntimeError):
     """Open3D could not draw here; the message is its reason in one line."""
+
+
+def mend(reason: str) -> str:
+    """The line to type where Open3D gave this reason: its package, or the system libraries it needs."""
+    if "open3d" in reason and ("No module named" in reason or "import of" in reason):
+        small = platform.system() == "Linux" and platform.machine() == "x86_64"  # where the small package exists
+        return "pip install open3d-cpu" if small else "pip install open3d"
+    return "apt-get install libusb-1.0-0 libegl1 libgl1 libx11-6 libgl1-mesa-dri"
 
 
 def by_open3d(frame: Frame, colors: list[Array], radius: float, timeout: float = 300.0) -> list[Image]:

@@ -14,6 +14,7 @@ from pcgen.errors import choose
 from pcgen.view import engines
 from pcgen.view.camera import Camera, Frame, frame
 from pcgen.view.colors import fade, paint
+from pcgen.view.files import target, write
 from pcgen.view.inputs import Drawable, drawables
 from pcgen.view.layout import columns_for, layout, shorten
 from pcgen.view.shadow import shadows
@@ -80,11 +81,7 @@ def picture(
     """
     choose(engine, ENGINES, "engine")
     choose(scale, SCALES, "scale")
-    path = Path(path)
-    if path.suffix.lower() != ".png":
-        raise ValueError(f"path: must end in .png, got {str(path)!r}")
-    if path.exists() and not overwrite:
-        raise FileExistsError(f"{path}: exists already; choose another name or pass overwrite=True (--overwrite)")
+    path = target(path, overwrite)
     items = drawables(clouds)
     texts = captions_of(items, captions, colors)
     columns = columns_for(len(items)) if columns is None else columns
@@ -103,7 +100,7 @@ def picture(
         try:
             images = engines.by_open3d(framed, faded, radius)
         except engines.NotDrawn as reason:
-            note = f"{reason}; to mend it: {engines.MEND}"
+            note = f"{reason}; to mend it: {engines.mend(str(reason))}"
             if engine == "open3d":
                 raise ValueError(f"engine: 'open3d' cannot draw here: {note}; or engine='matplotlib'") from reason
             warnings.warn(f"drawn by matplotlib: {note}", stacklevel=2)
@@ -168,7 +165,4 @@ def _write(sheet: Any, path: Path, engine: str) -> None:
     said.add_text("Software", f"pcgen, {engine}")
     data = io.BytesIO()
     sheet.save(data, format="PNG", pnginfo=said, optimize=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_bytes(data.getvalue())
-    part.replace(path)
+    write(path, data.getvalue())

@@ -13,7 +13,7 @@ from pcgen.errors import choose
 from pcgen.view.ball import balls
 from pcgen.view.camera import Camera, frame
 from pcgen.view.colors import paint
-from pcgen.view.engines import MEND
+from pcgen.view.engines import mend
 from pcgen.view.inputs import Array, drawables
 from pcgen.view.layout import columns_for, layout
 from pcgen.view.sheet import SCALES, captions_of, diameter_of
@@ -65,11 +65,11 @@ def show(
     try:
         import open3d as o3d
     except (ImportError, OSError) as error:
-        raise OSError(f"show: Open3D cannot be imported ({error}); {MEND}, {instead}") from error
+        raise OSError(f"show: Open3D cannot be imported ({error}); {mend(str(error))}, {instead}") from error
     window = o3d.visualization.Visualizer()
     enlarged = min(1600 / scene.width, 1000 / scene.height)
     if not window.create_window(title, round(scene.width * enlarged), round(scene.height * enlarged)):
-        raise OSError(f"show: Open3D got no window on this display; {MEND}, {instead}")
+        raise OSError(f"show: Open3D got no window on this display; {mend('')}, {instead}")
     try:
         populate(window, scene)
         window.run()

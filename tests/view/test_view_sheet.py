@@ -124,10 +124,10 @@ def test_falling_back_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(sys, "executable", str(script(tmp_path / "python", "echo 'ImportError: libusb' >&2; exit 1")))
     cloud = torch.randn(50, 3)
     with pytest.warns(
-        UserWarning, match="drawn by matplotlib: Open3D failed: ImportError: libusb; .*pip install open3d-cpu"
+        UserWarning, match="drawn by matplotlib: Open3D failed: ImportError: libusb; .*apt-get install libusb"
     ):
         made = picture(cloud, tmp_path / "fallback.png", size=64)
-    assert made.engine == "matplotlib" and "pip install open3d-cpu" in made.note and "matplotlib" in str(made)
+    assert made.engine == "matplotlib" and "apt-get install libusb-1.0-0" in made.note and "matplotlib" in str(made)
     with Image.open(made.path) as image:
         assert image.info["Software"] == "pcgen, matplotlib"
     with pytest.raises(ValueError, match="engine: 'open3d' cannot draw here: Open3D failed"):

@@ -1,0 +1,32 @@
+"""PNG files: never over another by accident, whole or not at all."""
+
+import os
+from pathlib import Path
+
+__all__ = ["target", "write"]
+
+
+def target(path: str | os.PathLike[str], overwrite: bool) -> Path:
+    """The path of a picture to be written, checked before any work is done for it.
+
+    Raises:
+        ValueError: the path does not end in .png.
+        FileExistsError: it exists and `overwrite` is false.
+    """
+    path = Path(path)
+    if path.suffix.lower() != ".png":
+        raise ValueError(f"path: must end in .png, got {str(path)!r}")
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"{path}: exists already; choose another name or pass overwrite=True (--overwrite)")
+    return path
+
+
+def write(path: Path, data: bytes) -> None:
+    """Write a file at once, making the folders it stands in."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(data)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,176 @@
+"""Plots of numbers: losses against steps, and models in a plane of two metrics."""
+
+import io
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pcgen.view.colors import by_label
+from pcgen.view.files import target, write
+from pcgen.view.inputs import Array
+from pcgen.view.labels import place
+
+__all__ = ["curves", "scatter"]
+
+
+def curves(
+    history: Sequence[Mapping[str, Any]],
+    path: str | os.PathLike[str],
+    *,
+    title: str = "",
+    overwrite: bool = False,
+) -> Path:
+    """Plot every loss of a training, and the validation where it was taken, against the step.
+
+    The vertical axis is logarithmic where all values are positive and span more than a factor of 30. Values that are
+    not finite leave a gap.
+
+    Args:
+        history: rows as `pcgen.training.Run.history` has them: {"step": 100, "losses": {"chamfer": 0.1},
+            "validation": 0.2}, the last one optional.
+        path: the .png to write; missing folders are made.
+        title: written above the plot.
+        overwrite: replace a picture that exists.
+
+    Raises:
+        ValueError: the history has no rows or a row has no step, or the path does not end in .png.
+        FileExistsError: the picture exists and `overwrite` is false.
+    """
+    path = target(path, overwrite)
+    if not history:
+        raise ValueError("history: must have at least one row, got none; train first, or read another run")
+    for i, row in enumerate(history):
+        if "step" not in row:
+            raise ValueError(f"history: every row must have a 'step', got {sorted(row)} in row {i}")
+    figure, axes = _figure(7.0, 4.0)
+    lines = _lines(history)
+    for i, (name, (steps, values)) in enumerate(lines.items()):
+        validation = name == "validation"
+        style: dict[str, Any] = {"marker": "o", "markersize": 3.5} if validation or len(steps) == 1 else {}
+        axes.plot(steps, values, label=name, color=by_label(i), linewidth=1.6, **style)
+    every = np.concatenate([values for _, values in lines.values()]) if lines else np.ones(1)
+    every = every[np.isfinite(every)]
+    if len(every) and every.min() > 0 and every.max() > 30 * every.min():
+        axes.set_yscale("log")
+    axes.set_xlabel("step")
+    axes.set_ylabel(next(iter(lines)) if len(lines) == 1 else "loss")
+    axes.set_title(title)
+    if len(lines) > 1:
+        axes.legend(frameon=False)
+    _save(figure, path)
+    return path
+
+
+def scatter(
+    points: Mapping[str, tuple[float, float]],
+    path: str | os.PathLike[str],
+    *,
+    xlabel: str = "coverage",
+    ylabel: str = "fidelity",
+    title: str = "",
+    groups: Mapping[str, str] | None = None,
+    overwrite: bool = False,
+) -> Path:
+    """Plot named models in the plane of two metrics, each name beside its point and clear of the others.
+
+    Args:
+        points: (x, y) of every model by its name.
+        path: the .png to write; missing folders are made.
+        xlabel: what x is, with its unit and which end is better.
+        ylabel: what y is.
+        title: written above the plot.
+        groups: the family of a model by its name: one colour each, and a legend.
+        overwrite: replace a picture that exists.
+
+    Raises:
+        ValueError: no points, a point that is not two finite numbers, or the path does not end in .png.
+        FileExistsError: the picture exists and `overwrite` is false.
+    """
+    path = target(path, overwrite)
+    if not points:
+        raise ValueError("points: must have at least one model, got none")
+    for name, pair in points.items():
+        if len(pair) != 2 or not np.isfinite(pair).all():
+            raise ValueError(f"points: must be two finite numbers for each model, got {tuple(pair)} for {name}")
+    names = list(points)
+    values = np.array([points[name] for name in names], dtype=np.float64)  # (M, 2)
+    families = list(dict.fromkeys((groups or {}).get(name, "") for name in names))
+    hues = [by_label(families.index((groups or {}).get(name, ""))) for name in names]
+    figure, axes = _figure(7.0, 5.2)
+    axes.scatter(values[:, 0], values[:, 1], s=46, c=hues, edgecolors="white", linewidths=0.8, zorder=3)
+    axes.margins(0.12)
+    axes.set_xlabel(xlabel)
+    axes.set_ylabel(ylabel)
+    axes.set_title(title)
+    if len(families) > 1:
+        for i, family in enumerate(families):
+            axes.scatter([], [], s=46, color=[by_label(i)], label=family or "other")
+        axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.01, 0.5))
+    _annotate(figure, axes, names, values)
+    _save(figure, path)
+    return path
+
+
+def _lines(history: Sequence[Mapping[str, Any]]) -> dict[str, tuple[Array, Array]]:
+    """Steps and values of every loss, in the order they first occur, then of the validation."""
+    lines: dict[str, tuple[list[float], list[float]]] = {}
+    taken: tuple[list[float], list[float]] = ([], [])
+    for row in history:
+        for name, value in row.get("losses", {}).items():
+            steps, values = lines.setdefault(name, ([], []))
+            steps.append(row["step"])
+            values.append(float("nan") if value is None else value)
+        if row.get("validation") is not None:
+            taken[0].append(row["step"])
+            taken[1].append(row["validation"])
+    if taken[0]:
+        lines["validation"] = taken
+    return {name: (np.asarray(steps, float), np.asarray(values, float)) for name, (steps, values) in lines.items()}
+
+
+def _figure(width: float, height: float) -> tuple[Any, Any]:
+    """A figure in inches and its axes: light grid, no box; not by pyplot, so the user's own plots are untouched."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=160, layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.grid(color="#e4e4e4", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color("#888888")
+    axes.tick_params(color="#888888")
+    return figure, axes
+
+
+def _save(figure: Any, path: Path) -> None:
+    data = io.BytesIO()
+    figure.savefig(data, format="png")
+    write(path, data.getvalue())
+
+
+def _annotate(figure: Any, axes: Any, names: list[str], values: Array) -> None:
+    """Write the names where `place` finds room, a thin line to those that had to stand apart."""
+    from matplotlib.patheffects import withStroke
+
+    figure.draw_without_rendering()  # settles where the axes stand
+    figure.set_layout_engine("none")
+    renderer = figure.canvas.get_renderer()
+    halo = [withStroke(linewidth=2.5, foreground="white")]
+    texts = [axes.text(0, 0, name, fontsize=9, transform=None, zorder=4, path_effects=halo) for name in names]
+    extents = [text.get_window_extent(renderer) for text in texts]
+    sizes = np.array([(extent.width, extent.height) for extent in extents])
+    anchors = axes.transData.transform(values)
+    box = axes.get_window_extent(renderer)
+    radius = 0.055 * figure.dpi  # of a dot, with a little air
+    corners = place(anchors, sizes, (box.x0, box.y0, box.x1, box.y1), radius)
+    for text, corner, size, anchor in zip(texts, corners, sizes, anchors, strict=True):
+        text.set(position=corner, verticalalignment="bottom", horizontalalignment="left")
+        near = np.clip(anchor, corner, corner + size)
+        if np.linalg.norm(near - anchor) > 2 * radius:
+            ends = axes.transData.inverted().transform([anchor, near])
+            axes.plot(ends[:, 0], ends[:, 1], color="#999999", linewidth=0.7, zorder=2, scalex=False, scaley=False)
