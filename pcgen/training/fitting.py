@@ -117,22 +117,24 @@ def fit(
         show, tell = _shown(progress, type(model).__name__, stack)
         for note in notes:
             tell(note)
-        saved = time.monotonic()
+        saved, at = time.monotonic(), 0
         try:
             for step in updates:
                 step = keeper.after(step)
                 show(step)
                 due = time.monotonic() - saved > SAVE_SECONDS if save_every is None else step.step % save_every == 0
                 number, must_save = ranks.agree([watch.number, due and ranks.index() == 0])
-                if must_save or number or step.fraction >= 1:
+                if must_save or number:
                     keeper.save("last")
-                    saved = time.monotonic()
+                    saved, at = time.monotonic(), step.step
                 if number:
                     stopped = Interrupted(int(number), f"step {step.step} is saved in {out}, which can be resumed")
                     tell(str(stopped))
                     raise stopped
         except NotFinite as error:
             raise keeper.keep_batch(error) from error
+        if at < state.step:
+            keeper.save("last")
         if state.average is not None:
             state.average.copy_to(model)
         ranks.alike(model)

@@ -1,19 +1,17 @@
 """A training that was stopped and continued ends as if it had never been: file by file, byte by byte."""
 
 import json
-import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 import torch
-from tiny_learners import train
+from processes import start
+from tiny_learners import Denoiser, jitter, train, vectors
 
-from pcgen.training import Run
+from pcgen.training import Run, fit, load
 from pcgen.training.files import read_tensors
 
 FILES = ("last.safetensors", "best.safetensors")
@@ -53,29 +51,24 @@ def test_stopped_anywhere_in_an_epoch_and_resumed_is_bit_equal(tmp_path: Path, k
     same(tmp_path / "whole", tmp_path / "parts")
 
 
+def train_saving_often(out: str) -> None:
+    train("vectors", out, save_every=3)
+
+
 def test_kill_9_at_random_moments_and_resume_is_bit_equal(tmp_path: Path) -> None:
     train("vectors", str(tmp_path / "whole"), save_every=10_000)
     draw, killed = random.Random(0), 0
-    command = [
-        sys.executable,
-        str(Path(__file__).with_name("tiny_learners.py")),
-        "vectors",
-        str(tmp_path / "killed"),
-        "1",
-    ]
-    environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
     for _ in range(4):
-        process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
+        process = start(train_saving_often, str(tmp_path / "killed"))
         before = steps_of(tmp_path / "killed")
-        while process.poll() is None and steps_of(tmp_path / "killed") == before:
+        while process.is_alive() and steps_of(tmp_path / "killed") == before:
             time.sleep(0.002)  # Killed only once it has got further, or the test would never end.
-        time.sleep(draw.uniform(0, 0.15))
-        if process.poll() is None:
-            process.send_signal(signal.SIGKILL)
-            killed += 1
-        process.communicate()
+        time.sleep(draw.uniform(0, 0.1))
+        process.kill()
+        process.join()
+        killed += process.exitcode == -signal.SIGKILL
     assert killed > 0
-    subprocess.run(command, env=environment, check=True)
+    train_saving_often(str(tmp_path / "killed"))
     same(tmp_path / "whole", tmp_path / "killed")
     assert Run.open(tmp_path / "killed").config.get("notes", []) == []
 
@@ -83,3 +76,104 @@ def test_kill_9_at_random_moments_and_resume_is_bit_equal(tmp_path: Path) -> Non
 def steps_of(run: Path) -> int:
     path = run / "last.safetensors"
     return read_tensors(path)[1]["step"] if path.is_file() else 0
+
+
+def short(out: Path, **options: object) -> Denoiser:
+    torch.manual_seed(1)
+    model = Denoiser((5,))
+    settings = {"steps": 10, "batch_size": 8, "seed": 1, "save_every": 5}
+    return fit(model, options.pop("data", vectors()), out=out, **(settings | options))
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"batch_size": 9}, "batch_size was 8 .* is 9 now"),
+        ({"data": vectors() + 1e-6}, "data.sha256 was"),
+        ({"data": vectors()[:36]}, r"data.sha256 was|data.shape was \[37, 5\]"),
+        ({"schedule": "cosine"}, "schedule was 'constant' .* is 'cosine' now"),
+        ({"average": 0.5}, "average was None .* is 0.5 now"),
+        ({"seed": 2}, "seed was 1 .* is 2 now"),
+        ({"augment": jitter}, "augment was None .* is 'jitter' now"),
+        ({"validation": vectors()[:5]}, "validation"),
+        ({"labels": torch.zeros(37, dtype=torch.int64)}, "data.sha256 was"),
+    ],
+)
+def test_resume_refuses_another_training_and_names_both_values(tmp_path: Path, changed: dict, told: str) -> None:
+    short(tmp_path / "run")
+    before = (tmp_path / "run" / "last.safetensors").read_bytes()
+    with pytest.raises(ValueError, match=told):
+        short(tmp_path / "run", resume="auto", **({"steps": 20} | changed))
+    assert (tmp_path / "run" / "last.safetensors").read_bytes() == before
+
+
+def test_resume_refuses_another_end_where_the_schedule_depends_on_it(tmp_path: Path) -> None:
+    short(tmp_path / "run", schedule="linear")
+    with pytest.raises(ValueError, match=r"steps was 10 .* is 20 now"):
+        short(tmp_path / "run", schedule="linear", steps=20, resume="auto")
+
+
+def test_a_constant_schedule_is_extended_as_if_it_had_been_longer(tmp_path: Path) -> None:
+    short(tmp_path / "long", steps=20)
+    short(tmp_path / "run")
+    short(tmp_path / "run", steps=20, resume="auto")
+    long, run = (load(tmp_path / name, model=Denoiser((5,))) for name in ("long", "run"))
+    for name, value in long.state_dict().items():
+        assert torch.equal(value, run.state_dict()[name]), name
+    assert Run.open(tmp_path / "run").config["training"]["steps"] == 20
+    assert [row["step"] for row in Run.open(tmp_path / "run").history] == [10, 20]
+
+
+def test_resume_notes_what_may_differ(tmp_path: Path) -> None:
+    short(tmp_path / "run")
+    path = tmp_path / "run" / "config.json"
+    config = json.loads(path.read_text())
+    config["versions"]["torch"], config["threads"] = "2.10.0", 64
+    path.write_text(json.dumps(config))
+    with pytest.warns(UserWarning, match="threads was 64"), pytest.warns(UserWarning, match=r"torch was '2.10.0'"):
+        short(tmp_path / "run", steps=20, resume="auto")
+    assert len(Run.open(tmp_path / "run").config["notes"]) == 2
+
+
+def test_a_damaged_checkpoint_is_passed_over_for_a_whole_one(tmp_path: Path) -> None:
+    short(tmp_path / "run", validation=vectors()[:9], validate_every=5)
+    whole = (tmp_path / "run" / "last.safetensors").read_bytes()
+    (tmp_path / "run" / "last.safetensors").write_bytes(whole[:-10])
+    with pytest.warns(UserWarning, match=r"last\.safetensors: damaged"):
+        short(tmp_path / "run", validation=vectors()[:9], validate_every=5, resume="auto")
+    assert (tmp_path / "run" / "last.safetensors").read_bytes() == whole
+    for name in FILES:
+        (tmp_path / "run" / name).write_bytes(whole[:100])
+    with pytest.raises(ValueError, match="no whole checkpoint is left"):
+        short(tmp_path / "run", validation=vectors()[:9], validate_every=5, resume="auto")
+
+
+def test_resume_of_nothing_starts_afresh(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for folder in ("empty", "absent"):
+        short(tmp_path / folder, resume="auto")
+        assert steps_of(tmp_path / folder) == 10
+
+
+def test_resume_of_what_is_no_training_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.txt").write_text("years of work")
+    with pytest.raises(FileNotFoundError, match="other: not a run folder"):
+        short(tmp_path / "other", resume="auto")
+    assert (tmp_path / "other" / "thesis.txt").read_text() == "years of work"
+
+
+def test_a_finished_training_is_resumed_without_a_step(tmp_path: Path) -> None:
+    done = short(tmp_path / "run", average=0.9)
+    again = short(tmp_path / "run", average=0.9, resume="auto")
+    for name, value in done.state_dict().items():
+        assert torch.equal(value, again.state_dict()[name]), name
+
+
+def test_minutes_go_on_from_the_time_that_was_spent(tmp_path: Path) -> None:
+    for _ in range(2):
+        short(tmp_path / "run", steps=None, minutes=0.01, resume="auto")
+    spent = read_tensors(tmp_path / "run" / "last.safetensors")[1]["seconds"]
+    assert 0.6 <= spent < 5  # twice as much, had the second begun anew, is excluded by the history
+    rows = Run.open(tmp_path / "run").history
+    assert [row["step"] for row in rows] == sorted({row["step"] for row in rows})

@@ -1,6 +1,5 @@
 """Small learners, and a program that trains one: what the tests of training work on."""
 
-import sys
 from collections.abc import Sequence
 
 import torch
@@ -86,7 +85,3 @@ def train(kind: str, out: str, **options: object) -> None:
     settings = {"steps": 203, "batch_size": 8, "schedule": "cosine", "warmup": 7, "clip": 1.0, "average": 0.9}
     settings |= {"augment": jitter, "seed": 5, "validation": data[:9], "validate_every": 20, "log_every": 15}
     fit(model, data, out=out, resume="auto", **(settings | options))  # type: ignore[arg-type]
-
-
-if __name__ == "__main__":
-    train(sys.argv[1], sys.argv[2], save_every=int(sys.argv[3]))
