@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-__all__ = ["check_clouds", "check_matrix"]
+__all__ = ["check_clouds", "check_matrix", "check_shape"]
 
 
 def check_matrix(matrix: Tensor, name: str, rows: int | None = None, columns: int | None = None) -> Tensor:
@@ -21,12 +21,18 @@ def check_matrix(matrix: Tensor, name: str, rows: int | None = None, columns: in
     return matrix
 
 
-def check_clouds(points: Tensor, name: str) -> Tensor:
-    """Return a set of clouds (S, N, 3), or raise a ValueError that names what it must be."""
+def check_shape(points: Tensor, name: str) -> Tensor:
+    """Return a set of clouds (S, N, 3), finite or not, or raise a ValueError that names what it must be."""
     if points.ndim != 3 or points.shape[-1] != 3 or 0 in points.shape:
         raise ValueError(f"{name}: must be a set of clouds (S, N, 3) with none empty, got shape {tuple(points.shape)}")
     if not points.is_floating_point():
         raise ValueError(f"{name}: must be floating point, got {points.dtype}; pass {name}.float()")
+    return points
+
+
+def check_clouds(points: Tensor, name: str) -> Tensor:
+    """Return a set of finite clouds (S, N, 3), or raise a ValueError that names what it must be."""
+    check_shape(points, name)
     bad = (~points.isfinite()).flatten(1).any(1).nonzero().flatten().tolist()
     if bad:
         shown = ", ".join(map(str, bad[:8])) + (", ..." if len(bad) > 8 else "")

@@ -1,0 +1,199 @@
+"""The evaluation: samples against a reference, under a protocol, beside the oracles."""
+
+import warnings
+from collections.abc import Callable, Collection
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+import pcgen
+from pcgen.data import Clouds
+from pcgen.errors import choose
+from pcgen.metrics.copies import CopySearch
+from pcgen.metrics.coverage import coverage, covered
+from pcgen.metrics.distances import pair_distance
+from pcgen.metrics.intervals import jsd_interval, mean_interval
+from pcgen.metrics.jsd import ABSOLUTE, CELLS, Grid, jsd_of_counts
+from pcgen.metrics.manifolds import manifolds
+from pcgen.metrics.mmd import mmd
+from pcgen.metrics.one_nna import one_nna, one_nna_correct
+from pcgen.metrics.pairs import Block, Progress, pair_matrices
+from pcgen.metrics.preparation import SAMPLES, Prepared, prepare
+from pcgen.metrics.protocols import Protocol
+from pcgen.metrics.protocols import protocol as named
+from pcgen.metrics.report import Report, Row
+from pcgen.metrics.sets import MeasuredSet
+from pcgen.metrics.store import TileStore
+
+__all__ = ["evaluate"]
+
+_BALLS = 5  # k of precision, recall, density and coverage
+
+
+def evaluate(
+    samples: Tensor | Clouds,
+    reference: Tensor | Clouds,
+    train: Tensor | Clouds | None = None,
+    protocol: str | Protocol = "exact",
+    *,
+    second: Tensor | Clouds | None = None,
+    distances: Collection[str] = ("cd", "emd"),
+    emd_clouds: int | None = 64,
+    emd_points: int | None = 512,
+    drop_bad: bool = False,
+    seed: int = 0,
+    tiles: Path | str | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> Report:
+    """Measure samples against a reference: JSD, and MMD, COV and 1-NNA under CD and EMD, beside the oracles' rows.
+
+    Precision, recall, density and coverage, 95% intervals, and with `train` the share of copies are in the report too.
+    What looks like a mistake (ranges, axes, set sizes, a cloud in two sets) is warned of before anything is computed,
+    and noted in the report.
+
+    Args:
+        samples: generated clouds, (S, N, 3) or `Clouds`, in the units of the reference.
+        reference: clouds they are held against, (R, N, 3) or `Clouds`; unseen in training.
+        train: the training set. Its row, |S| of its clouds drawn by `seed`, is what memorisation scores.
+        protocol: a preset's name, or a `Protocol`.
+        second: another sampling of the reference's shapes. Its row is what perfect samples of the same shapes score;
+            where the reference has twice the points that are used, its unused points serve.
+        distances: which columns to compute: "cd", "emd", both or none.
+        emd_clouds: at most so many clouds of each set under EMD, drawn by `seed`; None is all.
+        emd_points: at most so many points of each cloud under EMD; None is all.
+        drop_bad: leave out clouds with NaN or infinity, counting and naming them; else they are an error.
+        seed: of all draws, from generators of their own: torch's global one is not touched.
+        tiles: a folder for finished tiles of the distance matrices: an evaluation that was killed goes on from there.
+        progress: called with the pairs done and the seconds left, first with an estimate.
+
+    Raises:
+        ValueError: a set is empty, not (S, N, 3), not finite, or of another number of points; or the protocol is
+            unknown, or this build lacks its EMD.
+    """
+    protocol = named(protocol)
+    columns = _columns(protocol, distances)
+    for limit, name in ((emd_clouds, "emd_clouds"), (emd_points, "emd_points")):
+        if limit is not None and limit < 1:
+            raise ValueError(f"{name}: must be at least 1, or None for all, got {limit}")
+    sets = prepare(protocol, samples, reference, train, second, drop_bad, seed)
+    for warning in sets.warnings:
+        warnings.warn(warning, stacklevel=2)
+    measured = {"cd": sets, "emd": sets.thinned(protocol, emd_clouds, emd_points, seed)}
+    grid = Grid.around(sets.reference.points) if protocol.grid == "reference" else ABSOLUTE
+    found, notes = _occupancy(sets, grid, seed)
+
+    blocks = {
+        key: block
+        for column, distance in columns.items()
+        for key, block in _blocks(column, distance, measured[column]).items()
+    }
+    copies = None
+    if "cd" in columns and sets.train and sets.train.size > 1:
+        copies = CopySearch.of(sets.rows[SAMPLES], sets.train, seed)
+        blocks["cd", SAMPLES, "train"] = copies.block
+    matrices = pair_matrices(blocks, TileStore(tiles) if tiles is not None else None, progress)
+    for column in columns:
+        among_reference = matrices[column, "reference", "reference"]
+        for name, row in found.items():
+            between, among = matrices[column, name, "reference"], matrices[column, name, name]
+            row.add(column, between, among, among_reference, seed)
+    if copies:
+        result = copies.finish(matrices["cd", SAMPLES, "train"])
+        found[SAMPLES].values |= {"copies": result.copies, "nearest_train": result.nearest, "floor": result.floor}
+        notes.append(copies.describe(result))
+    deviations = measured["emd" if "emd" in columns else "cd"].deviations
+    if "emd" in distances and protocol.emd is None:
+        notes.append(f"EMD: the protocol {protocol.name} has none")
+    return Report(
+        protocol=protocol.stamp(
+            seed=seed,
+            counts={column: _counts(measured[column]) for column in ("cd", *columns)},
+            deviations=list(deviations),
+        ),
+        version=pcgen.__version__,
+        samples=sets.rows[SAMPLES].describe(),
+        reference=sets.reference.describe(),
+        train=sets.train.describe() if sets.train else None,
+        grid={"centre": list(grid.centre), "radius": grid.radius},
+        rows=tuple(Row(name, len(sets.rows[name]), row.values, row.intervals) for name, row in found.items()),
+        notes=(*sets.warnings, *(d for d in deviations if d not in sets.warnings), *sets.notes, *notes),
+    )
+
+
+@dataclass
+class _Found:
+    """The metrics of one row, as they are found."""
+
+    values: dict[str, float] = field(default_factory=dict)
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    def add(self, column: str, between: Tensor, among: Tensor, among_reference: Tensor, seed: int) -> None:
+        """Add the metrics of one distance, from the matrices row x reference, row x row, reference x reference."""
+        told_apart = one_nna(between, among, among_reference)
+        self.values |= {
+            f"mmd_{column}": mmd(between),
+            f"cov_{column}": coverage(between),
+            f"one_nna_{column}": told_apart.accuracy,
+            f"one_nna_{column}_samples": told_apart.samples,
+            f"one_nna_{column}_reference": told_apart.reference,
+        }
+        self.intervals |= {
+            f"mmd_{column}": mean_interval(between.amin(0), seed=seed),
+            f"cov_{column}": mean_interval(covered(between), seed=seed),
+            f"one_nna_{column}": mean_interval(*one_nna_correct(between, among, among_reference), seed=seed),
+        }
+        if min(between.shape) > _BALLS:
+            balls = manifolds(between, among, among_reference, _BALLS)
+            self.values |= {f"{name}_{column}": value for name, value in asdict(balls).items()}
+
+
+def _columns(protocol: Protocol, distances: Collection[str]) -> dict[str, str]:
+    """The distance of each column, in order; what this build lacks is refused before any work."""
+    asked = [choose(name, ("cd", "emd"), "distances") for name in distances]
+    pairs = (("cd", "chamfer"), ("emd", protocol.emd))
+    columns = {column: distance for column, distance in pairs if column in asked and distance}
+    for distance in columns.values():
+        pair_distance(distance)
+    return columns
+
+
+def _blocks(column: str, distance: str, sets: Prepared) -> dict[tuple[str, str, str], Block]:
+    """Every row against the reference and itself, and the reference against itself once for all rows."""
+    reference = sets.reference.points
+    blocks = {(column, "reference", "reference"): Block("reference x reference", distance, reference, reference)}
+    for name, row in sets.rows.items():
+        blocks[column, name, "reference"] = Block(f"{name} x reference", distance, row.points, reference)
+        blocks[column, name, name] = Block(f"{name} x {name}", distance, row.points, row.points)
+    return blocks
+
+
+def _occupancy(sets: Prepared, grid: Grid, seed: int) -> tuple[dict[str, _Found], list[str]]:
+    """The JSD of every row, and what is to be said of the grid."""
+    reference, outside = _cell_counts(sets.reference, grid)
+    notes = [f"JSD: grid in the ball of radius {grid.radius:.4g} around ({', '.join(f'{c:.4g}' for c in grid.centre)})"]
+    shares = {"reference": outside}
+    found = {}
+    for name, row in sets.rows.items():
+        counts, shares[name] = _cell_counts(row, grid)
+        value = float(jsd_of_counts(counts.sum(0), reference.sum(0)))
+        found[name] = _Found({"jsd": value}, {"jsd": jsd_interval(counts, reference, seed)})
+    notes += [
+        f"JSD: {100 * share:.2g}% of the points of the {name} are outside the ball and count at its border"
+        for name, share in shares.items()
+        if share
+    ]
+    return found, notes
+
+
+def _cell_counts(clouds: MeasuredSet, grid: Grid) -> tuple[Tensor, float]:
+    """Points of each cloud in each cell, (S, cells), and the share of points outside the ball."""
+    cells, outside = grid.cells(clouds.points)  # (S, N)
+    counts = torch.zeros(len(clouds), CELLS, dtype=torch.int32)
+    counts.scatter_add_(1, cells.cpu(), torch.ones_like(cells, dtype=torch.int32).cpu())
+    return counts, outside / cells.numel()
+
+
+def _counts(sets: Prepared) -> dict[str, int]:
+    return {"samples": len(sets.rows[SAMPLES]), "reference": len(sets.reference), "points": sets.reference.size}

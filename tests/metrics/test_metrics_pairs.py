@@ -1,0 +1,158 @@
+"""The pair matrix: tiles cover it once, a pair's value is its own, finished tiles are kept, ranks share the work."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+
+from pcgen.metrics import pairs
+from pcgen.metrics.pairs import Block, Progress, pair_matrices, tiles
+from pcgen.metrics.store import TileStore, digests
+
+Clouds = torch.Tensor
+
+
+def brute_chamfer(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    distances = (a.double()[:, None, :, None] - b.double()[None, :, None]).square().sum(-1)  # (S, R, N, M)
+    return distances.amin(3).mean(2) + distances.amin(2).mean(2)
+
+
+@pytest.mark.parametrize(("rows", "columns", "side"), [(7, 5, 3), (1, 9, 4), (8, 8, 8), (3, 3, 100)])
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_tiles_cover_every_pair_once(rows: int, columns: int, side: int, symmetric: bool) -> None:
+    if symmetric:
+        columns = rows
+    seen = torch.zeros(rows, columns, dtype=torch.int64)
+    counted = 0
+    for tile in tiles(rows, columns, side, symmetric):
+        block = torch.ones_like(seen[tile.rows, tile.columns])
+        seen[tile.rows, tile.columns] += block.triu(1) if tile.diagonal else block
+        counted += tile.pairs
+    want = torch.ones_like(seen)
+    assert torch.equal(seen, want.triu(1) if symmetric else want)
+    assert counted == int(seen.sum())
+
+
+def test_matrices_equal_brute_force() -> None:
+    a, b = torch.rand(70, 12, 3), torch.rand(5, 12, 3)  # more rows than the side of a tile
+    blocks = {"ab": Block("a x b", "chamfer", a, b), "aa": Block("a x a", "chamfer", a, a)}
+    matrices = pair_matrices(blocks)
+    torch.testing.assert_close(matrices["ab"], brute_chamfer(a, b), rtol=1e-5, atol=1e-9)
+    torch.testing.assert_close(matrices["aa"], brute_chamfer(a, a), rtol=1e-5, atol=1e-9)
+    assert torch.equal(matrices["aa"], matrices["aa"].T)
+    assert matrices["aa"].diagonal().eq(0).all()
+
+
+def test_a_pair_is_a_function_of_the_pair(monkeypatch: pytest.MonkeyPatch) -> None:
+    a, b = torch.rand(11, 33, 3), torch.rand(6, 33, 3)
+    blocks = {"ab": Block("", "chamfer", a, b), "aa": Block("", "chamfer", a, a)}
+    want = pair_matrices(blocks)
+    monkeypatch.setattr(pairs, "_SIDE", {"chamfer": 2})
+    small = pair_matrices(blocks)
+    assert all(torch.equal(small[key], want[key]) for key in want)
+    alone = pair_matrices({"one": Block("", "chamfer", a[9:10].clone(), b[4:5].clone())})["one"]
+    assert alone.item() == want["ab"][9, 4].item()
+
+
+def test_symmetric_blocks_are_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def counting(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        asked.append(len(a) * (len(a) - 1) // 2 if b is a else len(a) * len(b))
+        return brute_chamfer(a, b)
+
+    monkeypatch.setattr(pairs, "pair_distance", lambda name: counting)
+    monkeypatch.setattr(pairs, "_SIDE", {"chamfer": 3})
+    a = torch.rand(8, 4, 3)
+    pair_matrices({0: Block("", "chamfer", a, a)})
+    assert sum(asked) == 8 * 7 // 2
+
+
+def test_a_killed_run_goes_on_with_the_same_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    a, b = torch.rand(9, 16, 3), torch.rand(7, 16, 3)
+    blocks = {"ab": Block("", "chamfer", a, b), "bb": Block("", "chamfer", b, b)}
+    monkeypatch.setattr(pairs, "_SIDE", {"chamfer": 3})
+    want = pair_matrices(blocks)
+    whole = len(list(tiles(9, 7, 3))) + len(list(tiles(7, 7, 3, symmetric=True)))
+
+    measured = []
+    real = pairs._measure
+
+    def dying(*args: object) -> torch.Tensor:
+        if len(measured) == 4:
+            raise KeyboardInterrupt
+        measured.append(args)
+        return real(*args)
+
+    monkeypatch.setattr(pairs, "_measure", dying)
+    with pytest.raises(KeyboardInterrupt):
+        pair_matrices(blocks, TileStore(tmp_path))
+    assert len(list(tmp_path.iterdir())) == 4
+
+    resumed: list[object] = []
+    monkeypatch.setattr(pairs, "_measure", lambda *args: resumed.append(args) or real(*args))
+    got = pair_matrices(blocks, TileStore(tmp_path))
+    assert len(resumed) == whole - 4
+    assert all(torch.equal(got[key], want[key]) for key in want)
+    assert sorted(p.suffix for p in tmp_path.iterdir()) == [".npy"] * whole
+
+
+def test_a_stored_tile_is_of_its_clouds_alone(tmp_path: Path) -> None:
+    a, b = torch.rand(3, 8, 3), torch.rand(4, 8, 3)
+    store = TileStore(tmp_path)
+    pair_matrices({0: Block("", "chamfer", a, b)}, store)
+    moved = a.clone()
+    moved[1, 2, 0] = torch.nextafter(moved[1, 2, 0], torch.tensor(2.0))
+    for other in (moved, a.double(), a[[1, 0, 2]]):
+        want = pair_matrices({0: Block("", "chamfer", other, b.to(other.dtype))})[0]
+        assert torch.equal(pair_matrices({0: Block("", "chamfer", other, b.to(other.dtype))}, store)[0], want)
+    assert len(list(tmp_path.iterdir())) == 4
+    assert digests(a)[0] != digests(a.reshape(3, 4, 6))[0]
+
+
+def test_a_damaged_tile_is_named(tmp_path: Path) -> None:
+    a = torch.rand(3, 8, 3)
+    pair_matrices({0: Block("", "chamfer", a, a)}, TileStore(tmp_path))
+    (file,) = tmp_path.iterdir()
+    file.write_bytes(file.read_bytes()[:-20])
+    with pytest.raises(ValueError, match=rf"{file}: must be a tile of distances, is damaged .*delete it"):
+        pair_matrices({0: Block("", "chamfer", a, a)}, TileStore(tmp_path))
+    with pytest.raises(ValueError, match="must be a folder to keep finished tiles in, is a file"):
+        TileStore(file)
+
+
+def test_progress_begins_with_an_estimate_and_ends_with_all() -> None:
+    a, b = torch.rand(9, 8, 3), torch.rand(4, 8, 3)
+    seen: list[Progress] = []
+    pair_matrices({0: Block("a x b", "chamfer", a, b), 1: Block("a x a", "chamfer", a, a)}, progress=seen.append)
+    assert (seen[0].title, seen[0].done, seen[0].total) == ("estimate", 0, 36 + 36)
+    assert seen[0].seconds_left > 0
+    assert [event.done for event in seen[1:]] == [36, 72]
+    assert (seen[-1].title, seen[-1].seconds_left) == ("CD: a x a", 0.0)
+
+
+def _rank(rank: int, ranks: int, folder: str) -> None:
+    os.environ.update(MASTER_ADDR="127.0.0.1", RANK=str(rank), WORLD_SIZE=str(ranks))
+    dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=ranks)
+    pairs._SIDE["chamfer"] = 3
+    a, b = torch.load(f"{folder}/clouds.pt", weights_only=True)
+    matrices = pair_matrices(
+        {0: Block("", "chamfer", a, b), 1: Block("", "chamfer", a, a)}, TileStore(f"{folder}/{rank}")
+    )
+    torch.save(list(matrices.values()), f"{folder}/rank{rank}.pt")
+    dist.destroy_process_group()
+
+
+def test_two_ranks_share_the_tiles_and_have_the_same_bits(tmp_path: Path) -> None:
+    a, b = torch.rand(7, 16, 3), torch.rand(5, 16, 3)
+    torch.save((a, b), tmp_path / "clouds.pt")
+    mp.spawn(_rank, args=(2, str(tmp_path)), nprocs=2)
+    want = list(pair_matrices({0: Block("", "chamfer", a, b), 1: Block("", "chamfer", a, a)}).values())
+    for rank in range(2):
+        got = torch.load(tmp_path / f"rank{rank}.pt", weights_only=True)
+        assert all(torch.equal(x, y) for x, y in zip(got, want, strict=True))
+    done = [{file.name for file in (tmp_path / str(rank)).iterdir()} for rank in range(2)]
+    assert len(done[0]) == 6 and len(done[1]) == 6 and not done[0] & done[1]
