@@ -97,6 +97,14 @@ def run(command: list[str]) -> None:
         raise SystemExit(f"pcgen: this failed: {shlex.join(command)}")
 
 
+def write(target: Path, command: list[str]) -> None:
+    """Run a compiler whose output appears whole or not at all: builds may meet, and a process may have it loaded."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_suffix(f".{os.getpid()}.tmp")
+    run([*command, "-o", str(temporary)])
+    temporary.replace(target)
+
+
 def stale(target: Path, inputs: Iterable[Path]) -> bool:
     """Whether target is missing or older than an input (or an input is gone)."""
     if not target.is_file():
@@ -113,7 +121,7 @@ def compile_object(source: Path, command: list[str]) -> Path:
     words = shlex.split(dependencies.read_text().replace("\\\n", " ")) if dependencies.is_file() else []
     if not words or stale(target, map(Path, words[1:])):
         print(f"compiling {source.relative_to(ROOT)}")
-        run([*command, "-MD", "-MF", str(dependencies), "-c", str(source), "-o", str(target)])
+        write(target, [*command, "-MD", "-MF", str(dependencies), "-c", str(source)])
     return target
 
 
@@ -124,14 +132,6 @@ def compile_objects(sources: list[Path], commands: list[list[str]]) -> list[Path
         return list(pool.map(compile_object, sources, commands))
 
 
-def link(command: list[str], target: Path) -> None:
-    """Link under a temporary name first: a process that has the library loaded keeps the old file."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_suffix(".tmp")
-    run([*command, "-o", str(temporary)])
-    temporary.replace(target)
-
-
 def build_cpu(target: Path) -> None:
     """Compile and link the CPU library; a symbol that torch lacks is an error."""
     torch, cxx, sources = torch_folder(), compiler(), host_sources()
@@ -139,7 +139,7 @@ def build_cpu(target: Path) -> None:
     objects = compile_objects(sources, commands)
     strict = ["-undefined", "dynamic_lookup"] if MAC else ["-Wl,-z,defs", "-Wl,--exclude-libs,ALL"]
     libraries = [f"-L{torch / 'lib'}", "-ltorch_cpu", *shlex.split(os.environ.get("LDFLAGS", ""))]
-    link([*cxx, "-shared", *map(str, objects), *strict, *libraries], target)
+    write(target, [*cxx, "-shared", *map(str, objects), *strict, *libraries])
 
 
 def build_cuda(target: Path, nvcc: str) -> None:
@@ -159,7 +159,7 @@ def build_cuda(target: Path, nvcc: str) -> None:
         "-ltorch_cpu",
         "-ltorch_cuda",
     ]
-    link([nvcc, "-shared", "-cudart=static", *CUDA_ARCHITECTURES, *map(str, objects), *libraries], target)
+    write(target, [nvcc, "-shared", "-cudart=static", *CUDA_ARCHITECTURES, *map(str, objects), *libraries])
 
 
 class BuildNative(build_ext):

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <new>
 
 #include "check.h"
 #include "cpu/coordinates.h"
@@ -20,7 +21,7 @@ class UnpackedCloud {
   UnpackedCloud(const T* points, int64_t size, const char* name, int64_t row)
       : size_(size),
         padded_((size + Coordinates<T>::padding - 1) / Coordinates<T>::padding * Coordinates<T>::padding),
-        values_(new T[3 * padded_]) {
+        values_(new (alignment) T[3 * padded_]) {
     int refused = 0;
     for (int64_t k = 0; k < 3; ++k) {
       T* const out = values_.get() + k * padded_;
@@ -43,8 +44,14 @@ class UnpackedCloud {
           "; drop or repair such clouds first");
   }
 
+  // Of a cache line: a vector across two lines takes two reads.
+  static constexpr std::align_val_t alignment{64};
+  struct Free {
+    void operator()(T* values) const { operator delete[](values, alignment); }
+  };
+
   int64_t size_ = 0, padded_ = 0;
-  std::unique_ptr<T[]> values_;
+  std::unique_ptr<T[], Free> values_;
 };
 
 }  // namespace pcgen

@@ -2,5 +2,6 @@
 
 from pcgen.ops._library import build_info
 from pcgen.ops.chamfer import chamfer, chamfer_matrix, nearest_means
+from pcgen.ops.emd import Matching, emd, emd_matrix, match
 
-__all__ = ["build_info", "chamfer", "chamfer_matrix", "nearest_means"]
+__all__ = ["Matching", "build_info", "chamfer", "chamfer_matrix", "emd", "emd_matrix", "match", "nearest_means"]
