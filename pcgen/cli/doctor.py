@@ -13,6 +13,7 @@ import typer
 
 __all__ = ["Finding", "doctor", "report"]
 
+_BUILD = "pip install --no-build-isolation -e . (in the source tree)"
 OK, LACKS, BROKEN = "ok", "optional", "missing"
 
 
@@ -107,7 +108,7 @@ def _library() -> Finding:
 
         info = build_info()
     except (ImportError, OSError, RuntimeError) as error:
-        return Finding(name, BROKEN, _line(error), "pip install --no-build-isolation -e . (in the source tree)")
+        return Finding(name, BROKEN, _line(error), _BUILD)
     return Finding(name, OK, f"{info['instruction_set']} kernels, {info['cpu_library']}")
 
 
@@ -191,9 +192,7 @@ def _display() -> Finding:
     display = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     if display:
         return Finding("windows", OK, f"on display {display}")
-    return Finding(
-        "windows", LACKS, "no display (DISPLAY is not set): ssh -X, or pictures with pcgen view --png out.png"
-    )
+    return Finding("windows", LACKS, "no display (DISPLAY is not set): ssh -X, or pictures, pcgen view --png out.png")
 
 
 def _optional(package: str, use: str) -> Finding:

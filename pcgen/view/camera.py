@@ -9,6 +9,7 @@ from pcgen.view.inputs import Array
 __all__ = ["Camera", "Frame", "frame"]
 
 DISTANCE = 6.0  # from the eye to the centre, in radii of the largest cloud: a mild perspective, 19 degrees across
+_LARGEST = 4.0  # median radii
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,11 @@ class Frame:
     focal: float  # pixels
     width: int  # of a cell, in pixels
     height: int
+    shrunk: tuple[float, ...]  # how many times smaller each is drawn than the shared scale says; 1 for most
+
+    def scale_of(self, i: int) -> str:
+        """What to write beside a cloud that is drawn smaller than the others; "" for one that is not."""
+        return f"1 : {self.shrunk[i]:.3g}" if self.shrunk[i] > 1 else ""
 
     def project(self, points: Array) -> Array:
         """Pixels from the centre of the cell, right and up, (N, 2)."""
@@ -55,7 +61,9 @@ def frame(clouds: list[Array], camera: Camera, width: int, scale: str = "shared"
 
     The largest cloud, with its shadow on the floor, fills the cell but for `margin` (a fraction of the width) on each
     side; the height of all cells follows from the shapes, between half and one and a half times the width. With
-    `scale` "shared" one unit is equally long in every cell; with "each" every cloud fills its cell.
+    `scale` "shared" one unit is equally long in every cell, but clouds of more than four times the median radius are
+    shrunk to the largest of the others, and the frame says by how much: one cloud that a model blew up, or one stray
+    point, must not make specks of all others. With "each" every cloud fills its cell.
     """
     floors = [np.stack([c[:, 0], np.full(len(c), c[:, 1].min()), c[:, 2]], axis=1) for c in clouds]
     middles = [(c.min(axis=0) + c.max(axis=0)) / 2 for c in clouds]
@@ -63,10 +71,13 @@ def frame(clouds: list[Array], camera: Camera, width: int, scale: str = "shared"
     grounds = [camera.view(c - middle) for c, middle in zip(floors, middles, strict=True)]
     units = [max(float(np.linalg.norm(c, axis=1).max()), 1e-12) for c in seen]
     if scale == "shared":
-        units = [max(units)] * len(units)
+        common = max(unit for unit in units if unit <= _LARGEST * np.median(units))
+        shrunk = tuple(max(1.0, unit / common) for unit in units)
+        units = [max(common, unit) for unit in units]
     else:  # at most twice the radius: a rod seen from its end must not grow into the camera
         extents = [_centring(np.concatenate([c, g]) / u)[1] for c, g, u in zip(seen, grounds, units, strict=True)]
         units = [u * max(float(extent.max()) * DISTANCE, 0.5) for u, extent in zip(units, extents, strict=True)]
+        shrunk = (1.0,) * len(units)
     half = np.full(2, 0.05 / DISTANCE)
     for i, unit in enumerate(units):
         shift, extent = _centring(np.concatenate([seen[i], grounds[i]]) / unit)
@@ -74,7 +85,7 @@ def frame(clouds: list[Array], camera: Camera, width: int, scale: str = "shared"
         half = np.maximum(half, extent)
     focal = width * min((0.5 - margin) / half[0], (0.75 - margin) / half[1])
     height = round(float(np.clip(2 * (focal * half[1] + width * margin), width / 2, 1.5 * width)))
-    return Frame(tuple(seen), tuple(grounds), DISTANCE, float(focal), width, height)
+    return Frame(tuple(seen), tuple(grounds), DISTANCE, float(focal), width, height, shrunk)
 
 
 def _centring(cloud: Array) -> tuple[Array, Array]:

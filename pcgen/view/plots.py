@@ -52,8 +52,7 @@ def curves(
         style: dict[str, Any] = {"marker": "o", "markersize": 3.5} if validation or len(steps) == 1 else {}
         axes.plot(steps, values, label=name, color=by_label(i), linewidth=1.6, **style)
     every = np.concatenate([values for _, values in lines.values()]) if lines else np.ones(1)
-    every = every[np.isfinite(every)]
-    if len(every) and every.min() > 0 and every.max() > 30 * every.min():
+    if _wide(every):
         axes.set_yscale("log")
     axes.set_xlabel("step")
     axes.set_ylabel(next(iter(lines)) if len(lines) == 1 else "loss")
@@ -68,19 +67,19 @@ def scatter(
     points: Mapping[str, tuple[float, float]],
     path: str | os.PathLike[str],
     *,
-    xlabel: str = "coverage",
-    ylabel: str = "fidelity",
+    labels: tuple[str, str] = ("fidelity", "coverage"),
     title: str = "",
     groups: Mapping[str, str] | None = None,
     overwrite: bool = False,
 ) -> Path:
     """Plot named models in the plane of two metrics, each name beside its point and clear of the others.
 
+    An axis is logarithmic where all its values are positive and span more than a factor of 30.
+
     Args:
         points: (x, y) of every model by its name.
         path: the .png to write; missing folders are made.
-        xlabel: what x is, with its unit and which end is better.
-        ylabel: what y is.
+        labels: what x and y are, with the unit and which end is better.
         title: written above the plot.
         groups: the family of a model by its name: one colour each, and a legend.
         overwrite: replace a picture that exists.
@@ -102,8 +101,12 @@ def scatter(
     figure, axes = _figure(7.0, 5.2)
     axes.scatter(values[:, 0], values[:, 1], s=46, c=hues, edgecolors="white", linewidths=0.8, zorder=3)
     axes.margins(0.12)
-    axes.set_xlabel(xlabel)
-    axes.set_ylabel(ylabel)
+    if _wide(values[:, 0]):
+        axes.set_xscale("log")
+    if _wide(values[:, 1]):
+        axes.set_yscale("log")
+    axes.set_xlabel(labels[0])
+    axes.set_ylabel(labels[1])
     axes.set_title(title)
     if len(families) > 1:
         for i, family in enumerate(families):
@@ -112,6 +115,12 @@ def scatter(
     _annotate(figure, axes, names, values)
     _save(figure, path)
     return path
+
+
+def _wide(values: Array) -> bool:
+    """Whether only a logarithmic axis shows the small values beside the large ones."""
+    finite = values[np.isfinite(values)]
+    return bool(len(finite) and finite.min() > 0 and finite.max() > 30 * finite.min())
 
 
 def _lines(history: Sequence[Mapping[str, Any]]) -> dict[str, tuple[Array, Array]]:

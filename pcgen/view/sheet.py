@@ -68,7 +68,8 @@ def picture(
         columns: clouds side by side; chosen by their number otherwise.
         size: width of a cell in pixels; by default what makes the sheet about 1920 wide, between 120 and 640.
         point_size: diameter of a point in pixels, at the middle of a cloud; chosen by the number of points otherwise.
-        scale: "shared": one unit is equally long in every cell; "each": every cloud fills its cell.
+        scale: "shared": one unit is equally long in every cell (a cloud of more than four times the median size is
+            shrunk, and "1 : 12" in its corner says how much); "each": every cloud fills its cell.
         camera: where to look from.
         engine: "open3d", "matplotlib", or "auto": Open3D, and matplotlib where Open3D cannot draw, which the
             returned `Picture` and a warning say with the reason.
@@ -144,10 +145,13 @@ def _compose(
         raise ValueError(f"rows: must be one title for each of the {places.rows} rows of the grid, got {len(rows)}")
     sheet = Image.new("RGB", (places.width, places.height), "white")
     draw = ImageDraw.Draw(sheet)
-    for image, ground, caption, (left, top) in zip(images, shadows(framed), captions, places.cells, strict=True):
+    grounds = shadows(framed)
+    for i, (image, caption, (left, top)) in enumerate(zip(images, captions, places.cells, strict=True)):
         ball = Image.fromarray(image)
-        sheet.paste(Image.fromarray(ground), (left, top))
+        sheet.paste(Image.fromarray(grounds[i]), (left, top))
         sheet.paste(ball, (left, top), mask=ball)
+        corner = (left + framed.width * 0.96, top + framed.height - 0.4 * pixels)
+        draw.text(corner, framed.scale_of(i), fill=(120, 120, 120), font=make_font(round(0.8 * pixels)), anchor="rs")
         text = shorten(caption, font.getlength, framed.width * 0.96)
         middle = (left + framed.width / 2, top + framed.height + 0.6 * pixels)
         draw.text(middle, text, fill=(40, 40, 40), font=font, anchor="mm")

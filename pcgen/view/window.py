@@ -89,8 +89,9 @@ def arrange(
     """Put clouds side by side as `picture` does, in space."""
     choose(scale, SCALES, "scale")
     items = drawables(clouds)
-    texts = captions_of(items, captions, colors)
     framed = frame([item.points for item in items], camera or Camera(), _CELL, scale)
+    texts = captions_of(items, captions, colors)
+    texts = [f"{text}  {framed.scale_of(i)}".strip() for i, text in enumerate(texts)]
     columns = columns_for(len(items)) if columns is None else columns
     places = layout(len(items), _CELL, framed.height, columns, _CAPTION if any(texts) else 0)
     pixels = framed.focal / framed.distance  # of one unit of the frame, at the middle of a cloud

@@ -58,6 +58,16 @@ def test_shared_scale_keeps_sizes_and_each_fills() -> None:
     assert small == pytest.approx(large)
 
 
+def test_a_cloud_that_blew_up_is_shrunk_and_says_so() -> None:
+    cube = np.stack(np.meshgrid([-1.0, 1], [-1.0, 1], [-1.0, 1]), axis=-1).reshape(-1, 3)
+    framed = frame([cube, cube * 3, cube * 60, cube], Camera(), 200)
+    widths = [float(np.ptp(framed.project(cloud)[:, 0])) for cloud in framed.clouds]
+    assert framed.shrunk == pytest.approx((1, 1, 20, 1))
+    assert [framed.scale_of(i) for i in range(4)] == ["", "", "1 : 20", ""]
+    assert widths[2] == pytest.approx(widths[1]) and widths[0] == pytest.approx(widths[1] / 3, rel=0.05)
+    assert frame([cube, cube * 60], Camera(), 200, "each").shrunk == (1, 1)
+
+
 def test_floor_is_below_every_point() -> None:
     cloud = np.random.default_rng(1).normal(size=(50, 3))
     framed = frame([cloud], Camera(35, 22), 200)

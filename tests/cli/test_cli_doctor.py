@@ -1,0 +1,94 @@
+"""What doctor finds, and what it says where something is missing."""
+
+import importlib
+import sys
+from importlib import metadata
+from typing import Any
+
+import pytest
+import torch
+import typer
+
+from pcgen.cli.doctor import Finding, doctor, report
+
+module: Any = importlib.import_module("pcgen.cli.doctor")  # pcgen.cli.doctor, as an attribute, is the command
+
+
+@pytest.fixture(scope="module")
+def findings() -> dict[str, Finding]:
+    return {finding.name: finding for finding in report()}
+
+
+def test_it_finds_what_this_machine_has(findings: dict[str, Finding]) -> None:
+    assert torch.__version__ in findings["torch"].found
+    assert "CUDA" in findings and (findings["CUDA"].state == "ok") <= torch.cuda.is_available()
+    assert findings["pictures"].found.startswith("drawn by")
+    assert findings["distances (C++)"].state == "ok" and "kernels" in findings["distances (C++)"].found
+
+
+def test_what_is_missing_has_the_line_that_mends_it(findings: dict[str, Finding]) -> None:
+    for finding in findings.values():
+        assert finding.state in ("ok", "optional", "missing")
+        assert not (finding.state == "ok" and finding.mend) and not (finding.state == "missing" and not finding.mend)
+
+
+def test_a_missing_package_is_named_with_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    versions = metadata.version
+
+    def version(package: str) -> str:
+        if package == "trimesh":
+            raise metadata.PackageNotFoundError(package)
+        return "2.1.0" if package == "torch" else versions(package)
+
+    monkeypatch.setattr(metadata, "version", version)
+    monkeypatch.setattr(metadata, "requires", lambda _: ["trimesh", "torch>=2.10", "numpy", "ruff; extra == 'dev'"])
+    (finding,) = module._packages()
+    assert finding.state == "missing"
+    assert finding.found == "lacks trimesh (absent), torch>=2.10 (2.1.0)"
+    assert finding.mend == "pip install 'trimesh' 'torch>=2.10'"
+
+
+def test_a_library_that_is_not_built_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent() -> None:
+        raise ImportError("pcgen's native library is not built")
+
+    monkeypatch.setattr("pcgen.ops._library.build_info", absent)
+    finding = module._library()
+    assert (finding.state, finding.found) == ("missing", "pcgen's native library is not built")
+    assert "pip install" in finding.mend
+
+
+def test_open3d_that_is_absent_costs_windows_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "find_spec", lambda name: None)
+    package, pictures = module._open3d()
+    assert (package.state, pictures.state) == ("optional", "ok")
+    assert package.mend.startswith("pip install open3d") and "matplotlib" in pictures.found
+
+
+def test_open3d_that_breaks_is_told_with_its_reason(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    broken = tmp_path / "python"
+    broken.write_text("#!/bin/sh\necho 'ImportError: libusb-1.0.so.0: cannot open shared object file' >&2\nexit 1\n")
+    broken.chmod(0o755)
+    monkeypatch.setattr(module, "find_spec", lambda name: object())
+    monkeypatch.setattr(sys, "executable", str(broken))
+    package, pictures = module._open3d()
+    assert "does not import: ImportError: libusb" in package.found
+    assert "drawn by matplotlib" in pictures.found and "libusb" in pictures.found
+    assert pictures.mend.startswith("apt-get install libusb-1.0-0")
+
+
+@pytest.mark.parametrize("state", ["ok", "optional", "missing"])
+def test_the_exit_code_says_whether_the_main_job_can_run(
+    state: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = "pip install " + "a-package " * 30  # wider than any terminal, and still in one piece
+    monkeypatch.setattr(module, "report", lambda: [Finding("torch", state, "here", line)])
+    if state == "missing":
+        with pytest.raises(typer.Exit) as stopped:
+            doctor()
+        assert stopped.value.exit_code == 1
+    else:
+        doctor()
+    said = capsys.readouterr().out
+    assert line.strip() in said
+    assert ("pcgen cannot run yet: torch" in said) == (state == "missing")
