@@ -1,9 +1,23 @@
 """Clouds in and out: files, dataset layouts, and the built-in shapes."""
 
+from pcgen.data.augmentation import Augmentation
 from pcgen.data.clouds import SPLITS, Clouds
 from pcgen.data.loading import load
 from pcgen.data.normalization import NORMALIZATIONS, Normalization
+from pcgen.data.saving import save
 from pcgen.data.spec import Spec, default_split, parse
 from pcgen.data.splits import holdout
 
-__all__ = ["NORMALIZATIONS", "SPLITS", "Clouds", "Normalization", "Spec", "default_split", "holdout", "load", "parse"]
+__all__ = [
+    "NORMALIZATIONS",
+    "SPLITS",
+    "Augmentation",
+    "Clouds",
+    "Normalization",
+    "Spec",
+    "default_split",
+    "holdout",
+    "load",
+    "parse",
+    "save",
+]

@@ -72,23 +72,6 @@ class Clouds:
             splits=None if self.splits is None else tuple(self.splits[place] for place in places),
         )
 
-    def subsample(self, points: int, seed: int = 0) -> "Clouds":
-        """Every cloud thinned to `points` points without replacement, each by its own random order fixed by the seed.
-
-        Raises:
-            ValueError: the clouds have fewer points.
-        """
-        count, stored, _ = self.points.shape
-        if not 1 <= points <= stored:
-            raise ValueError(f"points: must be from 1 to the {stored} that {self.source} has, got {points}")
-        order = torch.rand(count, stored, generator=torch.Generator().manual_seed(seed)).argsort(1)[:, :points]
-        index = order[..., None].expand(-1, -1, 3)  # (S, points, 3)
-        return replace(
-            self,
-            points=self.points.gather(1, index),
-            normals=None if self.normals is None else self.normals.gather(1, index),
-        )
-
     def split(self, name: str) -> "Clouds":
         """The clouds of one split; "all" is the whole set.
 

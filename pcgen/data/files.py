@@ -1,11 +1,17 @@
-"""Which reader reads a path, by its ending."""
+"""What a path is: a file of many clouds, a file of one, a folder of files, or a known dataset."""
 
 from pathlib import Path
 
-from pcgen.data.numpy_files import listing_of, read_npy, read_npz
+from pcgen.data.folders import list_folder
+from pcgen.data.formats.arrays import listing_of, read_npy, read_npz
+from pcgen.data.formats.hdf5 import read_h5
+from pcgen.data.layouts import list_modelnet40, list_shapenet_part
+from pcgen.data.readers import READERS, read_cloud
 from pcgen.data.source import Listing
 
 __all__ = ["list_path"]
+
+_PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".joblib")
 
 
 def list_path(path: Path, seed: int, max_bytes: int) -> Listing:
@@ -14,9 +20,23 @@ def list_path(path: Path, seed: int, max_bytes: int) -> Listing:
     Raises:
         ValueError: it is of no kind that is known, empty, or damaged.
     """
+    if path.is_dir():
+        known = list_modelnet40(path, max_bytes) or list_shapenet_part(path, max_bytes)
+        return known or list_folder(path, seed, max_bytes)
     ending = path.suffix.lower()
     if ending == ".npz":
         return read_npz(path, max_bytes)
+    if ending in (".h5", ".hdf5"):
+        return read_h5(path, max_bytes)
     if ending == ".npy":
         return listing_of({"points": read_npy(path, max_bytes)}, path)
-    raise ValueError(f"{path}: no reader for files ending in {ending!r}")
+    if ending in READERS:
+        return Listing(names=[path.name], read=lambda _, points: read_cloud(path, points, path.name, seed, max_bytes))
+    if ending in _PICKLES:
+        raise ValueError(
+            f"{path}: is a pickle, which may run code when it is opened, so it never is;\n"
+            "where you trust the file, open it yourself, save its numbers with numpy.save as (S, N, 3) float32, and "
+            "pack them with `pcgen data convert`"
+        )
+    kinds = ", ".join([".npz", ".h5", *READERS])
+    raise ValueError(f"{path}: files ending in {ending or 'nothing'!r} are not read; give one of {kinds}, or a folder")

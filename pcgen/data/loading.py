@@ -15,6 +15,7 @@ from pcgen.data.seeds import stream
 from pcgen.data.source import GIB, Listing, Raw, too_large
 from pcgen.data.spec import Spec, parse
 from pcgen.data.splits import draw_splits
+from pcgen.data.synsets import class_names
 
 __all__ = ["clean", "list_source", "load", "select_rows"]
 
@@ -130,10 +131,11 @@ def select_rows(listing: Listing, spec: Spec, seed: int) -> tuple[list[int], lis
     if spec.classes and spec.source != "shapes":
         if listing.labels is None:
             raise ValueError(f"{spec.source}: has no classes; leave :{','.join(spec.classes)} out")
-        for wanted in spec.classes:
-            _known_class(wanted, Counter(listing.labels), spec.source)
+        wanted = class_names(spec.classes)
+        for name in wanted:
+            _known_class(name, Counter(listing.labels), spec.source)
         labels = listing.labels
-        rows = [row for row in rows if labels[row] in spec.classes]
+        rows = [row for row in rows if labels[row] in wanted]
     if spec.splits and spec.splits != ("all",):
         had = [split for split in SPLITS if any(splits[row] == split for row in rows)] if splits else []
         for split in spec.splits:
@@ -249,6 +251,7 @@ def _numbered(listing: Listing, rows: Sequence[int], spec: Spec) -> tuple[torch.
         return None, ()
     order = listing.classes or tuple(sorted(set(listing.labels)))
     if spec.classes and spec.source != "shapes":
-        order = tuple(name for name in order if name in spec.classes)
+        wanted = class_names(spec.classes)
+        order = tuple(name for name in order if name in wanted)
     places = {name: place for place, name in enumerate(order)}
     return torch.tensor([places[listing.labels[row]] for row in rows], dtype=torch.int64), order

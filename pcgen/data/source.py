@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["GIB", "Listing", "Raw", "decode", "too_large"]
+__all__ = ["GIB", "Listing", "Raw", "decode", "read_bytes", "too_large"]
 
 GIB = 2**30
 
@@ -46,3 +47,17 @@ def too_large(what: str, size: int, max_bytes: int) -> ValueError:
 def decode(values: NDArray[np.generic]) -> list[str]:
     """Texts of an array of texts, bytes or whole numbers."""
     return [value.decode() if isinstance(value, bytes) else str(value) for value in values.tolist()]
+
+
+def read_bytes(path: Path, max_bytes: int) -> bytes:
+    """A whole file.
+
+    Raises:
+        ValueError: it is empty, or larger than `max_bytes`.
+    """
+    size = path.stat().st_size
+    if size > max_bytes:
+        raise too_large(str(path), size, max_bytes)
+    if size == 0:
+        raise ValueError(f"{path}: is empty")
+    return path.read_bytes()

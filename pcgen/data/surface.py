@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-__all__ = ["Mesh", "Surface", "fan"]
+__all__ = ["Mesh", "Surface", "triangulate"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -20,13 +20,23 @@ class Mesh:
     faces: Ints  # (F, 3)
 
 
-def fan(polygon: list[int]) -> list[list[int]]:
-    """The triangles of a convex polygon of three or more corners, all sharing its first.
+def triangulate(sides: Ints, corners: Ints) -> Ints:
+    """Triangles of convex polygons: `sides` of each, (P,), and their corners one after another, (sum of sides,).
 
-    >>> fan([7, 8, 9, 4])
-    [[7, 8, 9], [7, 9, 4]]
+    All triangles of a polygon share its first corner, so a polygon that is not convex is not covered right.
+
+    Raises:
+        ValueError: a polygon has fewer than three corners.
+
+    >>> triangulate(np.array([4, 3]), np.array([7, 8, 9, 4, 0, 1, 2])).tolist()
+    [[7, 8, 9], [7, 9, 4], [0, 1, 2]]
     """
-    return [[polygon[0], polygon[i], polygon[i + 1]] for i in range(1, len(polygon) - 1)]
+    if len(sides) and sides.min() < 3:
+        raise ValueError(f"face {int(sides.argmin())} has {int(sides.min())} corners; a face needs three")
+    triangles = sides - 2
+    first = np.repeat(np.cumsum(sides) - sides, triangles)
+    within = np.arange(triangles.sum()) - np.repeat(np.cumsum(triangles) - triangles, triangles)
+    return np.stack([corners[first], corners[first + within + 1], corners[first + within + 2]], axis=-1)
 
 
 class Surface:

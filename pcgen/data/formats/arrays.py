@@ -11,10 +11,18 @@ from numpy.typing import NDArray
 
 from pcgen.data.clouds import SPLITS
 from pcgen.data.source import Listing, Raw, decode, too_large
+from pcgen.data.synsets import class_names
 
-__all__ = ["listing_of", "read_npy", "read_npz"]
+__all__ = ["SPLIT_NAMES", "listing_of", "read_npy", "read_npz", "split_names"]
 
-_SPLIT_NAMES = {"training": "train", "valid": "val", "validation": "val", "testing": "test"}
+# How datasets call their splits.
+SPLIT_NAMES = {
+    **{split: split for split in SPLITS},
+    "training": "train",
+    "valid": "val",
+    "validation": "val",
+    "testing": "test",
+}
 
 
 def _array(file: IO[bytes], size: int, what: str, max_bytes: int) -> NDArray[Any]:
@@ -118,9 +126,9 @@ def listing_of(arrays: dict[str, NDArray[Any]], path: Path) -> Listing:
     return Listing(
         names=[f"{path.stem}/{row}" for row in range(count)] if names is None else decode(names),
         read=read,
-        labels=labels,
-        classes=order,
-        splits=None if splits is None else _splits(decode(splits.reshape(-1)), path),
+        labels=None if labels is None else class_names(labels),
+        classes=None if order is None else tuple(class_names(order)),
+        splits=None if splits is None else split_names(decode(splits.reshape(-1)), path),
     )
 
 
@@ -143,8 +151,12 @@ def _labels(
     return [order[label] for label in labels.tolist()], order
 
 
-def _splits(splits: Sequence[str], path: Path) -> list[str]:
-    named = [_SPLIT_NAMES.get(split.lower(), split.lower()) for split in splits]
-    if unknown := sorted(set(named) - set(SPLITS)):
-        raise ValueError(f"{path}: split must hold {', '.join(SPLITS)}, got {unknown[0]!r}; write those names")
-    return named
+def split_names(splits: Sequence[str], path: Path) -> list[str]:
+    """The splits by the names that pcgen gives them.
+
+    Raises:
+        ValueError: one is none of train, val and test, nor another name of these.
+    """
+    if unknown := sorted({split for split in splits if split.lower() not in SPLIT_NAMES}):
+        raise ValueError(f"{path}: a split must be {', '.join(SPLITS)}, got {unknown[0]!r}; write those names")
+    return [SPLIT_NAMES[split.lower()] for split in splits]

@@ -1,0 +1,63 @@
+"""Random changes of clouds that leave them the shapes they are."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+__all__ = ["Augmentation"]
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Turns, scales and shakes every cloud of a batch at random, drawn from torch's global generator.
+
+    x becomes s R x + e: R turns about y by an angle uniform in [-rotation, rotation], s is log-uniform in
+    [1 / (1 + scale), 1 + scale], both one for each cloud; e is Gaussian of standard deviation `jitter`, one for each
+    coordinate of each point.
+
+    Args:
+        rotation: degrees about the up axis, y; 180 is every direction.
+        jitter: standard deviation, in the units of the points.
+        scale: largest growth; 0.1 is 10% up or down.
+
+    Raises:
+        ValueError: an argument is negative or not finite.
+    """
+
+    rotation: float = 0.0
+    jitter: float = 0.0
+    scale: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not 0 <= value < math.inf:
+                raise ValueError(f"{name}: must be a number from 0 on, got {value}")
+
+    def __call__(self, points: Tensor) -> Tensor:
+        """Changed clouds (B, N, 3), a new tensor; what is 0 draws nothing and changes nothing.
+
+        Raises:
+            ValueError: the points are not (B, N, 3).
+        """
+        if points.ndim != 3 or points.shape[2] != 3:
+            raise ValueError(f"points: must be a batch of clouds (B, N, 3), got {tuple(points.shape)}")
+        each: dict[str, Any] = {"size": (len(points),), "dtype": points.dtype, "device": points.device}
+        if self.rotation:
+            angle = (2 * torch.rand(**each) - 1) * math.radians(self.rotation)
+            points = torch.einsum("bij,bnj->bni", _about_y(angle), points)
+        if self.scale:
+            exponent = 2 * torch.rand(**each) - 1
+            points = points * (1 + self.scale) ** exponent[:, None, None]
+        if self.jitter:
+            points = points + self.jitter * torch.randn_like(points)
+        return points
+
+
+def _about_y(angle: Tensor) -> Tensor:
+    """Rotations about y by angles in radians, (B,) -> (B, 3, 3)."""
+    cosine, sine, zero, one = angle.cos(), angle.sin(), torch.zeros_like(angle), torch.ones_like(angle)
+    rows = [cosine, zero, sine, zero, one, zero, -sine, zero, cosine]
+    return torch.stack(rows, dim=-1).reshape(-1, 3, 3)

@@ -1,0 +1,141 @@
+"""Clouds in HDF5 files: one set under `points` or `data`, or a set for every class and split."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pcgen.data.formats.arrays import listing_of, split_names
+from pcgen.data.source import Listing, Raw, too_large
+from pcgen.data.synsets import class_names
+
+if TYPE_CHECKING:
+    import h5py
+
+__all__ = ["read_arrays", "read_h5"]
+
+_NAMES = {
+    "points": ("points", "data"),
+    "normals": ("normals", "normal"),
+    "labels": ("labels", "label"),
+    "classes": ("classes",),
+    "names": ("names",),
+    "split": ("split", "splits"),
+}
+
+
+def read_h5(path: Path, max_bytes: int) -> Listing:
+    """The clouds of an HDF5 file.
+
+    One set is under `points` or `data`, (S, N, 3), with `normals`, `labels`, `classes`, `names` and `split` beside it.
+    Otherwise there is a group for every class with a set (S, N, 3) for every split, as the files of
+    diffusion-point-cloud have it; each is read when it is asked for.
+
+    Raises:
+        ValueError: it is damaged, has neither form, refers to other files, or holds more than `max_bytes`.
+    """
+    with _opened(path) as file:
+        keys = list(file)
+        if any(name in keys for name in _NAMES["points"]):
+            return listing_of(_arrays(file, path, max_bytes), path)
+        sets = _sets(file, path)
+    if not sets:
+        raise ValueError(
+            f"{path}: has no 'points' or 'data', nor groups CLASS/SPLIT; it has {', '.join(keys[:8]) or 'nothing'}; "
+            "write the clouds as 'points' (S, N, 3)"
+        )
+    return _by_class(path, sets, max_bytes)
+
+
+def read_arrays(path: Path, max_bytes: int) -> dict[str, NDArray[Any]]:
+    """The arrays of a file that holds one set of clouds, by the names that .npz files use.
+
+    Raises:
+        ValueError: as `read_h5`.
+    """
+    with _opened(path) as file:
+        return _arrays(file, path, max_bytes)
+
+
+@contextmanager
+def _opened(path: Path) -> "Iterator[h5py.File]":
+    import h5py
+
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise ValueError(f"{path}: is no whole HDF5 file: {error}") from None
+    with file:
+        yield file
+
+
+def _arrays(file: "h5py.File", path: Path, max_bytes: int) -> dict[str, NDArray[Any]]:
+    found = {key: next((name for name in names if name in file), None) for key, names in _NAMES.items()}
+    arrays = {key: _read(file, name, path, max_bytes) for key, name in found.items() if name is not None}
+    if "points" not in arrays:
+        raise ValueError(f"{path}: has no 'points' or 'data', it has {', '.join(list(file)[:8]) or 'nothing'}")
+    return arrays
+
+
+def _read(file: "h5py.File", name: str, path: Path, max_bytes: int) -> NDArray[Any]:
+    """One array, if its bytes are in this file and are no more than allowed."""
+    import h5py
+
+    place = ""
+    for part in name.split("/"):
+        place = f"{place}/{part}"
+        if not isinstance(file.get(place, getlink=True), h5py.HardLink):
+            raise ValueError(f"{path}: {name} is a link, which could lead to another file; copy the data into this one")
+    data = file[name]
+    if not isinstance(data, h5py.Dataset):
+        raise ValueError(f"{path}: {name} is a group; it must be an array")
+    if data.is_virtual or data.external:
+        raise ValueError(f"{path}: {name} keeps its data in other files, which are not opened; copy them into this one")
+    if data.nbytes > max_bytes:
+        raise too_large(f"{path}: {name}", data.nbytes, max_bytes)
+    if data.dtype.kind == "O" and h5py.check_string_dtype(data.dtype) is None:
+        raise ValueError(f"{path}: {name} holds objects of varying size; it must be an array of numbers")
+    try:
+        return np.asarray(data[()])
+    except OSError as error:
+        raise ValueError(f"{path}: {name} is damaged: {error}") from None
+
+
+def _sets(file: "h5py.File", path: Path) -> list[tuple[str, str, int]]:
+    """Class, split and number of clouds of every set, in order."""
+    import h5py
+
+    sets = []
+    for group in sorted(file):
+        if not isinstance(file.get(group, getlink=True), h5py.HardLink) or not isinstance(file[group], h5py.Group):
+            continue
+        for split in sorted(file[group]):
+            link = file[group].get(split, getlink=True)
+            if isinstance(link, h5py.HardLink) and getattr(file[group][split], "ndim", 0) == 3:
+                sets.append((group, split, len(file[group][split])))
+    return sets
+
+
+def _by_class(path: Path, sets: list[tuple[str, str, int]], max_bytes: int) -> Listing:
+    places = [(number, row) for number, (_, _, count) in enumerate(sets) for row in range(count)]
+    arrays: dict[int, NDArray[Any]] = {}
+
+    def read(row: int, surface_points: int) -> Raw:
+        number, place = places[row]
+        if number not in arrays:
+            label, split, _ = sets[number]
+            arrays.clear()  # rows come in order: one set at a time is enough
+            with _opened(path) as file:
+                arrays[number] = _read(file, f"{label}/{split}", path, max_bytes)
+        return Raw(arrays[number][place])
+
+    splits = split_names([split for _, split, _ in sets], path)
+    return Listing(
+        names=[f"{sets[number][0]}/{sets[number][1]}/{row}" for number, row in places],
+        read=read,
+        labels=class_names(sets[number][0] for number, _ in places),
+        splits=[splits[number] for number, _ in places],
+    )

@@ -1,0 +1,47 @@
+"""Which reader reads a file of one cloud or mesh, by its ending."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from pcgen.data.formats.arrays import read_npy
+from pcgen.data.formats.glb import read_glb
+from pcgen.data.formats.obj import read_obj
+from pcgen.data.formats.off import read_off
+from pcgen.data.formats.pcd import read_pcd
+from pcgen.data.formats.ply import read_ply
+from pcgen.data.formats.stl import read_stl
+from pcgen.data.formats.text import read_table
+from pcgen.data.seeds import stream
+from pcgen.data.source import Raw
+from pcgen.data.surface import Mesh, Surface
+
+__all__ = ["READERS", "read_cloud"]
+
+READERS: dict[str, Callable[[Path, int], Raw | Mesh]] = {
+    ".npy": lambda path, max_bytes: Raw(read_npy(path, max_bytes)),
+    ".ply": read_ply,
+    ".xyz": read_table,
+    ".pts": read_table,
+    ".txt": read_table,
+    ".pcd": read_pcd,
+    ".off": read_off,
+    ".obj": read_obj,
+    ".stl": read_stl,
+    ".glb": read_glb,
+}
+
+
+def read_cloud(path: Path, surface_points: int, name: str, seed: int, max_bytes: int) -> Raw:
+    """The cloud of a file: as it is stored, or `surface_points` points of its surface, drawn by area, name and seed.
+
+    Raises:
+        ValueError: the file is damaged, or its mesh has no area, no faces, or faces of vertices that are not there.
+    """
+    content = READERS[path.suffix.lower()](path, max_bytes)
+    if isinstance(content, Raw):
+        return content
+    try:
+        points, normals, _ = Surface(content).sample(surface_points, stream("surface", name, seed))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    return Raw(points, normals)
