@@ -1,0 +1,163 @@
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <tuple>
+#include <vector>
+
+#include <torch/csrc/stable/library.h>
+#include <torch/csrc/stable/ops.h>
+#include <torch/csrc/stable/tensor.h>
+
+#include "check.h"
+#include "cpu/emd_cloud.h"
+#include "cpu/emd_solve.h"
+#include "cpu/parallel.h"
+
+namespace pcgen::emd {
+namespace {
+
+using torch::headeronly::ScalarType;
+using torch::stable::Tensor;
+
+constexpr int64_t kMostPoints = int64_t{1} << 24;  // a block's number is carried in a float
+
+void check_sets(const char* first, const Tensor& x, const char* second, const Tensor& y, double gap) {
+  check_clouds(first, x);
+  check_clouds(second, y);
+  const ScalarType type = x.scalar_type();
+  check(type == y.scalar_type() && (type == ScalarType::Float || type == ScalarType::Double),
+        "the clouds must both be float32 or both be float64");
+  check(x.size(1) == y.size(1), second, ": must have as many points as ", first, ", ", x.size(1), ", got ", y.size(1),
+        "; subsample the larger");
+  check(x.size(1) <= kMostPoints, first, ": must have at most ", kMostPoints, " points in a cloud, got ", x.size(1));
+  check(gap >= 0 && gap < 1, "gap: must be in [0, 1), 0 for the optimum, got ", gap);
+}
+
+void check_pairs(const Tensor& x, const Tensor& y, double gap) {
+  check_sets("x", x, "y", y, gap);
+  check(x.size(0) == y.size(0), "y: must have as many clouds as x, ", x.size(0), ", got ", y.size(0),
+        "; pair them one to one");
+}
+
+// Call f with a value of the tensor's type.
+template <class F>
+auto dispatch(const Tensor& x, const F& f) {
+  return x.scalar_type() == ScalarType::Float ? f(float{}) : f(double{});
+}
+
+Cloud cloud(const Tensor& clouds, int64_t row, const char* name) {
+  const int64_t n = clouds.size(1);
+  return dispatch(clouds, [&](auto zero) {
+    return Cloud(clouds.const_data_ptr<decltype(zero)>() + row * n * 3, n, name, row);
+  });
+}
+
+std::tuple<Tensor, Tensor> emd(const Tensor& x, const Tensor& y, double gap) {
+  check_pairs(x, y, gap);
+  const int64_t batch = x.size(0), n = x.size(1);
+  Tensor value = torch::stable::new_empty(x, {batch});
+  Tensor index = torch::stable::new_empty(x, {batch, n}, ScalarType::Long);
+  dispatch(x, [&](auto zero) {
+    using T = decltype(zero);
+    T* const values = value.mutable_data_ptr<T>();
+    int64_t* const indices = index.mutable_data_ptr<int64_t>();
+    parallel_for_each(batch, [&](int64_t b) {
+      const Places out{.index = indices + b * n};
+      values[b] = static_cast<T>(solve(cloud(x, b, "x"), cloud(y, b, "y"), gap, nullptr, out).cost);
+    });
+  });
+  return {value, index};
+}
+
+// |x_i - y_j| pulls both ends towards each other with unit force; where they coincide, the subgradient 0.
+std::tuple<Tensor, Tensor> emd_backward(const Tensor& gradient, const Tensor& x, const Tensor& y, const Tensor& index) {
+  check_pairs(x, y, 0);
+  const int64_t batch = x.size(0), n = x.size(1);
+  check(gradient.dim() == 1 && gradient.size(0) == batch && gradient.is_contiguous() &&
+            gradient.scalar_type() == x.scalar_type(),
+        "gradient: must have the shape (batch,) and the type of the clouds, and be contiguous");
+  check(index.scalar_type() == ScalarType::Long && index.is_contiguous() && index.numel() == batch * n,
+        "index: must be contiguous int64 with an index for each point");
+  Tensor grad_x = torch::stable::new_zeros(x, {batch, n, 3}), grad_y = torch::stable::new_zeros(y, {batch, n, 3});
+  dispatch(x, [&](auto zero) {
+    using T = decltype(zero);
+    const T *const g = gradient.const_data_ptr<T>(), *const px = x.const_data_ptr<T>(), *const py = y.const_data_ptr<T>();
+    T *const gx = grad_x.mutable_data_ptr<T>(), *const gy = grad_y.mutable_data_ptr<T>();
+    const int64_t* const to = index.const_data_ptr<int64_t>();
+    parallel_for_each(batch, [&](int64_t b) {
+      const double force = static_cast<double>(g[b]) / static_cast<double>(n);
+      for (int64_t i = b * n; i < (b + 1) * n; ++i) {
+        check(to[i] >= 0 && to[i] < n, "index: must be in [0, ", n, "), got ", to[i]);
+        const int64_t j = b * n + to[i];
+        double d[3];
+        for (int a = 0; a < 3; ++a) d[a] = static_cast<double>(px[3 * i + a]) - static_cast<double>(py[3 * j + a]);
+        const double length = std::hypot(d[0], d[1], d[2]);
+        if (length == 0) continue;
+        for (int a = 0; a < 3; ++a) {
+          const double step = force * (d[a] / length);
+          gx[3 * i + a] += static_cast<T>(step);
+          gy[3 * j + a] -= static_cast<T>(step);
+        }
+      }
+    });
+  });
+  return {grad_x, grad_y};
+}
+
+std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> match(
+    const Tensor& x, const Tensor& y, double gap, std::optional<Tensor> start) {
+  check_pairs(x, y, gap);
+  const int64_t batch = x.size(0), n = x.size(1);
+  if (start.has_value()) {
+    check(start->dim() == 2 && start->size(0) == batch && start->size(1) == n && start->is_contiguous() &&
+              start->scalar_type() == ScalarType::Double,
+          "start: must be contiguous float64 (batch, points)");
+  }
+  const double* const begin = start.has_value() ? start->const_data_ptr<double>() : nullptr;
+  Tensor index = torch::stable::new_empty(x, {batch, n}, ScalarType::Long);
+  Tensor cost = torch::stable::new_empty(x, {batch}, ScalarType::Double);
+  Tensor bound = torch::stable::new_empty(x, {batch}, ScalarType::Double);
+  Tensor x_dual = torch::stable::new_empty(x, {batch, n}, ScalarType::Double);
+  Tensor y_dual = torch::stable::new_empty(x, {batch, n}, ScalarType::Double);
+  int64_t* const indices = index.mutable_data_ptr<int64_t>();
+  double *const costs = cost.mutable_data_ptr<double>(), *const bounds = bound.mutable_data_ptr<double>();
+  double *const us = x_dual.mutable_data_ptr<double>(), *const vs = y_dual.mutable_data_ptr<double>();
+  parallel_for_each(batch, [&](int64_t b) {
+    const double* const from = begin == nullptr ? nullptr : begin + b * n;
+    for (int64_t j = 0; from != nullptr && j < n; ++j) {
+      check(std::isfinite(from[j]), "start: must be finite, got ", from[j], " for point ", j, " of cloud ", b);
+    }
+    const Places out{indices + b * n, us + b * n, vs + b * n};
+    const Value value = solve(cloud(x, b, "x"), cloud(y, b, "y"), gap, from, out);
+    costs[b] = value.cost, bounds[b] = value.lower_bound;
+  });
+  return {index, cost, bound, x_dual, y_dual};
+}
+
+std::vector<Cloud> clouds(const Tensor& set, const char* name) {
+  std::vector<Cloud> out(set.size(0));
+  parallel_for_each(set.size(0), [&](int64_t row) { out[row] = cloud(set, row, name); });
+  return out;
+}
+
+Tensor emd_matrix(const Tensor& a, const Tensor& b, double gap) {
+  check_sets("a", a, "b", b, gap);
+  const int64_t rows = a.size(0), columns = b.size(0);
+  Tensor out = torch::stable::new_empty(a, {rows, columns}, ScalarType::Double);
+  double* const costs = out.mutable_data_ptr<double>();
+  const auto as = clouds(a, "a"), bs = clouds(b, "b");
+  parallel_for_each(rows * columns, [&](int64_t pair) {
+    costs[pair] = solve(as[pair / columns], bs[pair % columns], gap, nullptr, Places{}).cost;
+  });
+  return out;
+}
+
+}  // namespace
+}  // namespace pcgen::emd
+
+STABLE_TORCH_LIBRARY_IMPL(pcgen, CPU, m) {
+  m.impl("emd", TORCH_BOX(&pcgen::emd::emd));
+  m.impl("emd_backward", TORCH_BOX(&pcgen::emd::emd_backward));
+  m.impl("match", TORCH_BOX(&pcgen::emd::match));
+  m.impl("emd_matrix", TORCH_BOX(&pcgen::emd::emd_matrix));
+}

@@ -1,0 +1,6 @@
+#include "cpu/emd_kernel.h"
+
+namespace pcgen::avx512 {
+extern const emd::Kernels emd_kernels;
+const emd::Kernels emd_kernels{solve_as<float>, solve_as<double>};
+}  // namespace pcgen::avx512

@@ -1,0 +1,43 @@
+// One matching problem as the kernels see it: plain arrays in a caller's memory, no torch, no allocation.
+#pragma once
+
+#include <cstdint>
+
+namespace pcgen::emd {
+
+// Points per block. Every cloud is cut into blocks of neighbouring points, each with a bounding box.
+constexpr int kBlock = 16;
+
+struct Work {
+  int64_t bids = 0, visits = 0, searches = 0, pops = 0, rounds = 0;
+};
+
+// Rows are the points of x, columns those of y; both are in block order. `slots` is n rounded up to whole blocks; the arrays of
+// that length hold zeros beyond n, and infinite prices there.
+struct Problem {
+  int n = 0, slots = 0;
+  const double* x[3] = {};  // (slots) exact coordinates, times a power of two that makes the union's extent at most one
+  const double* y[3] = {};  // (slots)
+  double centre[3] = {};    // subtracted from both wherever coordinates are rounded
+  double gap = 0.0;         // certified (cost - bound) / cost at which to stop; 0: optimal
+  bool warm = false;        // whether `price` holds prices to start from
+  double resolution = 0.0;  // the length below which the clouds have no structure
+  double* price = nullptr;  // (slots) in: warm prices; out: the dual of a column is minus its price
+  double* profit = nullptr; // (slots) out: the dual of a row, min over columns of distance + price
+  int* column = nullptr;    // (slots) out: the column of each row
+  char* memory = nullptr;   // scratch of scratch_bytes(slots) bytes, aligned to 64
+  double cost = 0.0, bound = 0.0;  // out: sums over rows
+  bool solved = false;             // out: false when the bound on the work was reached
+  Work work;
+};
+
+// Kernels of one instruction set; `single` searches with float filters, `wide` with double ones for clouds that floats cannot tell
+// apart (two clouds far from each other). Both decide in double.
+struct Kernels {
+  void (*single)(Problem&);
+  void (*wide)(Problem&);
+};
+
+int64_t scratch_bytes(int slots);
+
+}  // namespace pcgen::emd

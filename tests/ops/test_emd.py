@@ -1,0 +1,191 @@
+"""Earth Mover's distance and matchings against scipy, their certificates, and what does not change them."""
+
+import pytest
+import torch
+from cloud_problems import PROBLEMS, pairs
+from torch import Tensor
+
+from pcgen.ops import reference
+from pcgen.ops.emd import Matching, emd, emd_matrix, match
+
+SIZES = [1, 2, 3, 15, 16, 17, 64, 130]
+
+
+def _clusters(n: int) -> Tensor:
+    return 5.0 * torch.randint(0, 3, (n, 3)) + 0.01 * torch.randn(n, 3, dtype=torch.float64)
+
+
+def _duplicates(n: int) -> Tensor:
+    points = torch.randn(max(1, n // 8), 3, dtype=torch.float64)
+    return points[torch.randint(0, len(points), (n,))]
+
+
+def _plane(n: int, height: float) -> Tensor:
+    return torch.cat([torch.rand(n, 2), torch.full((n, 1), height)], 1).double()
+
+
+def _half_stuck(n: int) -> Tensor:
+    cloud = torch.randn(n, 3, dtype=torch.float64)
+    cloud[: n // 2] = 0
+    return cloud
+
+
+def _outlier(n: int) -> Tensor:
+    cloud = torch.randn(n, 3, dtype=torch.float64)
+    cloud[0] = 1e4
+    return cloud
+
+
+MATCHED = {kind: (lambda n, make=make: make(n, n)) for kind, make in PROBLEMS.items()} | {
+    "clusters": lambda n: (_clusters(n), _clusters(n)),
+    "duplicates": lambda n: (_duplicates(n), _duplicates(n)),
+    "planes": lambda n: (_plane(n, 0), _plane(n, 1)),
+    "half_stuck": lambda n: (_half_stuck(n), _half_stuck(n)),
+    "outlier": lambda n: (_outlier(n), torch.randn(n, 3, dtype=torch.float64)),
+    "to_one_point": lambda n: (torch.randn(n, 3, dtype=torch.float64), torch.zeros(n, 3, dtype=torch.float64)),
+    "two_points": lambda n: (torch.zeros(n, 3).double(), torch.ones(n, 3).double()),
+    "huge": lambda n: (1e6 * torch.randn(n, 3).double(), 1e6 * torch.randn(n, 3).double()),
+    "very_far_apart": lambda n: (torch.randn(n, 3).double(), torch.randn(n, 3).double() + 1e6),
+}
+
+
+def check_certificate(x: Tensor, y: Tensor, matching: Matching, gap: float = 0.0) -> None:
+    """Everything that a matching claims, recomputed from the clouds alone."""
+    distances = reference.squared_distances(x, y).sqrt()  # (B, N, N)
+    n = x.shape[1]
+    rounding = 1e-13 * distances.amax((1, 2))
+    assert torch.equal(matching.index.sort(1).values, torch.arange(n).expand_as(matching.index))
+    cost = distances.gather(2, matching.index[:, :, None]).mean((1, 2))
+    assert (cost - matching.cost).abs().le(rounding).all()
+    slack = distances - matching.x_dual[:, :, None] - matching.y_dual[:, None]
+    assert slack.amin((1, 2)).ge(-rounding).all()
+    bound = matching.x_dual.mean(1) + matching.y_dual.mean(1)
+    assert (bound - matching.lower_bound).abs().le(rounding).all()
+    assert (cost - bound).le(gap * cost + rounding).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
+@pytest.mark.parametrize("kind", MATCHED)
+def test_optimal_and_certified(kind: str, dtype: torch.dtype, instruction_set: str) -> None:
+    for n in SIZES:
+        made = [MATCHED[kind](n) for _ in range(4)]
+        x, y = (torch.stack(clouds).to(dtype) for clouds in zip(*made, strict=True))
+        matching = match(x, y)
+        check_certificate(x, y, matching)
+        optimum = reference.match(x, y)[1]
+        torch.testing.assert_close(matching.cost, optimum, rtol=1e-12, atol=1e-300, msg=f"{kind} {n}")
+        torch.testing.assert_close(emd(x, y), optimum.to(dtype), rtol=2e-7 if dtype == torch.float32 else 1e-12, atol=0)
+
+
+@pytest.mark.parametrize("kind", ["cubes", "spheres", "lattice", "clusters", "duplicates", "far_apart"])
+def test_optimal_at_full_size(kind: str) -> None:
+    x, y = (cloud.float()[None] for cloud in MATCHED[kind](1500))
+    matching = match(x, y)
+    check_certificate(x, y, matching)
+    torch.testing.assert_close(matching.cost, reference.match(x, y)[1], rtol=1e-12, atol=0)
+
+
+def test_hand_computed() -> None:
+    x = torch.tensor([[[0.0, 0, 0], [1, 0, 0]]])
+    y = torch.tensor([[[2.0, 0, 0], [0, 3, 0]]])
+    # 0 to (0, 3, 0) and 1 to (2, 0, 0): (3 + 1) / 2; the other way (2 + sqrt 10) / 2.
+    matching = match(x, y)
+    assert matching.index.tolist() == [[1, 0]] and matching.cost.tolist() == [2.0] and emd(x, y).tolist() == [2.0]
+
+
+def test_shifted_and_shuffled_cloud_moves_by_the_shift() -> None:
+    x = torch.rand(3, 400, 3, dtype=torch.float64)
+    shift = torch.tensor([0.3, -0.4, 1.2], dtype=torch.float64)
+    order = torch.randperm(400)
+    y = x[:, order] + shift
+    torch.testing.assert_close(emd(x, y), torch.full((3,), 1.3, dtype=torch.float64), rtol=1e-14, atol=0)
+    assert torch.equal(emd(x, x[:, order]), torch.zeros(3, dtype=torch.float64))
+
+
+def test_distance_on_a_line_is_that_of_the_sorted_points() -> None:
+    x, y = pairs("line", 3, 700, 700, torch.float64)
+    direction = torch.tensor([1.0, 2.0, -1.0], dtype=torch.float64)
+    along = [(cloud @ direction / direction.norm()).sort(1).values for cloud in (x, y)]
+    torch.testing.assert_close(emd(x, y), (along[0] - along[1]).abs().mean(1), rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("kind", ["cubes", "lattice", "duplicates"])
+def test_order_of_the_points_does_not_matter_to_the_last_bit(kind: str) -> None:
+    x, y = (cloud[None] for cloud in MATCHED[kind](333))
+    first = match(x, y)
+    for _ in range(3):
+        again = match(x[:, torch.randperm(333)], y[:, torch.randperm(333)])
+        assert torch.equal(again.cost, first.cost) and torch.equal(again.lower_bound, first.lower_bound)
+
+
+def test_symmetric_scales_and_obeys_the_triangle() -> None:
+    x, y, z = (torch.rand(4, 150, 3, dtype=torch.float64) for _ in range(3))
+    torch.testing.assert_close(emd(x, y), emd(y, x), rtol=1e-14, atol=0)
+    assert torch.equal(emd(x * 2**40, y * 2**40), emd(x, y) * 2**40)
+    assert (emd(x, z) <= emd(x, y) + emd(y, z)).all()
+
+
+@pytest.mark.parametrize("scale", [1e-290, 1e300])
+def test_ends_of_the_range_of_float64(scale: float) -> None:
+    x, y = torch.rand(1, 50, 3, dtype=torch.float64), torch.rand(1, 50, 3, dtype=torch.float64)
+    torch.testing.assert_close(emd(x * scale, y * scale) / scale, emd(x, y), rtol=1e-12, atol=0)
+
+
+def test_value_is_the_same_in_any_batch_order_and_thread_count() -> None:
+    x, y = pairs("spheres", 5, 200, 200, torch.float32)
+    threads = torch.get_num_threads()
+    first = match(x, y)
+    try:
+        for count in (1, 2, 3):
+            torch.set_num_threads(count)
+            for rows in ([0, 1, 2, 3, 4], [4, 3, 2, 1, 0], [2]):
+                again = match(x[rows], y[rows])
+                assert torch.equal(again.cost, first.cost[rows]) and torch.equal(again.index, first.index[rows])
+                assert torch.equal(again.x_dual, first.x_dual[rows]) and torch.equal(again.y_dual, first.y_dual[rows])
+    finally:
+        torch.set_num_threads(threads)
+
+
+@pytest.mark.parametrize("gap", [0.3, 0.01, 0.001])
+@pytest.mark.parametrize("kind", MATCHED)
+def test_gap_is_certified(kind: str, gap: float) -> None:
+    for n in (1, 5, 100, 300):
+        x, y = (cloud[None] for cloud in MATCHED[kind](n))
+        matching = match(x, y, gap)
+        check_certificate(x, y, matching, gap)
+        assert matching.gap.item() <= gap + 1e-12
+
+
+@pytest.mark.parametrize("kind", ["cubes", "lattice", "clusters"])
+def test_start_from_any_duals(kind: str) -> None:
+    x, y = (cloud[None] for cloud in MATCHED[kind](200))
+    first = match(x, y)
+    starts = {
+        "own": first.y_dual,
+        "nearly": match(x + 0.01 * torch.randn_like(x), y).y_dual,
+        "noise": torch.randn(1, 200),
+        "absurd": 1e300 * torch.randn(1, 200, dtype=torch.float64),
+    }
+    for name, start in starts.items():
+        again = match(x, y, start=start)
+        check_certificate(x, y, again)
+        torch.testing.assert_close(again.cost, first.cost, rtol=1e-13, atol=0, msg=name)
+
+
+def test_matrix_is_that_of_the_pairs() -> None:
+    a, b = torch.rand(3, 60, 3), torch.rand(4, 60, 3)
+    calls: list[tuple[int, int]] = []
+    matrix = emd_matrix(a, b, progress=lambda done, total: calls.append((done, total)))
+    assert matrix.dtype == torch.float64 and calls == [(4, 12), (8, 12), (12, 12)]
+    for i in range(3):
+        assert torch.equal(matrix[i], match(a[i].expand(4, -1, -1), b).cost)
+    assert emd_matrix(a, b[:0]).shape == (3, 0)
+
+
+def test_matrix_of_a_set_with_itself() -> None:
+    a = torch.rand(4, 50, 3)
+    calls: list[tuple[int, int]] = []
+    matrix = emd_matrix(a, a, progress=lambda done, total: calls.append((done, total)))
+    assert torch.equal(matrix, matrix.T) and torch.equal(matrix.diag(), torch.zeros(4, dtype=torch.float64))
+    torch.testing.assert_close(matrix, emd_matrix(a, a.clone()), rtol=1e-13, atol=0)
+    assert calls == [(4, 10), (7, 10), (9, 10), (10, 10)]
