@@ -27,4 +27,5 @@ class FullyConnected(nn.Module):
         self.net = MLP((code, *widths, 3 * points), activation=activation)
 
     def forward(self, z: Tensor) -> Tensor:
-        return self.net(z).view(-1, self.points, 3)  # (B, N, 3)
+        coordinates: Tensor = self.net(z)  # (B, 3 * N)
+        return coordinates.view(-1, self.points, 3)  # (B, N, 3)

@@ -4,14 +4,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from pcgen.data.prepare import Prepared, prepare
+from pcgen.data.training_set import TrainingSet, thin, training_set
 from pcgen.models import MODELS, GenerativeModel
 from pcgen.models.base import Latent
-from pcgen.models.clouds.latent import LatentCloudModel
-from pcgen.training.run import Run
+from pcgen.models.clouds.latent import LatentCloudModel, encode_all
+from pcgen.training.run import Run, data_identity
 
 __all__ = ["Codes", "head_on_codes", "read_codes"]
 
@@ -23,7 +22,7 @@ class Codes:
     autoencoder: Any  # a learner that satisfies `Latent`
     train: Tensor  # (S, D)
     held_out: Tensor  # (V, D)
-    source: Prepared
+    source: TrainingSet
 
 
 def read_codes(run: str | Path, *, checkpoint: str | None = None, device: str = "cpu") -> Codes:
@@ -36,27 +35,35 @@ def read_codes(run: str | Path, *, checkpoint: str | None = None, device: str = 
     """
     opened = Run.open(run)
     autoencoder = opened.model(checkpoint, device=device)
-    if not isinstance(autoencoder, Latent) or isinstance(autoencoder, LatentCloudModel):
+    if not isinstance(autoencoder, Latent):
         name = opened.config["model"].get("name")
         raise ValueError(f"{run}: a run of {name}, which has no codes of clouds; give the run folder of an autoencoder")
-    arguments = opened.config["data"].get("prepare")
+    arguments = opened.config["data"].get("training_set")
     if arguments is None:
         raise ValueError(
             f"{run}: the run does not say what data it was trained on, so it cannot be read again; encode the clouds "
             "yourself with LatentCloudModel(autoencoder, head).codes(clouds)"
         )
-    source = prepare(**arguments)
-    generator = torch.Generator().manual_seed(int(arguments["seed"]))
-    rows = torch.rand(source.train.shape[:2], generator=generator).topk(int(arguments["points"]), dim=1).indices
-    clouds = source.train.gather(1, rows[..., None].expand(-1, -1, 3))
-    model = LatentCloudModel(autoencoder, _any_head(autoencoder))
+    source = training_set(**arguments)
+    now, then = data_identity(source.train, source.labels), opened.config["data"]
+    if any(then[key] != value for key, value in now.items()):
+        raise ValueError(
+            f"{source.spec}: is not the data that {run} was trained on, which was "
+            f"{ {key: then[key] for key in now} } and is {now}; bring it back, or train the autoencoder again"
+        )
+    clouds = thin(source.train, int(arguments["points"]), int(arguments["seed"]))
     about = {**source.about, "codes_of": str(run)}
-    return Codes(autoencoder, model.codes(clouds), model.codes(source.held_out), replace(source, about=about))
+    return Codes(
+        autoencoder,
+        encode_all(autoencoder, clouds),
+        encode_all(autoencoder, source.held_out),
+        replace(source, about=about),
+    )
 
 
 def head_on_codes(codes: Codes, head: str, **config: Any) -> LatentCloudModel:
     """A model of clouds made of the autoencoder and a new head of that name, to be trained on `codes.train`."""
-    made = MODELS[head]((codes.train.shape[1],), **config)  # type: ignore[call-arg]
+    made = MODELS[head]((codes.train.shape[1],), **config)
     if not isinstance(made, GenerativeModel):
         raise ValueError(f"model: {head} does not generate, so it cannot be a head; train it with --data")
     return LatentCloudModel(codes.autoencoder, made)

@@ -9,7 +9,7 @@ from torch import Tensor
 from pcgen.models import build
 from pcgen.models.base import Batch, GenerativeModel, Latent, Learner, Recipe
 
-__all__ = ["LatentCloudModel"]
+__all__ = ["LatentCloudModel", "encode_all"]
 
 # Codes that vary less than this share of the most varying one are constant in practice: dividing by their own
 # deviation would blow rounding errors up to the size of the signal.
@@ -41,7 +41,7 @@ class LatentCloudModel(GenerativeModel):
         standardize: bool = True,
     ) -> None:
         super().__init__()
-        self.autoencoder = autoencoder if isinstance(autoencoder, Learner) else build(autoencoder)
+        self.autoencoder: Any = autoencoder if isinstance(autoencoder, Learner) else build(autoencoder)
         made = head if isinstance(head, Learner) else build(head)
         if not isinstance(self.autoencoder, Latent):
             raise ValueError(
@@ -49,6 +49,12 @@ class LatentCloudModel(GenerativeModel):
             )
         if not isinstance(made, GenerativeModel) or len(made.shape) != 1:
             raise ValueError(f"head: must be a generative model of vectors, got {type(made).__name__}; see MODELS")
+        width = getattr(self.autoencoder, "code", made.shape[0])
+        if width != made.shape[0]:
+            raise ValueError(
+                f"head: learns vectors of width {made.shape[0]}, but the autoencoder's codes have width {width}; "
+                f"give it shape=({width},)"
+            )
         self.head = made
         # Only the head learns, at its own pace.
         self.recipe = made.recipe  # type: ignore[misc]
@@ -66,12 +72,9 @@ class LatentCloudModel(GenerativeModel):
         self.autoencoder.eval()
         return self
 
-    @torch.no_grad()
-    def codes(self, clouds: Tensor, batch_size: int = 64) -> Tensor:
+    def codes(self, clouds: Tensor) -> Tensor:
         """Codes (S, D), not standardised, of clouds (S, N, 3): the data that this model learns from."""
-        self.autoencoder.eval()
-        parts = clouds.to(self.device).split(batch_size)
-        return torch.cat([self.autoencoder.encode(part) for part in parts])
+        return encode_all(self.autoencoder, clouds)
 
     def setup(self, data: Tensor) -> None:
         """Take the mean and deviation of the training codes (S, D), and set up the head with the standardised ones."""
@@ -99,3 +102,12 @@ class LatentCloudModel(GenerativeModel):
 
     def _to_head(self, codes: Tensor) -> Tensor:
         return (codes - self.mean) / self.deviation
+
+
+@torch.no_grad()
+def encode_all(autoencoder: Learner, clouds: Tensor, batch_size: int = 64) -> Tensor:
+    """Codes (S, D) of clouds (S, N, 3), a batch at a time in evaluation mode, without a graph."""
+    if not isinstance(autoencoder, Latent):
+        raise ValueError(f"autoencoder: must encode, {type(autoencoder).__name__} does not; give an autoencoder")
+    autoencoder.eval()
+    return torch.cat([autoencoder.encode(part.to(autoencoder.device)) for part in clouds.split(batch_size)])

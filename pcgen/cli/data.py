@@ -1,0 +1,58 @@
+"""`pcgen data`: look into data, find its faults, convert it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pcgen.cli.common import Overwrite, Up, check_out, say
+
+__all__ = ["app"]
+
+app = typer.Typer(help="Look into data, find its faults, convert it.", no_args_is_help=True)
+
+Spec = Annotated[str, typer.Argument(help="SOURCE[:CLASS][@SPLIT]: a file, a folder, or shapes:chair and its like.")]
+
+
+@app.command()
+def info(spec: Spec, up: Up = "y") -> None:
+    """Say what a source holds: clouds, points, classes, splits, ranges."""
+    import rich.console
+    import rich.table
+
+    from pcgen import data
+
+    table = rich.table.Table(box=None, show_header=False)
+    for name, value in data.info(spec, up=up).items():
+        table.add_row(name, str(value))
+    rich.console.Console().print(table)
+
+
+@app.command()
+def check(spec: Spec) -> None:
+    """List every fault of a source, not only the first; exit code 2 if there is one."""
+    from pcgen import data
+
+    faults = data.check(spec)
+    for fault in faults:
+        typer.echo(str(fault))
+    say(f"{spec}: {len(faults)} fault{'s' * (len(faults) != 1)}" if faults else f"{spec}: no faults")
+    raise typer.Exit(2 if faults else 0)
+
+
+@app.command()
+def convert(
+    spec: Spec,
+    out: Annotated[Path, typer.Option(help="The .npz to write.")],
+    points: Annotated[int | None, typer.Option(min=1, help="Points per cloud; needed where counts differ.")] = None,
+    up: Up = "y",
+    drop_bad: Annotated[bool, typer.Option("--drop-bad", help="Leave out clouds with NaN; they are named.")] = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write any source as one npz of points, labels and splits."""
+    from pcgen import data
+
+    check_out(out, overwrite)
+    clouds = data.load(spec, points=points, up=up, drop_bad=drop_bad)
+    data.save(out, clouds, overwrite=overwrite)
+    say(*clouds.notes, f"{out}: {len(clouds)} clouds of {clouds.points.shape[1]} points")

@@ -1,0 +1,129 @@
+"""`pcgen suite`: an autoencoder, then every model of the suite on its codes, in one leaderboard."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pcgen.cli.common import Seed, Up, parse_settings, say
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pcgen.leaderboard import Entry
+
+__all__ = ["suite"]
+
+_SHOWN = 6  # clouds of each model on the contact sheet
+
+
+def suite(
+    data: Annotated[str, typer.Option(help="Clouds: SOURCE[:CLASS]; @train is learned, @test is the reference.")],
+    out: Annotated[Path, typer.Option(help="The folder of the leaderboard; what is in it already is not done again.")],
+    codes: Annotated[
+        Path | None, typer.Option(help="The run folder of a trained autoencoder; without it one is trained.")
+    ] = None,
+    models: Annotated[str | None, typer.Option(help="Models with commas between (default: every head).")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="An option of a model, MODEL.name=value; may be given many times.")
+    ] = None,
+    effort: Annotated[float, typer.Option(help="Multiplies every model's default number of steps.")] = 1.0,
+    seeds: Annotated[int, typer.Option(min=1, help="Sets of samples of each model; 2 or more give deviations.")] = 1,
+    clouds: Annotated[
+        int | None, typer.Option(min=2, help="Samples of each model (default: as many as the reference has).")
+    ] = None,
+    points: Annotated[int, typer.Option(min=1, help="Points per cloud of an autoencoder that is trained here.")] = 2048,
+    normalize: Annotated[str, typer.Option(help="Normalisation for an autoencoder that is trained here.")] = "none",
+    protocol: Annotated[str, typer.Option(help="exact, latent_3d_points, pointflow, lion or dpm.")] = "exact",
+    metrics: Annotated[str, typer.Option(help="Distances of MMD, COV and 1-NNA: cd, emd, or cd,emd.")] = "cd,emd",
+    emd_clouds: Annotated[int, typer.Option(min=0, help="EMD on at most this many clouds a side; 0: all.")] = 64,
+    emd_points: Annotated[int, typer.Option(min=0, help="EMD on at most this many points a cloud; 0: all.")] = 512,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
+    up: Up = "y",
+    seed: Seed = 0,
+) -> None:
+    """Train an autoencoder and every model on its codes, and put them into one table, plot and picture."""
+    import rich.console
+    import rich.markdown
+    import torch
+
+    from pcgen import leaderboard, training
+    from pcgen.cli.progress import pair_progress
+    from pcgen.data.training_set import training_set
+    from pcgen.errors import choose
+    from pcgen.models import MODELS, build
+
+    names = (
+        [choose(n.strip(), leaderboard.heads(), "--models") for n in models.split(",")]
+        if models
+        else leaderboard.heads()
+    )
+    config: dict[str, dict[str, Any]] = {}
+    for setting in settings or []:
+        name, _, rest = setting.partition(".")
+        choose(name, ["autoencoder", *names], "--set")
+        config.setdefault(name, {}).update(parse_settings([rest], MODELS[name], skip=["shape"]))
+    torch.manual_seed(seed)
+    if codes is None:
+        codes = out / "autoencoder"
+        source = training_set(data, points=points, normalize=normalize, up=up, seed=seed)
+        say(*source.notes)
+        model = build({"name": "autoencoder", "shape": (points, 3), **config.pop("autoencoder", {})})
+        training.fit(
+            model,
+            source.train,
+            labels=source.labels,
+            validation=source.held_out,
+            out=codes,
+            about=source.about,
+            steps=max(1, round(effort * model.recipe.steps)),
+            device=device,
+            seed=seed,
+            resume="auto",
+            progress=True,
+        )
+    plan = leaderboard.Settings(
+        reference=data,
+        models=names,
+        config=config,
+        effort=effort,
+        seeds=seeds,
+        clouds=clouds,
+        protocol=protocol,
+        distances=[metric.strip() for metric in metrics.split(",") if metric.strip()],
+        emd_clouds=emd_clouds or None,
+        emd_points=emd_points or None,
+        device=device,
+    )
+    entries = []
+    with pair_progress("evaluation") as progress:
+        for entry in leaderboard.run(codes, out, plan, say=say, progress=progress):
+            entries.append(entry)
+            leaderboard.write(entries, out, {"data": data, "autoencoder": str(codes)})
+    rich.console.Console().print(rich.markdown.Markdown(leaderboard.table(entries)))
+    _draw(entries, out)
+    failed = [entry.name for entry in entries if entry.failure]
+    if failed:
+        say(f"failed: {', '.join(failed)}; the reasons are in {out / 'leaderboard.md'}")
+        raise typer.Exit(1)
+
+
+def _draw(entries: "Sequence[Entry]", out: Path) -> None:
+    """The contact sheet, as many clouds of each model and of the reference, and the plot of fidelity and coverage."""
+    from pcgen.data import load
+    from pcgen.leaderboard import REFERENCE
+    from pcgen.view import picture, scatter
+
+    shown, titles = list(load(str(out / REFERENCE)).points[:_SHOWN]), ["reference"]
+    marks = {}
+    for entry in entries:
+        if entry.samples is not None:
+            shown += list(load(str(entry.samples)).points[:_SHOWN])
+            titles.append(entry.name)
+        fidelity, covered = entry.mean("mmd_cd"), entry.mean("cov_cd")
+        if fidelity is not None and covered is not None:
+            marks[entry.name] = (fidelity, 100 * covered)
+    say(str(picture(shown, out / "contact_sheet.png", rows=titles, columns=_SHOWN, captions=(), overwrite=True)))
+    if marks:
+        labels = ("MMD-CD (lower is more faithful)", "COV-CD % (higher covers more)")
+        say(str(scatter(marks, out / "fidelity_coverage.png", labels=labels, overwrite=True)))

@@ -1,0 +1,121 @@
+"""`pcgen train`: any model of the suite, on clouds or on the codes of an autoencoder."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pcgen.cli.common import Overwrite, Seed, Up, parse_settings, say
+
+if TYPE_CHECKING:
+    from pcgen.models import Learner
+
+__all__ = ["train"]
+
+
+def train(
+    model: Annotated[str, typer.Argument(help="A model; `pcgen models` lists them, `pcgen models NAME` its options.")],
+    out: Annotated[Path, typer.Option(help="The run folder to write.")],
+    data: Annotated[str | None, typer.Option(help="Clouds to learn from: SOURCE[:CLASS][@SPLIT].")] = None,
+    codes: Annotated[
+        Path | None, typer.Option(help="Learn codes: the run folder of an autoencoder, whose data is read again.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="An option of the model, name=value; may be given many times.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Train this many times over the data.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Train this many updates (default: the model's own).")
+    ] = None,
+    minutes: Annotated[float | None, typer.Option(help="Train this long.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Rows per update (default: the model's own).")] = None,
+    points: Annotated[int, typer.Option(min=1, help="Points per cloud; larger clouds are subsampled afresh.")] = 2048,
+    normalize: Annotated[
+        str, typer.Option(help="none, unit_sphere, unit_box, bbox or global_std; undone when sampling.")
+    ] = "none",
+    rotate: Annotated[float, typer.Option(min=0, help="Turn clouds about the up axis by up to +- this (degrees).")] = 0,
+    jitter: Annotated[float, typer.Option(min=0, help="Add Gaussian noise of this deviation to every point.")] = 0,
+    scale: Annotated[float, typer.Option(min=0, help="Scale clouds by 1 +- up to this share.")] = 0,
+    schedule: Annotated[str, typer.Option(help="Learning rate: constant, linear or cosine.")] = "constant",
+    warmup: Annotated[int, typer.Option(min=0, help="Steps over which the learning rate rises from 0.")] = 0,
+    clip: Annotated[float | None, typer.Option(help="Clip the norm of gradients to this.")] = None,
+    average: Annotated[
+        float | None, typer.Option(help="Average the weights with this decay (0.999); samples use the average.")
+    ] = None,
+    bf16: Annotated[bool, typer.Option("--bf16", help="Compute in bfloat16 where it is safe.")] = False,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads (default: torch's choice).")] = None,
+    validate_every: Annotated[
+        int | None, typer.Option(min=1, help="Steps between validations (default: 20 in all).")
+    ] = None,
+    save_every: Annotated[
+        int | None, typer.Option(min=1, help="Steps between checkpoints (default: 30 seconds).")
+    ] = None,
+    resume: Annotated[str | None, typer.Option(help="auto: go on from the newest whole checkpoint of --out.")] = None,
+    up: Up = "y",
+    drop_bad: Annotated[bool, typer.Option("--drop-bad", help="Leave out clouds with NaN; they are named.")] = False,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write event files too.")] = False,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Train a model on clouds (--data), or on the codes of a trained autoencoder (--codes)."""
+    if (data is None) == (codes is None):
+        raise ValueError("--data, --codes: give one of them: clouds to learn from, or an autoencoder's run folder")
+    if out.exists() and not overwrite and resume is None:
+        raise FileExistsError(f"--out: {out} exists; choose another name, or give --overwrite or --resume auto")
+    import torch
+
+    from pcgen import training
+    from pcgen.data import Augmentation
+    from pcgen.data.training_set import training_set
+    from pcgen.models import MODELS, build
+
+    torch.manual_seed(seed)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    learner: Learner
+    if data is not None:
+        source = training_set(data, points=points, normalize=normalize, up=up, drop_bad=drop_bad, seed=seed)
+        config = parse_settings(settings or [], MODELS[model], skip=["shape"])
+        learner = build({"name": model, "shape": (points, 3), **config})
+        rows, held_out = source.train, source.held_out
+        augment = Augmentation(rotation=rotate, jitter=jitter, scale=scale) if rotate or jitter or scale else None
+    else:
+        if rotate or jitter or scale:
+            raise ValueError("--rotate, --jitter, --scale: codes are made once, of clouds as they are; leave them out")
+        read = training.read_codes(Path(str(codes)), device=device)
+        source, rows, held_out, augment = read.source, read.train, read.held_out, None
+        config = parse_settings(settings or [], MODELS[model], skip=["shape"])
+        learner = training.head_on_codes(read, model, **config)
+    weights = sum(p.numel() for p in learner.parameters() if p.requires_grad)
+    say(*source.notes)
+    say(
+        f"{model}: {len(rows)} training {'codes' if codes else 'clouds'} of {source.spec}, {len(held_out)} held out; "
+        f"{weights:,} weights; run folder {out}"
+    )
+    training.fit(
+        learner,
+        rows,
+        labels=source.labels,
+        validation=held_out,
+        out=out,
+        about=source.about,
+        batch_size=batch_size,
+        epochs=epochs,
+        steps=steps,
+        minutes=minutes,
+        augment=augment,
+        schedule=schedule,
+        warmup=warmup,
+        clip=clip,
+        average=average,
+        bf16=bf16,
+        device=device,
+        seed=seed,
+        validate_every=validate_every,
+        save_every=save_every,
+        resume=resume,
+        overwrite=overwrite,
+        tensorboard=tensorboard,
+        progress=True,
+    )
