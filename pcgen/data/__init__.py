@@ -2,6 +2,8 @@
 
 from pcgen.data.augmentation import Augmentation
 from pcgen.data.clouds import SPLITS, Clouds
+from pcgen.data.geometric import from_pyg, to_pyg
+from pcgen.data.inspection import Fault, check, info
 from pcgen.data.loading import load
 from pcgen.data.normalization import NORMALIZATIONS, Normalization
 from pcgen.data.saving import save
@@ -13,11 +15,16 @@ __all__ = [
     "SPLITS",
     "Augmentation",
     "Clouds",
+    "Fault",
     "Normalization",
     "Spec",
+    "check",
     "default_split",
+    "from_pyg",
     "holdout",
+    "info",
     "load",
     "parse",
     "save",
+    "to_pyg",
 ]

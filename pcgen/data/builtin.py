@@ -28,7 +28,7 @@ def list_shapes(classes: tuple[str, ...], seed: int) -> Listing:
         rows += [(family, index) for index in range(int(count) if equals else DEFAULT_COUNT)]
 
     def read(row: int, surface_points: int) -> Raw:
-        return Raw(*shapes.cloud(*rows[row], points=surface_points, seed=seed))
+        return Raw(*shapes.cloud(*rows[row], points=surface_points, seed=seed), sampled=True)
 
     return Listing(
         names=[f"{family}/{index}" for family, index in rows],

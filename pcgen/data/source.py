@@ -1,7 +1,7 @@
 """What every reader of files gives: a listing of clouds, each read when it is asked for."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ class Raw:
 
     points: NDArray[np.generic]  # (N, 3), or (N, 6) with normals, if the file is good
     normals: NDArray[np.generic] | None = None  # (N, 3)
+    sampled: bool = False  # drawn from a surface, which has any number of points
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,24 @@ class Listing:
     read: Callable[[int, int], Raw]
     labels: list[str] | None = None  # the class of each
     splits: list[str] | None = None  # train, val or test
-    classes: tuple[str, ...] | None = None  # in the source's order, if it has one; sorted otherwise
+    classes: tuple[str, ...] | None = None  # in the source's order, if it has one
     notes: tuple[str, ...] = ()
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """The classes in the source's order; sorted, if it has none."""
+        return self.classes if self.classes is not None else tuple(sorted(set(self.labels or ())))
+
+    def narrow(self, rows: Sequence[int]) -> "Listing":
+        """The clouds of the given rows; the classes stay what they are."""
+        return replace(
+            self,
+            names=[self.names[row] for row in rows],
+            read=lambda place, surface_points: self.read(rows[place], surface_points),
+            labels=None if self.labels is None else [self.labels[row] for row in rows],
+            splits=None if self.splits is None else [self.splits[row] for row in rows],
+            classes=self.order,
+        )
 
 
 def too_large(what: str, size: int, max_bytes: int) -> ValueError:
