@@ -50,7 +50,7 @@ FAMILIES: dict[str, type[Family]] = {
     "mug": Mug,
 }
 
-_EXTRA = 1.3  # points drawn for each point asked, since those inside another part are dropped
+_EXTRA = 1.2  # points drawn for each that is missing, since those inside another part are dropped
 
 
 def shape(family: str, index: int, seed: int = 0) -> Family:
@@ -102,10 +102,12 @@ def cloud(family: str, index: int, points: int, seed: int = 0) -> tuple[Floats, 
     surface, generator = Surface(whole), stream("surface", family, index, seed)
     owner = np.repeat(np.arange(len(parts)), [len(part.faces) for part in parts])
     kept: list[tuple[Floats, Floats]] = []
-    while sum(len(some) for some, _ in kept) < points:
-        drawn, normals, face = surface.sample(int(_EXTRA * points) + 16, generator)
+    missing, share = points, 1.0
+    while missing > 0:
+        drawn, normals, face = surface.sample(int(_EXTRA * missing / share) + 16, generator)
         outside = ~_buried(parts, drawn, owner[face])
         kept.append((drawn[outside], normals[outside]))
+        missing, share = missing - int(outside.sum()), max(float(outside.mean()), 0.1)
     drawn, normals = (np.concatenate(some)[:points] for some in zip(*kept, strict=True))
     return (drawn - centre) * factor, normals
 
@@ -113,9 +115,11 @@ def cloud(family: str, index: int, points: int, seed: int = 0) -> tuple[Floats, 
 def _buried(parts: list[Part], points: Floats, owner: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Which points lie inside a part other than their own."""
     buried = np.zeros(len(points), dtype=np.bool_)
+    columns = np.ascontiguousarray(points.T)
     for number, part in enumerate(parts):
-        low, high = part.vertices.min(0), part.vertices.max(0)
-        near = ((points > low) & (points < high)).all(1) & (owner != number) & ~buried
+        near = (owner != number) & ~buried
+        for column, low, high in zip(columns, part.vertices.min(0), part.vertices.max(0), strict=True):
+            near &= (column > low) & (column < high)
         rows = np.flatnonzero(near)
         if len(rows):
             buried[rows] = part.inside(points[rows])

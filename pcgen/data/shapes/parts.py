@@ -2,9 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from pcgen.data.surface import cross
 
 __all__ = ["Part", "bar", "beam", "box", "extrude", "hull", "lathe", "rotation", "tube"]
 
@@ -49,14 +52,16 @@ def rotation(axis: str, degrees: float) -> Floats:
 
 
 def _convex(vertices: Floats, faces: Ints) -> Part:
-    corners = vertices[faces]
-    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    lengths = np.linalg.norm(normals, axis=1)
-    planes = (normals / np.where(lengths > 0, lengths, 1)[:, None])[lengths > 0]
-    offsets = (planes * corners[lengths > 0, 0]).sum(1)
-    return Part(vertices, faces, lambda points: (points @ planes.T < offsets - MARGIN).all(1))
+    first = vertices[faces[:, 0]]
+    normals = cross(vertices[faces[:, 1]] - first, vertices[faces[:, 2]] - first)
+    lengths = np.sqrt((normals**2).sum(1))
+    solid = lengths > 0
+    planes = normals[solid] / lengths[solid, None]
+    offsets = (planes * first[solid]).sum(1)[:, None] - MARGIN
+    return Part(vertices, faces, lambda points: (planes @ points.T < offsets).all(0))
 
 
+@cache
 def _skin(rings: int, sides: int, closed: bool = False) -> Ints:
     """Faces of a stack of rings of `sides` vertices each: both ends are capped, or the last ring joins the first."""
     row, column = np.meshgrid(np.arange(rings if closed else rings - 1), np.arange(sides), indexing="ij")
@@ -95,9 +100,9 @@ def box(low: Sequence[float], high: Sequence[float], top: float | tuple[float, f
 def _frame(direction: Floats) -> tuple[Floats, Floats]:
     """Two unit vectors across a direction, right-handed with it."""
     helper = np.eye(3)[np.abs(direction).argmin()]
-    across = np.cross(direction, helper)
+    across = cross(direction, helper)
     across /= np.linalg.norm(across)
-    return across, np.cross(direction, across)
+    return across, cross(direction, across)
 
 
 def bar(start: ArrayLike, end: ArrayLike, radius: float, end_radius: float | None = None, sides: int = 16) -> Part:
@@ -114,9 +119,9 @@ def bar(start: ArrayLike, end: ArrayLike, radius: float, end_radius: float | Non
 def beam(start: ArrayLike, end: ArrayLike, width: float, height: float, up: Sequence[float] = (0.0, 1.0, 0.0)) -> Part:
     """A plank between two points: `width` across, `height` in the direction nearest to `up`."""
     a, b = np.asarray(start, dtype=np.float64), np.asarray(end, dtype=np.float64)
-    across = np.cross(b - a, np.asarray(up, dtype=np.float64))
+    across = cross(b - a, np.asarray(up, dtype=np.float64))
     across /= np.linalg.norm(across)
-    rise = np.cross(across, b - a)
+    rise = cross(across, b - a)
     rise /= np.linalg.norm(rise)
     across, rise = across * width / 2, rise * height / 2
     ring = np.stack([-across - rise, across - rise, across + rise, -across + rise])
