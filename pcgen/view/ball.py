@@ -1,7 +1,7 @@
 """Balls of triangles, with the light in the colours of their vertices: every engine shows the same light."""
 
 from itertools import combinations
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +9,7 @@ import numpy.typing as npt
 from pcgen.view.colors import lit
 from pcgen.view.inputs import Array
 
-__all__ = ["Triangles", "balls", "icosphere"]
+__all__ = ["Triangles", "balls", "icosphere", "mesh_of_balls"]
 
 Triangles: TypeAlias = npt.NDArray[np.int32]
 
@@ -47,3 +47,13 @@ def balls(points: Array, colors: Array, radius: float, level: int) -> tuple[Arra
     shades = np.clip(colors[:, None] * factor[:, None] + gloss[:, None], 0.0, 1.0)  # (N, V, 3)
     faces = triangles + len(vertices) * np.arange(len(points), dtype=np.int32)[:, None, None]  # (N, F, 3)
     return positions.reshape(-1, 3), shades.reshape(-1, 3), faces.reshape(-1, 3)
+
+
+def mesh_of_balls(points: Array, colors: Array, radius: float, level: int) -> Any:
+    """The `balls` as one Open3D mesh."""
+    import open3d as o3d
+
+    vertices, shades, triangles = balls(points, colors, radius, level)
+    mesh = o3d.geometry.TriangleMesh(o3d.utility.Vector3dVector(vertices), o3d.utility.Vector3iVector(triangles))
+    mesh.vertex_colors = o3d.utility.Vector3dVector(shades)
+    return mesh

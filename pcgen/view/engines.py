@@ -22,6 +22,10 @@ SUPERSAMPLE = 2
 _ROOT = str(Path(__file__).resolve().parents[2])  # pcgen need not be installed to draw
 
 
+# A ball as discs: how far towards the light (in radii), how large, and how far the normal leans there.
+_DISCS = np.array([(0.0, 1.0, -0.65), (0.10, 0.86, -0.20), (0.22, 0.62, 0.18), (0.34, 0.26, 0.62)])
+
+
 class NotDrawn(RuntimeError):
     """Open3D could not draw here; the message is its reason in one line."""
 
@@ -34,7 +38,7 @@ def mend(reason: str) -> str:
     return "apt-get install libusb-1.0-0 libegl1 libgl1 libx11-6 libgl1-mesa-dri"
 
 
-def by_open3d(frame: Frame, colors: list[Array], radius: float, timeout: float = 300.0) -> list[Image]:
+def by_open3d(frame: Frame, colors: list[Array], radius: float, timeout: float | None = None) -> list[Image]:
     """Draw each cloud of the frame as lit balls of `radius` (units of the frame), one (height, width, 4) image each.
 
     Open3D may abort the interpreter where its graphics libraries are incomplete, so it runs in a process of its own.
@@ -54,6 +58,8 @@ def by_open3d(frame: Frame, colors: list[Array], radius: float, timeout: float =
             distance=frame.distance,
             radius=radius,
         )
+        if timeout is None:  # ten times what a busy machine without graphics takes
+            timeout = 60.0 + 3.0 * len(frame.clouds) + sum(map(len, frame.clouds)) / 10_000
         try:
             done = subprocess.run(
                 [sys.executable, "-m", "pcgen.view.offscreen", str(request), str(answer)],
@@ -68,7 +74,8 @@ def by_open3d(frame: Frame, colors: list[Array], radius: float, timeout: float =
         except OSError as error:
             raise NotDrawn(f"no process for Open3D: {error}") from error
         if done.returncode or not answer.is_file():
-            said = [line.strip() for line in (done.stderr + done.stdout).splitlines() if line.strip()]
+            said = [line.strip() for line in (done.stdout + "\n" + done.stderr).splitlines() if line.strip()]
+            said = [line for line in said if not line.startswith("[Open3D INFO]")]
             how = f"Open3D died of signal {-done.returncode}" if done.returncode < 0 else "Open3D failed"
             raise NotDrawn(": ".join([how, *said[-1:]]))
         images = np.load(answer, allow_pickle=False)
@@ -93,9 +100,8 @@ def _discs(frame: Frame, i: int, colors: Array, radius: float) -> Image:
     radii = radius * frame.focal / (frame.distance - cloud[order, 2])  # (N,)
     # Each disc is where the ball's normal leans towards the light by an angle; it has the colour of that place.
     lean = LIGHT[:2] / np.linalg.norm(LIGHT[:2])
-    offset = np.array([0.0, 0.10, 0.22, 0.34])
-    size = np.array([1.0, 0.86, 0.62, 0.26])
-    rim = np.array([-0.65, -0.20, 0.18, 0.62])
+    discs = _DISCS if np.median(radii) > 1.2 else _DISCS[1:2]  # a point of two pixels shows no light and shade
+    offset, size, rim = discs.T
     normals = np.concatenate([rim[:, None] * lean, np.sqrt(1 - rim**2)[:, None]], axis=1)  # (4, 3)
     factor, gloss = lit(normals)
     places = centres[:, None] + radii[:, None, None] * offset[:, None] * lean  # (N, 4, 2)

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from pcgen.view.ball import balls
+from pcgen.view.ball import mesh_of_balls
 from pcgen.view.engines import SUPERSAMPLE, Image
 from pcgen.view.inputs import Array
 
 __all__ = ["main"]
+
+_MOST_BALLS = 200_000  # beyond, points are a pixel or two across and Open3D runs out of memory
 
 
 def main(request: Path, answer: Path) -> None:
@@ -34,18 +36,21 @@ def main(request: Path, answer: Path) -> None:
     camera.intrinsic = o3d.camera.PinholeCameraIntrinsic(width, height, focal, focal, width / 2 - 0.5, height / 2 - 0.5)
     # Points come in the viewer's axes (right, up, towards); Open3D's camera has right, down, away.
     camera.extrinsic = np.array([[1.0, 0, 0, 0], [0, -1.0, 0, 0], [0, 0, -1.0, distance], [0, 0, 0, 1.0]])
-    level = 1 if radius * focal / distance < 8 else 2
+    pixels = radius * focal / distance
+    level = 0 if pixels < 5 else 1 if pixels < 10 else 2
     images = []
     ends = np.cumsum(given["sizes"])
     for start, end in zip(ends - given["sizes"], ends, strict=True):
-        vertices, colors, triangles = balls(given["points"][start:end], given["colors"][start:end], radius, level)
-        mesh = o3d.geometry.TriangleMesh(o3d.utility.Vector3dVector(vertices), o3d.utility.Vector3iVector(triangles))
-        mesh.vertex_colors = o3d.utility.Vector3dVector(colors)
+        points, colors = given["points"][start:end], given["colors"][start:end]
         window.clear_geometries()
-        window.add_geometry(mesh)
+        if len(points) > _MOST_BALLS:
+            options.point_size = max(1.0, 2 * pixels)
+            cloud = o3d.geometry.PointCloud(o3d.utility.Vector3dVector(points))
+            cloud.colors = o3d.utility.Vector3dVector(colors)
+            window.add_geometry(cloud)
+        else:
+            window.add_geometry(mesh_of_balls(points, colors, radius, level))
         window.get_view_control().convert_from_pinhole_camera_parameters(camera, True)
-        window.poll_events()
-        window.update_renderer()
         image = np.asarray(window.capture_screen_float_buffer(do_render=True))
         if image.shape != (height, width, 3):
             raise RuntimeError(f"a window of {image.shape[1]} x {image.shape[0]} pixels instead of {width} x {height}")

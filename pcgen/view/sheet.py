@@ -126,7 +126,7 @@ def captions_of(items: list[Drawable], captions: Sequence[str] | None, colors: s
 def diameter_of(framed: Frame) -> float:
     """Pixels of a point at the middle of a cloud: balls of the median cloud overlap a little, and hide their inside."""
     count = float(np.median([len(cloud) for cloud in framed.clouds]))
-    return float(np.clip(0.95 * framed.width / count**0.5, framed.width / 250, framed.width / 18))
+    return float(np.clip(0.95 * framed.width / count**0.5, max(1.5, framed.width / 250), framed.width / 18))
 
 
 def _compose(

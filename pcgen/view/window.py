@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pcgen.errors import choose
-from pcgen.view.ball import balls
+from pcgen.view.ball import mesh_of_balls
 from pcgen.view.camera import Camera, frame
 from pcgen.view.colors import paint
 from pcgen.view.engines import mend
@@ -132,10 +132,7 @@ def populate(window: Any, scene: Scene) -> None:
         window.add_geometry(cloud)
     else:
         level = 2 if count <= 8_000 else 1 if count <= 40_000 else 0
-        vertices, colors, triangles = balls(scene.points, scene.colors, scene.radius, level)
-        mesh = o3d.geometry.TriangleMesh(o3d.utility.Vector3dVector(vertices), o3d.utility.Vector3iVector(triangles))
-        mesh.vertex_colors = o3d.utility.Vector3dVector(colors)
-        window.add_geometry(mesh)
+        window.add_geometry(mesh_of_balls(scene.points, scene.colors, scene.radius, level))
     for image, corners in scene.captions:
         # Both sides, or the caption vanishes when the grid is seen from behind.
         faces = np.array([[0, 2, 1], [0, 3, 2], [0, 1, 2], [0, 2, 3]])

@@ -89,6 +89,15 @@ def test_the_nearer_point_hides_the_farther(tmp_path: Path, engine: str) -> None
         assert green > blue + 40  # the near one is the higher one: yellow
 
 
+def test_a_cloud_of_very_many_points(tmp_path: Path, engine: str) -> None:
+    ball = torch.nn.functional.normalize(torch.randn(210_000, 3), dim=1)
+    pixels = read(picture(ball, tmp_path / "ball.png", size=96, engine=engine))
+    across = np.nonzero((saturation(pixels) > 40).any(axis=0))[0]
+    assert np.ptp(across) > 0.7 * 96
+    middle = pixels[pixels.shape[0] // 2 - 8 : pixels.shape[0] // 2 + 8, 40:56]
+    assert (saturation(middle) > 40).mean() > 0.99  # a closed surface
+
+
 def test_labels_give_colours_and_class_names(tmp_path: Path) -> None:
     class Set:
         points, labels = torch.rand(2, 500, 3), torch.tensor([1, 0])
