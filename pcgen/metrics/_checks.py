@@ -13,7 +13,7 @@ def check_matrix(matrix: Tensor, name: str, rows: int | None = None, columns: in
         if asked is not None and matrix.shape[axis] != asked:
             raise ValueError(
                 f"{name}: must have {asked} {word} to fit the other matrices, got shape {tuple(matrix.shape)}; "
-                "rows are samples and columns are reference clouds"
+                "are two arguments swapped, or is one transposed?"
             )
     matrix = matrix.detach().double()
     if not matrix.isfinite().all():

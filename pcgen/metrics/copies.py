@@ -1,6 +1,6 @@
 """The search for copies: each sample's nearest training cloud, found on few points and measured on many."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -14,6 +14,7 @@ __all__ = ["CopySearch"]
 
 _COARSE = 256  # points that candidates are found on: all samples against all training clouds
 _CANDIDATES = 8  # training clouds of each sample that are measured on all points
+_SAMPLINGS = 4  # times that a training cloud is split into two samplings
 
 
 @dataclass(frozen=True)
@@ -26,31 +27,35 @@ class CopySearch:
 
     block: Block  # (S, T) on few points
     samples: Tensor  # (S, N/2, 3)
-    first: Tensor  # (T, N/2, 3)
-    other: Tensor  # (T, N/2, 3)
+    train: Tensor  # (T, N/2, 3)
+    floor: Tensor  # (T, K)
 
     @classmethod
     def of(cls, samples: MeasuredSet, train: MeasuredSet, seed: int) -> "CopySearch":
         """Draw the points, from generators of their own; clouds must have two points or more."""
+        from pcgen.ops import chamfer
+
         half = train.size // 2
-        first, other = train.halves(half, generator_for(seed, "copies train"))
+        generator = generator_for(seed, "copies train")
+        splits = [train.halves(half, generator) for _ in range(_SAMPLINGS)]
         same = samples.subset(half, "random", generator_for(seed, "copies samples")).points
-        few = min(_COARSE, half)
-        block = Block("samples x training set", "chamfer", same[:, :few].contiguous(), first[:, :few].contiguous())
-        return cls(block, same, first, other)
+        known, few = splits[0][0], min(_COARSE, half)
+        block = Block("samples x training set", "chamfer", same[:, :few].contiguous(), known[:, :few].contiguous())
+        return cls(block, same, known, torch.stack([chamfer(*split) for split in splits], 1))
 
     def finish(self, coarse: Tensor) -> Novelty:
         """Measure each sample's candidates on all points, from the distances of `block`, (S, T)."""
         from pcgen.ops import chamfer
 
-        near = coarse.topk(min(_CANDIDATES, coarse.shape[1]), largest=False).indices  # (S, K)
-        distances = torch.stack([chamfer(self.samples, self.first[column]) for column in near.T], 1)  # (S, K)
-        found = novelty(distances, chamfer(self.first, self.other))
-        return replace(found, rows=near.gather(1, found.rows[:, None])[:, 0])
+        near = coarse.topk(min(_CANDIDATES, coarse.shape[1]), largest=False).indices  # (S, candidates)
+        distances = torch.full_like(coarse, torch.inf)  # (S, T)
+        for column in near.T:
+            distances[torch.arange(len(near)), column] = chamfer(self.samples, self.train[column]).double()
+        return novelty(distances, self.floor)
 
     def describe(self, found: Novelty) -> str:
         """What the share of copies means."""
         return (
-            f"copies: {100 * found.copies:.3g}% of samples are as near to a training cloud as 95% of second samplings "
-            f"of one are (CD on {self.samples.shape[1]} points)"
+            f"copies: {100 * found.copies:.3g}% of samples are as near to a training cloud as it sampled again is; the "
+            f"median is {found.ratio:.3g} times as far (CD on {self.train.shape[1]} points)"
         )

@@ -101,7 +101,7 @@ def evaluate(
             row.add(column, between, among, among_reference, seed)
     if copies:
         result = copies.finish(matrices["cd", SAMPLES, "train"])
-        found[SAMPLES].values |= {"copies": result.copies, "nearest_train": result.nearest, "floor": result.floor}
+        found[SAMPLES].values |= {"copies": result.copies, "novelty": result.ratio}
         notes.append(copies.describe(result))
     deviations = measured["emd" if "emd" in columns else "cd"].deviations
     if "emd" in distances and protocol.emd is None:

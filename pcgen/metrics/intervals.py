@@ -45,7 +45,8 @@ def jsd_interval(samples: Tensor, reference: Tensor, seed: int, resamples: int =
         resamples: how many pairs of sets are drawn.
     """
     generator = torch.Generator().manual_seed(seed)
-    drawn = [_resampled(counts.double().cpu(), resamples, generator) for counts in (samples, reference)]
+    seen = (samples.sum(0) + reference.sum(0)) > 0  # cells that are empty in both sets add nothing
+    drawn = [_resampled(counts[:, seen].double().cpu(), resamples, generator) for counts in (samples, reference)]
     deviation = float(jsd_of_counts(*drawn).std())
     estimate = float(jsd_of_counts(samples.sum(0), reference.sum(0)))
     reach = deviation * float(torch.special.ndtri(torch.tensor((1 + LEVEL) / 2, dtype=torch.float64)))

@@ -12,42 +12,46 @@ __all__ = ["Novelty", "novelty"]
 
 @dataclass(frozen=True)
 class Novelty:
-    """Distances of samples to their nearest training cloud, beside the distance of one shape sampled twice.
+    """Distances of samples to training clouds, beside the distance of one training cloud sampled twice.
 
     Attributes:
-        nearest: median over samples of the distance to the nearest training cloud.
-        floor: median distance between two samplings of one training shape.
-        copies: share of samples that are as near to a training cloud as 95% of second samplings are to their first.
-        rows: the nearest training cloud of each sample, (S,) int64.
+        ratio: median over samples of the least distance to a training cloud over that cloud's floor; a copy has 1.
+        threshold: the ratio that 95% of second samplings of a training cloud stay below.
+        copies: share of samples with a ratio of at most `threshold`.
+        rows: the training cloud of each sample's least ratio, (S,) int64.
     """
 
-    nearest: float
-    floor: float
+    ratio: float
+    threshold: float
     copies: float
     rows: Tensor
 
 
 def novelty(sample_train: Tensor, floor: Tensor, quantile: float = 0.95) -> Novelty:
-    """Compare each sample's distance to its nearest training cloud with the distance of one shape sampled twice.
+    """Hold each sample's distance to the training set against the distance of one training cloud sampled twice.
 
-    copies = share of s with min_t D[s, t] <= the `quantile` of `floor`. A model that repeats its training set has
-    copies near `quantile`, one that makes new shapes has 0.
+    ratio(s) = min_t D[s, t] / F[t], where F[t] is the mean over k of floor[t, k]. A ratio is a copy's up to the
+    `quantile` of floor[t, k] / (mean of the other floor[t, .]). A model that repeats its training set has a share of
+    copies near `quantile`; one that makes new shapes has 0.
 
     Args:
-        sample_train: distances D (S, T); rows are samples, columns are training clouds.
-        floor: distances between two samplings, with as many points, of one training shape each, (K,).
-        quantile: how much of the floor counts as the same shape, in (0, 1].
+        sample_train: distances D (S, T); rows are samples, columns are training clouds; infinite where a pair is known
+            not to be the least.
+        floor: distances between two samplings of each training cloud, with as many points, K >= 2 times, (T, K).
+        quantile: how much of the floor's scatter counts as the same shape, in (0, 1].
 
     Raises:
-        ValueError: D is not a finite matrix, `floor` is empty, or `quantile` is not in (0, 1].
+        ValueError: a matrix holds NaN or does not fit the other, K is 1, or `quantile` is not in (0, 1].
     """
-    distances = check_matrix(sample_train, "sample_train")
-    floor = check_matrix(floor[None], "floor")[0]
+    distances = check_matrix(sample_train.double().clamp_max(torch.finfo(torch.float64).max), "sample_train")
+    floor = check_matrix(floor, "floor", rows=distances.shape[1])
+    times = floor.shape[1]
+    if times < 2:
+        raise ValueError("floor: must have two samplings or more of each training cloud, (T, K), got K = 1")
     if not 0 < quantile <= 1:
         raise ValueError(f"quantile: must be in (0, 1], got {quantile}")
-    rows = distances.argmin(1)
-    nearest = distances.gather(1, rows[:, None])[:, 0]
-    same = nearest <= torch.quantile(floor, quantile)
-    return Novelty(
-        float(torch.quantile(nearest, 0.5)), float(torch.quantile(floor, 0.5)), float(same.double().mean()), rows
-    )
+    least = torch.finfo(floor.dtype).tiny  # the floor of a cloud that is one place
+    others = (floor.sum(1, keepdim=True) - floor) / (times - 1)  # (T, K)
+    threshold = (floor.clamp_min(least) / others.clamp_min(least)).flatten().quantile(quantile)
+    ratio, rows = (distances / floor.mean(1).clamp_min(least)).min(1)
+    return Novelty(float(ratio.quantile(0.5)), float(threshold), float((ratio <= threshold).double().mean()), rows)

@@ -129,9 +129,7 @@ class Report:
             fields = {name: data[name] for name in ("protocol", "version", "samples", "reference", "train", "grid")}
             return cls(**fields, rows=rows, notes=tuple(data["notes"]))
         except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise ValueError(
-                f"text: must be a report as JSON, which `pcgen evaluate --out` writes; got {error!r}"
-            ) from None
+            raise ValueError(f"text: must be a report's JSON, which `pcgen evaluate --out` writes; {error!r}") from None
 
     def table(self) -> "Table":
         """The samples' metrics with the oracles' beneath, for the screen; shares in percent."""

@@ -128,15 +128,11 @@ def mismatches(a: MeasuredSet, b: MeasuredSet) -> list[str]:
     sides_a, sides_b = _median_sides(a), _median_sides(b)
     size_a, size_b = float(sides_a.norm()), float(sides_b.norm())
     if not 2 / 3 <= (size_a / size_b if size_b else math.inf) <= 3 / 2:
-        found.append(
-            f"scale: a cloud's box has the diagonal {size_a:.3g} in the {a.role}, {size_b:.3g} in the {b.role}"
-        )
+        found.append(f"scale: boxes have the diagonal {size_a:.3g} in the {a.role}, {size_b:.3g} in the {b.role}")
     else:
         shift = float((a.points.double().mean((0, 1)) - b.points.double().mean((0, 1))).norm())
         if shift > 0.25 * size_b:
-            found.append(
-                f"place: the sets' mean points are {shift:.3g} apart, a cloud's box has the diagonal {size_b:.3g}"
-            )
+            found.append(f"place: the sets' means are {shift:.3g} apart, boxes have the diagonal {size_b:.3g}")
         order = _better_axes(sides_a, sides_b)
         if order:
             found.append(f"axes: boxes fit better if the axes of the {a.role} are read as {order}")

@@ -80,15 +80,27 @@ def test_one_nna_leaves_each_cloud_out_whatever_its_diagonal() -> None:
     assert one_nna(x_y, x_x.fill_diagonal_(7.0), y_y.fill_diagonal_(-1.0)) == want
 
 
-def test_novelty_counts_copies_against_the_floor() -> None:
-    sample_train = torch.tensor([[0.9, 3.0, 0.4], [2.0, 2.5, 8.0], [1.0, 0.1, 9.0], [6.0, 7.0, 5.0]])
-    floor = torch.tensor([0.1, 0.2, 0.3, 0.4, 0.5])
-    result = novelty(sample_train, floor, quantile=0.75)  # the quantile is 0.4 itself
-    assert result.rows.tolist() == [2, 0, 1, 2]
-    assert result.copies == 0.5
-    assert result.nearest == pytest.approx((0.4 + 2.0) / 2)
-    assert result.floor == pytest.approx(0.3)
-    assert novelty(sample_train, floor, quantile=0.01).copies == 0.25
+def test_novelty_against_loops() -> None:
+    distances = torch.rand(6, 9, dtype=torch.float64) + 0.5
+    floor = torch.rand(9, 3, dtype=torch.float64) * 0.1 + 0.7
+    d, f = distances.tolist(), floor.tolist()
+    ratios = [min(d[s][t] / np.mean(f[t]) for t in range(9)) for s in range(6)]
+    scatter = [f[t][k] / np.mean(f[t][:k] + f[t][k + 1 :]) for t in range(9) for k in range(3)]
+    result = novelty(distances, floor, quantile=0.8)
+    assert result.ratio == pytest.approx(np.median(ratios))
+    assert result.threshold == pytest.approx(np.quantile(scatter, 0.8))
+    assert result.copies == pytest.approx(np.mean([ratio <= np.quantile(scatter, 0.8) for ratio in ratios]))
+    assert result.rows.tolist() == [int(np.argmin([d[s][t] / np.mean(f[t]) for t in range(9)])) for s in range(6)]
+
+
+def test_novelty_tells_copies_by_each_shapes_own_floor() -> None:
+    # The first training cloud is rough, the second smooth: the same distance is a copy of one, not of the other.
+    floor = torch.tensor([[1.0, 1.1, 0.9], [0.1, 0.11, 0.09]])
+    inf = torch.inf
+    result = novelty(torch.tensor([[0.99, inf], [inf, 0.99], [5.0, 0.1]]), floor)
+    assert result.rows.tolist() == [0, 1, 1]
+    assert result.copies == pytest.approx(2 / 3)
+    assert novelty(torch.tensor([[0.0, 1.0]]), floor * 0).copies == 1.0  # clouds that are one place each
 
 
 def test_bad_matrices_are_named() -> None:
@@ -104,6 +116,8 @@ def test_bad_matrices_are_named() -> None:
     with pytest.raises(ValueError, match=r"reference_reference: must have 4 columns .*got shape \(4, 3\)"):
         one_nna(good, torch.ones(3, 3), torch.ones(4, 3))
     with pytest.raises(ValueError, match=r"quantile: must be in \(0, 1\], got 0"):
-        novelty(good, torch.ones(2), quantile=0)
-    with pytest.raises(ValueError, match="floor: must be a matrix"):
-        novelty(good, torch.ones(0))
+        novelty(good, torch.ones(4, 2), quantile=0)
+    with pytest.raises(ValueError, match=r"floor: must have 4 rows .*got shape \(3, 2\)"):
+        novelty(good, torch.ones(3, 2))
+    with pytest.raises(ValueError, match=r"floor: must have two samplings or more"):
+        novelty(good, torch.ones(4, 1))

@@ -12,8 +12,6 @@ from pcgen.metrics import pairs
 from pcgen.metrics.pairs import Block, Progress, pair_matrices, tiles
 from pcgen.metrics.store import TileStore, digests
 
-Clouds = torch.Tensor
-
 
 def brute_chamfer(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     distances = (a.double()[:, None, :, None] - b.double()[None, :, None]).square().sum(-1)  # (S, R, N, M)

@@ -1,0 +1,49 @@
+"""Bootstrapped intervals: against closed forms, and against how often they hold what another draw would give."""
+
+import math
+
+import pytest
+import torch
+
+from pcgen.metrics.intervals import jsd_interval, mean_interval
+from pcgen.metrics.jsd import jsd_of_counts
+
+
+def test_mean_interval_is_that_of_the_normal_limit() -> None:
+    values = torch.randn(2000) * 3 + 5
+    low, high = mean_interval(values, seed=0, resamples=4000)
+    reach = 1.96 * float(values.std()) / math.sqrt(2000)
+    assert low == pytest.approx(float(values.mean()) - reach, abs=reach / 10)
+    assert high == pytest.approx(float(values.mean()) + reach, abs=reach / 10)
+
+
+def test_groups_are_resampled_by_themselves() -> None:
+    # Between two constant groups nothing varies, though the pooled values do.
+    low, high = mean_interval(torch.zeros(30), torch.ones(10), seed=0)
+    assert low == high == 0.25
+
+
+def test_intervals_repeat_by_seed_and_leave_the_global_generator_alone() -> None:
+    values = torch.rand(50)
+    state = torch.get_rng_state()
+    assert mean_interval(values, seed=3) == mean_interval(values, seed=3) != mean_interval(values, seed=4)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_jsd_interval_holds_the_spread_of_fresh_draws() -> None:
+    base = torch.distributions.Dirichlet(torch.ones(20))
+    kinds_p, kinds_q = base.sample((4,)), base.sample((4,))
+
+    def draw(kinds: torch.Tensor, clouds: int) -> torch.Tensor:  # clouds of one of four kinds each
+        return torch.distributions.Multinomial(200, kinds[torch.randint(4, (clouds,))]).sample()
+
+    values = torch.stack([jsd_of_counts(draw(kinds_p, 60).sum(0), draw(kinds_q, 40).sum(0)) for _ in range(300)])
+    widths, held = [], 0
+    for seed in range(40):
+        p, q = draw(kinds_p, 60), draw(kinds_q, 40)
+        low, high = jsd_interval(p, q, seed)
+        assert low <= float(jsd_of_counts(p.sum(0), q.sum(0))) <= high
+        widths.append(high - low)
+        held += low <= float(values.mean()) <= high
+    assert sum(widths) / 40 == pytest.approx(2 * 1.96 * float(values.std()), rel=0.2)
+    assert held >= 33

@@ -1,0 +1,116 @@
+"""The report: JSON there and back, tables, and what may stand in one table."""
+
+import dataclasses
+import json
+
+import pytest
+import torch
+from rich.console import Console
+from rich.table import Table
+
+import pcgen
+from pcgen.metrics import Report, compare, evaluate, side_by_side
+from pcgen.metrics.report import HEADLINE
+
+REFERENCE = torch.randn(9, 24, 3, generator=torch.Generator().manual_seed(1)) * 0.15
+SAMPLES = torch.randn(9, 24, 3, generator=torch.Generator().manual_seed(2)) * 0.16
+TRAIN = torch.randn(12, 24, 3, generator=torch.Generator().manual_seed(3)) * 0.15
+
+
+@pytest.fixture(scope="module")
+def report() -> Report:
+    return evaluate(SAMPLES, REFERENCE, TRAIN)
+
+
+def printed(table: Table, width: int = 80) -> str:
+    console = Console(width=width, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console.print(table)
+    return console.export_text()
+
+
+def test_json_holds_the_numbers_and_what_they_depend_on(report: Report) -> None:
+    data = json.loads(report.to_json())
+    assert tuple(data)[: len(HEADLINE)] == HEADLINE
+    for name in HEADLINE:
+        assert data[name] == getattr(report, name) == report.rows[0].values[name]
+    assert data["protocol"]["name"] == "exact" and len(data["protocol"]["hash"]) == 12
+    assert data["version"] == pcgen.__version__
+    for side, clouds in (("samples", SAMPLES), ("reference", REFERENCE), ("train", TRAIN)):
+        assert (data[side]["clouds"], data[side]["points"]) == (len(clouds), 24)
+        assert data[side]["min"] == pytest.approx(clouds.amin((0, 1)).tolist())
+        assert data[side]["max"] == pytest.approx(clouds.amax((0, 1)).tolist())
+    assert [row["name"] for row in data["rows"]] == ["samples", "training set"]
+
+
+def test_json_there_and_back(report: Report) -> None:
+    assert Report.from_json(report.to_json()) == report
+    for text in ("", "[]", "{}", '{"rows": 3}', report.to_json().replace('"rows"', '"lines"')):
+        with pytest.raises(ValueError, match="text: must be a report's JSON, which `pcgen evaluate --out` writes"):
+            Report.from_json(text)
+
+
+def test_table_prints_percent_oracles_and_notes_in_80_columns(report: Report) -> None:
+    text = printed(report.table())
+    assert report.protocol["hash"] in text and "exact" in text
+    (samples,) = [line for line in text.splitlines() if line.strip().startswith("samples ")]
+    assert f"{100 * report.values['one_nna_cd']:.1f}" in samples and f"{report.values['mmd_emd']:.3g}" in samples
+    assert "training set" in text and "95% from" in text
+    classes = [report.values[f"one_nna_cd_{side}"] for side in ("samples", "reference")]
+    assert "/".join(f"{100 * value:.0f}" for value in classes) in text
+    assert "grid in the ball" in text
+    assert max(map(len, text.splitlines())) <= 80 and "…" not in text
+
+
+def test_columns_that_were_not_computed_are_not_shown() -> None:
+    report = evaluate(SAMPLES, REFERENCE, distances=("cd",))
+    assert json.loads(report.to_json())["mmd_emd"] is None
+    assert "EMD" not in printed(report.table()).partition("1-NNA is ideal")[0]
+
+
+def test_compare_orders_models_and_shows_oracles_once(report: Report) -> None:
+    other = evaluate(SAMPLES * 1.1, REFERENCE, TRAIN)
+    text = printed(compare({"first": report, "second": other}, sort="jsd"), 120)
+    places = [text.index(name) for name in ("first", "second", "training set")]
+    best_first = report.values["jsd"] < other.values["jsd"]
+    assert (places[0] < places[1]) == best_first and max(places) == places[2]
+    assert text.count("training set") == 1
+    with pytest.raises(ValueError, match=r"sort: must be one of jsd, .*did you mean 'mmd_cd'"):
+        compare({"first": report}, sort="mmd-cd")
+
+
+def test_one_nna_is_sorted_by_its_distance_from_half(report: Report) -> None:
+    def with_accuracy(value: float) -> Report:
+        row = dataclasses.replace(report.rows[0], values={"one_nna_cd": value, "cov_cd": value})
+        return dataclasses.replace(report, rows=(row,))
+
+    reports = {f"model{value}": with_accuracy(value) for value in (0.9, 0.2, 0.55)}
+    for metric, order in (("one_nna_cd", (0.55, 0.2, 0.9)), ("cov_cd", (0.9, 0.55, 0.2))):
+        text = printed(compare(reports, sort=metric))
+        places = [text.index(f"model{value}") for value in order]
+        assert places == sorted(places)
+
+
+def test_reports_of_other_protocols_or_references_are_not_merged(report: Report) -> None:
+    reseeded = evaluate(SAMPLES, REFERENCE, TRAIN, seed=1)
+    with pytest.raises(
+        ValueError, match=r"share one protocol; a has exact \w+ with seed=0, b has exact \w+ with seed=1"
+    ):
+        compare({"a": report, "b": reseeded})
+    dpm = evaluate(SAMPLES, REFERENCE, TRAIN, protocol="dpm")
+    with pytest.raises(ValueError, match=r"share one protocol; a has exact .*grid='reference'.* b has dpm .*grid='abs"):
+        compare({"a": report, "b": dpm})
+    moved = evaluate(SAMPLES, REFERENCE * 1.001, TRAIN)
+    with pytest.raises(ValueError, match=r"share one reference set; a has a tensor \(\w+\), b has a tensor \(\w+\)"):
+        compare({"a": report, "b": moved})
+    with pytest.raises(ValueError, match="must hold at least one"):
+        compare({})
+
+
+def test_side_by_side_shows_one_set_under_several_protocols(report: Report) -> None:
+    dpm = evaluate(SAMPLES, REFERENCE, TRAIN, protocol="dpm")
+    text = printed(side_by_side([report, dpm]), 120)
+    assert report.protocol["hash"] in text and dpm.protocol["hash"] in text
+    assert text.count("training set") == 2 and "not comparable" in text
+    other = dataclasses.replace(dpm, samples={**dpm.samples, "sha256": "0", "source": "other.npz"})
+    with pytest.raises(ValueError, match=r"must be of the same samples, got a tensor and other\.npz"):
+        side_by_side([report, other])
