@@ -8,8 +8,8 @@
 #include <torch/csrc/stable/tensor.h>
 
 #include "check.h"
-#include "cpu/instruction_set.h"
 #include "cpu/nearest.h"
+#include "cpu/nearest_pairs.h"
 #include "cpu/parallel.h"
 #include "cpu/unpack.h"
 
@@ -18,14 +18,6 @@ namespace {
 
 using torch::headeronly::ScalarType;
 using torch::stable::Tensor;
-
-constexpr const NearestTable* units[] = PCGEN_UNITS(nearest);
-
-template <class T>
-const NearestKernels<T>& kernels() {
-  if constexpr (std::is_same_v<T, float>) return choose(units).f32;
-  else return choose(units).f64;
-}
 
 // Call f with a value of the tensors' type, which must be float or double, one for both.
 template <class F>
@@ -60,15 +52,6 @@ double mean_root(const T* squares, int64_t n) {
   return sum(squares, n, [](double v) { return std::sqrt(v); }) / static_cast<double>(n);
 }
 
-template <class T>
-std::vector<UnpackedCloud<T>> unpack(const Tensor& clouds, const char* name) {
-  const int64_t count = clouds.size(0), points = clouds.size(1);
-  const T* const data = clouds.const_data_ptr<T>();
-  std::vector<UnpackedCloud<T>> out(count);
-  parallel_for_each(count, [&](int64_t b) { out[b] = UnpackedCloud<T>(data + b * points * 3, points, name, b); });
-  return out;
-}
-
 void check_pair(const Tensor& x, const Tensor& y) {
   check_clouds("x", x);
   check_clouds("y", y);
@@ -76,69 +59,22 @@ void check_pair(const Tensor& x, const Tensor& y) {
   check(std::max(x.size(1), y.size(1)) < (int64_t{1} << 31), "x and y: must have fewer than 2^31 points in a cloud");
 }
 
-// One pair's points are cut into pieces where the batch alone would leave threads idle. Minima do not depend on the
-// cutting, nor does the sum over them.
-struct Pieces {
-  int64_t count, length;
-
-  Pieces(int64_t batch, int64_t padded) {
-    const int64_t threads = torch::stable::get_num_threads();
-    const int64_t wanted = std::clamp<int64_t>((threads + batch - 1) / std::max<int64_t>(batch, 1), 1, padded / 256 + 1);
-    constexpr int64_t unit = Coordinates<float>::padding;
-    length = (padded / unit + wanted - 1) / wanted * unit;
-    count = (padded + length - 1) / length;
-  }
-};
-
-template <class T, bool with_index>
+template <class T>
 Tensor compute(const Tensor& x, const Tensor& y, int64_t* x_to_y, int64_t* y_to_x) {
-  const int64_t batch = x.size(0), n = x.size(1), m = y.size(1);
-  const auto xs = unpack<T>(x, "x"), ys = unpack<T>(y, "y");
-  Tensor out = torch::stable::new_empty(x, {batch});
+  const Pairs<T> pairs{x.const_data_ptr<T>(), y.const_data_ptr<T>(), x.size(0), x.size(1), y.size(1)};
+  const Least<T> least = nearest_pairs(pairs, x_to_y, y_to_x);
+  Tensor out = torch::stable::new_empty(x, {pairs.batch});
   T* const value = out.mutable_data_ptr<T>();
-  if (batch == 0) return out;
-
-  const int64_t padded = xs[0].coordinates().padded;
-  const Pieces pieces(batch, padded);
-  const std::unique_ptr<T[]> x_least(new T[batch * padded]), y_least(new T[batch * pieces.count * m]);
-  const std::unique_ptr<int32_t[]> x_nearest(new int32_t[with_index ? batch * padded : 0]),
-      y_nearest(new int32_t[with_index ? batch * pieces.count * m : 0]);
-
-  parallel_for_each(batch * pieces.count, [&](int64_t task) {
-    const int64_t b = task / pieces.count, first = task % pieces.count * pieces.length;
-    const auto from = xs[b].coordinates().slice(first, std::min(first + pieces.length, n));
-    const auto to = ys[b].coordinates();
-    T *const x_out = x_least.get() + b * padded + first, *const y_out = y_least.get() + task * m;
-    if constexpr (with_index) {
-      kernels<T>().both_with_index(
-          from, to, x_out, y_out, x_nearest.get() + b * padded + first, y_nearest.get() + task * m);
-    } else {
-      kernels<T>().both(from, to, x_out, y_out);
-    }
-  });
-
-  parallel_for_each(batch, [&](int64_t b) {
-    T* const least = y_least.get() + b * pieces.count * m;
-    [[maybe_unused]] int32_t* const nearest = y_nearest.get() + b * pieces.count * m;
-    for (int64_t p = 1; p < pieces.count; ++p) {
-      for (int64_t j = 0; j < m; ++j) {
-        if (!(least[p * m + j] < least[j])) continue;
-        least[j] = least[p * m + j];
-        if constexpr (with_index) nearest[j] = nearest[p * m + j] + static_cast<int32_t>(p * pieces.length);
-      }
-    }
-    value[b] = static_cast<T>(mean(x_least.get() + b * padded, n) + mean(least, m));
-    if constexpr (with_index) {
-      std::copy_n(x_nearest.get() + b * padded, n, x_to_y + b * n);
-      std::copy_n(nearest, m, y_to_x + b * m);
-    }
+  parallel_for_each(pairs.batch, [&](int64_t b) {
+    const T *const x_least = least.x.get() + b * least.x_stride, *const y_least = least.y.get() + b * least.y_stride;
+    value[b] = static_cast<T>(mean(x_least, pairs.n) + mean(y_least, pairs.m));
   });
   return out;
 }
 
 Tensor chamfer(const Tensor& x, const Tensor& y) {
   check_pair(x, y);
-  return dispatch(x, y, [&](auto zero) { return compute<decltype(zero), false>(x, y, nullptr, nullptr); });
+  return dispatch(x, y, [&](auto zero) { return compute<decltype(zero)>(x, y, nullptr, nullptr); });
 }
 
 std::tuple<Tensor, Tensor, Tensor> chamfer_with_index(const Tensor& x, const Tensor& y) {
@@ -146,8 +82,7 @@ std::tuple<Tensor, Tensor, Tensor> chamfer_with_index(const Tensor& x, const Ten
   Tensor x_to_y = torch::stable::new_empty(x, {x.size(0), x.size(1)}, ScalarType::Long);
   Tensor y_to_x = torch::stable::new_empty(y, {y.size(0), y.size(1)}, ScalarType::Long);
   const Tensor value = dispatch(x, y, [&](auto zero) {
-    return compute<decltype(zero), true>(
-        x, y, x_to_y.mutable_data_ptr<int64_t>(), y_to_x.mutable_data_ptr<int64_t>());
+    return compute<decltype(zero)>(x, y, x_to_y.mutable_data_ptr<int64_t>(), y_to_x.mutable_data_ptr<int64_t>());
   });
   return {value, x_to_y, y_to_x};
 }
@@ -192,6 +127,13 @@ std::tuple<Tensor, Tensor> chamfer_backward(
   return {grad_x, grad_y};
 }
 
+template <class T>
+std::vector<UnpackedCloud<T>> unpack(const T* points, int64_t count, int64_t size, const char* name) {
+  std::vector<UnpackedCloud<T>> out(count);
+  parallel_for_each(count, [&](int64_t b) { out[b] = UnpackedCloud<T>(points + b * size * 3, size, name, b); });
+  return out;
+}
+
 std::tuple<Tensor, Tensor> nearest_matrix(const Tensor& a, const Tensor& b, bool squared) {
   check_clouds("a", a);
   check_clouds("b", b);
@@ -201,12 +143,12 @@ std::tuple<Tensor, Tensor> nearest_matrix(const Tensor& a, const Tensor& b, bool
   double *const to_b = forth.mutable_data_ptr<double>(), *const to_a = back.mutable_data_ptr<double>();
   dispatch(a, b, [&](auto zero) {
     using T = decltype(zero);
-    const auto as = unpack<T>(a, "a"), bs = unpack<T>(b, "b");
+    const auto as = unpack(a.const_data_ptr<T>(), rows, n, "a"), bs = unpack(b.const_data_ptr<T>(), columns, m, "b");
     parallel_for(rows * columns, 1, [&](int64_t begin, int64_t end) {
       std::vector<T> a_least(n + Coordinates<T>::padding), b_least(m);
       for (int64_t pair = begin; pair < end; ++pair) {
         const auto from = as[pair / columns].coordinates(), to = bs[pair % columns].coordinates();
-        kernels<T>().both(from, to, a_least.data(), b_least.data());
+        nearest_kernels<T>().both(from, to, a_least.data(), b_least.data());
         to_b[pair] = squared ? mean(a_least.data(), n) : mean_root(a_least.data(), n);
         to_a[pair] = squared ? mean(b_least.data(), m) : mean_root(b_least.data(), m);
       }

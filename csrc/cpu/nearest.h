@@ -1,4 +1,5 @@
-// Least squared distances between two clouds, in both directions at once, by brute force in vectors.
+// Least squared distances between two clouds in vectors: by brute force, both directions at once, and the parts of which
+// a search is made that skips most of a large cloud.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +15,23 @@ struct NearestKernels {
   // The same, and which point of the other cloud is at that distance, the first of several.
   void (*both_with_index)(
       Coordinates<T> a, Coordinates<T> b, T* a_least, T* b_least, int32_t* a_nearest, int32_t* b_nearest);
+  // Lower a_least (a.padded) to the least squared distance to b; returns the largest of a_least.
+  T (*one_way)(Coordinates<T> a, Coordinates<T> b, T* a_least);
+  // Squared distances between one box, (lowest x, highest x, lowest y, ...), and `count` boxes, a multiple of the padding,
+  // in six rows of the same order that are `stride` apart. Rounded as `one_way` rounds, so never above a distance
+  // between points of the two boxes.
+  void (*box_distances)(const T* box, const T* boxes, int64_t stride, int64_t count, T* out);
+  // Bit i is set where the squared distance from (x, y, z) to point i of `cloud`, of the first 64, is at most `bound`.
+  uint64_t (*within)(Coordinates<T> cloud, T x, T y, T z, T bound);
 };
+
+// Those of the instruction set in use.
+template <class T>
+const NearestKernels<T>& nearest_kernels();
+template <>
+const NearestKernels<float>& nearest_kernels();
+template <>
+const NearestKernels<double>& nearest_kernels();
 
 struct NearestTable {
   NearestKernels<float> f32;

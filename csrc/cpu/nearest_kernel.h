@@ -100,14 +100,61 @@ struct Nearest {
     for (int64_t i = 0; i < a.size; ++i) a_nearest[i] = find(b, a_nearest[i], a.x[i], a.y[i], a.z[i], a_least[i]);
     for (int64_t j = 0; j < b.size; ++j) b_nearest[j] = find(a, b_nearest[j], b.x[j], b.y[j], b.z[j], b_least[j]);
   }
+
+  static T one_way(Cloud a, Cloud b, T* a_least) {
+    T largest = 0;
+    for (int64_t i = 0; i < a.padded; i += stripe) {
+      V x[V::unroll], y[V::unroll], z[V::unroll], least[V::unroll];
+      for (int u = 0; u < V::unroll; ++u) {
+        x[u] = V::load(a.x + i + u * V::width);
+        y[u] = V::load(a.y + i + u * V::width);
+        z[u] = V::load(a.z + i + u * V::width);
+        least[u] = V::load(a_least + i + u * V::width);
+      }
+      for (int64_t j = 0; j < b.size; ++j) {
+        const V bx = V::broadcast(b.x[j]), by = V::broadcast(b.y[j]), bz = V::broadcast(b.z[j]);
+        for (int u = 0; u < V::unroll; ++u) least[u] = min(least[u], squared(x[u] - bx, y[u] - by, z[u] - bz));
+      }
+      V top = least[0];
+      for (int u = 0; u < V::unroll; ++u) {
+        least[u].store(a_least + i + u * V::width);
+        top = max(top, least[u]);
+      }
+      const T most = top.reduce_max();
+      largest = most > largest ? most : largest;
+    }
+    return largest;
+  }
+
+  static void box_distances(const T* box, const T* boxes, int64_t stride, int64_t count, T* out) {
+    const V zero = V::broadcast(0);
+    for (int64_t i = 0; i < count; i += V::width) {
+      V apart[3];
+      for (int k = 0; k < 3; ++k) {
+        const V low = V::load(boxes + 2 * k * stride + i), high = V::load(boxes + (2 * k + 1) * stride + i);
+        apart[k] = max(zero, max(low - V::broadcast(box[2 * k + 1]), V::broadcast(box[2 * k]) - high));
+      }
+      squared(apart[0], apart[1], apart[2]).store(out + i);
+    }
+  }
+
+  static uint64_t within(Cloud cloud, T px, T py, T pz, T bound) {
+    const V x = V::broadcast(px), y = V::broadcast(py), z = V::broadcast(pz), limit = V::broadcast(bound);
+    constexpr uint64_t lanes = (uint64_t{1} << V::width) - 1;
+    uint64_t inside = 0;
+    for (int64_t i = 0; i < 64; i += V::width) {
+      const V d = squared(V::load(cloud.x + i) - x, V::load(cloud.y + i) - y, V::load(cloud.z + i) - z);
+      inside |= (~uint64_t{less(limit, d)} & lanes) << i;
+    }
+    return inside;
+  }
+
+  static constexpr NearestKernels<T> kernels() { return {both, both_with_index, one_way, box_distances, within}; }
 };
 
 template <template <class> class Vec>
 constexpr NearestTable nearest_table() {
-  return {
-      {Nearest<Vec<float>>::both, Nearest<Vec<float>>::both_with_index},
-      {Nearest<Vec<double>>::both, Nearest<Vec<double>>::both_with_index},
-  };
+  return {Nearest<Vec<float>>::kernels(), Nearest<Vec<double>>::kernels()};
 }
 
 }  // namespace pcgen

@@ -29,6 +29,7 @@ struct Vec<float> {
   friend Vec max(Vec a, Vec b) { return {_mm512_max_ps(a.v, b.v)}; }
 
   float reduce_min() const { return _mm512_reduce_min_ps(v); }
+  float reduce_max() const { return _mm512_reduce_max_ps(v); }
   friend uint32_t less(Vec a, Vec b) { return _mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ); }
 };
 
@@ -51,6 +52,7 @@ struct Vec<double> {
   friend Vec max(Vec a, Vec b) { return {_mm512_max_pd(a.v, b.v)}; }
 
   double reduce_min() const { return _mm512_reduce_min_pd(v); }
+  double reduce_max() const { return _mm512_reduce_max_pd(v); }
   friend uint32_t less(Vec a, Vec b) { return _mm512_cmp_pd_mask(a.v, b.v, _CMP_LT_OQ); }
 };
 

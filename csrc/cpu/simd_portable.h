@@ -36,6 +36,11 @@ struct Vec {
     for (int i = 1; i < width; ++i) least = v[i] < least ? v[i] : least;
     return least;
   }
+  T reduce_max() const {
+    T most = v[0];
+    for (int i = 1; i < width; ++i) most = v[i] > most ? v[i] : most;
+    return most;
+  }
   // Bit i is set where a[i] < b[i].
   friend uint32_t less(Vec a, Vec b) {
     uint32_t mask = 0;

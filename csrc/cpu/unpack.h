@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <memory>
 #include <new>
@@ -11,6 +12,17 @@
 #include "cpu/coordinates.h"
 
 namespace pcgen {
+
+// Refuse a cloud (size, 3) with a NaN or an infinity; `name` and `row` say which cloud it is.
+template <class T>
+void check_finite(const T* points, int64_t size, const char* name, int64_t row) {
+  int refused = 0;  // without a branch in the loop, so that it is vectorised
+  for (int64_t i = 0; i < 3 * size; ++i) refused |= !(std::abs(points[i]) <= std::numeric_limits<T>::max());
+  if (!refused) return;
+  const int64_t i = std::find_if(points, points + 3 * size, [](T v) { return !std::isfinite(v); }) - points;
+  check(false, name, ": must be finite, got ", points[i], " in point ", i / 3, " of cloud ", row,
+        "; drop or repair such clouds first");
+}
 
 template <class T>
 class UnpackedCloud {
@@ -22,14 +34,12 @@ class UnpackedCloud {
       : size_(size),
         padded_((size + Coordinates<T>::padding - 1) / Coordinates<T>::padding * Coordinates<T>::padding),
         values_(new (alignment) T[3 * padded_]) {
-    int refused = 0;
+    check_finite(points, size, name, row);
     for (int64_t k = 0; k < 3; ++k) {
       T* const out = values_.get() + k * padded_;
       for (int64_t i = 0; i < size; ++i) out[i] = points[3 * i + k];
-      for (int64_t i = 0; i < size; ++i) refused |= !(std::abs(out[i]) <= std::numeric_limits<T>::max());
       std::fill(out + size, out + padded_, out[size - 1]);
     }
-    if (refused) refuse(points, name, row);
   }
 
   Coordinates<T> coordinates() const {
@@ -38,12 +48,6 @@ class UnpackedCloud {
   }
 
  private:
-  void refuse(const T* points, const char* name, int64_t row) const {
-    const int64_t i = std::find_if(points, points + 3 * size_, [](T v) { return !std::isfinite(v); }) - points;
-    check(false, name, ": must be finite, got ", points[i], " in point ", i / 3, " of cloud ", row,
-          "; drop or repair such clouds first");
-  }
-
   // Of a cache line: a vector across two lines takes two reads.
   static constexpr std::align_val_t alignment{64};
   struct Free {
