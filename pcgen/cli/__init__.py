@@ -5,6 +5,7 @@ Heavy imports stand inside the commands, so that `pcgen --help` answers at once.
 
 import sys
 import traceback
+import warnings
 from typing import Annotated
 
 import typer
@@ -53,6 +54,8 @@ def main() -> None:
     debug = "--debug" in sys.argv[1:]
     # Accepted anywhere on the line, not only before the command.
     arguments = [word for word in sys.argv[1:] if word != "--debug"]
+    # A warning is for the user to read, not a line of our source.
+    warnings.showwarning = lambda message, *_, **__: print(f"warning: {message}", file=sys.stderr)
     try:
         sys.exit(app(arguments, prog_name="pcgen", standalone_mode=False) or 0)
     except typer.TyperException as error:

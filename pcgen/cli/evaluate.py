@@ -46,7 +46,6 @@ def evaluate(
     if out is not None:
         check_out(out, overwrite)
     import json
-    import warnings
 
     import rich.console
     import torch
@@ -67,7 +66,6 @@ def evaluate(
             say(*([note] if note and split != "all" else []), *sets[name].notes)
     chosen = [_at_points(preset, sets, points) for preset in presets]
     reports = []
-    warnings.showwarning = lambda message, *_, **__: say(f"warning: {message}")
     for each in chosen:
         with pair_progress(each.name) as progress:
             reports.append(

@@ -47,9 +47,10 @@ def read_codes(run: str | Path, *, checkpoint: str | None = None, device: str = 
     source = training_set(**arguments)
     now, then = data_identity(source.train, source.labels), opened.config["data"]
     if any(then[key] != value for key, value in now.items()):
+        was, found = (f"{tuple(each['shape'])} {each['sha256'][:12]}" for each in (then, now))
         raise ValueError(
-            f"{source.spec}: is not the data that {run} was trained on, which was "
-            f"{ {key: then[key] for key in now} } and is {now}; bring it back, or train the autoencoder again"
+            f"{source.spec}: is not the data that {run} was trained on ({was}; now {found}): "
+            "bring it back, or train the autoencoder again"
         )
     clouds = thin(source.train, int(arguments["points"]), int(arguments["seed"]))
     about = {**source.about, "codes_of": str(run)}

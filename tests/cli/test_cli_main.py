@@ -1,0 +1,177 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from pcgen import data, training
+
+SMALL = ["--points", 32, "--set", "code=8", "--set", 'encoder={"name": "pointnet", "widths": [16, 16]}']
+SMALL += ["--set", 'decoder={"name": "fully_connected", "widths": [32]}', "--batch-size", 8]
+
+
+@pytest.fixture
+def trained(pcgen, boxes, tmp_path):
+    """The run folders of an autoencoder and of a head on its codes."""
+    ae, head = tmp_path / "ae", tmp_path / "head"
+    result = pcgen("train", "autoencoder", "--data", boxes, *SMALL, "--steps", 12, "--out", ae)
+    assert result.code == 0, result.err
+    result = pcgen("train", "gmm", "--codes", ae, "--set", "components=2", "--out", head)
+    assert result.code == 0, result.err
+    return ae, head
+
+
+def test_the_main_job(pcgen, boxes, trained, tmp_path):
+    samples, picture, report = tmp_path / "s.npz", tmp_path / "s.png", tmp_path / "e.json"
+    result = pcgen("sample", trained[1], "-n", 6, "--out", samples, "--seed", 3)
+    assert result.code == 0, result.err
+    assert "6 clouds of 32 points, drawn by gmm" in result.err
+    assert data.load(str(samples)).points.shape == (6, 32, 3)
+
+    result = pcgen("evaluate", samples, "--reference", f"{boxes}@all", "--train", boxes, "--out", report)
+    assert result.code == 0, result.err
+    assert "32 of the 96 points of each cloud are used" in result.err
+    numbers = json.loads(report.read_text())
+    for name in ("jsd", "mmd_cd", "cov_cd", "one_nna_cd", "mmd_emd", "cov_emd", "one_nna_emd"):
+        assert np.isfinite(numbers[name]), name
+    assert numbers["protocol"]["points"] == 32
+    assert "1-NNA" in result.out
+
+    result = pcgen("view", samples, boxes, "--count", 2, "--png", picture, "--engine", "matplotlib", "--size", 64)
+    assert result.code == 0, result.err
+    assert picture.stat().st_size > 1000
+
+
+def test_what_is_decided_for_the_user_is_said(pcgen, boxes, tmp_path):
+    result = pcgen("train", "autoencoder", "--data", boxes, *SMALL, "--steps", 2, "--out", tmp_path / "ae")
+    assert f"{boxes} names no split" in result.err
+    assert "held out" in result.err
+
+
+def test_the_same_seed_gives_the_same_samples(pcgen, trained, tmp_path):
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        assert pcgen("sample", trained[1], "-n", 3, "--seed", seed, "--out", tmp_path / f"{name}.npz").code == 0
+    a, b, c = (data.load(str(tmp_path / f"{name}.npz")).points for name in "abc")
+    assert torch.equal(a, b) and not torch.equal(a, c)
+
+
+def test_normalisation_is_undone_on_output(pcgen, boxes, tmp_path):
+    """Boxes of sides below 1.2, moved far away and made large: samples must come back there."""
+    clouds = data.load(str(boxes))
+    far = data.save(tmp_path / "far.npz", data.Clouds(clouds.points * 50 + torch.tensor([0.0, 1000.0, 0.0])))
+    options = ["--normalize", "global_std", "--steps", 30, "--out", tmp_path / "ae"]
+    assert pcgen("train", "autoencoder", "--data", far, *SMALL, *options).code == 0
+    assert pcgen("train", "gaussian", "--codes", tmp_path / "ae", "--out", tmp_path / "head").code == 0
+    assert pcgen("sample", tmp_path / "head", "-n", 20, "--out", tmp_path / "s.npz").code == 0
+    drawn = data.load(str(tmp_path / "s.npz")).points
+    torch.testing.assert_close(drawn.mean(dim=(0, 1)), torch.tensor([0.0, 1000.0, 0.0]), atol=10, rtol=0)
+    assert 2 < drawn.std(dim=1).mean() < 50
+
+
+def test_resume_goes_on_and_an_existing_run_is_refused(pcgen, boxes, tmp_path):
+    command = ["train", "autoencoder", "--data", boxes, *SMALL, "--out", tmp_path / "ae"]
+    assert pcgen(*command, "--steps", 4).code == 0
+    before = (tmp_path / "ae" / "last.safetensors").read_bytes()
+    result = pcgen(*command, "--steps", 8)
+    assert result.code == 2
+    assert f"{tmp_path / 'ae'} exists" in result.err and "--resume auto" in result.err
+    assert (tmp_path / "ae" / "last.safetensors").read_bytes() == before
+    assert pcgen(*command, "--steps", 8, "--resume", "auto").code == 0
+    assert pcgen("train", "autoencoder", "--data", boxes, *SMALL, "--steps", 8, "--out", tmp_path / "whole").code == 0
+    one, other = (training.load(tmp_path / name, checkpoint="last").state_dict() for name in ("ae", "whole"))
+    assert all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_a_leaderboard_goes_on_past_a_model_that_fails(pcgen, boxes, tmp_path, monkeypatch):
+    from pcgen.models.mixtures.gaussian import Gaussian
+
+    def fail(self, batch):
+        raise RuntimeError("a fault of the model's own")
+
+    monkeypatch.setattr(Gaussian, "update", fail)
+    settings = [word.replace("code=", "autoencoder.code=") if isinstance(word, str) else word for word in SMALL[2:4]]
+    result = pcgen(
+        *("suite", "--data", boxes, "--points", 32, *settings, "--models", "gaussian,gmm", "--effort", 0.01),
+        *("--set", "gmm.components=2", "--seeds", 2, "--metrics", "cd", "--out", tmp_path / "board"),
+    )
+    assert result.code == 1
+    board = json.loads((tmp_path / "board" / "leaderboard.json").read_text())
+    failed, done = board["rows"]
+    assert failed["model"] == "gaussian" and "a fault of the model's own" in failed["failure"]
+    assert done["model"] == "gmm" and np.isfinite(done["mean"]["one_nna_cd"]) and done["seeds"] == 2
+    assert done["deviation"]["mmd_cd"] > 0
+    table = (tmp_path / "board" / "leaderboard.md").read_text()
+    assert "| gmm |" in table and "failed: RuntimeError" in table and "training set" in table
+    for name in ("contact_sheet.png", "fidelity_coverage.png", "gmm/samples-1.npz", "reference.npz"):
+        assert (tmp_path / "board" / name).stat().st_size > 0
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["trian"], "'train'"),
+        (["train", "autoencoder", "--out", "x", "--stpes", "3"], "--steps"),
+        (
+            ["train", "autoencodr", "--data", "shapes:chair=9", "--points", "8", "--out", "x"],
+            "did you mean 'autoencoder'?",
+        ),
+        (["train", "gan", "--out", "x"], "--data, --codes: give one of them"),
+        (["train", "gan", "--codes", "nowhere", "--out", "x"], "nowhere: no such run folder"),
+        (["sample", "nowhere", "--out", "x.npz"], "nowhere: no such run folder"),
+        (["evaluate", "nowhere.npz", "--reference", "shapes:chair=9"], "nowhere.npz"),
+        (
+            ["evaluate", "shapes:chair=9", "--reference", "shapes:chair=9", "--protocol", "exat"],
+            "did you mean 'exact'?",
+        ),
+        (["data", "info", "shapes:chiar"], "did you mean 'chair'?"),
+        (["models", "gn"], "did you mean 'gan'?"),
+    ],
+)
+def test_an_error_is_short_and_names_what_is_right(pcgen, words, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = pcgen(*words)
+    assert result.code == 2
+    assert message in result.err
+    assert 1 <= result.err.strip().count("\n") + 1 <= 3
+    assert "Traceback" not in result.err
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("cod=3", "--set: must be one of .* got 'cod'; did you mean 'code'?"),
+        ("code=many", "--set code: cannot be 'many'"),
+        ("code", "--set: must be name=value, got 'code'"),
+        ("shape=[3,3]", "--set: must be one of .* got 'shape'"),
+    ],
+)
+def test_settings_are_checked_by_the_signature(pcgen, boxes, setting, message, tmp_path):
+    import re
+
+    result = pcgen("train", "autoencoder", "--data", boxes, "--points", 8, "--set", setting, "--out", tmp_path / "x")
+    assert result.code == 2
+    assert re.search(message.replace("?", r"\?"), result.err), result.err
+
+
+def test_debug_shows_the_trace(pcgen):
+    result = pcgen("data", "info", "shapes:chiar", "--debug")
+    assert result.code == 2 and "Traceback" in result.err and "did you mean 'chair'?" in result.err
+
+
+def test_a_head_is_no_autoencoder_and_an_autoencoder_does_not_generate(pcgen, trained, tmp_path):
+    result = pcgen("train", "gan", "--codes", trained[1], "--out", tmp_path / "x")
+    assert result.code == 2 and "give the run folder of an autoencoder" in result.err
+    result = pcgen("sample", trained[0], "--out", tmp_path / "x.npz")
+    assert result.code == 2 and "autoencoder does not generate; train a head on its codes" in result.err
+
+
+def test_models_and_their_options_are_listed(pcgen):
+    from pcgen.models import MODELS
+
+    result = pcgen("models")
+    assert result.code == 0 and all(name in result.out for name in MODELS)
+    result = pcgen("models", "gmm")
+    assert result.code == 0 and "components" in result.out and "32" in result.out
+    result = pcgen("models", "--markdown")
+    assert result.out.count("\n| `") == len(MODELS)
