@@ -51,8 +51,8 @@ class Adversarial(GenerativeModel):
         self.generator = generator(self.shape, noise_dim, generator_widths, output)
         self.critic = critic(self.shape, critic_widths)
         first, second = betas
-        self.generator_optimizer = torch.optim.Adam(self.generator.parameters(), lr, (first, second))
-        self.critic_optimizer = torch.optim.Adam(self.critic.parameters(), lr, (first, second))
+        self.generator_optimizer = torch.optim.Adam(self.generator.parameters(), lr, (first, second), fused=True)
+        self.critic_optimizer = torch.optim.Adam(self.critic.parameters(), lr, (first, second), fused=True)
 
     def generate(self, n: int, truncation: float | None = None) -> Tensor:
         """n objects of the generator with their graph, (n, *shape)."""

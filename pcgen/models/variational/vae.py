@@ -80,7 +80,7 @@ class VAE(GradientLearner, GenerativeModel):
             self.decoder = build_part(decoder, DECODERS, "decoder", code=code, points=self.shape[0])
         start = (1.0 if self.vectors else 0.01) if scale is None else scale
         self.log_scale = nn.Parameter(torch.tensor(math.log(start)), requires_grad=self.vectors and scale is None)
-        self.optimizer = torch.optim.Adam([p for p in self.parameters() if p.requires_grad], lr)
+        self.optimizer = torch.optim.Adam([p for p in self.parameters() if p.requires_grad], lr, fused=True)
 
     @property
     def vectors(self) -> bool:
