@@ -49,15 +49,15 @@ class Car:
             width=draw.between(1.7, 1.95),
             height=draw.between(1.65, 1.9) if tall else draw.between(1.3, 1.5),
             belt=draw.between(0.57, 0.63),
-            clearance=draw.between(0.24, 0.32) if tall else draw.between(0.15, 0.22),
+            clearance=draw.between(0.36, 0.44) if tall else draw.between(0.26, 0.33),
             hood=draw.between(0.1, 0.14) if kind == "van" else draw.between(0.23, 0.3),
             boot=draw.between(*boot),
             windscreen=draw.between(0.45, 0.8),
             rear_window=draw.between(0.4, 0.75) if kind == "saloon" else draw.between(0.1, 0.4),
             narrowing=draw.between(0.72, 0.86),
             nose_drop=draw.between(0.06, 0.14),
-            wheel=draw.between(0.34, 0.4) if tall else draw.between(0.29, 0.34),
-            wheel_width=draw.between(0.19, 0.25),
+            wheel=draw.between(0.38, 0.44) if tall else draw.between(0.33, 0.38),
+            wheel_width=draw.between(0.22, 0.28),
             axle_front=draw.between(0.17, 0.21),
             axle_rear=draw.between(0.18, 0.23),
             spoiler=draw.chance(0.18) and kind in ("saloon", "hatchback"),
@@ -113,13 +113,14 @@ class Car:
         return parts
 
     def _wheels(self) -> list[Part]:
-        out = self.width / 2 + 0.01
+        out = self.width / 2 + 0.05
         parts = []
         for z in self._axles:
             for side in (-1, 1):
                 start, end = (side * (out - self.wheel_width), self.wheel, z), (side * out, self.wheel, z)
+                hub = (side * (out - 0.02), self.wheel, z)
                 parts.append(bar(start, end, self.wheel, sides=24))
-                parts.append(bar(end, (side * (out + 0.03), self.wheel, z), 0.5 * self.wheel, 0.4 * self.wheel))
+                parts.append(bar(hub, (side * (out + 0.03), self.wheel, z), 0.5 * self.wheel, 0.4 * self.wheel))
         return parts
 
     def _extras(self) -> list[Part]:

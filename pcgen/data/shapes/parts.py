@@ -188,9 +188,13 @@ def tube(path: ArrayLike, radius: float, flat: float = 1.0, sides: int = 12) -> 
 
     def inside(points: Floats) -> Mask:
         offset = (points * squeeze)[:, None] - start  # (n, k-1, 3)
-        along = np.clip((offset * step).sum(-1) / (step**2).sum(-1), 0, 1)
-        gap = np.linalg.norm(offset - along[..., None] * step, axis=-1)
-        mask: Mask = (gap < radius * np.cos(np.pi / sides) - MARGIN).any(1)
+        along = (offset * step).sum(-1) / (step**2).sum(-1)
+        gap = np.linalg.norm(offset - along.clip(0, 1)[..., None] * step, axis=-1)
+        near = gap < radius * np.cos(np.pi / sides) - MARGIN
+        # Bends are round; both ends are flat.
+        near[:, 0] &= along[:, 0] > 0
+        near[:, -1] &= along[:, -1] < 1
+        mask: Mask = near.any(1)
         return mask
 
     return Part(vertices, _skin(len(line), sides), inside)

@@ -1,0 +1,134 @@
+"""Up axes, normalisations and augmentation: what moves clouds."""
+
+import json
+
+import pytest
+import torch
+
+from pcgen.data import NORMALIZATIONS, Augmentation, Normalization
+from pcgen.data.axes import UP_AXES, to_y_up
+
+
+def sample(count: int = 5) -> torch.Tensor:
+    points = torch.randn(count, 50, 3) * torch.tensor([1.0, 2.0, 0.5])
+    return points * torch.arange(1, count + 1)[:, None, None] + torch.tensor([3.0, -1.0, 10.0])
+
+
+@pytest.mark.parametrize("up", UP_AXES)
+def test_the_up_axis_becomes_y_by_a_rotation(up: str) -> None:
+    axis = torch.zeros(3)
+    axis["xyz".index(up[-1])] = -1.0 if up.startswith("-") else 1.0
+    assert torch.equal(to_y_up(axis, up), torch.tensor([0.0, 1.0, 0.0]))
+    matrix = to_y_up(torch.eye(3), up).T
+    assert torch.equal(matrix @ matrix.T, torch.eye(3)) and torch.linalg.det(matrix) > 0
+
+
+def test_an_unknown_axis_is_told() -> None:
+    with pytest.raises(ValueError, match="up: must be one of y, z, x, -y, -z, -x; got 'w'"):
+        to_y_up(torch.zeros(3), "w")
+
+
+def test_unit_sphere_centres_the_mean_and_puts_the_farthest_point_at_one() -> None:
+    x = Normalization("unit_sphere").apply(sample())
+    assert x.mean(1).abs().max() < 1e-5
+    assert torch.allclose(x.norm(dim=-1).amax(1), torch.ones(5))
+
+
+@pytest.mark.parametrize(("name", "side"), [("unit_box", 1.0), ("bbox", 2.0)])
+def test_boxes_are_centred_with_their_longest_side_given(name: str, side: float) -> None:
+    x = Normalization(name).apply(sample())
+    low, high = x.amin(1), x.amax(1)
+    assert (low + high).abs().max() < 1e-5
+    assert torch.allclose((high - low).amax(1), torch.full((5,), side))
+
+
+def test_global_std_has_one_mean_and_one_deviation_of_the_training_set() -> None:
+    train = sample()
+    fitted = Normalization("global_std").fit(train)
+    x = fitted.apply(train)
+    assert x.mean((0, 1)).abs().max() < 1e-5
+    assert x.square().mean().sqrt() == pytest.approx(1, abs=1e-5)
+    other = torch.randn(2, 7, 3)
+    expected = (other - torch.tensor(fitted.offset)) / fitted.size
+    assert torch.allclose(fitted.apply(other), expected)
+
+
+@pytest.mark.parametrize("name", ["none", "global_std"])
+def test_undo_is_the_inverse_where_places_are_kept(name: str) -> None:
+    fitted = Normalization(name).fit(sample())
+    other = torch.randn(3, 9, 3)
+    assert torch.allclose(fitted.undo(fitted.apply(other)), other, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["unit_sphere", "unit_box", "bbox"])
+def test_undo_puts_clouds_at_the_mean_place_and_size_of_training(name: str) -> None:
+    shape = torch.randn(1, 30, 3)
+    train = torch.cat([2 * shape + 1, 4 * shape - 3])
+    fitted = Normalization(name).fit(train)
+    expected = 3 * shape - 1  # both clouds are one shape: sizes 2 and 4, places 1 and -3
+    assert torch.allclose(fitted.undo(fitted.apply(train[:1])), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NORMALIZATIONS)
+def test_a_normalisation_survives_json(name: str) -> None:
+    fitted = Normalization(name).fit(sample())
+    assert Normalization.from_dict(json.loads(json.dumps(fitted.to_dict()))) == fitted
+
+
+@pytest.mark.parametrize("name", [name for name in NORMALIZATIONS if name != "none"])
+def test_clouds_without_size_are_told(name: str) -> None:
+    flat = sample()
+    flat[3] = 7.0
+    with pytest.raises(ValueError, match="equal" if name == "global_std" else "cloud 3 is one point repeated"):
+        Normalization(name).fit(torch.full_like(flat, 2.0) if name == "global_std" else flat)
+
+
+def test_misuse_of_a_normalisation_is_told() -> None:
+    with pytest.raises(ValueError, match="did you mean 'unit_box'"):
+        Normalization("unit_bx")
+    with pytest.raises(ValueError, match="must be fitted"):
+        Normalization("global_std").apply(sample())
+    with pytest.raises(ValueError, match="must be fitted"):
+        Normalization("unit_box").undo(sample())
+    with pytest.raises(ValueError, match=r"points: must be clouds \(S, N, 3\)"):
+        Normalization("bbox").fit(torch.zeros(3, 3))
+    with pytest.raises(ValueError, match="normalization: must have name"):
+        Normalization.from_dict({"name": "bbox"})
+
+
+def test_rotation_keeps_heights_and_radii_and_covers_its_range() -> None:
+    x = sample(1).expand(2000, -1, -1)
+    y = Augmentation(rotation=30)(x)
+    assert torch.allclose(y[..., 1], x[..., 1], atol=1e-5)
+    assert torch.allclose(y[..., ::2].norm(dim=-1), x[..., ::2].norm(dim=-1), atol=1e-4)
+    turned = torch.atan2(y[:, 0, 0], y[:, 0, 2]) - torch.atan2(x[:, 0, 0], x[:, 0, 2])
+    degrees = torch.rad2deg(torch.atan2(turned.sin(), turned.cos()))
+    assert degrees.abs().max() <= 30.01 and degrees.max() > 29 and degrees.min() < -29
+    assert abs(degrees.mean()) < 4 * 30 / 3**0.5 / 2000**0.5
+
+
+def test_scale_and_jitter_have_the_spread_they_say() -> None:
+    x = sample(1).expand(4000, -1, -1)
+    size = (Augmentation(scale=0.25)(x) / x)[:, 0, 0]
+    assert size.min() >= 0.8 - 1e-5 and size.max() <= 1.25 + 1e-5
+    assert abs(size.log().mean()) < 4 * torch.tensor(1.25).log() / 3**0.5 / 4000**0.5
+    noise = Augmentation(jitter=0.01)(x) - x
+    assert noise.std() == pytest.approx(0.01, rel=0.01)
+
+
+def test_augmentation_draws_from_the_global_stream_alone() -> None:
+    x, change = sample(), Augmentation(rotation=180, jitter=0.1, scale=0.1)
+    torch.manual_seed(5)
+    first = change(x)
+    torch.manual_seed(5)
+    assert torch.equal(first, change(x)) and not torch.equal(first, change(x))
+    assert torch.equal(Augmentation()(x), x)
+
+
+def test_misuse_of_augmentation_is_told() -> None:
+    with pytest.raises(ValueError, match="jitter: must be a number from 0 on, got -1"):
+        Augmentation(jitter=-1)
+    with pytest.raises(ValueError, match="rotation: must be"):
+        Augmentation(rotation=float("nan"))
+    with pytest.raises(ValueError, match=r"batch of clouds \(B, N, 3\)"):
+        Augmentation()(torch.zeros(5, 3))

@@ -1,0 +1,43 @@
+from pathlib import Path
+
+import pytest
+
+from pcgen.data import Spec, default_split, parse
+
+
+@pytest.mark.parametrize(
+    ("text", "spec"),
+    [
+        ("shapes", Spec("shapes")),
+        ("shapes:chair", Spec("shapes", ("chair",))),
+        ("shapes:chair=200,mug@test", Spec("shapes", ("chair=200", "mug"), ("test",))),
+        ("a/b.npz@train,val", Spec("a/b.npz", (), ("train", "val"))),
+        ("a/b.npz:Figure Accessory@all", Spec("a/b.npz", ("Figure Accessory",), ("all",))),
+        ("C:\\data\\b.npz", Spec("C:\\data\\b.npz")),
+        ("C:\\data\\b.npz:Brick@val", Spec("C:\\data\\b.npz", ("Brick",), ("val",))),
+        ("/home/me@work/b.npz", Spec("/home/me@work/b.npz")),
+        ("/home/a:b/c.npz", Spec("/home/a:b/c.npz")),
+    ],
+)
+def test_a_spec_is_taken_apart_and_put_together(text: str, spec: Spec) -> None:
+    assert parse(text) == spec
+    assert str(spec) == text
+
+
+def test_a_path_that_exists_is_a_source_whatever_signs_it_holds(tmp_path: Path) -> None:
+    folder = tmp_path / "a:b@test"
+    folder.mkdir()
+    assert parse(str(folder)) == Spec(str(folder))
+    assert parse(f"{folder}:chair@train") == Spec(str(folder), ("chair",), ("train",))
+
+
+def test_an_unknown_split_and_no_text_are_told() -> None:
+    with pytest.raises(ValueError, match="did you mean 'train'"):
+        parse("shapes:chair@trian")
+    with pytest.raises(ValueError, match="SOURCE"):
+        parse(" ")
+
+
+def test_default_split_says_so_only_where_none_is_named() -> None:
+    assert default_split("x.npz:Brick", "test") == ("x.npz:Brick@test", "x.npz:Brick names no split: @test is taken")
+    assert default_split("x.npz@val", "test") == ("x.npz@val", None)
