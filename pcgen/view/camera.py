@@ -44,12 +44,17 @@ class Frame:
     distance: float
     focal: float  # pixels
     width: int  # of a cell, in pixels
-    height: int
+    heights: tuple[int, ...]  # of each cloud's own cell: even numbers of pixels
     shrunk: tuple[float, ...]  # how many times smaller each is drawn than the shared scale says; 1 for most
 
     def scale_of(self, i: int) -> str:
         """What to write beside a cloud that is drawn smaller than the others; "" for one that is not."""
         return f"1 : {self.shrunk[i]:.3g}" if self.shrunk[i] > 1 else ""
+
+    @property
+    def height(self) -> int:
+        """Pixels that hold every cloud."""
+        return max(self.heights)
 
     def project(self, points: Array) -> Array:
         """Pixels from the centre of the cell, right and up, (N, 2)."""
@@ -60,7 +65,7 @@ def frame(clouds: list[Array], camera: Camera, width: int, scale: str = "shared"
     """Place each cloud (N_i, 3) before the camera so that its picture is centred in a cell of `width` pixels.
 
     The largest cloud, with its shadow on the floor, fills the cell but for `margin` (a fraction of the width) on each
-    side; the height of all cells follows from the shapes, between half and one and a half times the width. With
+    side; the height of a cell follows from its shape, between a quarter and one and a half times the width. With
     `scale` "shared" one unit is equally long in every cell, but clouds of more than four times the median radius are
     shrunk to the largest of the others, and the frame says by how much: one cloud that a model blew up, or one stray
     point, must not make specks of all others. With "each" every cloud fills its cell.
@@ -78,14 +83,16 @@ def frame(clouds: list[Array], camera: Camera, width: int, scale: str = "shared"
         extents = [_centring(np.concatenate([c, g]) / u)[1] for c, g, u in zip(seen, grounds, units, strict=True)]
         units = [u * max(float(extent.max()) * DISTANCE, 0.5) for u, extent in zip(units, extents, strict=True)]
         shrunk = (1.0,) * len(units)
-    half = np.full(2, 0.05 / DISTANCE)
+    halves = np.full((len(clouds), 2), 0.05 / DISTANCE)
     for i, unit in enumerate(units):
         shift, extent = _centring(np.concatenate([seen[i], grounds[i]]) / unit)
         seen[i], grounds[i] = seen[i] / unit + shift, grounds[i] / unit + shift
-        half = np.maximum(half, extent)
+        halves[i] = np.maximum(halves[i], extent)
+    half = halves.max(axis=0)
     focal = width * min((0.5 - margin) / half[0], (0.75 - margin) / half[1])
-    height = round(float(np.clip(2 * (focal * half[1] + width * margin), width / 2, 1.5 * width)))
-    return Frame(tuple(seen), tuple(grounds), DISTANCE, float(focal), width, height, shrunk)
+    tall = np.clip(focal * halves[:, 1] + width * margin, width / 8, 0.75 * width)
+    heights = tuple(2 * round(float(pixels)) for pixels in tall)
+    return Frame(tuple(seen), tuple(grounds), DISTANCE, float(focal), width, heights, shrunk)
 
 
 def _centring(cloud: Array) -> tuple[Array, Array]:

@@ -1,7 +1,7 @@
 """Where cells and captions stand on a sheet."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 __all__ = ["Layout", "columns_for", "layout", "shorten"]
@@ -12,11 +12,14 @@ class Layout:
     """Cells in reading order; pixels from the top left of the sheet."""
 
     columns: int
-    rows: int
+    rows: tuple[int, ...]  # height of the cells of each row
     width: int  # of the sheet
     height: int
     cells: tuple[tuple[int, int], ...]  # left, top of each cell
-    caption_height: int
+
+    def row_height(self, cell: int) -> int:
+        """Height of the cells beside this one."""
+        return self.rows[cell // self.columns]
 
 
 def columns_for(count: int) -> int:
@@ -30,20 +33,23 @@ def columns_for(count: int) -> int:
 
 
 def layout(
-    count: int, width: int, height: int, columns: int | None = None, caption_height: int = 0, gutter: int = 0
+    width: int, heights: Sequence[int], columns: int | None = None, caption_height: int = 0, gutter: int = 0
 ) -> Layout:
-    """Place `count` cells of `width` by `height` pixels with captions below them, right of a gutter for row titles.
+    """Place cells of `width` pixels with captions below them, right of a gutter for row titles.
+
+    Each row is as high as the highest of its cells.
 
     Raises:
         ValueError: `columns` is less than 1.
     """
     if columns is not None and columns < 1:
         raise ValueError(f"columns: must be at least 1, got {columns}; leave it out to have it chosen")
+    count = len(heights)
     columns = min(columns or columns_for(count), count)
-    rows = math.ceil(count / columns)
-    step = height + caption_height
-    cells = tuple((gutter + i % columns * width, i // columns * step) for i in range(count))
-    return Layout(columns, rows, gutter + columns * width, rows * step, cells, caption_height)
+    rows = tuple(max(heights[start : start + columns]) for start in range(0, count, columns))
+    tops = [sum(rows[:row]) + row * caption_height for row in range(len(rows) + 1)]
+    cells = tuple((gutter + i % columns * width, tops[i // columns]) for i in range(count))
+    return Layout(columns, rows, gutter + columns * width, tops[-1], cells)
 
 
 def shorten(text: str, measure: Callable[[str], float], room: float) -> str:

@@ -138,25 +138,28 @@ def _compose(
     pixels = round(min(26, max(11, framed.width / 16)))
     font, bold = make_font(pixels), make_font(round(pixels * 1.15))
     gutter = 0 if not rows else round(max(bold.getlength(row) for row in rows) + 1.5 * pixels)
-    places = layout(
-        len(images), framed.width, framed.height, columns, round(1.9 * pixels) if any(captions) else 0, gutter
-    )
-    if rows and len(rows) != places.rows:
-        raise ValueError(f"rows: must be one title for each of the {places.rows} rows of the grid, got {len(rows)}")
+    room = round(1.9 * pixels) if any(captions) else 0
+    places = layout(framed.width, framed.heights, columns, room, gutter)
+    if rows and len(rows) != len(places.rows):
+        raise ValueError(
+            f"rows: must be one title for each of the {len(places.rows)} rows of the grid, got {len(rows)}"
+        )
     sheet = Image.new("RGB", (places.width, places.height), "white")
     draw = ImageDraw.Draw(sheet)
     grounds = shadows(framed)
     for i, (image, caption, (left, top)) in enumerate(zip(images, captions, places.cells, strict=True)):
-        ball = Image.fromarray(image)
-        sheet.paste(Image.fromarray(grounds[i]), (left, top))
-        sheet.paste(ball, (left, top), mask=ball)
-        corner = (left + framed.width * 0.96, top + framed.height - 0.4 * pixels)
+        height = places.row_height(i)
+        spare = (framed.height - height) // 2
+        balls = Image.fromarray(image[spare : spare + height])
+        sheet.paste(Image.fromarray(grounds[i][spare : spare + height]), (left, top))
+        sheet.paste(balls, (left, top), mask=balls)
+        corner = (left + framed.width * 0.96, top + height - 0.4 * pixels)
         draw.text(corner, framed.scale_of(i), fill=(120, 120, 120), font=make_font(round(0.8 * pixels)), anchor="rs")
         text = shorten(caption, font.getlength, framed.width * 0.96)
-        middle = (left + framed.width / 2, top + framed.height + 0.6 * pixels)
+        middle = (left + framed.width / 2, top + height + 0.6 * pixels)
         draw.text(middle, text, fill=(40, 40, 40), font=font, anchor="mm")
     for i, row in enumerate(rows or ()):
-        middle = (0.75 * pixels, places.cells[i * places.columns][1] + framed.height / 2)
+        middle = (0.75 * pixels, places.cells[i * places.columns][1] + places.rows[i] / 2)
         draw.text(middle, row, fill=(20, 20, 20), font=bold, anchor="lm")
     return sheet
 

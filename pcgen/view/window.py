@@ -93,17 +93,18 @@ def arrange(
     texts = captions_of(items, captions, colors)
     texts = [f"{text}  {framed.scale_of(i)}".strip() for i, text in enumerate(texts)]
     columns = columns_for(len(items)) if columns is None else columns
-    places = layout(len(items), _CELL, framed.height, columns, _CAPTION if any(texts) else 0)
+    places = layout(_CELL, framed.heights, columns, _CAPTION if any(texts) else 0)
     pixels = framed.focal / framed.distance  # of one unit of the frame, at the middle of a cloud
     tops = np.array([(left + _CELL / 2, -top, 0.0) for left, top in places.cells])
     tops += (-places.width / 2, places.height / 2, 0.0)  # the middle of each cell's upper edge
-    shifts = tops - (0.0, framed.height / 2, 0.0)
+    heights = np.array([places.row_height(i) for i in range(len(items))])
+    shifts = tops - np.stack([np.zeros_like(heights), heights / 2, np.zeros_like(heights)], axis=1)
     labels = []
-    for text, (x, y, _) in zip(texts, tops, strict=True):
+    for text, (x, y, _), height in zip(texts, tops, heights, strict=True):
         if not text:
             continue
         image = strip(text, _CELL, _CAPTION)
-        right, top, bottom = x + _CELL / 2, y - framed.height, y - framed.height - _CAPTION
+        right, top, bottom = x + _CELL / 2, y - height, y - height - _CAPTION
         left = x - _CELL / 2
         corners = np.array([(left, top, 0), (right, top, 0), (right, bottom, 0), (left, bottom, 0)], dtype=np.float64)
         labels.append((image, corners))

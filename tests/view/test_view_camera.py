@@ -38,8 +38,9 @@ def test_frame_centres_and_contains_every_cloud() -> None:
     generator = np.random.default_rng(0)
     clouds = [generator.normal(size=(300, 3)) * generator.uniform(0.2, 2, 3) + 50 for _ in range(5)]
     framed = frame(clouds, Camera(), 240)
-    room = np.array([240 * (0.5 - 0.075), framed.height / 2 - 240 * 0.075])
-    for cloud, floor in zip(framed.clouds, framed.floors, strict=True):
+    assert framed.height == max(framed.heights)
+    for cloud, floor, height in zip(framed.clouds, framed.floors, framed.heights, strict=True):
+        room = np.array([240 * (0.5 - 0.075), height / 2 - 240 * 0.075])
         seen = framed.project(np.concatenate([cloud, floor]))
         np.testing.assert_allclose(seen.min(axis=0) + seen.max(axis=0), 0, atol=0.1)
         assert (np.abs(seen) <= room + 0.6).all()

@@ -15,18 +15,19 @@ def test_columns_make_a_grid_near_landscape(count: int) -> None:
 
 
 def test_layout_places_cells_in_reading_order() -> None:
-    placed = layout(5, 100, 80, columns=3, caption_height=20, gutter=30)
+    placed = layout(100, [60, 80, 70, 50, 40], columns=3, caption_height=20, gutter=30)
     assert placed.cells == ((30, 0), (130, 0), (230, 0), (30, 100), (130, 100))
-    assert (placed.width, placed.height, placed.rows) == (330, 200, 2)
+    assert (placed.width, placed.height, placed.rows) == (330, 170, (80, 50))
+    assert [placed.row_height(i) for i in range(5)] == [80, 80, 80, 50, 50]
 
 
 def test_layout_is_no_wider_than_its_cells() -> None:
-    assert layout(2, 100, 80, columns=7).width == 200
+    assert layout(100, [80, 80], columns=7).width == 200
 
 
 def test_layout_refuses_no_columns() -> None:
     with pytest.raises(ValueError, match="columns: must be at least 1, got 0"):
-        layout(2, 100, 80, columns=0)
+        layout(100, [80, 80], columns=0)
 
 
 def test_shorten_keeps_both_ends_within_the_room() -> None:

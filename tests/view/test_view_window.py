@@ -15,11 +15,12 @@ from pcgen.view.window import arrange
 
 
 def test_clouds_stand_in_a_grid_without_touching() -> None:
-    scene = arrange(torch.randn(6, 40, 3), columns=3)
+    clouds = torch.randn(6, 40, 3)
+    scene = arrange(torch.cat([clouds, clouds.flip(0)]), columns=6)  # rows of the same shapes, so of one height
     rows = scene.height / 2
-    assert scene.width == 1200 and scene.captions == ()
-    for i, cloud in enumerate(scene.points.reshape(6, 40, 3)):
-        left, top = -600 + i % 3 * 400, scene.height / 2 - i // 3 * rows
+    assert scene.width == 2400 and scene.captions == ()
+    for i, cloud in enumerate(scene.points.reshape(12, 40, 3)):
+        left, top = -1200 + i % 6 * 400, scene.height / 2 - i // 6 * rows
         assert (cloud[:, 0] > left).all() and (cloud[:, 0] < left + 400).all()
         assert (cloud[:, 1] < top).all() and (cloud[:, 1] > top - rows).all()
 
