@@ -165,6 +165,11 @@ def build_cuda(target: Path, nvcc: str) -> None:
 class BuildNative(build_ext):
     """Builds the two libraries where setuptools expects an extension module."""
 
+    def run(self) -> None:
+        if self.inplace:
+            (ROOT / "pcgen" / "lib").mkdir(exist_ok=True)
+        super().run()
+
     def get_ext_filename(self, fullname: str) -> str:
         package, _, name = fullname.rpartition(".")
         return os.path.join(*package.split("."), f"lib{name}.so")
