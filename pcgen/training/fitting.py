@@ -18,6 +18,7 @@ from pcgen.training.feed import as_rows
 from pcgen.training.history import event_writer
 from pcgen.training.keeper import Keeper
 from pcgen.training.loop import NotFinite, Step
+from pcgen.training.memory import keep_freed_memory
 from pcgen.training.progress import Display
 from pcgen.training.resume import continued, name_of
 from pcgen.training.run import Run, data_identity, describe_model, versions
@@ -98,6 +99,8 @@ def fit(
     where = model.device if device is None else ranks.device(device)
     with ExitStack() as stack:
         stack.enter_context(ranks.group(where))
+        if where.type == "cpu":
+            keep_freed_memory()
         model.to(where)
         measure = None if held_out is None else Validation(model, held_out)
         state, notes, run, config = State(), list[str](), None, dict[str, Any]()

@@ -104,7 +104,7 @@ def start_alike(model: Learner, data: Tensor, seed: int | None) -> None:
         model.setup(data)
     alike(model)
     if count() > 1:
-        base = int(first(torch.tensor(torch.initial_seed() if seed is None else seed) % 2**62))
+        base = int(first(torch.tensor((torch.initial_seed() if seed is None else seed) % 2**62)))
         if index() > 0:
             torch.manual_seed(base + index())
 

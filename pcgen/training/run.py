@@ -49,9 +49,7 @@ class Run:
         if not path.is_dir():
             raise FileNotFoundError(f"{path}: no such run folder; `pcgen train MODEL --out {path}` makes one")
         if not (path / _CONFIG).is_file():
-            raise FileNotFoundError(
-                f"{path}: not a run folder: it has no {_CONFIG}; give the --out folder of a training"
-            )
+            raise FileNotFoundError(f"{path}: not a run folder: has no {_CONFIG}; give the --out folder of a training")
         try:
             config = json.loads((path / _CONFIG).read_text(encoding="utf-8"))
         except ValueError as error:
@@ -129,9 +127,7 @@ class Run:
             checkpoint = next((name for name in _CHECKPOINTS if self.checkpoint(name).is_file()), "last")
         path = self.checkpoint(checkpoint)
         if not path.is_file():
-            raise FileNotFoundError(
-                f"{path}: the run has no such checkpoint; it was stopped before its first was written"
-            )
+            raise FileNotFoundError(f"{path}: no such checkpoint in this run; train with --resume auto to make one")
         if model is None:
             model = self._build()
         fill(model, weights(path), path)

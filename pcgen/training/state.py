@@ -109,9 +109,10 @@ def _restore_generators(states: dict[str, Tensor]) -> list[str]:
     if saved != ranks.count():
         notes.append(f"the checkpoint was written by {saved} process(es) and is continued by {ranks.count()}")
     if rank < saved:
-        torch.set_rng_state(states["cpu"][rank])
+        # Cloned, since torch reads a state from the beginning of its storage: a later row of it crashes.
+        torch.set_rng_state(states["cpu"][rank].clone())
         if torch.cuda.is_available() and "cuda" in states:
-            torch.cuda.set_rng_state(states["cuda"][rank])
+            torch.cuda.set_rng_state(states["cuda"][rank].clone())
     else:
         torch.manual_seed(torch.initial_seed() + rank)  # Without a saved stream of its own, it must not share one.
     return notes

@@ -1,4 +1,4 @@
-"""Processes for the tests of training, forked from one that has imported torch, so that each starts at once."""
+"""Processes for the tests of training, forked from one that has imported torch, so that they start at once."""
 
 import multiprocessing
 import os
@@ -8,7 +8,8 @@ from multiprocessing.process import BaseProcess
 import torch
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["tiny_learners", "pytest"])
+# The first optimizer of a process imports torch._dynamo, which takes seconds.
+_context.set_forkserver_preload(["pcgen.training", "torch._dynamo"])
 
 
 def start(function: Callable[..., None], *arguments: object, **environment: str) -> BaseProcess:

@@ -1,0 +1,67 @@
+"""What a training shows, on a terminal and elsewhere."""
+
+import io
+
+import pytest
+import torch
+from tiny_learners import Line, vectors
+
+from pcgen.training import Step, fit, progress
+from pcgen.training.progress import Display
+
+
+def step(number: int, seconds: float, fraction: float, validation: float | None = None) -> Step:
+    return Step(number, 0, {"loss": 1 / number}, seconds, fraction, fraction, validation)
+
+
+def test_elsewhere_than_on_a_terminal_it_writes_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, file = [100.0], io.StringIO()
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    with Display("Line", file) as display:
+        for number in range(1, 101):
+            now[0] = 100.0 + number / 4
+            display.show(step(number, number / 4, number / 200, validation=0.5 if number == 50 else None))
+    lines = file.getvalue().splitlines()
+    assert len(lines) == 4  # the first, after 10 and 20 seconds, and the last
+    assert lines[0].startswith("Line   0% step 1, epoch 0, loss 1")
+    assert lines[2] == "Line  40% step 81, epoch 0, loss 0.01235, validation 0.5, 4/s, 0:30 left"
+    assert "step 100" in lines[3]
+
+
+def test_the_last_line_tells_the_whole_time() -> None:
+    file = io.StringIO()
+    with Display("Line", file) as display:
+        display.show(step(1, 3000.0, 0.25))
+        display.show(step(4, 12_345.0, 1.0))
+    assert file.getvalue().splitlines()[-1].endswith("3:25:45 in all")
+
+
+def test_speed_and_time_left_of_a_resumed_training_are_those_of_this_process() -> None:
+    file = io.StringIO()
+    with Display("Line", file) as display:
+        display.show(step(1000, 9000.0, 0.5))
+        display.show(step(1010, 9001.0, 0.6))
+    assert "10/s, 0:04 left" in file.getvalue().splitlines()[-1]
+
+
+def test_on_a_terminal_it_draws_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setenv("TERM", "xterm")
+    file = io.StringIO()
+    with Display("Line", file) as display:
+        display.note("a remark [not markup]")
+        display.show(step(3, 1.0, 0.3))
+        display.show(step(10, 5.0, 1.0))
+    text = file.getvalue()
+    assert "note: a remark [not markup]" in text
+    assert "30%" in text and "100%" in text and "━" in text
+
+
+def test_fit_shows_on_the_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    fit(Line((5,)), vectors(), steps=3, progress=True)
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "step 3" in told.err
+    fit(Line((5,)), torch.ones(4, 5), steps=3)
+    assert capsys.readouterr().err == ""
