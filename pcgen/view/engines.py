@@ -21,7 +21,6 @@ Image: TypeAlias = npt.NDArray[np.uint8]  # (height, width, 4): colour and how m
 SUPERSAMPLE = 2
 _ROOT = str(Path(__file__).resolve().parents[2])  # pcgen need not be installed to draw
 
-
 # A ball as discs: how far towards the light (in radii), how large, and how far the normal leans there.
 _DISCS = np.array([(0.0, 1.0, -0.65), (0.10, 0.86, -0.20), (0.22, 0.62, 0.18), (0.34, 0.26, 0.62)])
 
@@ -107,7 +106,7 @@ def _discs(frame: Frame, i: int, colors: Array, radius: float) -> Image:
     places = centres[:, None] + radii[:, None, None] * offset[:, None] * lean  # (N, 4, 2)
     diameters = (2 * radii[:, None] * size).reshape(-1)
     shades = np.clip(colors[order, None] * factor[:, None] + gloss[:, None], 0.0, 1.0)  # (N, 4, 3)
-    figure = Figure(figsize=(frame.width / 100, frame.height / 100), dpi=100, facecolor="none")
+    figure = Figure(figsize=(frame.width, frame.height), dpi=1, facecolor="none")  # pixels
     canvas: Any = FigureCanvasAgg(figure)
     axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
     axes.set_axis_off()

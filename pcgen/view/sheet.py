@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,9 +16,12 @@ from pcgen.view.camera import Camera, Frame, frame
 from pcgen.view.colors import fade, paint
 from pcgen.view.files import target, write
 from pcgen.view.inputs import Drawable, drawables
-from pcgen.view.layout import columns_for, layout, shorten
+from pcgen.view.layout import Layout, columns_for, layout, shorten
 from pcgen.view.shadow import shadows
 from pcgen.view.text import font as make_font
+
+if TYPE_CHECKING:
+    from PIL.ImageFont import FreeTypeFont
 
 __all__ = ["ENGINES", "SCALES", "Picture", "captions_of", "diameter_of", "picture"]
 
@@ -87,15 +90,13 @@ def picture(
     texts = captions_of(items, captions, colors)
     columns = columns_for(len(items)) if columns is None else columns
     width = min(640, max(120, 1920 // max(columns, 1))) if size is None else size
-    if width < 32:
-        raise ValueError(f"size: must be at least 32 pixels, got {width}")
+    if not 32 <= width <= 4096:
+        raise ValueError(f"size: must be 32 to 4096 pixels, got {width}")
     painted = paint(items, colors)
     framed = frame([item.points for item in items], camera or Camera(), width, scale)
     faded = [fade(color, cloud[:, 2]) for color, cloud in zip(painted, framed.clouds, strict=True)]
-    diameter = diameter_of(framed) if point_size is None else point_size
-    if diameter <= 0:
-        raise ValueError(f"point_size: must be a diameter in pixels above 0, got {diameter}")
-    radius = diameter / 2 * framed.distance / framed.focal
+    radius = diameter_of(framed, point_size) / 2 * framed.distance / framed.focal
+    style = _style(framed, texts, rows, columns)
     used, note, images = "open3d", "", []
     if engine != "matplotlib":
         try:
@@ -107,7 +108,7 @@ def picture(
             warnings.warn(f"drawn by matplotlib: {note}", stacklevel=2)
     if not images:
         used, images = "matplotlib", engines.by_matplotlib(framed, faded, radius)
-    _write(_compose(images, framed, texts, rows, columns), path, used)
+    _write(_compose(images, framed, texts, rows, style), path, used)
     return Picture(path, used, note)
 
 
@@ -123,27 +124,49 @@ def captions_of(items: list[Drawable], captions: Sequence[str] | None, colors: s
     return [str(caption) for caption in captions] or [""] * len(items)
 
 
-def diameter_of(framed: Frame) -> float:
-    """Pixels of a point at the middle of a cloud: balls of the median cloud overlap a little, and hide their inside."""
+def diameter_of(framed: Frame, asked: float | None) -> float:
+    """Pixels of a point at the middle of a cloud; by default balls of the median cloud just hide its inside.
+
+    Raises:
+        ValueError: another diameter than one above 0 is asked for.
+    """
+    if asked is not None:
+        if not 0 < asked <= framed.width:
+            raise ValueError(f"point_size: must be a diameter in pixels, above 0 and below {framed.width}, got {asked}")
+        return asked
     count = float(np.median([len(cloud) for cloud in framed.clouds]))
     return float(np.clip(0.95 * framed.width / count**0.5, max(1.5, framed.width / 250), framed.width / 18))
 
 
+@dataclass(frozen=True)
+class _Style:
+    places: Layout
+    pixels: int  # height of the captions' letters
+
+
+def _style(framed: Frame, captions: list[str], rows: Sequence[str] | None, columns: int) -> _Style:
+    """Where all stands; made before anything is drawn, so that what cannot be laid out is refused at once."""
+    pixels = round(min(26, max(11, framed.width / 16)))
+    gutter = 0 if not rows else round(max(_title_font(pixels).getlength(row) for row in rows) + 1.5 * pixels)
+    places = layout(framed.width, framed.heights, columns, round(1.9 * pixels) if any(captions) else 0, gutter)
+    if rows and len(rows) != len(places.rows):
+        count = len(places.rows)
+        raise ValueError(f"rows: must be one title for each of the {count} rows of the grid, got {len(rows)}")
+    return _Style(places, pixels)
+
+
+def _title_font(pixels: int) -> "FreeTypeFont":
+    return make_font(round(pixels * 1.15))
+
+
 def _compose(
-    images: list[engines.Image], framed: Frame, captions: list[str], rows: Sequence[str] | None, columns: int
+    images: list[engines.Image], framed: Frame, captions: list[str], rows: Sequence[str] | None, style: _Style
 ) -> Any:
     """The sheet as a PIL image: cells, captions below them, titles of rows left of them."""
     from PIL import Image, ImageDraw
 
-    pixels = round(min(26, max(11, framed.width / 16)))
-    font, bold = make_font(pixels), make_font(round(pixels * 1.15))
-    gutter = 0 if not rows else round(max(bold.getlength(row) for row in rows) + 1.5 * pixels)
-    room = round(1.9 * pixels) if any(captions) else 0
-    places = layout(framed.width, framed.heights, columns, room, gutter)
-    if rows and len(rows) != len(places.rows):
-        raise ValueError(
-            f"rows: must be one title for each of the {len(places.rows)} rows of the grid, got {len(rows)}"
-        )
+    places, pixels = style.places, style.pixels
+    font, small, title = make_font(pixels), make_font(round(0.8 * pixels)), _title_font(pixels)
     sheet = Image.new("RGB", (places.width, places.height), "white")
     draw = ImageDraw.Draw(sheet)
     grounds = shadows(framed)
@@ -154,13 +177,13 @@ def _compose(
         sheet.paste(Image.fromarray(grounds[i][spare : spare + height]), (left, top))
         sheet.paste(balls, (left, top), mask=balls)
         corner = (left + framed.width * 0.96, top + height - 0.4 * pixels)
-        draw.text(corner, framed.scale_of(i), fill=(120, 120, 120), font=make_font(round(0.8 * pixels)), anchor="rs")
+        draw.text(corner, framed.scale_of(i), fill=(120, 120, 120), font=small, anchor="rs")
         text = shorten(caption, font.getlength, framed.width * 0.96)
         middle = (left + framed.width / 2, top + height + 0.6 * pixels)
         draw.text(middle, text, fill=(40, 40, 40), font=font, anchor="mm")
     for i, row in enumerate(rows or ()):
         middle = (0.75 * pixels, places.cells[i * places.columns][1] + places.rows[i] / 2)
-        draw.text(middle, row, fill=(20, 20, 20), font=bold, anchor="lm")
+        draw.text(middle, row, fill=(20, 20, 20), font=title, anchor="lm")
     return sheet
 
 

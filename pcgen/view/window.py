@@ -111,7 +111,7 @@ def arrange(
     return Scene(
         np.concatenate([cloud * pixels + shift for cloud, shift in zip(framed.clouds, shifts, strict=True)]),
         np.concatenate(paint(items, colors)),
-        (diameter_of(framed) if point_size is None else point_size) / 2,
+        diameter_of(framed, point_size) / 2,
         tuple(labels),
         float(places.width),
         float(places.height),
