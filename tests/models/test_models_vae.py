@@ -28,16 +28,31 @@ def ppca_log_likelihood(x: Tensor, code: int) -> float:
 def test_a_linear_vae_reaches_the_exact_log_likelihood_of_ppca() -> None:
     x = linear_gaussian(500)
     exact = ppca_log_likelihood(x, code=2)
-    model = VAE((5,), code=2, widths=(), lr=0.02)
+    model = VAE((5,), code=2, widths=(), lr=0.05)
     batch = Batch(x, torch.arange(len(x)))
-    for step in range(1200):
+    for step in range(1000):
         for group in model.optimizer.param_groups:
-            group["lr"] = 0.02 * (1 - step / 1200)
+            group["lr"] = 0.05 * (1 - step / 1000)
         model.update(batch)
-    bounds = torch.stack([model.log_prob_bound(x).mean() for _ in range(50)])
+    bounds = torch.stack([model.log_prob_bound(x).mean() for _ in range(200)])
     error = bounds.std().item() / math.sqrt(len(bounds))
     assert bounds.mean().item() <= exact + 4 * error
     assert bounds.mean().item() == pytest.approx(exact, abs=0.03)
+
+
+def test_training_starts_from_ppca() -> None:
+    x = linear_gaussian(500)
+    model = VAE((5,), code=2, widths=(8,))
+    model.setup(x)
+    bounds = torch.stack([model.log_prob_bound(x).mean() for _ in range(200)])
+    assert abs(bounds.mean() - ppca_log_likelihood(x, code=2)) < 4 * bounds.std() / math.sqrt(len(bounds))
+
+
+@pytest.mark.parametrize(("dim", "code"), [(1, 2), (3, 5), (20, 4)])
+def test_setup_takes_any_number_of_codes_and_fewer_rows_than_dimensions(dim: int, code: int) -> None:
+    model = VAE((dim,), code=code)
+    model.setup(torch.randn(10, dim))
+    assert torch.isfinite(model.log_prob_bound(torch.randn(4, dim))).all()
 
 
 def test_the_loss_is_minus_the_bound_and_its_kl_is_exact() -> None:

@@ -63,7 +63,7 @@ class Diffusion(GradientLearner, GenerativeModel):
         variance: str = "posterior",
         width: int = 256,
         blocks: int = 3,
-        lr: float = 1e-3,
+        lr: float = 3e-4,
     ) -> None:
         super().__init__()
         self.shape = tuple(int(size) for size in shape)

@@ -27,7 +27,8 @@ class VAE(GradientLearner, GenerativeModel):
     Args:
         shape: (dim,) or (points, 3).
         code: dimensions of z, D.
-        widths: hidden widths of the encoder, and reversed of the decoder, of vectors; () is linear.
+        widths: hidden widths of the encoder, and reversed of the decoder, of vectors, both a linear map plus a
+            perceptron that starts at zero; () is linear.
         encoder: of clouds, a part by name and arguments, or a module (B, N, 3) -> (B, code).
         decoder: of clouds, likewise, (B, code) -> (B, points, 3).
         reconstruction: of clouds, "chamfer" (mean squared), or "emd" (exact; a mean distance, which is squared here).
@@ -71,8 +72,8 @@ class VAE(GradientLearner, GenerativeModel):
         self.code, self.beta = code, beta
         self.reconstruction = choose(reconstruction, RECONSTRUCTIONS, "reconstruction")
         if self.vectors:
-            self.encoder: nn.Module = MLP((*self.shape, *widths, 2 * code), activation="silu")
-            self.decoder: nn.Module = MLP((code, *reversed(widths), *self.shape), activation="silu")
+            self.encoder: nn.Module = _Corrected((*self.shape, *widths, 2 * code))
+            self.decoder: nn.Module = _Corrected((code, *reversed(widths), *self.shape))
         else:
             features = build_part(encoder, ENCODERS, "encoder", code=2 * code)
             # PointNet's features are not negative, the posterior's mean and log-variance are.
@@ -86,6 +87,32 @@ class VAE(GradientLearner, GenerativeModel):
     def vectors(self) -> bool:
         """Whether the model is one of vectors, and not of clouds."""
         return len(self.shape) == 1
+
+    @torch.no_grad()
+    def setup(self, data: Tensor) -> None:
+        """Start a model of vectors from probabilistic PCA, the best linear one: its factors and its exact posterior.
+
+        References:
+            Tipping, Bishop (1999). Probabilistic Principal Component Analysis.
+        """
+        if not isinstance(self.encoder, _Corrected) or not isinstance(self.decoder, _Corrected):
+            return
+        values, vectors = torch.linalg.eigh(torch.cov(data.T.double(), correction=0).reshape(2 * self.shape))
+        kept = min(self.code, self.shape[0] - 1)
+        values, vectors = values.flip(0), vectors.flip(1)[:, :kept]  # falling; (dim,), (dim, kept)
+        if self.log_scale.requires_grad:
+            self.log_scale.copy_(values[kept:].mean().clamp_min(1e-6).log() / 2)
+        noise = (2 * self.log_scale).exp().double()
+        factors = vectors.new_zeros(self.shape[0], self.code)  # codes without a factor keep the prior
+        factors[:, :kept] = vectors * (values[:kept] - noise).clamp_min(0).sqrt()
+        # Orthogonal factors: the posterior's covariance, noise (factors^T factors + noise I)^-1, is diagonal.
+        variance = noise / (factors.square().sum(dim=0) + noise)  # (code,)
+        mean = data.double().mean(0)
+        projection = (variance / noise)[:, None] * factors.T  # (code, dim)
+        self.decoder.linear.weight.copy_(factors)
+        self.decoder.linear.bias.copy_(mean)
+        self.encoder.linear.weight.copy_(torch.cat([projection, torch.zeros_like(projection)]))
+        self.encoder.linear.bias.copy_(torch.cat([-projection @ mean, variance.log()]))
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         reconstruction, divergence = self._terms(batch.x)
@@ -135,3 +162,20 @@ class VAE(GradientLearner, GenerativeModel):
             return 0.5 * precision * (x - decoded).square().sum(dim=1) + constant, divergence
         error = RECONSTRUCTIONS[self.reconstruction](decoded, x)  # (B,)
         return 0.5 * precision * (error.square() if self.reconstruction == "emd" else error), divergence
+
+
+class _Corrected(nn.Module):
+    """A linear map, corrected by a perceptron that starts at zero if there are hidden layers."""
+
+    def __init__(self, dims: Sequence[int]) -> None:
+        super().__init__()
+        self.linear = nn.Linear(dims[0], dims[-1])
+        self.correction: MLP | None = None
+        if len(dims) > 2:
+            self.correction = MLP(dims, activation="silu")
+            for parameter in self.correction[-1].parameters():
+                nn.init.zeros_(parameter)
+
+    def forward(self, x: Tensor) -> Tensor:
+        linear: Tensor = self.linear(x)
+        return linear if self.correction is None else linear + self.correction(x)
