@@ -37,6 +37,8 @@ def gather(
     for argument, value in (("points", points), ("surface_points", surface_points)):
         if value is not None and value < 1:
             raise ValueError(f"{argument}: must be at least 1, got {value}")
+    if not listing.names:
+        raise ValueError(f"{source}: holds no clouds; give a source of at least one")
     pile = _Pile(len(listing.names), source, max_bytes)
     faults: list[tuple[str, str]] = []
     for row, name in enumerate(listing.names):

@@ -51,11 +51,13 @@ def check(spec: str, *, max_bytes: int = 4 * GIB) -> list[Fault]:
     sizes: dict[int, str] = {}
     for row, name in enumerate(listing.names):
         try:
-            points, _ = clean(listing.read(row, _PROBE))
+            raw = listing.read(row, _PROBE)
+            points, _ = clean(raw)
         except (ValueError, OSError) as error:
             faults.append(Fault(name, str(error)))
             continue
-        sizes.setdefault(len(points), name)
+        if not raw.sampled:
+            sizes.setdefault(len(points), name)
         if (points == points[0]).all():
             what = f"is one point, repeated {len(points)} times" if len(points) > 1 else "is a single point"
             faults.append(Fault(name, f"{what}; it has no size"))
@@ -112,7 +114,7 @@ def info(spec: str, *, up: str = "y", max_bytes: int = 4 * GIB) -> dict[str, Any
         about["splits"] = ", ".join(f"{split} {counts[split]}" for split in SPLITS if counts[split])
     if sizes:
         for axis, name in enumerate("xyz"):
-            about[name] = f"{low[axis]:.4g} to {high[axis]:.4g}"
+            about[name] = f"{low[axis] + 0.0:.4g} to {high[axis] + 0.0:.4g}"  # no -0
         about["farthest point"] = f"{farthest:.4g} from the origin"
     return about | ({"notes": "; ".join(listing.notes)} if listing.notes else {})
 
