@@ -1,6 +1,16 @@
 """Looking at clouds: windows, pictures without a screen, and plots of what was learned.
 
-Imports neither torch nor Open3D nor matplotlib until something is drawn.
+    from pcgen import data, training, view
+
+    chairs = data.load("shapes:chair@test").select(range(8))
+    mugs = data.load("shapes:mug@test").select(range(8))
+    view.picture(chairs, "chairs.png")  # one PNG; what it returns says which engine drew, and why
+    view.picture([chairs, mugs], "both.png", rows=["chairs", "mugs"], columns=8, captions=())
+    view.show(chairs)  # a window to turn them in
+    view.curves(training.Run.open("runs/ae").history, "losses.png")
+
+Pictures are drawn by Open3D in a process of its own and, where it is missing or fails, by matplotlib, with the same
+camera, colours and light. Neither they nor torch are imported until something is drawn.
 """
 
 from pcgen.view.camera import Camera
