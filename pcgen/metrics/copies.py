@@ -37,11 +37,12 @@ class CopySearch:
 
         half = train.size // 2
         generator = generator_for(seed, "copies train")
-        splits = [train.halves(half, generator) for _ in range(_SAMPLINGS)]
+        floor = torch.stack([chamfer(*train.halves(half, generator)) for _ in range(_SAMPLINGS)], 1)
+        known, _ = train.halves(half, generator)
         same = samples.subset(half, "random", generator_for(seed, "copies samples")).points
-        known, few = splits[0][0], min(_COARSE, half)
+        few = min(_COARSE, half)
         block = Block("samples x training set", "chamfer", same[:, :few].contiguous(), known[:, :few].contiguous())
-        return cls(block, same, known, torch.stack([chamfer(*split) for split in splits], 1))
+        return cls(block, same, known, floor)
 
     def finish(self, coarse: Tensor) -> Novelty:
         """Measure each sample's candidates on all points, from the distances of `block`, (S, T)."""

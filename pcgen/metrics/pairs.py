@@ -22,6 +22,7 @@ _Kind = tuple[str, int, int]  # distance, points of a, points of b
 # Clouds to a side of a tile: a tile is what a killed evaluation loses, and what the threads share.
 _SIDE = {"chamfer": 64}
 _SIDE_OF_OTHERS = 16
+_ESTIMATE_SECONDS = 0.1  # how long the pairs take that the time is estimated from
 
 
 @dataclass(frozen=True)
@@ -172,9 +173,15 @@ class _Clock:
 
 
 def _seconds_per_pair(block: Block) -> float:
+    """Measured on as many pairs as take a while: on fewer, starting the threads would be all that is seen."""
     measure = pair_distance(block.distance)
-    a, b = block.a[:4], block.b[:4]
-    measure(a[:1], b[:1])  # the first call loads and starts what later ones find
-    begin = time.perf_counter()
-    measure(a, b)
-    return (time.perf_counter() - begin) / (len(a) * len(b))
+    most = max(len(block.a), len(block.b))
+    side = 2
+    while True:
+        a, b = block.a[:side], block.b[:side]
+        begin = time.perf_counter()
+        measure(a, b)
+        seconds = time.perf_counter() - begin
+        if seconds > _ESTIMATE_SECONDS or side >= min(most, _SIDE.get(block.distance, _SIDE_OF_OTHERS)):
+            return seconds / (len(a) * len(b))
+        side *= 2
