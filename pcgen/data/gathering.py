@@ -87,9 +87,10 @@ def clean(raw: Raw) -> Cloud:
 
 
 def _finite(what: str, values: NDArray[np.generic]) -> NDArray[np.float32]:
-    with np.errstate(over="ignore"):  # what overflows is infinite, and told below
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is told below
         narrow = np.ascontiguousarray(values, dtype=np.float32)
-    if not np.isfinite(narrow.sum(dtype=np.float64)):
+        total = narrow.sum(dtype=np.float64)
+    if not np.isfinite(total):
         bad = ~np.isfinite(narrow).all(1)
         first = int(bad.argmax())
         raise ValueError(

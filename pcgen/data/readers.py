@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from pcgen.data.formats.arrays import read_npy
 from pcgen.data.formats.glb import read_glb
 from pcgen.data.formats.obj import read_obj
@@ -37,11 +39,12 @@ def read_cloud(path: Path, surface_points: int, name: str, seed: int, max_bytes:
     Raises:
         ValueError: the file is damaged, or its mesh has no area, no faces, or faces of vertices that are not there.
     """
-    content = READERS[path.suffix.lower()](path, max_bytes)
-    if isinstance(content, Raw):
-        return content
-    try:
-        points, normals, _ = Surface(content).sample(surface_points, stream("surface", name, seed))
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+    with np.errstate(over="ignore", invalid="ignore"):  # numbers that are not finite are told, not warned of
+        content = READERS[path.suffix.lower()](path, max_bytes)
+        if isinstance(content, Raw):
+            return content
+        try:
+            points, normals, _ = Surface(content).sample(surface_points, stream("surface", name, seed))
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
     return Raw(points, normals, sampled=True)

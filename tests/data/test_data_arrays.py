@@ -78,6 +78,8 @@ def test_the_order_of_the_axes_in_memory_does_not_matter(tmp_path: Path, order: 
         ({"points": POINTS, "labels": np.array([{}] * 4, dtype=object)}, "labels: holds pickled objects"),
         ({"points": POINTS, "labels": ["a"]}, "labels must be one for each of 4 clouds"),
         ({"points": POINTS, "labels": [0, 1, 2, 3], "classes": ["a"]}, "labels must be places in the 1 classes, got 0"),
+        ({"points": POINTS, "labels": list("abca"), "classes": ["a", "b"]}, "among its 2 classes, got 'c'"),
+        ({"points": POINTS, "names": ["a", "b"]}, "names must be one for each of 4 clouds"),
         ({"points": POINTS, "normals": POINTS[:2]}, r"normals must be \(4, 7, 3\)"),
         ({"points": POINTS, "split": ["train", "test", "odd", "train"]}, "a split must be train, val, test, got 'odd'"),
         ({"points": POINTS.astype(complex)}, "real numbers, got complex"),

@@ -5,8 +5,10 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
+import torch
 
 from pcgen.data import load
 from pcgen.data.readers import READERS
@@ -193,6 +195,33 @@ def test_a_binary_file_cut_anywhere_is_refused_with_its_path(tmp_path: Path, nam
         with pytest.raises(ValueError) as caught:  # noqa: PT011 - the text is checked below
             load(str(path))
         assert str(path) in str(caught.value) and len(str(caught.value).splitlines()) <= 3
+
+
+def write_h5(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        file.create_dataset("points", data=VERTICES[None], compression="gzip")
+
+
+FILES = BINARY | {"a.h5": write_h5, "a.obj": write_sphere, "a.off": write_sphere}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", FILES)
+def test_damaged_bytes_are_read_as_numbers_or_told_and_nothing_else(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    FILES[name](path)
+    data = path.read_bytes()
+    random = np.random.default_rng(0)
+    for _ in range(60):
+        damaged = bytearray(data)
+        for place in random.integers(min(len(data), 600), size=random.integers(1, 5)):
+            damaged[place] = random.choice([*b"0129 -\0\xff", random.integers(256)])
+        path.write_bytes(damaged)
+        try:
+            clouds = load(str(path), surface_points=20, max_bytes=2**26)
+            assert torch.isfinite(clouds.points).all()
+        except ValueError as error:
+            assert str(path) in str(error) and len(str(error).splitlines()) <= 3  # noqa: PT017 - or it is read
 
 
 @pytest.mark.parametrize("name", ["a.ply", "a.off"])

@@ -31,7 +31,7 @@ def _array(file: IO[bytes], size: int, what: str, max_bytes: int) -> NDArray[Any
         version = np.lib.format.read_magic(file)
         header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
         shape, _, dtype = header(file)
-    except (ValueError, KeyError, EOFError) as error:
+    except Exception as error:  # the header is Python text: damage raises whatever its tokenizer and parser do
         raise ValueError(f"{what}: is no array of NumPy's: {error}; write it with numpy.save or numpy.savez") from None
     if dtype.hasobject:
         raise ValueError(
@@ -89,7 +89,7 @@ def read_npz(path: Path, max_bytes: int) -> Listing:
                     info = archive.getinfo(members[key])
                     with archive.open(info) as member:
                         arrays[key] = _array(member, info.file_size, f"{path}: {key}", max_bytes)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
         raise ValueError(f"{path}: is no whole .npz file: {error}; write it again with numpy.savez") from None
     return listing_of(arrays, path)
 
@@ -115,8 +115,10 @@ def listing_of(arrays: dict[str, NDArray[Any]], path: Path) -> Listing:
         if key in arrays and arrays[key].size != count:
             raise ValueError(f"{path}: {key} must be one for each of {count} clouds, got {arrays[key].shape}")
     names, classes = arrays.get("names"), arrays.get("classes")
-    if classes is None and names is not None and len(names) != count:
-        names, classes = None, names  # `names` of another length are the names of the classes
+    if names is not None and names.size != count:
+        if classes is not None or "labels" not in arrays:
+            raise ValueError(f"{path}: names must be one for each of {count} clouds, got {names.shape}")
+        names, classes = None, names  # the names of the classes, as some datasets have it
     labels, order = _labels(arrays.get("labels"), classes, path)
     splits = arrays.get("split", arrays.get("splits"))
 
@@ -124,7 +126,7 @@ def listing_of(arrays: dict[str, NDArray[Any]], path: Path) -> Listing:
         return Raw(points[row], None if normals is None else normals[row])
 
     return Listing(
-        names=[f"{path.stem}/{row}" for row in range(count)] if names is None else decode(names),
+        names=[f"{path.stem}/{row}" for row in range(count)] if names is None else decode(names.reshape(-1)),
         read=read,
         labels=None if labels is None else class_names(labels),
         classes=None if order is None else tuple(class_names(order)),
@@ -141,7 +143,10 @@ def _labels(
     labels = labels.reshape(-1)
     order = None if classes is None else tuple(decode(classes.reshape(-1)))
     if labels.dtype.kind not in "iu":
-        return decode(labels), order
+        texts = decode(labels)
+        if order is not None and (unknown := sorted(set(texts) - set(order))):
+            raise ValueError(f"{path}: labels must be among its {len(order)} classes, got {unknown[0]!r}")
+        return texts, order
     if order is None:
         return decode(labels), tuple(str(label) for label in sorted(set(labels.tolist())))
     if len(labels) and not 0 <= labels.min() <= labels.max() < len(order):

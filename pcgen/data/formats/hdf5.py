@@ -65,11 +65,10 @@ def _opened(path: Path) -> "Iterator[h5py.File]":
     import h5py
 
     try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise ValueError(f"{path}: is no whole HDF5 file: {error}") from None
-    with file:
-        yield file
+        with h5py.File(path, "r") as file:
+            yield file
+    except (OSError, RuntimeError, KeyError) as error:  # damage shows as any of these, on opening or later
+        raise ValueError(f"{path}: is no whole HDF5 file: {error}; write it again") from None
 
 
 def _arrays(file: "h5py.File", path: Path, max_bytes: int) -> dict[str, NDArray[Any]]:
@@ -98,10 +97,7 @@ def _read(file: "h5py.File", name: str, path: Path, max_bytes: int) -> NDArray[A
         raise too_large(f"{path}: {name}", data.nbytes, max_bytes)
     if data.dtype.kind == "O" and h5py.check_string_dtype(data.dtype) is None:
         raise ValueError(f"{path}: {name} holds objects of varying size; it must be an array of numbers")
-    try:
-        return np.asarray(data[()])
-    except OSError as error:
-        raise ValueError(f"{path}: {name} is damaged: {error}") from None
+    return np.asarray(data[()])
 
 
 def _sets(file: "h5py.File", path: Path) -> list[tuple[str, str, int]]:

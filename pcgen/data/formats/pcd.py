@@ -21,7 +21,7 @@ def read_pcd(path: Path, max_bytes: int) -> Raw:
     data = read_bytes(path, max_bytes)
     try:
         return _read(data)
-    except (ValueError, KeyError, IndexError) as error:
+    except (ValueError, KeyError, IndexError, TypeError) as error:
         told = f"header has no {error}" if isinstance(error, KeyError) else error
         raise ValueError(f"{path}: {told}; write the file again, as text or plain binary") from None
 
