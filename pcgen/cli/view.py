@@ -1,4 +1,4 @@
-"""`pcgen view`: a window, or a picture."""
+"""`pcgen view`: a window, or a picture; of a run folder, its losses."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +11,9 @@ __all__ = ["view"]
 
 
 def view(
-    files: Annotated[list[str], typer.Argument(help="What to show: SOURCE[:CLASS][@SPLIT], several after each other.")],
+    files: Annotated[
+        list[str], typer.Argument(help="SOURCE[:CLASS][@SPLIT], several after each other; or a run folder.")
+    ],
     png: Annotated[Path | None, typer.Option(help="Draw a picture instead of opening a window.")] = None,
     count: Annotated[int, typer.Option(min=1, help="Clouds of each source.")] = 16,
     shuffle: Annotated[
@@ -26,7 +28,7 @@ def view(
     seed: Seed = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a picture that exists.")] = False,
 ) -> None:
-    """Look at clouds in an Open3D window, or draw them into a PNG without a screen."""
+    """Look at clouds in an Open3D window, or draw them into a PNG without a screen; draw the losses of a run folder."""
     import torch
 
     from pcgen import data
@@ -34,23 +36,22 @@ def view(
 
     if png is not None and png.exists() and not overwrite:
         raise FileExistsError(f"--png: {png} exists; choose another name or give --overwrite")
-    shown: list[torch.Tensor] = []
-    captions: list[str] = []
+    if any(_is_run(path) for path in files):
+        _losses(files, png, overwrite)
+        return
+    shown = []
     for spec in files:
         clouds = data.load(spec, up=up)
         rows = torch.arange(len(clouds))
         if shuffle:
             rows = torch.randperm(len(clouds), generator=torch.Generator().manual_seed(seed))
-        chosen = clouds.select(rows[:count])
-        shown += list(chosen.points)
-        captions += list(chosen.names)
+        shown.append(clouds.select(rows[:count]))
     if png is None:
-        show(shown, captions=captions, colors=color, columns=columns)
+        show(shown, colors=color, columns=columns)
         return
     drawn = picture(
         shown,
         png,
-        captions=captions,
         colors=color,
         columns=columns,
         size=size,
@@ -59,3 +60,18 @@ def view(
         overwrite=overwrite,
     )
     say(str(drawn))
+
+
+def _is_run(path: str) -> bool:
+    return (Path(path) / "config.json").is_file()
+
+
+def _losses(files: list[str], png: Path | None, overwrite: bool) -> None:
+    """Draw how the losses of one run fell."""
+    from pcgen.training import Run
+    from pcgen.view import curves
+
+    if len(files) > 1 or png is None:
+        raise ValueError(f"{files[0]}: of a run folder the losses are drawn, one at a time: give --png")
+    run = Run.open(files[0])
+    say(str(curves(run.history, png, title=str(run.config["model"].get("name")), overwrite=overwrite)))

@@ -40,6 +40,9 @@ def test_the_main_job(pcgen, boxes, trained, tmp_path):
     result = pcgen("view", samples, boxes, "--count", 2, "--png", picture, "--engine", "matplotlib", "--size", 64)
     assert result.code == 0, result.err
     assert picture.stat().st_size > 1000
+    result = pcgen("view", trained[0], "--png", tmp_path / "losses.png")
+    assert result.code == 0, result.err
+    assert (tmp_path / "losses.png").stat().st_size > 1000
 
 
 def test_what_is_decided_for_the_user_is_said(pcgen, boxes, tmp_path):
