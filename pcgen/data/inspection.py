@@ -44,7 +44,7 @@ def check(spec: str, *, max_bytes: int = 4 * GIB) -> list[Fault]:
     """
     parsed = parse(spec)
     try:
-        listing = select(list_source(parsed, 0, max_bytes), parsed, 0)
+        listing = select(list_source(parsed, 0, max_bytes), parsed)
     except ValueError as error:
         return [Fault(spec, str(error))]
     faults = []
@@ -83,7 +83,7 @@ def info(spec: str, *, up: str = "y", max_bytes: int = 4 * GIB) -> dict[str, Any
         ValueError: the source as a whole cannot be read.
     """
     parsed = parse(spec)
-    listing = select(list_source(parsed, 0, max_bytes), parsed, 0)
+    listing = select(list_source(parsed, 0, max_bytes), parsed)
     low, high = np.full(3, np.inf), np.full(3, -np.inf)
     sizes: Counter[int] = Counter()
     normals = bad = 0

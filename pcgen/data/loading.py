@@ -28,7 +28,7 @@ def load(
 
     SOURCE is `shapes` (built in), a file, or a folder. CLASS is one class or several with commas; built-in families
     take a count, `shapes:chair=200`. SPLIT is train, val, test or all, or several with commas; a source without splits
-    gets them by `seed`, 85/5/10% of every class, and a note says so. Nothing named is everything.
+    gets them by the clouds' names, 85/5/10% of every class, and a note says so. Nothing named is everything.
 
     Stored clouds keep their points, unless `points` asks for fewer: then each is thinned without replacement. Meshes
     and built-in shapes are sampled uniformly by area: `points`, or else `surface_points`. Both are fixed by `seed` and
@@ -37,7 +37,7 @@ def load(
     Args:
         points: points of each cloud; None keeps what is stored, which must then be one number for all.
         surface_points: points of each surface where `points` is None.
-        seed: of the built-in shapes, of sampling, of thinning, and of splits that are drawn.
+        seed: of the built-in shapes, of sampling and of thinning.
         up: the axis of the source that points up: x, y, z, -x, -y or -z.
         drop_bad: leave out clouds that cannot be read or hold NaN, and name them in a note, instead of refusing all.
         max_bytes: most memory that one file's arrays, or the clouds together, may take.
@@ -50,7 +50,7 @@ def load(
     parsed = parse(spec)
     if parsed.source == "shapes" and up != "y":
         raise ValueError(f"up: must be y for the built-in shapes, which are y up, got {up!r}")
-    listing = select(list_source(parsed, seed, max_bytes), parsed, seed)
+    listing = select(list_source(parsed, seed, max_bytes), parsed)
     return gather(
         listing,
         spec,

@@ -16,15 +16,15 @@ __all__ = ["select"]
 _SHOWN = 8  # classes in a message; the rest is counted
 
 
-def select(listing: Listing, spec: Spec, seed: int) -> Listing:
+def select(listing: Listing, spec: Spec) -> Listing:
     """The clouds of the classes and splits asked for; splits are drawn first, over the whole source, if it has none.
 
     Raises:
         ValueError: a class or a split is not there.
     """
     if listing.splits is None and len(listing.names) >= 3:
-        note = f"{spec.source} has no splits: 85% train, 5% val, 10% test of every class drawn by seed {seed}"
-        drawn = draw_splits(listing.names, listing.labels, seed)
+        note = f"{spec.source} has no splits: 85% train, 5% val, 10% test of every class, drawn by the clouds' names"
+        drawn = draw_splits(listing.names, listing.labels)
         listing = replace(listing, splits=drawn, notes=(*listing.notes, note))
     if spec.classes and spec.source != "shapes":  # the built-in source makes nothing but what is asked
         listing = _of_classes(listing, spec)

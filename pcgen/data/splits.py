@@ -8,6 +8,7 @@ from pcgen.data.clouds import Clouds
 __all__ = ["draw_splits", "holdout"]
 
 _VAL, _TEST = 0.05, 0.10
+_SEED = 0  # of splits that are drawn, always the same
 
 
 def _shuffled(names: Sequence[str], seed: int) -> list[int]:
@@ -16,12 +17,15 @@ def _shuffled(names: Sequence[str], seed: int) -> list[int]:
     return sorted(range(len(names)), key=lambda row: (keys[row], row))
 
 
-def draw_splits(names: Sequence[str], labels: Sequence[str] | None, seed: int) -> list[str]:
-    """A split for each cloud: 85% train, 5% val and 10% test of every class, none of them empty from 3 clouds on."""
+def draw_splits(names: Sequence[str], labels: Sequence[str] | None) -> list[str]:
+    """A split for each cloud: 85% train, 5% val and 10% test of every class, none of them empty from 3 clouds on.
+
+    They follow from the names alone, whatever seed training or evaluation has: no test cloud is trained on elsewhere.
+    """
     splits = ["train"] * len(names)
     for label in sorted(set(labels or [""])):
         rows = [row for row in range(len(names)) if labels is None or labels[row] == label]
-        order = [rows[place] for place in _shuffled([names[row] for row in rows], seed)]
+        order = [rows[place] for place in _shuffled([names[row] for row in rows], _SEED)]
         if len(order) < 3:
             continue
         val = max(1, round(_VAL * len(order)))

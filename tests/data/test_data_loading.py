@@ -51,7 +51,7 @@ def test_a_flat_folder_is_sorted_and_has_no_classes(tmp_path: Path) -> None:
     assert clouds.names == ("a.npy", "b.xyz", "c.pts") and clouds.labels is None
     assert clouds.splits is not None and set(clouds.splits) == {"train", "val", "test"}
     assert any("1 files of other kinds passed over (.md)" in note for note in clouds.notes)
-    assert any("drawn by seed 0" in note for note in clouds.notes)
+    assert any("drawn by the clouds' names" in note for note in clouds.notes)
     with pytest.raises(ValueError, match="has no classes"):
         load(f"{tmp_path}:chair")
 
@@ -208,7 +208,7 @@ def test_shapenet_part(tmp_path: Path) -> None:
 def test_drawn_splits_have_their_shares_in_every_class_and_follow_names() -> None:
     names = [f"n{number}" for number in range(100)]
     labels = ["a"] * 60 + ["b"] * 40
-    splits = draw_splits(names, labels, seed=0)
+    splits = draw_splits(names, labels)
     for label, count in (("a", 60), ("b", 40)):
         mine = [split for split, its in zip(splits, labels, strict=True) if its == label]
         assert {name: mine.count(name) for name in set(mine)} == {
@@ -216,10 +216,16 @@ def test_drawn_splits_have_their_shares_in_every_class_and_follow_names() -> Non
             "val": round(0.05 * count),
             "test": round(0.1 * count),
         }
-    back = draw_splits(names[::-1], labels[::-1], seed=0)
+    back = draw_splits(names[::-1], labels[::-1])
     assert back == splits[::-1]
-    assert draw_splits(names, labels, seed=1) != splits
-    assert sorted(draw_splits(["x", "y", "z"], None, seed=0)) == ["test", "train", "val"]
+    assert sorted(draw_splits(["x", "y", "z"], None)) == ["test", "train", "val"]
+
+
+def test_no_seed_moves_a_cloud_from_one_split_to_another(tmp_path: Path) -> None:
+    folder(tmp_path, [f"{number}.npy" for number in range(40)])
+    tested = load(f"{tmp_path}@test", seed=0).names
+    assert tested == load(f"{tmp_path}@test", seed=1).names
+    assert not set(load(f"{tmp_path}@train", seed=7).names) & set(tested)
 
 
 def test_holdout_takes_val_or_a_share_of_train_and_never_test() -> None:
