@@ -62,6 +62,21 @@ def test_noise_is_truncated_and_censored() -> None:
     assert censored.mean().item() == pytest.approx((2 * torch.pi) ** -0.5, rel=0.02)
 
 
+def test_truncation_raises_fidelity_and_lowers_coverage() -> None:
+    # Fidelity is the mean log-density of the data at the samples, coverage the share of the data's deviation they have.
+    data = Normal(0.0, 1.0)
+    model = GAN((2,), noise_dim=4, generator_widths=(32,), discriminator_widths=(32, 32), r1=0.5, lr=2e-3)
+    for _ in range(400):
+        model.update(Batch(data.sample((128, 2)), torch.arange(128)))
+    whole, half, near = (model.sample(4000, truncation=t) for t in (None, 1.0, 0.3))
+    fidelity = [data.log_prob(x).sum(1).mean().item() for x in (whole, half, near)]
+    coverage = [x.std(0).mean().item() for x in (whole, half, near)]
+    assert coverage[0] > 0.6
+    assert fidelity == sorted(fidelity)
+    assert coverage == sorted(coverage, reverse=True)
+    assert coverage[2] < 0.5 * coverage[0]
+
+
 def test_an_update_trains_each_network_on_its_own_loss_alone() -> None:
     model = GAN((4,), lr=1e-4)
     before = [p.clone() for p in model.critic.parameters()]

@@ -48,7 +48,7 @@ class Diffusion(GradientLearner, GenerativeModel):
         Song, Meng, Ermon (2021). Denoising Diffusion Implicit Models.
     """
 
-    recipe: ClassVar[Recipe] = Recipe(steps=4000, batch_size=128)
+    recipe: ClassVar[Recipe] = Recipe(steps=3000, batch_size=128)
     signal: Tensor
     mean: Tensor
     basis: Tensor
