@@ -1,6 +1,7 @@
 """The built-in shapes: parametric families of closed solids, any number of each, fixed by (family, index, seed).
 
-Shapes are y up, their bounding box is centred at the origin and its diagonal is 1: each lies in the ball of radius 1/2.
+Shapes are y up and face +z; their bounding box is centred at the origin and its diagonal is 1, so that each lies in the
+ball of radius 1/2.
 """
 
 from typing import TYPE_CHECKING, Protocol

@@ -1,4 +1,4 @@
-"""Aeroplanes: airliners, propeller planes and jets, with their nose towards -z."""
+"""Aeroplanes: airliners, propeller planes and jets, with their nose towards +z."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -76,7 +76,9 @@ class Airplane:
         )
 
     def parts(self) -> list[Part]:
-        return [self._fuselage(), *self._wings(), *self._tail(), *self._engines()]
+        # Lengths are counted from the nose, so that z grows towards the tail; then the whole is turned to face +z.
+        parts = [self._fuselage(), *self._wings(), *self._tail(), *self._engines()]
+        return [part.turn(rotation("y", 180)) for part in parts]
 
     def _fuselage(self) -> Part:
         nose = np.linspace(0.02, 1, 8)

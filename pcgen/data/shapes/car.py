@@ -1,10 +1,10 @@
-"""Cars: saloons, hatchbacks, estates, pickups and vans, with their nose towards -z."""
+"""Cars: saloons, hatchbacks, estates, pickups and vans, with their nose towards +z."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 from pcgen.data.shapes.draw import Draw
-from pcgen.data.shapes.parts import Part, bar, box, extrude, hull
+from pcgen.data.shapes.parts import Part, bar, box, extrude, hull, rotation
 
 __all__ = ["Car"]
 
@@ -70,7 +70,9 @@ class Car:
         return self.belt * self.height
 
     def parts(self) -> list[Part]:
-        return [*self._body(), *self._cabin(), *self._wheels(), *self._extras()]
+        # Lengths are counted from the nose, so that z grows towards the tail; then the whole is turned to face +z.
+        parts = [*self._body(), *self._cabin(), *self._wheels(), *self._extras()]
+        return [part.turn(rotation("y", 180)) for part in parts]
 
     @property
     def _axles(self) -> tuple[float, float]:
