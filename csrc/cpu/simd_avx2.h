@@ -28,6 +28,13 @@ struct Vec<float> {
   friend Vec min(Vec a, Vec b) { return {_mm256_min_ps(a.v, b.v)}; }
   friend Vec max(Vec a, Vec b) { return {_mm256_max_ps(a.v, b.v)}; }
 
+  friend Vec sqrt(Vec a) { return {_mm256_sqrt_ps(a.v)}; }
+  // a * 2^n, given n + 1.5 * 2^23 in whose lowest bits n stands; neither factor nor product may leave the normal numbers.
+  friend Vec scale(Vec a, Vec shifted) {
+    const __m256i exponent = _mm256_slli_epi32(_mm256_castps_si256(shifted.v), 23);
+    return {_mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(a.v), exponent))};
+  }
+
   float reduce_min() const {
     __m128 m = _mm_min_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
     m = _mm_min_ps(m, _mm_movehl_ps(m, m));

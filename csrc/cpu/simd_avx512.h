@@ -28,6 +28,13 @@ struct Vec<float> {
   friend Vec min(Vec a, Vec b) { return {_mm512_min_ps(a.v, b.v)}; }
   friend Vec max(Vec a, Vec b) { return {_mm512_max_ps(a.v, b.v)}; }
 
+  friend Vec sqrt(Vec a) { return {_mm512_sqrt_ps(a.v)}; }
+  // a * 2^n, given n + 1.5 * 2^23 in whose lowest bits n stands; neither factor nor product may leave the normal numbers.
+  friend Vec scale(Vec a, Vec shifted) {
+    const __m512i exponent = _mm512_slli_epi32(_mm512_castps_si512(shifted.v), 23);
+    return {_mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(a.v), exponent))};
+  }
+
   float reduce_min() const { return _mm512_reduce_min_ps(v); }
   float reduce_max() const { return _mm512_reduce_max_ps(v); }
   friend uint32_t less(Vec a, Vec b) { return _mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ); }

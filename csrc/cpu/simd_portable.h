@@ -1,6 +1,7 @@
 // Vectors of 16 bytes by the extension that GCC and Clang share: SSE2, NEON, or whatever the machine has.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 
@@ -30,6 +31,17 @@ struct Vec {
   friend Vec multiply_add(Vec a, Vec b, Vec c) { return {a.v * b.v + c.v}; }
   friend Vec min(Vec a, Vec b) { return {a.v < b.v ? a.v : b.v}; }
   friend Vec max(Vec a, Vec b) { return {a.v > b.v ? a.v : b.v}; }
+
+  friend Vec sqrt(Vec a) {
+    for (int i = 0; i < width; ++i) a.v[i] = std::sqrt(a.v[i]);
+    return a;
+  }
+  // a * 2^n, given n + 1.5 * 2^23 in whose lowest bits n stands; neither factor nor product may leave the normal numbers.
+  friend Vec scale(Vec a, Vec shifted) {
+    static_assert(sizeof(T) == 4);
+    using Bits __attribute__((vector_size(16))) = uint32_t;
+    return {reinterpret_cast<Native>(reinterpret_cast<Bits>(a.v) + (reinterpret_cast<Bits>(shifted.v) << 23))};
+  }
 
   T reduce_min() const {
     T least = v[0];

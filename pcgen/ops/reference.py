@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-__all__ = ["chamfer", "match", "nearest", "squared_distances"]
+__all__ = ["approxmatch", "chamfer", "match", "nearest", "squared_distances"]
 
 
 def squared_distances(x: Tensor, y: Tensor) -> Tensor:
@@ -46,3 +46,22 @@ def match(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     index = torch.stack([torch.as_tensor(linear_sum_assignment(cost.cpu().numpy())[1]) for cost in costs.detach()])
     index = index.to(costs.device)
     return index, costs.gather(2, index[:, :, None]).squeeze(2).mean(1)
+
+
+def approxmatch(x: Tensor, y: Tensor, last_level: bool, squared: bool) -> Tensor:
+    """The soft greedy matching of `pcgen.ops.approxmatch`, with its N x N matrix of what is moved.
+
+    (B, N, D) x (B, N, D) -> (B,) float64.
+    """
+    distances = squared_distances(x, y)
+    left_x, left_y = distances.new_ones(distances.shape[:2]), distances.new_ones(distances[:, 0].shape)
+    moved = torch.zeros_like(distances)
+    for stiffness in [4.0**level for level in range(7, -2, -1)] + [0.0] * last_level:
+        wish = torch.exp(-stiffness * distances) * left_y[:, None, :]
+        offered = wish * (left_x / (wish.sum(2) + 1e-9))[:, :, None]
+        taken = offered * (left_y / (offered.sum(1) + 1e-9)).clamp(max=1)[:, None, :]
+        left_x = (left_x - taken.sum(2)).clamp(min=0)
+        left_y = (left_y - offered.sum(1)).clamp(min=0)
+        moved += taken
+    cost = distances if squared else distances.sqrt()
+    return (moved * cost).sum((1, 2)) / x.shape[1]

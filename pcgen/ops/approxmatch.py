@@ -1,0 +1,101 @@
+"""The approximations that the literature prints as Earth Mover's distance, by name, to compare with its numbers."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from pcgen.errors import choose
+from pcgen.ops import _library
+from pcgen.ops._checks import cloud_pairs, cloud_sets
+
+__all__ = ["APPROXMATCH_CONVENTIONS", "approxmatch", "approxmatch_matrix"]
+
+_library.load()
+_ops = torch.ops.pcgen
+
+# Whether what is left is spread in the end (the level 0), and whether the cost is of squared distances.
+APPROXMATCH_CONVENTIONS = {
+    "approxmatch": (True, False),
+    "approxmatch_pointflow": (False, False),
+    "approxmatch_squared": (True, True),
+}
+
+
+@torch.no_grad()
+def approxmatch(x: Tensor, y: Tensor, convention: str = "approxmatch") -> Tensor:
+    """Cost of the soft greedy matching that stands for Earth Mover's distance in print; not exact, see `pcgen.ops.emd`.
+
+    Every point of x has 1 to give and every point of y takes 1. For each level s = 4^7, 4^6, ..., 4^-1, 0, what is left
+    is given in the shares w_ij = exp(-s |x_i - y_j|^2) * (left of y_j), normalised over j, and cut where a point of y
+    is offered more than it has left. The cost is the sum of what was moved times the distance, divided by N.
+
+    | convention | levels | distance | where |
+    |---|---|---|---|
+    | approxmatch | all | Euclidean | latent_3d_points |
+    | approxmatch_pointflow | without 0: some may stay unmoved | Euclidean | PointFlow, ShapeGF, SetVAE |
+    | approxmatch_squared | all | squared | PyTorchEMD in PVD, LION, DiT-3D |
+
+    The levels are absolute, so the error depends on the clouds' scale; x and y are not exchangeable; there is no
+    gradient.
+
+    Args:
+        x: (B, N, 3), float32; float64 is rounded, as the kernels in print compute in float32.
+        y: (B, N, 3), of the same type and device.
+        convention: a row of the table above.
+
+    Returns:
+        (B,) float64, a mean over points, in the clouds' unit or its square.
+
+    Raises:
+        ValueError: wrong shape, type or device, unequal sizes, a coordinate that is not finite, an unknown convention.
+
+    Fan, Su and Guibas, 2017, A Point Set Generation Network for 3D Object Reconstruction from a Single Image.
+    """
+    x, y = cloud_pairs(x, y, points=True)
+    result: Tensor = _ops.approxmatch(x.float(), y.float(), *_flags(convention))
+    return result
+
+
+@torch.no_grad()
+def approxmatch_matrix(
+    a: Tensor, b: Tensor, convention: str = "approxmatch", *, progress: Callable[[int, int], object] | None = None
+) -> Tensor:
+    """`approxmatch` between all clouds of two sets, on all of torch's threads: D[i, j] = approxmatch(a[i], b[j]).
+
+    Args:
+        a: (S, N, 3), float32 or float64.
+        b: (R, N, 3), of the same type and device.
+        convention: as `approxmatch`.
+        progress: called as progress(pairs done, pairs in all) after each row.
+
+    Returns:
+        (S, R) float64; not symmetric where b is a.
+
+    Raises:
+        ValueError: as `approxmatch`.
+    """
+    a, b = cloud_sets(a, b, points=True)
+    flags = _flags(convention)
+    out = torch.empty(len(a), len(b), dtype=torch.float64, device=a.device)
+    for row, cloud in enumerate(a.float()):
+        out[row] = _ops.approxmatch_matrix(cloud[None], b.float(), *flags)[0]
+        if progress is not None:
+            progress((row + 1) * len(b), out.numel())
+    return out
+
+
+def _flags(convention: str) -> tuple[bool, bool]:
+    return APPROXMATCH_CONVENTIONS[choose(convention, APPROXMATCH_CONVENTIONS, "convention")]
+
+
+def _pair_shape(x: Tensor, y: Tensor, last_level: bool, squared: bool) -> Tensor:
+    return x.new_empty(x.shape[0], dtype=torch.float64)
+
+
+def _matrix_shape(a: Tensor, b: Tensor, last_level: bool, squared: bool) -> Tensor:
+    return a.new_empty(a.shape[0], b.shape[0], dtype=torch.float64)
+
+
+torch.library.register_fake("pcgen::approxmatch", _pair_shape)
+torch.library.register_fake("pcgen::approxmatch_matrix", _matrix_shape)
