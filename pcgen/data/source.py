@@ -57,7 +57,7 @@ def too_large(what: str, size: int, max_bytes: int) -> ValueError:
     """The error for data that would take more memory than is allowed."""
     return ValueError(
         f"{what}: would take {size / GIB:.2f} GiB of memory, more than the {max_bytes / GIB:.2f} GiB allowed; "
-        f"allow it with max_bytes={size} (--max-bytes {size}) if it is no mistake"
+        f"allow it with load(..., max_bytes={size}) if it is no mistake"
     )
 
 

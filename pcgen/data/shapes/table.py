@@ -60,7 +60,8 @@ class Table:
             top = lathe([(1, under), (1, self.height)], sides=40).stretch(x, 1, z)
         else:
             top = box((-x, under, -z), (x, self.height, z))
-        return [top, *getattr(self, f"_{self.base}")()]
+        base = {"legs": self._legs, "pedestal": self._pedestal, "trestle": self._trestle, "panels": self._panels}
+        return [top, *base[self.base]()]
 
     def _corner(self) -> tuple[float, float]:
         """Where the legs meet the top, from its centre: inside the ellipse of an oval top."""
@@ -98,16 +99,14 @@ class Table:
                 beam((0, 0.03, 0), (1.2 * foot * np.cos(angle), 0.03, 1.2 * foot * np.sin(angle)), 0.07, 0.06)
                 for angle in np.arange(4) * np.pi / 2 + np.pi / 4
             ]
-        column = lathe(
-            [
-                (1.6 * self.leg, 0.02),
-                (1.2 * self.leg, 0.15 * top),
-                (1.5 * self.leg, 0.5 * top),
-                (1.1 * self.leg, 0.8 * top),
-                (2.2 * self.leg, top),
-            ]
-        )
-        return [*base, column]
+        column = [
+            (1.6, 0.02 / top),
+            (1.2, 0.15),
+            (1.5, 0.5),
+            (1.1, 0.8),
+            (2.2, 1.0),
+        ]  # by the leg and the top
+        return [*base, lathe([(radius * self.leg, height * top) for radius, height in column])]
 
     def _trestle(self) -> list[Part]:
         x, z, top = 0.68 * self.length / 2, 0.75 * self.depth / 2, self.height - self.thickness / 2

@@ -1,0 +1,50 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pcgen.data import NORMALIZATIONS, Normalization, load
+from pcgen.data.training_set import thin, training_set
+
+
+def test_train_is_learned_val_is_held_out_and_test_is_left_alone() -> None:
+    source = training_set("shapes:mug=40", points=32)
+    whole = load("shapes:mug=40", surface_points=4 * 32)
+    assert torch.equal(source.train, whole.split("train").points)
+    assert torch.equal(source.held_out, thin(whole.split("val").points, 32, 0))
+    assert source.classes == ("mug",) and source.labels is not None and len(source.labels) == 34
+    assert any("names no split: 34 clouds of @train are learned, 2 of @val held out" in note for note in source.notes)
+
+
+def test_both_parts_are_normalised_by_the_training_rows_alone() -> None:
+    source = training_set("shapes:mug=40", points=32, normalize="global_std")
+    whole = load("shapes:mug=40", surface_points=4 * 32)
+    fitted = Normalization("global_std").fit(whole.split("train").points)
+    assert source.normalization == fitted
+    assert torch.allclose(fitted.undo(source.train), whole.split("train").points, atol=1e-6)
+    assert torch.allclose(fitted.undo(source.held_out), thin(whole.split("val").points, 32, 0), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", NORMALIZATIONS)
+def test_what_is_remembered_reads_the_same_again(name: str) -> None:
+    source = training_set("shapes:lamp=20", points=16, normalize=name, seed=3)
+    again = training_set(**source.about["training_set"])
+    assert torch.equal(again.train, source.train) and torch.equal(again.held_out, source.held_out)
+    assert Normalization.from_dict(source.about["normalization"]) == source.normalization == again.normalization
+
+
+def test_clouds_of_fewer_points_are_told(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", points=np.random.default_rng(0).normal(size=(5, 16, 3)))
+    with pytest.raises(ValueError, match="its clouds have 16 points, 32 are asked for"):
+        training_set(str(tmp_path / "a.npz"), points=32)
+
+
+def test_thinning_keeps_distinct_points_by_seed() -> None:
+    clouds = torch.arange(2 * 50 * 3, dtype=torch.float32).reshape(2, 50, 3)
+    some = thin(clouds, 20, seed=0)
+    for row in range(2):
+        kept = {tuple(point) for point in some[row].tolist()}
+        assert len(kept) == 20 and kept <= {tuple(point) for point in clouds[row].tolist()}
+    assert torch.equal(thin(clouds, 20, seed=0), some) and not torch.equal(thin(clouds, 20, seed=1), some)
+    assert thin(clouds, 50, seed=0) is clouds
