@@ -156,7 +156,7 @@ class _Pile:
 
 def _some(faults: Sequence[tuple[str, str]]) -> str:
     more = f", and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
-    return "; ".join(f"{name}: {fault}" for name, fault in faults[:_SHOWN]) + more
+    return "; ".join(fault if name in fault else f"{name}: {fault}" for name, fault in faults[:_SHOWN]) + more
 
 
 def _refusal(source: str, faults: Sequence[tuple[str, str]], asked: int, every: bool) -> ValueError:

@@ -24,7 +24,6 @@ READERS: dict[str, Callable[[Path, int], Raw | Mesh]] = {
     ".ply": read_ply,
     ".xyz": read_table,
     ".pts": read_table,
-    ".txt": read_table,
     ".pcd": read_pcd,
     ".off": read_off,
     ".obj": read_obj,

@@ -46,11 +46,12 @@ def folder(root: Path, layout: list[str], size: int = 12) -> Path:
 
 
 def test_a_flat_folder_is_sorted_and_has_no_classes(tmp_path: Path) -> None:
-    folder(tmp_path, ["b.xyz", "a.npy", "c.pts", ".hidden.xyz", "readme.md"])
+    folder(tmp_path, ["b.xyz", "a.npy", "c.pts", ".hidden.xyz"])
+    (tmp_path / "licence.txt").write_text("words")
     clouds = load(str(tmp_path))
     assert clouds.names == ("a.npy", "b.xyz", "c.pts") and clouds.labels is None
     assert clouds.splits is not None and set(clouds.splits) == {"train", "val", "test"}
-    assert any("1 files of other kinds passed over (.md)" in note for note in clouds.notes)
+    assert any("1 files of other kinds passed over (.txt)" in note for note in clouds.notes)
     assert any("drawn by the clouds' names" in note for note in clouds.notes)
     with pytest.raises(ValueError, match="has no classes"):
         load(f"{tmp_path}:chair")

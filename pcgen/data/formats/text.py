@@ -1,4 +1,4 @@
-"""Clouds as tables of numbers in text: .xyz, .pts and .txt, one point a line."""
+"""Clouds as tables of numbers in text, .xyz and .pts: one point a line."""
 
 from pathlib import Path
 
