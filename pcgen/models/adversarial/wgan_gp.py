@@ -45,7 +45,7 @@ class WGANGP(Adversarial):
         Gulrajani, Ahmed, Arjovsky, Dumoulin, Courville (2017). Improved Training of Wasserstein GANs.
     """
 
-    recipe: ClassVar[Recipe] = Recipe(steps=2500, batch_size=320)
+    recipe: ClassVar[Recipe] = Recipe(steps=1500, batch_size=160)
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class WGANGP(Adversarial):
         output: str = "linear",
         penalty: float = 10.0,
         critic_steps: int = 5,
-        lr: float = 5e-4,
+        lr: float = 1e-3,
         betas: Sequence[float] = (0.0, 0.9),
     ) -> None:
         super().__init__(
