@@ -34,10 +34,10 @@ COMMON = ["-std=c++20", "-O3", "-DTORCH_TARGET_VERSION=0x020a000000000000", f"-I
 HOST = ["-fPIC", "-fvisibility=hidden", "-ffp-contract=off", "-Wall", "-Wextra"]
 INSTRUCTION_SETS = {
     "_avx2": ["-mavx2", "-mfma"],
-    # GCC's own AVX-512 header sets off the warning that is turned off.
+    # GCC's own AVX-512 header sets off the warnings that are turned off.
     "_avx512": [
         *("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma", "-mprefer-vector-width=512"),
-        "-Wno-maybe-uninitialized",
+        *("-Wno-uninitialized", "-Wno-maybe-uninitialized"),
     ],
 }
 CUDA_ARCHITECTURES = ["-gencode=arch=compute_80,code=sm_80", "-gencode=arch=compute_90,code=[sm_90,compute_90]"]

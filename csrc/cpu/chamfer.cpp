@@ -8,6 +8,7 @@
 #include <torch/csrc/stable/tensor.h>
 
 #include "check.h"
+#include "cpu/dispatch.h"
 #include "cpu/nearest.h"
 #include "cpu/nearest_pairs.h"
 #include "cpu/parallel.h"
@@ -18,15 +19,6 @@ namespace {
 
 using torch::headeronly::ScalarType;
 using torch::stable::Tensor;
-
-// Call f with a value of the tensors' type, which must be float or double, one for both.
-template <class F>
-auto dispatch(const Tensor& x, const Tensor& y, const F& f) {
-  const ScalarType type = x.scalar_type();
-  check(type == y.scalar_type() && (type == ScalarType::Float || type == ScalarType::Double),
-        "the clouds must both be float32 or both be float64");
-  return type == ScalarType::Float ? f(float{}) : f(double{});
-}
 
 // Sum in double, in an order that depends on n alone.
 template <class T, class F>

@@ -21,8 +21,11 @@ struct NearestKernels {
   // in six rows of the same order that are `stride` apart. Rounded as `one_way` rounds, so never above a distance
   // between points of the two boxes.
   void (*box_distances)(const T* box, const T* boxes, int64_t stride, int64_t count, T* out);
-  // Bit i is set where the squared distance from (x, y, z) to point i of `cloud`, of the first 64, is at most `bound`.
-  uint64_t (*within)(Coordinates<T> cloud, T x, T y, T z, T bound);
+  // Squared distances from (x, y, z) to the first 64 points of `cloud`; bit i is set where that to point i is at most
+  // `bound`.
+  uint64_t (*within)(Coordinates<T> cloud, T x, T y, T z, T bound, T* distances);
+  // Lower least (cloud.padded) to the squared distance to (x, y, z); returns the first point where the largest is.
+  int64_t (*farthest)(Coordinates<T> cloud, T x, T y, T z, T* least);
 };
 
 // Those of the instruction set in use.

@@ -60,10 +60,10 @@ struct Nearest {
   // The first of the points [begin, ...) of `cloud` whose squared distance to (px, py, pz) is `least`; there is one.
   static int32_t find(const Cloud& cloud, int64_t begin, T px, T py, T pz, T least) {
     const V x = V::broadcast(px), y = V::broadcast(py), z = V::broadcast(pz), bound = V::broadcast(least);
-    constexpr uint32_t all = (1u << V::width) - 1;
+    constexpr uint32_t lanes = (uint32_t{1} << V::width) - 1;
     for (int64_t i = begin;; i += V::width) {
       const V d = squared(V::load(cloud.x + i) - x, V::load(cloud.y + i) - y, V::load(cloud.z + i) - z);
-      const uint32_t reached = ~less(bound, d) & all;
+      const uint32_t reached = ~less(bound, d) & lanes;
       if (reached != 0) return static_cast<int32_t>(i + __builtin_ctz(reached));
     }
   }
@@ -138,18 +138,36 @@ struct Nearest {
     }
   }
 
-  static uint64_t within(Cloud cloud, T px, T py, T pz, T bound) {
+  static uint64_t within(Cloud cloud, T px, T py, T pz, T bound, T* distances) {
     const V x = V::broadcast(px), y = V::broadcast(py), z = V::broadcast(pz), limit = V::broadcast(bound);
     constexpr uint64_t lanes = (uint64_t{1} << V::width) - 1;
     uint64_t inside = 0;
     for (int64_t i = 0; i < 64; i += V::width) {
       const V d = squared(V::load(cloud.x + i) - x, V::load(cloud.y + i) - y, V::load(cloud.z + i) - z);
+      d.store(distances + i);
       inside |= (~uint64_t{less(limit, d)} & lanes) << i;
     }
     return inside;
   }
 
-  static constexpr NearestKernels<T> kernels() { return {both, both_with_index, one_way, box_distances, within}; }
+  static int64_t farthest(Cloud cloud, T px, T py, T pz, T* least) {
+    const V x = V::broadcast(px), y = V::broadcast(py), z = V::broadcast(pz);
+    V top = V::broadcast(0);
+    for (int64_t i = 0; i < cloud.padded; i += V::width) {
+      const V d = squared(V::load(cloud.x + i) - x, V::load(cloud.y + i) - y, V::load(cloud.z + i) - z);
+      const V lowered = min(V::load(least + i), d);
+      lowered.store(least + i);
+      top = max(top, lowered);
+    }
+    const V largest = V::broadcast(top.reduce_max());
+    constexpr uint32_t lanes = (uint32_t{1} << V::width) - 1;
+    int64_t i = 0;
+    uint32_t reached = 0;
+    for (; reached == 0; i += V::width) reached = ~less(V::load(least + i), largest) & lanes;
+    return i - V::width + __builtin_ctz(reached);
+  }
+
+  static constexpr NearestKernels<T> kernels() { return {both, both_with_index, one_way, box_distances, within, farthest}; }
 };
 
 template <template <class> class Vec>

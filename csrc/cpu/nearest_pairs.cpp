@@ -140,7 +140,7 @@ class LeafSearch {
     for (int64_t i = 0; i < size; ++i) {
       if (fresh_[i] <= least_[i]) {
         int32_t found = std::numeric_limits<int32_t>::max();
-        uint64_t inside = kernels_.within(other, points.x[i], points.y[i], points.z[i], fresh_[i]);
+        uint64_t inside = kernels_.within(other, points.x[i], points.y[i], points.z[i], fresh_[i], ignored_);
         for (; inside != 0; inside &= inside - 1) found = std::min(found, original[std::countr_zero(inside)]);
         index_[i] = fresh_[i] < least_[i] ? found : std::min(index_[i], found);
         least_[i] = fresh_[i];
@@ -155,6 +155,7 @@ class LeafSearch {
   std::vector<std::pair<T, int32_t>> candidates_;
   alignas(64) T least_[size];
   alignas(64) T fresh_[size];
+  alignas(64) T ignored_[size];
   int32_t index_[size];
 };
 

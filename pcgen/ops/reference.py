@@ -3,7 +3,16 @@
 import torch
 from torch import Tensor
 
-__all__ = ["approxmatch", "chamfer", "match", "nearest", "squared_distances"]
+__all__ = [
+    "approxmatch",
+    "ball_query",
+    "chamfer",
+    "farthest_points",
+    "knn",
+    "match",
+    "nearest",
+    "squared_distances",
+]
 
 
 def squared_distances(x: Tensor, y: Tensor) -> Tensor:
@@ -65,3 +74,28 @@ def approxmatch(x: Tensor, y: Tensor, last_level: bool, squared: bool) -> Tensor
         moved += taken
     cost = distances if squared else distances.sqrt()
     return (moved * cost).sum((1, 2)) / x.shape[1]
+
+
+def knn(x: Tensor, y: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The k nearest of y for each of x in the order of `pcgen.ops.knn`: squares (B, N, k) float64, indices (B, N, k)."""
+    squares, indices = squared_distances(x, y).sort(dim=2, stable=True)
+    return squares[:, :, :k], indices[:, :, :k]
+
+
+def ball_query(x: Tensor, y: Tensor, radius: float, k: int) -> Tensor:
+    """The first k of y by index within `radius` of each of x, -1 after the last: (B, N, k)."""
+    inside = squared_distances(x, y) <= radius**2
+    places = torch.arange(y.shape[1], device=y.device).where(inside, y.shape[1])
+    first = torch.nn.functional.pad(places.sort(dim=2).values, (0, k), value=y.shape[1])[:, :, :k]
+    return first.where(first < y.shape[1], -1)
+
+
+def farthest_points(x: Tensor, k: int, start: Tensor) -> Tensor:
+    """k points of each cloud, each farthest from those before it, from `start` (B,): (B, k)."""
+    rows = torch.arange(len(x), device=x.device)
+    chosen = [start]
+    least = torch.full(x.shape[:2], torch.inf, dtype=torch.float64, device=x.device)
+    while len(chosen) < k:
+        least = least.minimum(squared_distances(x, x[rows, chosen[-1]][:, None]).squeeze(2))
+        chosen.append((least == least.amax(1, keepdim=True)).int().argmax(1))
+    return torch.stack(chosen, 1)

@@ -18,7 +18,7 @@ def test_equals_reference(kind: str, convention: str, instruction_set: str) -> N
 
 
 def test_two_points_by_hand() -> None:
-    # One point a distance 2 from another: a level s moves exp(-4 s) / (exp(-4 s) + 1e-9) of what is left, so that all is
+    # One point a distance 2 from another: level s moves exp(-4 s) / (exp(-4 s) + 1e-9) of what is left, so that all is
     # moved by s = 1/4.
     x, y = torch.zeros(1, 1, 3), torch.tensor([[[2.0, 0.0, 0.0]]])
     torch.testing.assert_close(ops.approxmatch(x, y), torch.tensor([2.0]).double(), rtol=1e-5, atol=0)
