@@ -1,5 +1,6 @@
 """Metrics between generated clouds and a reference set; each number carries the protocol it was computed under."""
 
+from pcgen.metrics.codes import TwoSampleTest, two_sample_test
 from pcgen.metrics.coverage import coverage
 from pcgen.metrics.evaluation import evaluate
 from pcgen.metrics.jsd import JSD, Grid, jsd
@@ -9,27 +10,37 @@ from pcgen.metrics.novelty import Novelty, novelty
 from pcgen.metrics.one_nna import OneNNA, one_nna
 from pcgen.metrics.pairs import Progress
 from pcgen.metrics.protocols import PROTOCOLS, Protocol, protocol
-from pcgen.metrics.report import Report, Row, compare, side_by_side
+from pcgen.metrics.published import Published, published
+from pcgen.metrics.report import Report, Row
+from pcgen.metrics.svm import LinearSVM, linear_svm
+from pcgen.metrics.tables import compare, mean_and_deviation, side_by_side
 
 __all__ = [
     "JSD",
     "PROTOCOLS",
     "Grid",
+    "LinearSVM",
     "Manifolds",
     "Novelty",
     "OneNNA",
     "Progress",
     "Protocol",
+    "Published",
     "Report",
     "Row",
+    "TwoSampleTest",
     "compare",
     "coverage",
     "evaluate",
     "jsd",
+    "linear_svm",
     "manifolds",
+    "mean_and_deviation",
     "mmd",
     "novelty",
     "one_nna",
     "protocol",
+    "published",
     "side_by_side",
+    "two_sample_test",
 ]

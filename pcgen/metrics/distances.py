@@ -1,37 +1,40 @@
-"""The distances that a protocol names, as functions of two sets of clouds."""
+"""The distances that a protocol names, between all clouds of two sets."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from torch import Tensor
 
-__all__ = ["LABELS", "PairDistance", "pair_distance"]
+__all__ = ["PairDistance", "pair_distance"]
 
-PairDistance = Callable[[Tensor, Tensor], Tensor]  # (S, N, 3), (R, N, 3) -> (S, R)
 
-LABELS = {
-    "chamfer": "CD",
-    "exact": "EMD",
-    "approxmatch": "EMD of approxmatch",
-    "approxmatch_pointflow": "EMD of approxmatch without its last level",
-    "approxmatch_squared": "squared cost of approxmatch",
-}
+@dataclass(frozen=True)
+class PairDistance:
+    """A distance between the clouds of two sets.
+
+    Attributes:
+        label: what progress and messages call it.
+        measure: (S, N, 3), (R, N, 3) -> (S, R) float64.
+        symmetric: d(x, y) = d(y, x), so that half of a set's own matrix is enough.
+    """
+
+    label: str
+    measure: Callable[[Tensor, Tensor], Tensor]
+    symmetric: bool = True
 
 
 def pair_distance(name: str) -> PairDistance:
-    """The function (S, N, 3), (R, N, 3) -> (S, R) of a distance: "chamfer", or what a protocol calls EMD.
+    """The distance of that name: "chamfer", "exact" (EMD), or one of the computations that pass for EMD in print.
 
-    Raises:
-        ValueError: this build of pcgen lacks it; another distance is never put in its place.
+    Those depend on which cloud gives and which takes. As in PointFlow, the column's cloud gives: a reference cloud to a
+    sample, another cloud of its own set to the one whose nearest neighbour is looked for.
     """
+    from pcgen import ops
+
     if name == "chamfer":
-        from pcgen.ops import chamfer_matrix
-
-        return chamfer_matrix
+        return PairDistance("CD", ops.chamfer_matrix)
     if name == "exact":
-        from pcgen.ops import emd_matrix
+        return PairDistance("EMD", ops.emd_matrix)
+    from pcgen.ops.approxmatch import approxmatch_matrix
 
-        return emd_matrix
-    raise ValueError(
-        f"protocol: {LABELS[name]} ({name!r}) is not in this build of pcgen; leave the EMD columns out with "
-        "distances=('cd',), or take the protocol 'exact'"
-    )
+    return PairDistance(name, lambda a, b: approxmatch_matrix(b, a, name).T.contiguous(), symmetric=False)

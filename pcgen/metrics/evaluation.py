@@ -13,7 +13,6 @@ from pcgen.data import Clouds
 from pcgen.errors import choose
 from pcgen.metrics.copies import CopySearch
 from pcgen.metrics.coverage import coverage, covered
-from pcgen.metrics.distances import pair_distance
 from pcgen.metrics.intervals import jsd_interval, mean_interval
 from pcgen.metrics.jsd import ABSOLUTE, CELLS, Grid, jsd_of_counts
 from pcgen.metrics.manifolds import manifolds
@@ -29,6 +28,8 @@ from pcgen.metrics.store import TileStore
 
 __all__ = ["evaluate"]
 
+# Achlioptas et al. let the reference give to the sample for MMD, and the sample to the reference for COV.
+_COVERS_FROM_SAMPLES = "approxmatch"
 _BALLS = 5  # k of precision, recall, density and coverage
 
 
@@ -69,8 +70,8 @@ def evaluate(
         progress: called with the pairs done and the seconds left, first with an estimate.
 
     Raises:
-        ValueError: a set is empty, not (S, N, 3), not finite, or of another number of points; or the protocol is
-            unknown, or this build lacks its EMD.
+        ValueError: a set is empty, not (S, N, 3), not finite, or of another number of points; or the protocol or a
+            distance is unknown.
     """
     protocol = named(protocol)
     columns = _columns(protocol, distances)
@@ -98,7 +99,8 @@ def evaluate(
         among_reference = matrices[column, "reference", "reference"]
         for name, row in found.items():
             between, among = matrices[column, name, "reference"], matrices[column, name, name]
-            row.add(column, between, among, among_reference, seed)
+            covering = matrices[column, "reference", name].T if columns[column] == _COVERS_FROM_SAMPLES else between
+            row.add(column, between, among, among_reference, covering, seed)
     if copies:
         result = copies.finish(matrices["cd", SAMPLES, "train"])
         found[SAMPLES].values |= {"copies": result.copies, "novelty": result.ratio}
@@ -129,19 +131,30 @@ class _Found:
     values: dict[str, float] = field(default_factory=dict)
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
 
-    def add(self, column: str, between: Tensor, among: Tensor, among_reference: Tensor, seed: int) -> None:
-        """Add the metrics of one distance, from the matrices row x reference, row x row, reference x reference."""
+    def add(
+        self, column: str, between: Tensor, among: Tensor, among_reference: Tensor, covering: Tensor, seed: int
+    ) -> None:
+        """Add the metrics of one distance.
+
+        Args:
+            column: "cd" or "emd".
+            between: distances of the row's clouds to the reference, (S, R).
+            among: of the row's clouds to each other, (S, S).
+            among_reference: of the reference to itself, (R, R).
+            covering: (S, R) too, for the coverage.
+            seed: of the intervals.
+        """
         told_apart = one_nna(between, among, among_reference)
         self.values |= {
             f"mmd_{column}": mmd(between),
-            f"cov_{column}": coverage(between),
+            f"cov_{column}": coverage(covering),
             f"one_nna_{column}": told_apart.accuracy,
             f"one_nna_{column}_samples": told_apart.samples,
             f"one_nna_{column}_reference": told_apart.reference,
         }
         self.intervals |= {
             f"mmd_{column}": mean_interval(between.amin(0), seed=seed),
-            f"cov_{column}": mean_interval(covered(between), seed=seed),
+            f"cov_{column}": mean_interval(covered(covering), seed=seed),
             f"one_nna_{column}": mean_interval(*one_nna_correct(between, among, among_reference), seed=seed),
         }
         if min(between.shape) > _BALLS:
@@ -150,13 +163,10 @@ class _Found:
 
 
 def _columns(protocol: Protocol, distances: Collection[str]) -> dict[str, str]:
-    """The distance of each column, in order; what this build lacks is refused before any work."""
+    """The distance of each column, in order."""
     asked = [choose(name, ("cd", "emd"), "distances") for name in distances]
     pairs = (("cd", "chamfer"), ("emd", protocol.emd))
-    columns = {column: distance for column, distance in pairs if column in asked and distance}
-    for distance in columns.values():
-        pair_distance(distance)
-    return columns
+    return {column: distance for column, distance in pairs if column in asked and distance}
 
 
 def _blocks(column: str, distance: str, sets: Prepared) -> dict[tuple[str, str, str], Block]:
@@ -165,6 +175,8 @@ def _blocks(column: str, distance: str, sets: Prepared) -> dict[tuple[str, str, 
     blocks = {(column, "reference", "reference"): Block("reference x reference", distance, reference, reference)}
     for name, row in sets.rows.items():
         blocks[column, name, "reference"] = Block(f"{name} x reference", distance, row.points, reference)
+        if distance == _COVERS_FROM_SAMPLES:
+            blocks[column, "reference", name] = Block(f"reference x {name}", distance, reference, row.points)
         blocks[column, name, name] = Block(f"{name} x {name}", distance, row.points, row.points)
     return blocks
 

@@ -10,7 +10,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from pcgen.metrics.distances import LABELS, PairDistance, pair_distance
+from pcgen.metrics.distances import pair_distance
 from pcgen.metrics.store import TileStore, digests
 from pcgen.optim import reduce_sum
 
@@ -54,7 +54,7 @@ def tiles(rows: int, columns: int, side: int, symmetric: bool = False) -> list[T
 class Block:
     """One matrix to compute: distances from the clouds `a`, its rows, to the clouds `b`, its columns.
 
-    Where `b` is `a` the matrix is symmetric: each pair is computed once, the earlier cloud first.
+    Where `b` is `a` and the distance symmetric, each pair is computed once, the earlier cloud first.
     """
 
     title: str
@@ -64,7 +64,8 @@ class Block:
 
     @property
     def symmetric(self) -> bool:
-        return self.b is self.a
+        """Whether half of the matrix is enough."""
+        return self.b is self.a and pair_distance(self.distance).symmetric
 
     @property
     def kind(self) -> _Kind:
@@ -106,7 +107,6 @@ def pair_matrices(
     clock = _Clock(list(blocks.values()), ranks, progress)
     matrices = {}
     for key, block in blocks.items():
-        measure = pair_distance(block.distance)
         names_a, names_b = digests(block.a), digests(block.b)
         matrix = torch.zeros(len(block.a), len(block.b), dtype=torch.float64)
         for number, tile in enumerate(block.tiles()):
@@ -115,7 +115,7 @@ def pair_matrices(
                 found = store.get(block.distance, names) if store else None
                 if found is None:
                     clock.start()
-                    found = _measure(block, tile, measure)
+                    found = _measure(block, tile)
                     clock.stop(block, tile)
                     if store:
                         store.put(block.distance, names, found)
@@ -128,8 +128,8 @@ def pair_matrices(
     return matrices
 
 
-def _measure(block: Block, tile: Tile, measure: PairDistance) -> Tensor:
-    a = block.a[tile.rows]
+def _measure(block: Block, tile: Tile) -> Tensor:
+    measure, a = pair_distance(block.distance).measure, block.a[tile.rows]
     values = measure(a, a if tile.diagonal else block.b[tile.columns]).double().cpu()
     if tile.diagonal:
         values = values.triu(1)
@@ -160,7 +160,7 @@ class _Clock:
 
     def finish(self, block: Block, tile: Tile) -> None:
         self.left[block.kind] -= tile.pairs
-        self._report(f"{LABELS[block.distance]}: {block.title}")
+        self._report(f"{pair_distance(block.distance).label}: {block.title}")
 
     def _report(self, title: str) -> None:
         if self.progress:
@@ -174,7 +174,7 @@ class _Clock:
 
 def _seconds_per_pair(block: Block) -> float:
     """Measured on as many pairs as take a while: on fewer, starting the threads would be all that is seen."""
-    measure = pair_distance(block.distance)
+    measure = pair_distance(block.distance).measure
     most = max(len(block.a), len(block.b))
     side = 2
     while True:

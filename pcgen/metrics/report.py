@@ -1,30 +1,16 @@
 """The result of an evaluation: numbers, the protocol they were computed under, and what was measured."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
-
-from pcgen.errors import choose
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["HEADLINE", "Report", "Row", "compare", "side_by_side"]
+__all__ = ["HEADLINE", "Report", "Row"]
 
 HEADLINE = ("jsd", "mmd_cd", "cov_cd", "one_nna_cd", "mmd_emd", "cov_emd", "one_nna_emd")
-
-# What a table prints, in its order: the key of the value, the heading, and whether it is a share printed in percent.
-_COLUMNS = (
-    ("jsd", "JSD", False),
-    ("mmd_cd", "MMD\nCD", False),
-    ("cov_cd", "COV\nCD %", True),
-    ("one_nna_cd", "1-NNA\nCD %", True),
-    ("mmd_emd", "MMD\nEMD", False),
-    ("cov_emd", "COV\nEMD %", True),
-    ("one_nna_emd", "1-NNA\nEMD %", True),
-)
-_IDEAL = "1-NNA is ideal at 50%; beneath it, its accuracies on the samples / on the reference"
 
 
 @dataclass(frozen=True)
@@ -131,139 +117,15 @@ class Report:
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ValueError(f"text: must be a report's JSON, which `pcgen evaluate --out` writes; {error!r}") from None
 
-    def table(self) -> "Table":
-        """The samples' metrics with the oracles' beneath, for the screen; shares in percent."""
-        table = _table(f"protocol {_label(self)}", ("", "clouds"), self.rows, _caption(self))
-        for number, row in enumerate(self.rows):
-            table.add_row(row.name, str(row.clouds), *_cells(row, self.rows), style=None if number == 0 else "dim")
-            if number == 0 and row.intervals:
-                for end, label in enumerate(("  95% from", "  to")):
-                    table.add_row(label, "", *_interval_cells(row, end, self.rows), style="dim")
-        return table
+    def table(self, published: str | None = None) -> "Table":
+        """The samples' metrics with the oracles' beneath, for the screen; shares in percent.
 
+        Args:
+            published: a category of ShapeNet ("airplane", "chair", "car") whose numbers in print are shown beneath.
 
-def compare(reports: Mapping[str, Report], sort: str | None = None) -> "Table":
-    """One table of several models' reports under one protocol against one reference, the oracles beneath.
+        Raises:
+            ValueError: there are no numbers in print of that category or under this protocol.
+        """
+        from pcgen.metrics.tables import table_of
 
-    Args:
-        reports: the name of each model and its report.
-        sort: a metric to order the rows by; 1-NNA by its distance from 0.5, coverage from the highest.
-
-    Raises:
-        ValueError: there is none, or two differ in protocol or reference; the message names both sides.
-    """
-    names = list(reports)
-    if not names:
-        raise ValueError("reports: must hold at least one, got none")
-    first = reports[names[0]]
-    for name in names[1:]:
-        _check_same(names[0], first, name, reports[name])
-    if sort is not None:
-        key = choose(sort, HEADLINE, "sort")
-        names.sort(key=lambda name: _badness(key, reports[name].values.get(key)))
-    rows = [reports[name].rows[0] for name in names]
-    oracles = {row.name: row for name in names for row in reversed(reports[name].rows[1:])}
-    everything = [*rows, *oracles.values()]
-    table = _table(f"protocol {_label(first)}", ("model", "clouds"), everything, _IDEAL)
-    for name, row in zip(names, rows, strict=True):
-        table.add_row(name, str(row.clouds), *_cells(row, everything))
-    for row in oracles.values():
-        table.add_row(row.name, str(row.clouds), *_cells(row, everything), style="dim")
-    return table
-
-
-def side_by_side(reports: Sequence[Report]) -> "Table":
-    """One table of one set of samples under several protocols: the numbers of different rows are not comparable.
-
-    Raises:
-        ValueError: there is no report, or two are of different samples; the message names both.
-    """
-    if not reports:
-        raise ValueError("reports: must hold at least one, got none")
-    for report in reports[1:]:
-        if report.samples["source"] != reports[0].samples["source"]:
-            raise ValueError(
-                f"reports: must be of the same samples, got {reports[0].samples['source']} and "
-                f"{report.samples['source']}; compare() is for several models under one protocol"
-            )
-    everything = [row for report in reports for row in report.rows]
-    caption = "numbers under different protocols are not comparable; " + _IDEAL
-    table = _table("one set under several protocols", ("protocol", "", "clouds"), everything, caption)
-    for report in reports:
-        for number, row in enumerate(report.rows):
-            label = _label(report) if number == 0 else ""
-            table.add_row(label, row.name, str(row.clouds), *_cells(row, everything), style="dim" if number else None)
-        table.add_section()
-    return table
-
-
-def _check_same(name: str, report: Report, other_name: str, other: Report) -> None:
-    if report.protocol["hash"] != other.protocol["hash"]:
-        fields = {**report.protocol, **other.protocol}.keys() - {"hash"}
-        differ = [key for key in sorted(fields) if report.protocol.get(key) != other.protocol.get(key)]
-        values = [", ".join(f"{key}={r.protocol.get(key)!r}" for key in differ) for r in (report, other)]
-        raise ValueError(
-            f"reports: must share one protocol; {name} has {_label(report)} with {values[0]}, {other_name} has "
-            f"{_label(other)} with {values[1]}; evaluate both under one"
-        )
-    if report.reference["sha256"] != other.reference["sha256"]:
-        raise ValueError(
-            f"reports: must share one reference set; {name} has {report.reference['source']} "
-            f"({report.reference['sha256']}), {other_name} has {other.reference['source']} "
-            f"({other.reference['sha256']}); evaluate both against one"
-        )
-
-
-def _label(report: Report) -> str:
-    deviates = " with deviations" if report.protocol.get("deviations") else ""
-    return f"{report.protocol['name']} {report.protocol['hash']}{deviates}"
-
-
-def _badness(metric: str, value: float | None) -> float:
-    if value is None:
-        return float("inf")
-    if metric.startswith("one_nna"):
-        return abs(value - 0.5)
-    return -value if metric.startswith("cov") else value
-
-
-def _caption(report: Report) -> str:
-    return "\n".join((_IDEAL, f"pcgen {report.version}", *report.notes))
-
-
-def _shown(rows: Sequence[Row]) -> list[tuple[str, str, bool]]:
-    return [column for column in _COLUMNS if any(column[0] in row.values for row in rows)]
-
-
-def _table(title: str, left: Sequence[str], rows: Sequence[Row], caption: str) -> "Table":
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    table = Table(title=title, caption=caption, caption_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for heading in left:
-        table.add_column(heading, justify="right" if heading == "clouds" else "left")
-    for _, heading, _ in _shown(rows):
-        table.add_column(heading, justify="right")
-    return table
-
-
-def _cells(row: Row, rows: Sequence[Row]) -> list[str]:
-    cells = []
-    for key, _, share in _shown(rows):
-        cell = _number(row.values.get(key), share)
-        classes = [row.values.get(f"{key}_{side}") for side in ("samples", "reference")]
-        if None not in classes:
-            cell += "\n" + "/".join(f"{100 * value:.0f}" for value in classes if value is not None)
-        cells.append(cell)
-    return cells
-
-
-def _interval_cells(row: Row, end: int, rows: Sequence[Row]) -> list[str]:
-    shown = [(row.intervals.get(key), share) for key, _, share in _shown(rows)]
-    return [_number(ends[end], share) if ends else "" for ends, share in shown]
-
-
-def _number(value: float | None, share: bool) -> str:
-    if value is None:
-        return "-"
-    return f"{100 * value:.1f}" if share else f"{value:.3g}"
+        return table_of(self, published)

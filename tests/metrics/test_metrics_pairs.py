@@ -4,11 +4,13 @@ import os
 from pathlib import Path
 
 import pytest
+import slow_metrics
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
 from pcgen.metrics import pairs
+from pcgen.metrics.distances import PairDistance
 from pcgen.metrics.pairs import Block, Progress, pair_matrices, tiles
 from pcgen.metrics.store import TileStore, digests
 
@@ -44,6 +46,18 @@ def test_matrices_equal_brute_force() -> None:
     assert matrices["aa"].diagonal().eq(0).all()
 
 
+def test_a_soft_matching_is_not_symmetric_and_the_columns_cloud_gives() -> None:
+    a, b = torch.rand(5, 9, 3), torch.rand(18, 9, 3)  # more columns than the side of a tile
+    blocks = {"ab": Block("", "approxmatch", a, b), "bb": Block("", "approxmatch", b, b)}
+    for name, matrix in pair_matrices(blocks).items():
+        rows = a if name == "ab" else b
+        want = [
+            [slow_metrics.approxmatch(y, x, True, False) for y in b.double().numpy()] for x in rows.double().numpy()
+        ]
+        torch.testing.assert_close(matrix, torch.tensor(want, dtype=torch.float64), rtol=1e-3, atol=1e-3)  # float32
+    assert not torch.allclose(matrix, matrix.T, rtol=1e-2, atol=1e-2)
+
+
 def test_a_pair_is_a_function_of_the_pair(monkeypatch: pytest.MonkeyPatch) -> None:
     a, b = torch.rand(11, 33, 3), torch.rand(6, 33, 3)
     blocks = {"ab": Block("", "chamfer", a, b), "aa": Block("", "chamfer", a, a)}
@@ -62,7 +76,7 @@ def test_symmetric_blocks_are_computed_once(monkeypatch: pytest.MonkeyPatch) -> 
         asked.append(len(a) * (len(a) - 1) // 2 if b is a else len(a) * len(b))
         return brute_chamfer(a, b)
 
-    monkeypatch.setattr(pairs, "pair_distance", lambda name: counting)
+    monkeypatch.setattr(pairs, "pair_distance", lambda name: PairDistance(name, counting))
     monkeypatch.setattr(pairs, "_SIDE", {"chamfer": 3})
     a = torch.rand(8, 4, 3)
     pair_matrices({0: Block("", "chamfer", a, a)})

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import statistics
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 import pcgen
-from pcgen.metrics import Report, compare, evaluate, side_by_side
+from pcgen.metrics import Report, compare, evaluate, mean_and_deviation, side_by_side
 from pcgen.metrics.report import HEADLINE
 
 REFERENCE = torch.randn(9, 24, 3, generator=torch.Generator().manual_seed(1)) * 0.15
@@ -76,6 +77,31 @@ def test_compare_orders_models_and_shows_oracles_once(report: Report) -> None:
     assert text.count("training set") == 1
     with pytest.raises(ValueError, match=r"sort: must be one of jsd, .*did you mean 'mmd_cd'"):
         compare({"first": report}, sort="mmd-cd")
+
+
+def test_several_sample_sets_of_a_model_give_mean_and_deviation(report: Report) -> None:
+    others = [evaluate(SAMPLES * scale, REFERENCE, TRAIN) for scale in (0.9, 1.1)]
+    spread = mean_and_deviation([report, *others])
+    for name in HEADLINE:
+        values = [r.values[name] for r in (report, *others)]
+        assert spread[name] == pytest.approx((statistics.mean(values), statistics.stdev(values)))
+    text = printed(compare({"many": [report, *others], "one": report}, sort="jsd"), 120)
+    mean, deviation = spread["jsd"]
+    assert f"{mean:.3g}" in text and f"+-{deviation:.3g}" in text and f"{report.jsd:.3g}" in text
+    assert mean_and_deviation([report])["jsd"] == (report.jsd, 0.0)
+
+
+def test_numbers_in_print_stand_beneath_under_their_protocol() -> None:
+    report = evaluate(SAMPLES, REFERENCE, TRAIN, protocol="lion")
+    for table in (report.table(published="chair"), compare({"ours": report}, published="chair")):
+        text = printed(table, 100)
+        assert "LION" in text and "53.7" in text and "52.3" in text
+        assert "as printed by DiT-3D (Mo et al. 2023), table 1" in text
+    exact = evaluate(SAMPLES, REFERENCE, distances=("cd",))
+    with pytest.raises(ValueError, match="numbers in print are of the protocols pointflow and lion, not exact"):
+        exact.table(published="chair")
+    with pytest.raises(ValueError, match="published: must be one of airplane, chair, car; got 'chairs'"):
+        report.table(published="chairs")
 
 
 def test_one_nna_is_sorted_by_its_distance_from_half(report: Report) -> None:
