@@ -117,7 +117,7 @@ def fit(
         keeper = Keeper(model, state, run, measure, validate_every, log_every, tensorboard)
         stack.callback(keeper.close)
         watch = stack.enter_context(watching(run is not None))
-        show, tell = _shown(progress, type(model).__name__, stack)
+        show, tell = _shown(progress, type(getattr(model, "head", model)).__name__, stack)
         for note in notes:
             tell(note)
         saved, at = time.monotonic(), 0

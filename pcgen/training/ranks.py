@@ -11,7 +11,19 @@ from torch import Tensor
 
 from pcgen.models.base import Learner
 
-__all__ = ["TIMEOUT", "agree", "alike", "check_alike", "count", "first", "gather", "group", "index", "start_alike"]
+__all__ = [
+    "TIMEOUT",
+    "agree",
+    "alike",
+    "check_alike",
+    "count",
+    "device",
+    "first",
+    "gather",
+    "group",
+    "index",
+    "start_alike",
+]
 
 TIMEOUT = 300.0  # Seconds that ranks wait for each other before they give up with an error.
 
@@ -127,7 +139,7 @@ def check_alike(model: Learner) -> None:
         sums = torch.stack([value.detach().to(torch.float64).sum().cpu() for value in named.values()])
     both = gather(sums)
     for other in both[1:]:
-        for name, here, there in zip(named, both[0].tolist(), other.tolist(), strict=False):
+        for name, here, there in zip(named, both[0].tolist(), other.tolist(), strict=True):
             if here != there and not (here != here and there != there):
                 raise RuntimeError(
                     f"{type(model).__name__}: {name} differs between ranks: its update does not go through "

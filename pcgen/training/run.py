@@ -20,7 +20,7 @@ from pcgen.training.files import write_whole
 from pcgen.training.history import EVENTS, read_history
 from pcgen.training.state import State, fill, weights, write_state
 
-__all__ = ["Run", "load", "save"]
+__all__ = ["Run", "data_identity", "describe_model", "load", "save", "versions"]
 
 _CONFIG, _HISTORY = "config.json", "history.jsonl"
 _CHECKPOINTS = ("best", "last")

@@ -12,7 +12,7 @@ from pcgen.training import ranks
 from pcgen.training.averages import Average
 from pcgen.training.files import pack, read_tensors, unpack, write_tensors
 
-__all__ = ["State", "fill", "read_state", "write_state"]
+__all__ = ["State", "fill", "read_state", "weights", "write_state"]
 
 _FORMAT = 1
 

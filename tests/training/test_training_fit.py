@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import resource
 import signal
 import threading
 from pathlib import Path
@@ -77,9 +78,9 @@ def test_the_best_checkpoint_is_the_one_that_validated_best(tmp_path: Path) -> N
     data = torch.ones(4, 1)
     model = fit(Bowl(), data, validation=3 * data, out=tmp_path / "run", steps=8, validate_every=1)
     assert model.weight.item() == -8
-    assert float(load(tmp_path / "run", "best", model=Bowl()).weight) == -3
-    assert float(load(tmp_path / "run", "last", model=Bowl()).weight) == -8
-    assert float(load(tmp_path / "run", model=Bowl()).weight) == -3  # the best where there is one
+    assert load(tmp_path / "run", "best", model=Bowl()).weight.item() == -3
+    assert load(tmp_path / "run", "last", model=Bowl()).weight.item() == -8
+    assert load(tmp_path / "run", model=Bowl()).weight.item() == -3  # the best where there is one
     assert [row["validation"] for row in Run.open(tmp_path / "run").history] == [
         (step - 3) ** 2 for step in range(1, 9)
     ]
@@ -112,7 +113,7 @@ def test_validation_of_a_gradient_learner_is_its_loss_in_evaluation_mode() -> No
     value = Validation(model, rows)(model)
     model.eval()
     expected = (model.net(rows) - rows).square().mean() + rows.abs().mean()
-    assert value == pytest.approx(float(expected), rel=1e-5)
+    assert value == pytest.approx(expected.item(), rel=1e-5)
     model.train()
     Validation(model, rows)(model)
     assert model.training
@@ -229,6 +230,27 @@ def test_a_process_that_is_told_to_end_exits_with_its_own_code(tmp_path: Path) -
     assert read_tensors(tmp_path / "run" / "last.safetensors")[1]["step"] >= 3
 
 
+def test_a_disk_that_fills_up_stops_the_training_which_goes_on_where_it_was(tmp_path: Path) -> None:
+    options = {"steps": 6, "batch_size": 8, "seed": 1, "save_every": 2}
+    torch.manual_seed(1)
+    whole = fit(Denoiser((5,)), vectors(), out=tmp_path / "whole", **options)
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def progress(step: Step) -> None:
+        if step.step == 4:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1024, limit[1]))
+
+    torch.manual_seed(1)
+    try:
+        with pytest.raises(OSError, match=r"run/last\.safetensors: could not be written .* is whole; free some space"):
+            fit(Denoiser((5,)), vectors(), out=tmp_path / "run", progress=progress, **options)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert read_tensors(tmp_path / "run" / "last.safetensors")[1]["step"] == 2
+    assert sorted(os.listdir(tmp_path / "run")) == ["config.json", "history.jsonl", "last.safetensors"]
+    assert equal(whole, fit(Denoiser((5,)), vectors(), out=tmp_path / "run", resume="auto", **options))
+
+
 def test_without_a_run_folder_signals_act_as_ever() -> None:
     with pytest.raises(KeyboardInterrupt):
         fit(Denoiser((5,)), vectors(), steps=9, progress=send(signal.SIGINT, 2))
@@ -273,7 +295,7 @@ def test_nothing_is_made_or_deleted_for_options_that_are_refused(tmp_path: Path)
         with pytest.raises(TypeError, match="JSON"):
             fit(Line(), torch.ones(4, 1), out=tmp_path / out, about={"spec": object()}, overwrite=True)
     assert os.listdir(tmp_path) == ["run"]
-    assert float(load(tmp_path / "run", model=Line()).weight) == -2
+    assert load(tmp_path / "run", model=Line()).weight.item() == -2
 
 
 @pytest.mark.parametrize(

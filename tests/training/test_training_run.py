@@ -79,7 +79,7 @@ def test_save_makes_a_run_that_cannot_be_resumed(tmp_path: Path) -> None:
     run = save(model, tmp_path / "run", data={"normalization": {"name": "none"}})
     assert run.normalization == {"name": "none"}
     assert run.history == []
-    assert float(load(run.path, model=Line()).weight) == 7
+    assert load(run.path, model=Line()).weight.item() == 7
     with pytest.raises(FileExistsError, match="has a run already"):
         save(model, tmp_path / "run")
     save(model, tmp_path / "run", overwrite=True)
