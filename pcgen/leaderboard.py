@@ -221,9 +221,9 @@ def _sets(codes: training.Codes, settings: Settings, points: int) -> tuple[data.
     reference = data.load(
         spec,
         surface_points=2 * points,
-        seed=arguments["seed"],
         up=arguments["up"],
         drop_bad=arguments["drop_bad"],
+        max_bytes=arguments["max_bytes"],
     )
     train = source.normalization.undo(thin(source.train, points, int(arguments["seed"])))
     return reference, train

@@ -9,10 +9,12 @@ import typer
 
 from pcgen.errors import choose
 
-__all__ = ["Overwrite", "Seed", "Up", "check_out", "parse_settings", "say"]
+__all__ = ["FOUR_GIB", "MaxBytes", "Overwrite", "Seed", "Up", "check_out", "parse_settings", "say"]
 
+FOUR_GIB = 4 * 2**30
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what --out names.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+MaxBytes = Annotated[int, typer.Option(min=1, help="Most memory that one set of clouds may take.")]
 Up = Annotated[str, typer.Option(help="Up axis of the data: x, y, z, -x, -y or -z; clouds are turned y up.")]
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pcgen.cli.common import Overwrite, Up, check_out, say
+from pcgen.cli.common import FOUR_GIB, MaxBytes, Overwrite, Up, check_out, say
 
 __all__ = ["app"]
 
@@ -15,7 +15,7 @@ Spec = Annotated[str, typer.Argument(help="SOURCE[:CLASS][@SPLIT]: a file, a fol
 
 
 @app.command()
-def info(spec: Spec, up: Up = "y") -> None:
+def info(spec: Spec, up: Up = "y", max_bytes: MaxBytes = FOUR_GIB) -> None:
     """Say what a source holds: clouds, points, classes, splits, ranges."""
     import rich.console
     import rich.table
@@ -23,17 +23,17 @@ def info(spec: Spec, up: Up = "y") -> None:
     from pcgen import data
 
     table = rich.table.Table(box=None, show_header=False)
-    for name, value in data.info(spec, up=up).items():
+    for name, value in data.info(spec, up=up, max_bytes=max_bytes).items():
         table.add_row(name, str(value))
     rich.console.Console().print(table)
 
 
 @app.command()
-def check(spec: Spec) -> None:
+def check(spec: Spec, max_bytes: MaxBytes = FOUR_GIB) -> None:
     """List every fault of a source, not only the first; exit code 2 if there is one."""
     from pcgen import data
 
-    faults = data.check(spec)
+    faults = data.check(spec, max_bytes=max_bytes)
     for fault in faults:
         typer.echo(str(fault))
     say(f"{spec}: {len(faults)} fault{'s' * (len(faults) != 1)}" if faults else f"{spec}: no faults")
@@ -46,6 +46,7 @@ def convert(
     out: Annotated[Path, typer.Option(help="The .npz to write.")],
     points: Annotated[int | None, typer.Option(min=1, help="Points per cloud; needed where counts differ.")] = None,
     up: Up = "y",
+    max_bytes: MaxBytes = FOUR_GIB,
     drop_bad: Annotated[bool, typer.Option("--drop-bad", help="Leave out clouds with NaN; they are named.")] = False,
     overwrite: Overwrite = False,
 ) -> None:
@@ -53,6 +54,6 @@ def convert(
     from pcgen import data
 
     check_out(out, overwrite)
-    clouds = data.load(spec, points=points, up=up, drop_bad=drop_bad)
+    clouds = data.load(spec, points=points, up=up, drop_bad=drop_bad, max_bytes=max_bytes)
     data.save(out, clouds, overwrite=overwrite)
     say(*clouds.notes, f"{out}: {len(clouds)} clouds of {clouds.points.shape[1]} points")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pcgen.cli.common import Overwrite, Seed, Up, check_out, say
+from pcgen.cli.common import FOUR_GIB, MaxBytes, Overwrite, Seed, Up, check_out, say
 
 if TYPE_CHECKING:
     from pcgen.data import Clouds
@@ -38,6 +38,7 @@ def evaluate(
     ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads (default: torch's choice).")] = None,
     up: Up = "y",
+    max_bytes: MaxBytes = FOUR_GIB,
     drop_bad: Annotated[bool, typer.Option("--drop-bad", help="Leave out clouds with NaN; they are named.")] = False,
     seed: Seed = 0,
     overwrite: Overwrite = False,
@@ -53,7 +54,7 @@ def evaluate(
     from pcgen import data
     from pcgen import metrics as pcgen_metrics
     from pcgen.cli.progress import pair_progress
-    from pcgen.metrics.report import side_by_side
+    from pcgen.metrics import side_by_side
 
     if threads is not None:
         torch.set_num_threads(threads)
@@ -62,7 +63,7 @@ def evaluate(
     for name, spec, split in (("samples", samples, "all"), ("reference", reference, "test"), ("train", train, "train")):
         if spec is not None:
             full, note = data.default_split(spec, split)
-            sets[name] = data.load(full if split != "all" else spec, up=up, drop_bad=drop_bad)
+            sets[name] = data.load(full if split != "all" else spec, up=up, drop_bad=drop_bad, max_bytes=max_bytes)
             say(*([note] if note and split != "all" else []), *sets[name].notes)
     chosen = [_at_points(preset, sets, points) for preset in presets]
     reports = []

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pcgen.cli.common import Seed, Up, parse_settings, say
+from pcgen.cli.common import FOUR_GIB, MaxBytes, Seed, Up, parse_settings, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +40,7 @@ def suite(
     emd_points: Annotated[int, typer.Option(min=0, help="EMD on at most this many points a cloud; 0: all.")] = 512,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
     up: Up = "y",
+    max_bytes: MaxBytes = FOUR_GIB,
     seed: Seed = 0,
 ) -> None:
     """Train an autoencoder and every model on its codes, and put them into one table, plot and picture."""
@@ -66,7 +67,7 @@ def suite(
     torch.manual_seed(seed)
     if codes is None:
         codes = out / "autoencoder"
-        source = training_set(data, points=points, normalize=normalize, up=up, seed=seed)
+        source = training_set(data, points=points, normalize=normalize, up=up, max_bytes=max_bytes, seed=seed)
         say(*source.notes)
         model = build({"name": "autoencoder", "shape": (points, 3), **config.pop("autoencoder", {})})
         training.fit(

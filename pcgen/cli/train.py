@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pcgen.cli.common import Overwrite, Seed, Up, parse_settings, say
+from pcgen.cli.common import FOUR_GIB, MaxBytes, Overwrite, Seed, Up, parse_settings, say
 
 if TYPE_CHECKING:
     from pcgen.models import Learner
@@ -53,6 +53,7 @@ def train(
     ] = None,
     resume: Annotated[str | None, typer.Option(help="auto: go on from the newest whole checkpoint of --out.")] = None,
     up: Up = "y",
+    max_bytes: MaxBytes = FOUR_GIB,
     drop_bad: Annotated[bool, typer.Option("--drop-bad", help="Leave out clouds with NaN; they are named.")] = False,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write event files too.")] = False,
     seed: Seed = 0,
@@ -75,7 +76,9 @@ def train(
         torch.set_num_threads(threads)
     learner: Learner
     if data is not None:
-        source = training_set(data, points=points, normalize=normalize, up=up, drop_bad=drop_bad, seed=seed)
+        source = training_set(
+            data, points=points, normalize=normalize, up=up, drop_bad=drop_bad, max_bytes=max_bytes, seed=seed
+        )
         config = parse_settings(settings or [], MODELS[model], skip=["shape"])
         learner = build({"name": model, "shape": (points, 3), **config})
         rows, held_out = source.train, source.held_out

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pcgen.cli.common import Seed, Up, say
+from pcgen.cli.common import FOUR_GIB, MaxBytes, Seed, Up, say
 
 __all__ = ["view"]
 
@@ -25,6 +25,7 @@ def view(
     point_size: Annotated[float | None, typer.Option(help="Diameter of a point in pixels.")] = None,
     engine: Annotated[str, typer.Option(help="What draws a picture: auto, open3d or matplotlib.")] = "auto",
     up: Up = "y",
+    max_bytes: MaxBytes = FOUR_GIB,
     seed: Seed = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a picture that exists.")] = False,
 ) -> None:
@@ -41,7 +42,7 @@ def view(
         return
     shown = []
     for spec in files:
-        clouds = data.load(spec, up=up)
+        clouds = data.load(spec, up=up, max_bytes=max_bytes)
         rows = torch.arange(len(clouds))
         if shuffle:
             rows = torch.randperm(len(clouds), generator=torch.Generator().manual_seed(seed))

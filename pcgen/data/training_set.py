@@ -8,6 +8,7 @@ from torch import Tensor
 
 from pcgen.data.loading import load
 from pcgen.data.normalization import Normalization
+from pcgen.data.source import GIB
 from pcgen.data.spec import default_split
 from pcgen.data.splits import holdout
 
@@ -43,6 +44,7 @@ def training_set(
     normalize: str = "none",
     up: str = "y",
     drop_bad: bool = False,
+    max_bytes: int = 4 * GIB,
     seed: int = 0,
 ) -> TrainingSet:
     """Read clouds to learn from, hold some out for validation, and normalise both alike; @test is never used.
@@ -59,14 +61,16 @@ def training_set(
         normalize: a name of `Normalization`.
         up: the source's up axis.
         drop_bad: leave clouds with NaN out, and name them, instead of refusing.
-        seed: of the held-out rows, surface samples and splits that are drawn.
+        max_bytes: most memory that the clouds may take.
+        seed: of the held-out rows and of thinning.
 
     Raises:
         ValueError: the clouds have fewer points, or what `load` and `Normalization` raise.
     """
     # Without a split the whole set is read, because the rows to hold out are those of @val where the source has it.
     full, unnamed = default_split(spec, "all")
-    clouds = load(full, surface_points=_SURFACE_SHARE * points, seed=seed, up=up, drop_bad=drop_bad)
+    # The training's seed is not the data's: other seeds learn the same shapes, and evaluation reads the same again.
+    clouds = load(full, surface_points=_SURFACE_SHARE * points, up=up, drop_bad=drop_bad, max_bytes=max_bytes)
     stored = clouds.points.shape[1]
     if stored < points:
         raise ValueError(f"{full}: its clouds have {stored} points, {points} are asked for; give --points {stored}")
@@ -83,6 +87,7 @@ def training_set(
         "normalize": normalize,
         "up": up,
         "drop_bad": drop_bad,
+        "max_bytes": max_bytes,
         "seed": seed,
     }
     about = {"training_set": arguments, "normalization": normalization.to_dict(), "held_out": list(held_out.names)}
