@@ -251,6 +251,17 @@ def test_a_number_out_of_range_names_its_argument(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", MODELS)
+def test_widths_out_of_range_name_their_argument(name: str) -> None:
+    cls = MODELS[name]
+    for shape in (VECTOR, CLOUD):
+        if accepts(name, shape):
+            for argument in inspect.signature(cls).parameters:
+                if argument.endswith("widths"):
+                    with pytest.raises(ValueError, match=rf"{argument}: .*\[8, 0\]"):
+                        cls(shape, **{**SMALL[name], argument: [8, 0]})
+
+
+@pytest.mark.parametrize("name", MODELS)
 def test_a_name_that_does_not_exist_names_its_argument(name: str) -> None:
     cls = MODELS[name]
     for shape in (VECTOR, CLOUD):

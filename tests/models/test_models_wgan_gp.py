@@ -6,6 +6,7 @@ from pcgen.models.adversarial.base import Adversarial
 from pcgen.models.adversarial.gan import GAN
 from pcgen.models.adversarial.wgan_gp import WGANGP
 from pcgen.models.base import Batch
+from pcgen.nets import MLP
 from pcgen.optim import descend
 
 
@@ -25,8 +26,9 @@ def test_the_critics_gap_of_two_shifted_gaussians_is_their_distance() -> None:
 
 def test_the_penalty_is_that_of_each_row_alone() -> None:
     # Of a linear critic w x the slope is |w| everywhere.
-    model = WGANGP((3,), critic_widths=(), penalty=10.0)
-    weight = next(p for p in model.critic.parameters() if p.dim() == 2)
+    model = WGANGP((3,), penalty=10.0)
+    model.critic = MLP((3, 1))
+    weight = model.critic[0].weight
     expected = 10.0 * (weight.norm() - 1) ** 2
     penalty = model.critic_loss(torch.randn(7, 3), torch.randn(7, 3))["penalty"]
     torch.testing.assert_close(penalty, expected)

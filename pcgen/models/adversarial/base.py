@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from pcgen.errors import choose
-from pcgen.models.adversarial.networks import NOISES, critic, draw_noise, generator
+from pcgen.models.adversarial.networks import NOISES, check_widths, critic, draw_noise, generator
 from pcgen.models.base import GenerativeModel
 
 __all__ = ["Adversarial", "frozen"]
@@ -46,6 +46,7 @@ class Adversarial(GenerativeModel):
                 raise ValueError(f"{name}: must be positive, got {value}")
         if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
             raise ValueError(f"betas: must be two numbers in [0, 1), got {list(betas)}")
+        check_widths("generator_widths", generator_widths)
         self.noise_dim, self.noise_scale = noise_dim, noise_scale
         self.noise = choose(noise, NOISES, "noise")
         self.generator = generator(self.shape, noise_dim, generator_widths, output)

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from pcgen.models.adversarial.base import Adversarial, frozen
+from pcgen.models.adversarial.networks import check_widths
 from pcgen.models.base import Batch, Recipe
 from pcgen.optim import descend
 
@@ -63,6 +64,7 @@ class GAN(Adversarial):
         lr: float = 1e-3,
         betas: Sequence[float] = (0.0, 0.99),
     ) -> None:
+        check_widths("discriminator_widths", discriminator_widths)
         super().__init__(
             shape,
             noise_dim=noise_dim,

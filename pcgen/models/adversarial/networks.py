@@ -8,10 +8,16 @@ from torch import Tensor, nn
 from pcgen.errors import choose
 from pcgen.nets import MLP
 
-__all__ = ["CloudCritic", "critic", "draw_noise", "generator"]
+__all__ = ["CloudCritic", "check_widths", "critic", "draw_noise", "generator"]
 
 OUTPUTS = {"linear": nn.Identity, "relu": nn.ReLU}
 NOISES = ("normal", "censored")
+
+
+def check_widths(argument: str, widths: Sequence[int] | None) -> None:
+    """Raise a ValueError that names the argument if hidden widths are given and one is below 1, or there is none."""
+    if widths is not None and (len(widths) == 0 or min(widths) < 1):
+        raise ValueError(f"{argument}: must be None or widths of at least 1, got {list(widths)}")
 
 
 def generator(shape: tuple[int, ...], noise_dim: int, widths: Sequence[int] | None, output: str) -> nn.Module:
@@ -20,7 +26,7 @@ def generator(shape: tuple[int, ...], noise_dim: int, widths: Sequence[int] | No
     Widths None are 256-256 for vectors and, as in Achlioptas et al. (2018), 64-128-512-1024 for clouds.
 
     Raises:
-        ValueError: an unknown output, or a width below 1.
+        ValueError: an unknown output.
     """
     choose(output, OUTPUTS, "output")
     if widths is None:

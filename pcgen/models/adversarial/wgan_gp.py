@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from pcgen.models.adversarial.base import Adversarial, frozen
+from pcgen.models.adversarial.networks import check_widths
 from pcgen.models.base import Batch, Recipe
 from pcgen.optim import descend
 
@@ -61,6 +62,7 @@ class WGANGP(Adversarial):
         lr: float = 1e-3,
         betas: Sequence[float] = (0.0, 0.9),
     ) -> None:
+        check_widths("critic_widths", critic_widths)
         super().__init__(
             shape,
             noise_dim=noise_dim,

@@ -156,6 +156,7 @@ class Diffusion(GradientLearner, GenerativeModel):
             E[log p(x | x_1)] - sum over t = 2 ... T of KL(q(x_s | x_t, x) | p(x_s | x_t)) - KL(q(x_T | x) | N(0, I))
 
         with s = t - 1: a chain of all T steps, whose last one has the forward variance; T evaluations of the network.
+        A cloud's density is that of its points in their order.
         """
         dim, signal = x[0].numel(), self.signal
         end = signal[-1]

@@ -69,6 +69,8 @@ class VAE(GradientLearner, GenerativeModel):
         for name, value in (("code", code), ("lr", lr), ("scale", 1 if scale is None else scale)):
             if not value > 0:
                 raise ValueError(f"{name}: must be positive, got {value}")
+        if min(widths, default=1) < 1:
+            raise ValueError(f"widths: must be widths of at least 1, got {list(widths)}")
         if not beta >= 0:
             raise ValueError(f"beta: must be 0 or more, got {beta}")
         self.code, self.beta = code, beta
