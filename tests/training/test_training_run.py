@@ -50,11 +50,24 @@ def test_an_autoencoder_and_a_head_on_its_codes_make_a_self_contained_run(tmp_pa
     assert expected.shape == (3, 16, 3)
 
 
-@pytest.mark.parametrize("name", ["gan", "vae", "diffusion", "wgan_gp", "gaussian"])
-def test_models_of_the_suite_are_resumed_bit_for_bit(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "config", "batch_size"),
+    [
+        ("gan", {}, 8),
+        ("wgan_gp", {}, 8),
+        ("vae", {}, 8),
+        ("diffusion", {}, 8),
+        ("gaussian", {}, None),
+        ("gmm", {"components": 3}, None),
+    ],
+)
+def test_models_of_the_suite_are_resumed_bit_for_bit(
+    tmp_path: Path, name: str, config: dict, batch_size: int | None
+) -> None:
     def train(out: str, steps: int, **options: object) -> None:
         torch.manual_seed(0)
-        fit(MODELS[name]((5,)), vectors(), out=tmp_path / out, steps=steps, batch_size=8, seed=2, **options)
+        model = MODELS[name]((5,), **config)
+        fit(model, vectors(), out=tmp_path / out, steps=steps, batch_size=batch_size, seed=2, **options)
 
     train("whole", 7, log_every=1)
     train("parts", 4, log_every=1)
