@@ -11,9 +11,8 @@ from pcgen.metrics.one_nna import OneNNA, one_nna
 from pcgen.metrics.pairs import Progress
 from pcgen.metrics.protocols import PROTOCOLS, Protocol, protocol
 from pcgen.metrics.published import Published, published
-from pcgen.metrics.report import Report, Row
+from pcgen.metrics.report import Report, Row, compare, mean_and_deviation, side_by_side
 from pcgen.metrics.svm import LinearSVM, linear_svm
-from pcgen.metrics.tables import compare, mean_and_deviation, side_by_side
 
 __all__ = [
     "JSD",

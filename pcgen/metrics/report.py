@@ -1,14 +1,19 @@
 """The result of an evaluation: numbers, the protocol they were computed under, and what was measured."""
 
 import json
-from collections.abc import Mapping
+import statistics
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from pcgen.errors import choose
+from pcgen.metrics.published import SOURCE, published
+from pcgen.metrics.tables import IDEAL, Column, add_dim, cells_of, new_table, number, shown_columns
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["HEADLINE", "Report", "Row"]
+__all__ = ["HEADLINE", "Report", "Row", "compare", "mean_and_deviation", "side_by_side"]
 
 HEADLINE = ("jsd", "mmd_cd", "cov_cd", "one_nna_cd", "mmd_emd", "cov_emd", "one_nna_emd")
 
@@ -126,6 +131,141 @@ class Report:
         Raises:
             ValueError: there are no numbers in print of that category or under this protocol.
         """
-        from pcgen.metrics.tables import table_of
+        in_print = _published_rows(self, published)
+        shown = shown_columns([*self.rows, *in_print])
+        notes = [IDEAL, *_credit(in_print), f"pcgen {self.version}", *self.notes]
+        table = new_table(f"protocol {_label(self)}", ("", "clouds"), shown, notes)
+        samples, *oracles = self.rows
+        table.add_row(samples.name, str(samples.clouds), *cells_of(samples, shown))
+        if samples.intervals:
+            for end, label in enumerate(("  95% from", "  to")):
+                ends = {key: interval[end] for key, interval in samples.intervals.items()}
+                table.add_row(label, "", *(number(ends.get(key), share, "") for key, _, share in shown), style="dim")
+        add_dim(table, [*oracles, *in_print], shown)
+        return table
 
-        return table_of(self, published)
+
+def compare(
+    reports: Mapping[str, Report | Sequence[Report]], sort: str | None = None, published: str | None = None
+) -> "Table":
+    """One table of several models under one protocol against one reference, the oracles beneath.
+
+    Args:
+        reports: the name of each model and its report; or its reports of several sample sets (seeds), of which the mean
+            and the standard deviation are shown.
+        sort: a metric to order the rows by; 1-NNA by its distance from 0.5, coverage from the highest.
+        published: a category of ShapeNet whose numbers in print are shown beneath.
+
+    Raises:
+        ValueError: there is none, or two differ in protocol or reference (the message names both sides); or nothing is
+            in print for `published`.
+    """
+    sets = {name: [found] if isinstance(found, Report) else list(found) for name, found in reports.items()}
+    flat = [(name, report) for name, found in sets.items() for report in found]
+    if not flat or not all(sets.values()):
+        raise ValueError("reports: must hold at least one report for each model, got none")
+    first_name, first = flat[0]
+    for name, report in flat[1:]:
+        _check_same(first_name, first, name, report)
+    names = list(sets)
+    means = {name: {key: mean for key, (mean, _) in mean_and_deviation(found).items()} for name, found in sets.items()}
+    if sort is not None:
+        key = choose(sort, HEADLINE, "sort")
+        names.sort(key=lambda name: _badness(key, means[name].get(key)))
+    oracles = {row.name: row for _, report in flat for row in report.rows[1:]}
+    in_print = _published_rows(first, published)
+    shown = shown_columns([*(report.rows[0] for _, report in flat), *oracles.values(), *in_print])
+    notes = [IDEAL, *_credit(in_print), f"pcgen {first.version}", *first.protocol["deviations"]]
+    if any(len(found) > 1 for found in sets.values()):
+        notes.append("+-: standard deviation over the sample sets of a model")
+    table = new_table(f"protocol {_label(first)}", ("model", "clouds"), shown, notes)
+    for name in names:
+        row = sets[name][0].rows[0]
+        cells = cells_of(row, shown) if len(sets[name]) == 1 else _spread_cells(sets[name], shown)
+        table.add_row(name, str(row.clouds), *cells)
+    add_dim(table, [*oracles.values(), *in_print], shown)
+    return table
+
+
+def side_by_side(reports: Sequence[Report]) -> "Table":
+    """One table of one set of samples under several protocols: numbers of different protocols are not comparable.
+
+    Raises:
+        ValueError: there is no report, or two are of different samples; the message names both.
+    """
+    if not reports:
+        raise ValueError("reports: must hold at least one, got none")
+    for report in reports[1:]:
+        if report.samples["source"] != reports[0].samples["source"]:
+            raise ValueError(
+                f"reports: must be of the same samples, got {reports[0].samples['source']} and "
+                f"{report.samples['source']}; compare() is for several models under one protocol"
+            )
+    shown = shown_columns([row for report in reports for row in report.rows])
+    notes = ["numbers under different protocols are not comparable", IDEAL, f"pcgen {reports[0].version}"]
+    for report in reports:
+        notes += [f"{report.protocol['name']}: {note}" for note in report.protocol["deviations"]]
+    table = new_table("one set under several protocols", ("protocol", "", "clouds"), shown, notes)
+    for report in reports:
+        samples, *oracles = report.rows
+        table.add_row(_label(report), samples.name, str(samples.clouds), *cells_of(samples, shown))
+        add_dim(table, oracles, shown, before=("",))
+        table.add_section()
+    return table
+
+
+def mean_and_deviation(reports: Sequence[Report]) -> dict[str, tuple[float, float]]:
+    """Mean and standard deviation (of the sample, 0 for one report) of every metric that all reports have."""
+    shared = set.intersection(*(set(report.values) for report in reports)) if reports else set()
+    values = {key: [report.values[key] for report in reports] for key in sorted(shared)}
+    return {key: (statistics.fmean(v), statistics.stdev(v) if len(v) > 1 else 0.0) for key, v in values.items()}
+
+
+def _check_same(name: str, report: Report, other_name: str, other: Report) -> None:
+    if report.protocol["hash"] != other.protocol["hash"]:
+        fields = {**report.protocol, **other.protocol}.keys() - {"hash"}
+        differ = [key for key in sorted(fields) if report.protocol.get(key) != other.protocol.get(key)]
+        values = [", ".join(f"{key}={r.protocol.get(key)!r}" for key in differ) for r in (report, other)]
+        raise ValueError(
+            f"reports: must share one protocol; {name} has {_label(report)} with {values[0]}, {other_name} has "
+            f"{_label(other)} with {values[1]}; evaluate both under one"
+        )
+    if report.reference["sha256"] != other.reference["sha256"]:
+        raise ValueError(
+            f"reports: must share one reference set; {name} has {report.reference['source']} "
+            f"({report.reference['sha256']}), {other_name} has {other.reference['source']} "
+            f"({other.reference['sha256']}); evaluate both against one"
+        )
+
+
+def _label(report: Report) -> str:
+    deviates = " with deviations" if report.protocol["deviations"] else ""
+    return f"{report.protocol['name']} {report.protocol['hash']}{deviates}"
+
+
+def _badness(metric: str, value: float | None) -> float:
+    if value is None:
+        return float("inf")
+    if metric.startswith("one_nna"):
+        return abs(value - 0.5)
+    return -value if metric.startswith("cov") else value
+
+
+def _published_rows(report: Report, category: str | None) -> list[Row]:
+    if category is None:
+        return []
+    found = published(report.protocol["name"], category)
+    return [Row(p.model, 0, {"one_nna_cd": p.one_nna_cd, "one_nna_emd": p.one_nna_emd}) for p in found]
+
+
+def _credit(in_print: Sequence[Row]) -> list[str]:
+    return [f"{in_print[0].name} to {in_print[-1].name}: as printed by {SOURCE}"] if in_print else []
+
+
+def _spread_cells(reports: Sequence[Report], shown: Sequence[Column]) -> list[str]:
+    spread = mean_and_deviation(reports)
+    cells = []
+    for key, _, share in shown:
+        mean, deviation = spread.get(key, (None, None))
+        cells.append("-" if mean is None else f"{number(mean, share)}\n+-{number(deviation, share)}")
+    return cells
