@@ -14,7 +14,7 @@ from pcgen.data import Clouds
 from pcgen.metrics import PROTOCOLS, evaluate, pairs
 from pcgen.metrics.report import HEADLINE
 
-pytestmark = pytest.mark.filterwarnings("ignore:sets. :UserWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:(sets|axes). :UserWarning")
 
 
 def blobs(count: int, points: int, seed: int, spread: float = 0.16) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
-from pcgen.metrics import pairs
+from pcgen.metrics import evaluate, pairs
 from pcgen.metrics.distances import PairDistance
 from pcgen.metrics.pairs import Block, Progress, pair_matrices, tiles
 from pcgen.metrics.store import TileStore, digests
@@ -155,9 +155,11 @@ def _rank(rank: int, ranks: int, folder: str) -> None:
         {0: Block("", "chamfer", a, b), 1: Block("", "chamfer", a, a)}, TileStore(f"{folder}/{rank}")
     )
     torch.save(list(matrices.values()), f"{folder}/rank{rank}.pt")
+    Path(f"{folder}/rank{rank}.json").write_text(evaluate(a, b, a + 0.1, distances=("cd",)).to_json())
     dist.destroy_process_group()
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")
 def test_two_ranks_share_the_tiles_and_have_the_same_bits(tmp_path: Path) -> None:
     a, b = torch.rand(7, 16, 3), torch.rand(5, 16, 3)
     torch.save((a, b), tmp_path / "clouds.pt")
@@ -166,5 +168,7 @@ def test_two_ranks_share_the_tiles_and_have_the_same_bits(tmp_path: Path) -> Non
     for rank in range(2):
         got = torch.load(tmp_path / f"rank{rank}.pt", weights_only=True)
         assert all(torch.equal(x, y) for x, y in zip(got, want, strict=True))
+        report = (tmp_path / f"rank{rank}.json").read_text()
+        assert report == evaluate(a, b, a + 0.1, distances=("cd",)).to_json()
     done = [{file.name for file in (tmp_path / str(rank)).iterdir()} for rank in range(2)]
     assert len(done[0]) == 6 and len(done[1]) == 6 and not done[0] & done[1]
