@@ -191,11 +191,9 @@ def _occupancy(sets: Prepared, grid: Grid, seed: int) -> tuple[dict[str, _Found]
         counts, shares[name] = _cell_counts(row, grid)
         value = float(jsd_of_counts(counts.sum(0), reference.sum(0)))
         found[name] = _Found({"jsd": value}, {"jsd": jsd_interval(counts, reference, seed)})
-    notes += [
-        f"JSD: {100 * share:.2g}% of the points of the {name} are outside the ball and count at its border"
-        for name, share in shares.items()
-        if share
-    ]
+    outside_of = [f"{100 * share:.2g}% of the {name}" for name, share in shares.items() if share]
+    if outside_of:
+        notes.append(f"JSD: points outside the ball, counted at its border: {', '.join(outside_of)}")
     return found, notes
 
 

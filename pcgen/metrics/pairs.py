@@ -107,21 +107,21 @@ def pair_matrices(
     clock = _Clock(list(blocks.values()), ranks, progress)
     matrices = {}
     for key, block in blocks.items():
-        names_a, names_b = digests(block.a), digests(block.b)
+        names = (digests(block.a), digests(block.b)) if store else ([], [])
         matrix = torch.zeros(len(block.a), len(block.b), dtype=torch.float64)
         for number, tile in enumerate(block.tiles()):
             if number % ranks == rank:
-                names = (*names_a[tile.rows], "to", *names_b[tile.columns])
-                found = store.get(block.distance, names) if store else None
-                if found is None:
+                clouds = (*names[0][tile.rows], "to", *names[1][tile.columns])
+                values = store.get(block.distance, clouds) if store else None
+                if values is None:
                     clock.start()
-                    found = _measure(block, tile)
+                    values = _measure(block, tile)
                     clock.stop(block, tile)
                     if store:
-                        store.put(block.distance, names, found)
-                matrix[tile.rows, tile.columns] = found
+                        store.put(block.distance, clouds, values)
+                matrix[tile.rows, tile.columns] = values
                 if block.symmetric and not tile.diagonal:
-                    matrix[tile.columns, tile.rows] = found.T
+                    matrix[tile.columns, tile.rows] = values.T
             clock.finish(block, tile)
         reduce_sum([matrix])  # every entry is 0 on all ranks but one: no bit changes
         matrices[key] = matrix

@@ -107,6 +107,8 @@ def prepare(
         times = f"{protocol.samples_per_reference} x " if protocol.samples_per_reference > 1 else ""
         deviations.append(f"sets: {size} samples, advised are {times}{len(sets['reference'])}, on which COV depends")
         warnings.append(deviations[-1])
+    if protocol.seeds > 1:
+        notes.append(f"seeds: {protocol.name} averages over {protocol.seeds} sample sets, this is one")
     rows = {SAMPLES: sets[SAMPLES]}
     if TRAINING in sets:
         order = torch.randperm(len(sets[TRAINING]), generator=generator_for(seed, TRAINING))

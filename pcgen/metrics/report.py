@@ -203,13 +203,15 @@ def side_by_side(reports: Sequence[Report]) -> "Table":
             )
     shown = shown_columns([row for report in reports for row in report.rows])
     notes = ["numbers under different protocols are not comparable", IDEAL, f"pcgen {reports[0].version}"]
+    shared = [note for note in reports[0].notes if all(note in report.notes for report in reports)]
     for report in reports:
-        notes += [f"{report.protocol['name']}: {note}" for note in report.protocol["deviations"]]
-    table = new_table("one set under several protocols", ("protocol", "", "clouds"), shown, notes)
+        notes += [f"{report.protocol['name']}: {note}" for note in report.notes if note not in shared]
+    table = new_table("one set under several protocols", ("", "clouds"), shown, [*notes, *shared])
     for report in reports:
         samples, *oracles = report.rows
-        table.add_row(_label(report), samples.name, str(samples.clouds), *cells_of(samples, shown))
-        add_dim(table, oracles, shown, before=("",))
+        table.add_row(f"{report.protocol['name']}\n{report.protocol['hash']}", style="bold")
+        table.add_row(samples.name, str(samples.clouds), *cells_of(samples, shown))
+        add_dim(table, oracles, shown)
         table.add_section()
     return table
 

@@ -45,10 +45,10 @@ def new_table(title: str, left: Sequence[str], shown: Sequence[Column], notes: S
     return table
 
 
-def add_dim(table: "Table", rows: "Sequence[Row]", shown: Sequence[Column], before: Sequence[str] = ()) -> None:
+def add_dim(table: "Table", rows: "Sequence[Row]", shown: Sequence[Column]) -> None:
     """Add rows that stand beside the samples': oracles, numbers in print."""
     for row in rows:
-        table.add_row(*before, row.name, str(row.clouds or ""), *cells_of(row, shown), style="dim")
+        table.add_row(row.name, str(row.clouds or ""), *cells_of(row, shown), style="dim")
 
 
 def cells_of(row: "Row", shown: Sequence[Column]) -> list[str]:

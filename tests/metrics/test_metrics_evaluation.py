@@ -255,6 +255,14 @@ def test_fewer_points_and_other_set_sizes_deviate() -> None:
     three_times = torch.cat((SAMPLES, SAMPLES * 0.9, SAMPLES * 1.1))
     advised = evaluate(three_times, REFERENCE[:5], protocol="latent_3d_points", distances=("cd",))
     assert advised.protocol["deviations"] == ["points: 30 of each cloud, not 2048"]
+    assert "seeds: latent_3d_points averages over 3 sample sets, this is one" in advised.notes
+
+
+@pytest.mark.filterwarnings("ignore:scale. :UserWarning")
+def test_points_outside_the_grid_are_said() -> None:
+    report = evaluate(SAMPLES * 2, REFERENCE * 0.1, protocol="pointflow", distances=())
+    share = float((SAMPLES.double() * 2).norm(dim=-1).gt(0.5).double().mean())
+    assert f"JSD: points outside the ball, counted at its border: {100 * share:.2g}% of the samples" in report.notes
 
 
 @pytest.mark.parametrize(

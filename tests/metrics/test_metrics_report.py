@@ -136,7 +136,11 @@ def test_side_by_side_shows_one_set_under_several_protocols(report: Report) -> N
     dpm = evaluate(SAMPLES, REFERENCE, TRAIN, protocol="dpm")
     text = printed(side_by_side([report, dpm]), 120)
     assert report.protocol["hash"] in text and dpm.protocol["hash"] in text
-    assert text.count("training set") == 2 and "not comparable" in text
+    assert sum(line.strip().startswith("training set  ") for line in text.splitlines()) == 2
+    assert "numbers under different protocols are not comparable" in text
+    assert "dpm: EMD: the protocol dpm has none" in text
+    narrow = printed(side_by_side([report, dpm]))
+    assert report.protocol["hash"] in narrow and dpm.protocol["hash"] in narrow and "…" not in narrow
     other = dataclasses.replace(dpm, samples={**dpm.samples, "sha256": "0", "source": "other.npz"})
     with pytest.raises(ValueError, match=r"must be of the same samples, got a tensor and other\.npz"):
         side_by_side([report, other])
