@@ -1,5 +1,6 @@
 """What several commands share: where output may go, options given as name=value, words to the user."""
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -19,8 +20,8 @@ Up = Annotated[str, typer.Option(help="Up axis of the data: x, y, z, -x, -y or -
 
 
 def say(*lines: str) -> None:
-    """Tell the user something on standard error, which leaves standard output to results."""
-    for line in lines:
+    """Tell the user something on standard error, which leaves standard output to results; under torchrun once."""
+    for line in lines if os.environ.get("RANK", "0") == "0" else ():
         print(line, file=sys.stderr, flush=True)
 
 
