@@ -2,5 +2,5 @@
 
 namespace pcgen::avx512 {
 extern const emd::Kernels emd_kernels;
-const emd::Kernels emd_kernels{solve_as<float>, solve_as<double>};
+const emd::Kernels emd_kernels = kernels_here;
 }  // namespace pcgen::avx512

@@ -42,6 +42,20 @@ Cloud::Cloud(const T* points, int64_t n, const char* name, int64_t row) : sorted
     const auto [low, high] = std::minmax_element(out, out + n);
     low_[a] = *low, high_[a] = *high;
   }
+  measure();
+}
+
+// Sixteen neighbours span about five times the distance between two of them, on a surface or in a volume.
+void Cloud::measure() {
+  const int n = size(), blocks = (n + kBlock - 1) / kBlock;
+  for (int first = 0; first < n; first += kBlock) {
+    double side[3];
+    for (int a = 0; a < 3; ++a) {
+      const auto [low, high] = std::minmax_element(sorted(a) + first, sorted(a) + std::min(first + kBlock, n));
+      side[a] = *high / 2 - *low / 2;
+    }
+    spacing_ += std::hypot(side[0], side[1], side[2]) / (2.5 * blocks);
+  }
 }
 
 // Cut [begin, end) into cells of a balanced k-d tree, down to single blocks.

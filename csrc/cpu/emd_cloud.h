@@ -23,13 +23,16 @@ class Cloud {
   const std::vector<int>& order() const { return order_; }
   double low(int axis) const { return low_[axis]; }
   double high(int axis) const { return high_[axis]; }
+  // About the distance between neighbouring points.
+  double spacing() const { return spacing_; }
 
  private:
+  void measure();
   void split(const double* points, int begin, int end);
 
   std::vector<double> sorted_;
   std::vector<int> order_;
-  double low_[3] = {}, high_[3] = {};
+  double low_[3] = {}, high_[3] = {}, spacing_ = 0;
 };
 
 }  // namespace pcgen::emd

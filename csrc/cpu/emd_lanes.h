@@ -42,6 +42,8 @@ struct Lanes<float> {
   friend Lanes most(Lanes a, Lanes b) { return {_mm512_max_ps(a.v, b.v)}; }
   friend Lanes choose(Mask m, Lanes yes, Lanes no) { return {_mm512_mask_blend_ps(m, no.v, yes.v)}; }
   friend float lowest(Lanes a) { return _mm512_reduce_min_ps(a.v); }
+  static Lanes gather(const float* p, const int* at) { return {_mm512_i32gather_ps(_mm512_load_si512(at), p, 4)}; }
+  void compress(uint32_t m, float* p) const { _mm512_storeu_ps(p, _mm512_maskz_compress_ps(static_cast<Mask>(m), v)); }
   // Square root by the reciprocal's estimate and one Newton step: relative error below 2^-21, a fifth of the time of the exact one.
   friend Lanes root(Lanes a) {
     const __m512 s = _mm512_max_ps(a.v, _mm512_set1_ps(1e-30f));
@@ -78,10 +80,27 @@ struct Lanes<double> {
         _mm512_mask_blend_pd(static_cast<__mmask8>(m >> 8), no.b, yes.b)};
   }
   friend double lowest(Lanes x) { return _mm512_reduce_min_pd(_mm512_min_pd(x.a, x.b)); }
+  static Lanes gather(const double* p, const int* at) {
+    const __m512i i = _mm512_load_si512(at);
+    return {_mm512_i32gather_pd(_mm512_castsi512_si256(i), p, 8), _mm512_i32gather_pd(_mm512_extracti64x4_epi64(i, 1), p, 8)};
+  }
+  void compress(uint32_t m, double* p) const {
+    const __mmask8 low = static_cast<__mmask8>(m), high = static_cast<__mmask8>(m >> 8);
+    _mm512_storeu_pd(p, _mm512_maskz_compress_pd(low, a));
+    _mm512_storeu_pd(p + __builtin_popcount(low), _mm512_maskz_compress_pd(high, b));
+  }
   friend Lanes root(Lanes x) { return {_mm512_sqrt_pd(x.a), _mm512_sqrt_pd(x.b)}; }
 };
 
 inline uint32_t bits(__mmask16 m) { return m; }
+// Writes the numbers first + k of the lanes k in m, one after the other.
+inline void compress_lanes(uint32_t m, int first, int* p) {
+  const __m512i k = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  _mm512_storeu_si512(p, _mm512_maskz_compress_epi32(static_cast<__mmask16>(m), _mm512_add_epi32(k, _mm512_set1_epi32(first))));
+}
+inline void compress_integers(uint32_t m, const int* from, int* p) {
+  _mm512_storeu_si512(p, _mm512_maskz_compress_epi32(static_cast<__mmask16>(m), _mm512_load_si512(from)));
+}
 
 #elif defined(__AVX2__)
 
@@ -115,6 +134,15 @@ struct Lanes<float> {
     return _mm_cvtss_f32(_mm_min_ss(q, _mm_shuffle_ps(q, q, 1)));
   }
   friend Lanes root(Lanes x) { return {_mm256_sqrt_ps(x.a), _mm256_sqrt_ps(x.b)}; }
+  static Lanes gather(const float* p, const int* at) {
+    const __m256i* const i = reinterpret_cast<const __m256i*>(at);
+    return {_mm256_i32gather_ps(p, _mm256_load_si256(i), 4), _mm256_i32gather_ps(p, _mm256_load_si256(i + 1), 4)};
+  }
+  void compress(uint32_t m, float* p) const {
+    alignas(64) float all[kLanes];
+    store(all);
+    for (; m != 0; m &= m - 1) *p++ = all[__builtin_ctz(m)];
+  }
   friend uint32_t bits(Mask m) {
     return static_cast<uint32_t>(_mm256_movemask_ps(m.a)) | (static_cast<uint32_t>(_mm256_movemask_ps(m.b)) << 8);
   }
@@ -172,6 +200,16 @@ struct Lanes<double> {
   }
   friend Lanes root(Lanes x) {
     return each([&](int k) { return _mm256_sqrt_pd(x.q[k]); });
+  }
+  static Lanes gather(const double* p, const int* at) {
+    return each([&](int k) {
+      return _mm256_i32gather_pd(p, _mm_load_si128(reinterpret_cast<const __m128i*>(at + 4 * k)), 8);
+    });
+  }
+  void compress(uint32_t m, double* p) const {
+    alignas(64) double all[kLanes];
+    store(all);
+    for (; m != 0; m &= m - 1) *p++ = all[__builtin_ctz(m)];
   }
   friend uint32_t bits(Mask m) {
     uint32_t all = 0;
@@ -244,6 +282,12 @@ struct Lanes {
   friend Lanes root(const Lanes& x) {
     return each([&](int k) { return static_cast<Real>(__builtin_sqrt(static_cast<double>(x.v[k]))); });
   }
+  static Lanes gather(const Real* p, const int* at) {
+    return each([&](int k) { return p[at[k]]; });
+  }
+  void compress(uint32_t m, Real* p) const {
+    for (; m != 0; m &= m - 1) *p++ = v[__builtin_ctz(m)];
+  }
   friend uint32_t bits(const Mask& m) {
     uint32_t all = 0;
     for (int k = 0; k < kLanes; ++k) all |= static_cast<uint32_t>(m.v[k]) << k;
@@ -251,6 +295,19 @@ struct Lanes {
   }
 };
 
+#endif
+
+inline void copy_integers(const int* from, int* to) {
+  for (int k = 0; k < kLanes; ++k) to[k] = from[k];
+}
+
+#if !defined(__AVX512F__)
+inline void compress_lanes(uint32_t m, int first, int* p) {
+  for (; m != 0; m &= m - 1) *p++ = first + __builtin_ctz(m);
+}
+inline void compress_integers(uint32_t m, const int* from, int* p) {
+  for (; m != 0; m &= m - 1) *p++ = from[__builtin_ctz(m)];
+}
 #endif
 
 }  // namespace

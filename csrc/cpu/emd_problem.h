@@ -9,7 +9,7 @@ namespace pcgen::emd {
 constexpr int kBlock = 16;
 
 struct Work {
-  int64_t bids = 0, visits = 0, searches = 0, pops = 0, rounds = 0;
+  int64_t bids = 0, refreshes = 0, visits = 0, searches = 0, pops = 0, rounds = 0, auction_refreshes = 0;
 };
 
 // Rows are the points of x, columns those of y; both are in block order. `slots` is n rounded up to whole blocks; the arrays of
@@ -21,23 +21,25 @@ struct Problem {
   double centre[3] = {};    // subtracted from both wherever coordinates are rounded
   double gap = 0.0;         // certified (cost - bound) / cost at which to stop; 0: optimal
   bool warm = false;        // whether `price` holds prices to start from
-  double resolution = 0.0;  // the length below which the clouds have no structure
+  double size = 0.0;        // the larger side of the larger cloud's box
+  double spacing = 0.0;     // by about how much the distances of neighbouring columns from a row differ
   double* price = nullptr;  // (slots) in: warm prices; out: the dual of a column is minus its price
   double* profit = nullptr; // (slots) out: the dual of a row, min over columns of distance + price
-  int* column = nullptr;    // (slots) out: the column of each row
-  char* memory = nullptr;   // scratch of scratch_bytes(slots) bytes, aligned to 64
+  int* column = nullptr;    // (slots) out: the column of each row, or -1
+  int* row = nullptr;       // (slots) out: the row of each column, or -1
+  char* memory = nullptr;   // what the kernel asks for, aligned to 64
   double cost = 0.0, bound = 0.0;  // out: sums over rows
   bool solved = false;             // out: false when the bound on the work was reached
   Work work;
 };
 
-// Kernels of one instruction set; `single` searches with float filters, `wide` with double ones for clouds that floats cannot tell
-// apart (two clouds far from each other). Both decide in double.
+// Kernels of one instruction set. `single` searches with float filters, `wide` with double ones, for clouds that floats cannot
+// tell apart: two that are far from each other. Both decide in double.
 struct Kernels {
   void (*single)(Problem&);
   void (*wide)(Problem&);
+  int64_t (*single_bytes)(int slots);
+  int64_t (*wide_bytes)(int slots);
 };
-
-int64_t scratch_bytes(int slots);
 
 }  // namespace pcgen::emd

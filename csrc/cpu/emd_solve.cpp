@@ -44,31 +44,46 @@ class Arena {
   char* next_;
 };
 
-// The power of two that brings the larger side of both clouds' common box to (1/2, 1]. Exact, unlike a shift of the origin.
-int exponent_of(const Cloud& x, const Cloud& y) {
-  double half = 0;
-  for (int a = 0; a < 3; ++a) {
-    half = std::max(half, std::max(x.high(a), y.high(a)) / 2 - std::min(x.low(a), y.low(a)) / 2);
+double middle(double low, double high) { return low / 2 + high / 2; }
+double half(double low, double high) { return high / 2 - low / 2; }
+
+// What the sizes of two clouds say about the problem.
+struct Geometry {
+  int exponent = 0;             // of the power of two that brings the common box's larger side to (1/2, 1]: exact, unlike a shift
+  double size, spacing;         // as in Problem, times that power
+  bool is_fine = false;         // whether float cannot resolve it
+
+  Geometry(const Cloud& x, const Cloud& y) {
+    double common = 0, own = 0;
+    for (int a = 0; a < 3; ++a) {
+      common = std::max(common, half(std::min(x.low(a), y.low(a)), std::max(x.high(a), y.high(a))));
+      own = std::max({own, half(x.low(a), x.high(a)), half(y.low(a), y.high(a))});
+    }
+    std::frexp(common, &exponent);
+    exponent = std::clamp(exponent + 1, -1000, 1000);  // beyond, the factor itself would leave the range of double
+    const double scale = std::ldexp(1.0, -exponent);
+    double apart[3];
+    for (int a = 0; a < 3; ++a) apart[a] = (middle(x.low(a), x.high(a)) - middle(y.low(a), y.high(a))) * scale;
+    size = 2 * (own * scale);
+    spacing = y.spacing() * scale;
+    // Seen from afar, a step sideways changes a distance by a small share of it.
+    if (size > 0) spacing *= size / (size + std::hypot(apart[0], apart[1], apart[2]));
+    is_fine = spacing > 0 && spacing < 0x1p-12;
   }
-  int exponent = 0;
-  std::frexp(half, &exponent);
-  return std::clamp(exponent + 1, -1000, 1000);  // beyond, the factor itself would leave the range of double
-}
+};
 
 }  // namespace
 
-int64_t scratch_bytes(int slots) {
-  const int64_t padded = (slots / kBlock + kBlock - 1) / kBlock * kBlock;
-  return 7 * (8LL * slots + 64) + 8 * (8 * padded + 64) + 10 * (4LL * slots + 64) + (8LL * slots + 64);
-}
-
 Value solve(const Cloud& x, const Cloud& y, double gap, const double* start, const Places& out) {
   const int n = x.size(), slots = (n + kBlock - 1) / kBlock * kBlock;
-  const int exponent = exponent_of(x, y);
-  const double scale = std::ldexp(1.0, -exponent), unit = std::ldexp(1.0, exponent);
+  const Geometry geometry(x, y);
+  const double scale = std::ldexp(1.0, -geometry.exponent), unit = std::ldexp(1.0, geometry.exponent);
 
-  Arena arena(8 * (8LL * slots + 64) + 4LL * slots + 64 + scratch_bytes(slots));
+  const Kernels& kernels = choose(units);
+  const int64_t scratch = (geometry.is_fine ? kernels.wide_bytes : kernels.single_bytes)(slots);
+  Arena arena(8 * (8LL * slots + 64) + 2 * (4LL * slots + 64) + scratch);
   Problem problem;
+  problem.size = geometry.size, problem.spacing = geometry.spacing;
   problem.n = n, problem.slots = slots, problem.gap = gap, problem.warm = start != nullptr;
   for (int a = 0; a < 3; ++a) {
     double *const px = arena.take<double>(slots), *const py = arena.take<double>(slots);
@@ -77,15 +92,15 @@ Value solve(const Cloud& x, const Cloud& y, double gap, const double* start, con
     problem.centre[a] = (std::min(x.low(a), y.low(a)) / 2 + std::max(x.high(a), y.high(a)) / 2) * scale;
   }
   problem.price = arena.take<double>(slots), problem.profit = arena.take<double>(slots);
-  problem.column = arena.take<int>(slots);
-  problem.memory = arena.take<char>(scratch_bytes(slots));
+  problem.column = arena.take<int>(slots), problem.row = arena.take<int>(slots);
+  problem.memory = arena.take<char>(scratch);
   if (start != nullptr) {
     // Only differences count, and no optimum needs one above the diameter, which is below 4 here.
     const double highest = *std::max_element(start, start + n);
     for (int j = 0; j < n; ++j) problem.price[j] = std::min((highest - start[y.order()[j]]) * scale, 4.0);
   }
 
-  choose(units).single(problem);
+  (geometry.is_fine ? kernels.wide : kernels.single)(problem);
   if (!problem.solved) throw std::runtime_error("match: no certified matching within the bound on the work");
 
   for (int i = 0; i < n; ++i) {

@@ -1,0 +1,370 @@
+// The columns and their prices as a row sees them: which of them have distance + price below a limit?
+//
+// Two ways spare a row from looking at all columns. Blocks of 16 neighbouring columns have a box and a least price, so that
+// whole blocks are ruled out by distance to box + least price. And a row keeps a shortlist of columns together with a ceiling:
+// every column not on the list has a value above the ceiling. Prices only rise, so this stays true.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+
+#include "cpu/emd_lanes.h"
+#include "cpu/emd_problem.h"
+#include "cpu/emd_scratch.h"
+
+namespace {
+
+using pcgen::emd::kBlock;
+using pcgen::emd::Problem;
+static_assert(kBlock == kLanes);
+
+template <class Real>
+class Market {
+ public:
+  static constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  static constexpr Real kFar = std::numeric_limits<Real>::infinity();
+  static constexpr Real kFinite = std::numeric_limits<Real>::max();  // the columns beyond n cost more than this
+
+  struct Bid {
+    int column;
+    Real best, second;
+  };
+
+  Market(Problem& problem, Scratch& scratch);
+  void open();
+
+  // The least value of row i, its column, and the least value of any other column, rounded.
+  Bid best_two(int i);
+  // Calls visit(j, value) for every column of row i whose value, in double, is at most limit, and for none above it, until
+  // it returns false; columns with skip(j) are left out.
+  template <class Skip, class Visit>
+  void visit_below(int i, double limit, const Skip& skip, const Visit& visit);
+
+  double distance(int i, int j) const;
+  double price(int j) const { return problem_.price[j]; }
+  Real rounded_price(int j) const { return price_[j]; }
+  double highest_price() const { return highest_price_; }
+  double rounding() const { return kRounding * (4.0 + highest_price_); }  // bounds the error of a rounded value
+  void raise(int j, Real price);        // the rounded price alone
+  void set_price(int j, double price);  // both; never below what it was
+  void settle();                        // the exact prices become the rounded ones
+
+  // How far beyond what is asked a refreshed shortlist reaches.
+  Real margin = Real(0.01);
+
+ private:
+  using Wide = Lanes<Real>;
+  static constexpr int kShort = 64;
+  // Distances are at most 2 sqrt 3; rounded coordinates, differences, root and price err by less than this times
+  // (4 + price) together.
+  static constexpr double kRounding = sizeof(Real) == 4 ? 0x1p-20 : 0x1p-48;
+
+  struct Point {
+    Wide x, y, z;
+  };
+  Point point(int i) const { return {Wide::all(x_[0][i]), Wide::all(x_[1][i]), Wide::all(x_[2][i])}; }
+  Wide distances(const Point& p, int first) const;
+  Wide bounds(const Point& p, int group) const;
+  template <class Visit>
+  void visit_blocks(const Point& p, Real limit, const Visit& visit) const;
+  Real bound_second(const Point& p) const;
+  Bid best_of(const Real* distance, const int* column, int count) const;
+  void find(int i, Real limit);
+  void shorten(int i, Real limit, Real found_limit);
+  void drop_above(Real limit);
+  void fill_up();
+
+  Problem& problem_;
+  const int n_, slots_, blocks_, groups_;
+  double highest_price_ = 0.0;
+  Real *x_[3], *y_[3];        // (slots) centred and rounded
+  Real *low_[3], *high_[3];   // (groups * 16) boxes of the blocks of columns
+  Real* floor_;               // (groups * 16) least price of each block
+  Real* price_;               // (slots + 16); the slots beyond n are infinite
+  Real* short_distance_;      // (slots, kShort)
+  int* short_column_;         // (slots, kShort); filled up with the number of an infinite price
+  int* short_count_;          // (slots)
+  Real* ceiling_;             // (slots)
+  Real *found_distance_, *found_value_;  // (slots + 16) what a refresh finds
+  int* found_column_;
+  int found_ = 0;
+};
+
+template <class Real>
+Market<Real>::Market(Problem& problem, Scratch& scratch)
+    : problem_(problem),
+      n_(problem.n),
+      slots_(problem.slots),
+      blocks_(problem.slots / kBlock),
+      groups_((blocks_ + kLanes - 1) / kLanes) {
+  for (int a = 0; a < 3; ++a) {
+    x_[a] = scratch.take<Real>(slots_), y_[a] = scratch.take<Real>(slots_);
+    low_[a] = scratch.take<Real>(groups_ * kLanes), high_[a] = scratch.take<Real>(groups_ * kLanes);
+  }
+  floor_ = scratch.take<Real>(groups_ * kLanes);
+  price_ = scratch.take<Real>(slots_ + kLanes);
+  short_distance_ = scratch.take<Real>(int64_t{slots_} * kShort);
+  short_column_ = scratch.take<int>(int64_t{slots_} * kShort);
+  short_count_ = scratch.take<int>(slots_);
+  ceiling_ = scratch.take<Real>(slots_);
+  found_distance_ = scratch.take<Real>(slots_ + kLanes);
+  found_value_ = scratch.take<Real>(slots_ + kLanes);
+  found_column_ = scratch.take<int>(slots_ + kLanes);
+}
+
+template <class Real>
+void Market<Real>::open() {
+  for (int a = 0; a < 3; ++a) {
+    for (int i = 0; i < slots_; ++i) {
+      x_[a][i] = i < n_ ? static_cast<Real>(problem_.x[a][i] - problem_.centre[a]) : Real(0);
+      y_[a][i] = i < n_ ? static_cast<Real>(problem_.y[a][i] - problem_.centre[a]) : Real(0);
+    }
+    for (int b = 0; b < groups_ * kLanes; ++b) {
+      Real low = 0, high = 0;
+      for (int k = 0; k < kBlock && b * kBlock + k < n_; ++k) {
+        const Real v = y_[a][b * kBlock + k];
+        if (k == 0 || v < low) low = v;
+        if (k == 0 || v > high) high = v;
+      }
+      low_[a][b] = low, high_[a][b] = high;
+    }
+  }
+  margin = static_cast<Real>(problem_.spacing);
+  for (int b = 0; b < groups_ * kLanes; ++b) floor_[b] = kFar;
+  for (int j = 0; j < slots_ + kLanes; ++j) price_[j] = kFar;
+  for (int j = 0; j < slots_; ++j) {
+    if (j < n_) set_price(j, problem_.warm ? problem_.price[j] : 0.0);
+    else problem_.price[j] = kInfinity;
+    short_count_[j] = 0;
+    ceiling_[j] = -kFar;
+  }
+}
+
+template <class Real>
+inline double Market<Real>::distance(int i, int j) const {
+  const double a = problem_.x[0][i] - problem_.y[0][j];
+  const double b = problem_.x[1][i] - problem_.y[1][j];
+  const double c = problem_.x[2][i] - problem_.y[2][j];
+  return std::sqrt(a * a + b * b + c * c);
+}
+
+template <class Real>
+inline void Market<Real>::raise(int j, Real price) {
+  const int b = j / kBlock;
+  const bool was_floor = price_[j] == floor_[b];
+  price_[j] = price;
+  if (was_floor) floor_[b] = lowest(Wide::load(price_ + b * kBlock));
+}
+
+template <class Real>
+inline void Market<Real>::set_price(int j, double price) {
+  problem_.price[j] = price;
+  price_[j] = static_cast<Real>(price);
+  floor_[j / kBlock] = lowest(Wide::load(price_ + j / kBlock * kBlock));
+  if (price > highest_price_) highest_price_ = price;
+}
+
+template <class Real>
+void Market<Real>::settle() {
+  for (int j = 0; j < n_; ++j) set_price(j, static_cast<double>(price_[j]));
+}
+
+template <class Real>
+inline Lanes<Real> Market<Real>::distances(const Point& p, int first) const {
+  const Wide dx = p.x - Wide::load(y_[0] + first), dy = p.y - Wide::load(y_[1] + first);
+  const Wide dz = p.z - Wide::load(y_[2] + first);
+  return root(fused(dz, dz, fused(dy, dy, dx * dx)));
+}
+
+// What no column of sixteen blocks undercuts.
+template <class Real>
+inline Lanes<Real> Market<Real>::bounds(const Point& p, int group) const {
+  const int b = group * kLanes;
+  const Wide zero = Wide::all(Real(0));
+  const Wide dx = most(zero, most(Wide::load(low_[0] + b) - p.x, p.x - Wide::load(high_[0] + b)));
+  const Wide dy = most(zero, most(Wide::load(low_[1] + b) - p.y, p.y - Wide::load(high_[1] + b)));
+  const Wide dz = most(zero, most(Wide::load(low_[2] + b) - p.z, p.z - Wide::load(high_[2] + b)));
+  return root(fused(dz, dz, fused(dy, dy, dx * dx))) + Wide::load(floor_ + b);
+}
+
+// Calls visit(first column) for every block that may have a column of value at most limit.
+template <class Real>
+template <class Visit>
+inline void Market<Real>::visit_blocks(const Point& p, Real limit, const Visit& visit) const {
+  const Wide threshold = Wide::all(limit);
+  for (int g = 0; g < groups_; g += 4) {
+    uint64_t mask = 0;
+    for (int k = 0; k < 4 && g + k < groups_; ++k) {
+      mask |= static_cast<uint64_t>(bits(bounds(p, g + k) <= threshold)) << (kLanes * k);
+    }
+    for (; mask != 0; mask &= mask - 1) visit((g * kLanes + __builtin_ctzll(mask)) * kBlock);
+  }
+}
+
+// A value that at least two columns do not exceed: the second of the block that looks best.
+template <class Real>
+Real Market<Real>::bound_second(const Point& p) const {
+  Real least_bound = kFar;
+  int nearest = 0;
+  for (int g = 0; g < groups_; ++g) {
+    const Wide bound = bounds(p, g);
+    const Real low = lowest(bound);
+    if (low >= least_bound) continue;
+    least_bound = low;
+    nearest = g * kLanes + __builtin_ctz(bits(bound <= Wide::all(low)));
+  }
+  const int first = nearest * kBlock;
+  const Wide values = distances(p, first) + Wide::load(price_ + first);
+  const auto is_best = values <= Wide::all(lowest(values));
+  const uint32_t best = bits(is_best);
+  if ((best & (best - 1)) != 0) return lowest(values);
+  return lowest(choose(is_best, Wide::all(kFar), values));
+}
+
+// The two least values among listed columns; count is a multiple of 16.
+template <class Real>
+inline typename Market<Real>::Bid Market<Real>::best_of(const Real* distance, const int* column, int count) const {
+  Wide first = Wide::all(kFar), second = first, at = Wide::all(Real(0));
+  for (int k = 0; k < count; k += kLanes) {
+    const Wide v = Wide::load(distance + k) + Wide::gather(price_, column + k);
+    const auto better = v < first;
+    second = least(second, most(first, v));
+    at = choose(better, Wide::all(static_cast<Real>(k)), at);
+    first = least(first, v);
+  }
+  const Real best = lowest(first);
+  if (!(best < kFar)) return {-1, kFar, kFar};
+  const auto is_best = first <= Wide::all(best);
+  const uint32_t lanes = bits(is_best);
+  const int lane = __builtin_ctz(lanes);
+  alignas(64) Real where[kLanes];
+  at.store(where);
+  const int winner = column[static_cast<int>(where[lane]) + lane];
+  const Real runner = (lanes & (lanes - 1)) != 0 ? best : lowest(choose(is_best, second, first));
+  return {winner, best, runner};
+}
+
+// Drops what was found with a value above limit.
+template <class Real>
+void Market<Real>::drop_above(Real limit) {
+  int count = 0;
+  const Wide threshold = Wide::all(limit);
+  for (int k = 0; k < found_; k += kLanes) {
+    const Wide v = Wide::load(found_value_ + k);
+    const uint32_t mask = bits(v <= threshold);
+    Wide::load(found_distance_ + k).compress(mask, found_distance_ + count);
+    compress_integers(mask, found_column_ + k, found_column_ + count);
+    v.compress(mask, found_value_ + count);
+    count += __builtin_popcount(mask);
+  }
+  found_ = count;
+  fill_up();
+}
+
+// Completes the last sixteen of what was found with columns that nobody can afford.
+template <class Real>
+inline void Market<Real>::fill_up() {
+  for (int k = found_; k % kLanes != 0; ++k) found_distance_[k] = 0, found_value_[k] = kFar, found_column_[k] = slots_;
+}
+
+// Finds every column of value at most `limit`, and those a margin beyond.
+template <class Real>
+void Market<Real>::find(int i, Real limit) {
+  const Point p = point(i);
+  const Wide threshold = Wide::all(limit + margin < kFinite ? limit + margin : kFinite);
+  found_ = 0;
+  ++problem_.work.refreshes;
+  visit_blocks(p, limit + margin < kFinite ? limit + margin : kFinite, [&](int first) {
+    const Wide d = distances(p, first), v = d + Wide::load(price_ + first);
+    const uint32_t mask = bits(v <= threshold);
+    d.compress(mask, found_distance_ + found_);
+    v.compress(mask, found_value_ + found_);
+    compress_lanes(mask, first, found_column_ + found_);
+    found_ += __builtin_popcount(mask);
+    ++problem_.work.visits;
+  });
+  fill_up();
+}
+
+// Makes row i's shortlist of what was found: everything of value at most `limit`, if that is few enough, and as much of the rest
+// as there is room for.
+template <class Real>
+void Market<Real>::shorten(int i, Real limit, Real found_limit) {
+  Real top = found_limit + margin;
+  if (found_ > kShort) {
+    // Bisect for a high ceiling under which few enough remain.
+    const auto below = [&](Real t) {
+      int sum = 0;
+      for (int k = 0; k < found_; k += kLanes) {
+        sum += __builtin_popcount(bits(Wide::load(found_value_ + k) <= Wide::all(t)));
+      }
+      return sum;
+    };
+    Real too_high = top;
+    top = -kFar;
+    if (below(limit) <= kShort) {
+      top = limit;
+      for (int step = 0; step < 3; ++step) {
+        const Real middle = (top + too_high) / 2;
+        (below(middle) <= kShort ? top : too_high) = middle;
+      }
+      drop_above(top);
+    }
+    margin *= Real(0.95);
+  } else if (2 * found_ < kShort) {
+    margin *= Real(1.05);
+  }
+  ceiling_[i] = top;
+  const int count = top > -kFar ? (found_ + kLanes - 1) / kLanes * kLanes : 0;
+  short_count_[i] = count;
+  Real* const distance = short_distance_ + int64_t{i} * kShort;
+  int* const column = short_column_ + int64_t{i} * kShort;
+  for (int k = 0; k < count; k += kLanes) {
+    Wide::load(found_distance_ + k).store(distance + k);
+    copy_integers(found_column_ + k, column + k);
+  }
+}
+
+template <class Real>
+typename Market<Real>::Bid Market<Real>::best_two(int i) {
+  Bid bid = best_of(short_distance_ + int64_t{i} * kShort, short_column_ + int64_t{i} * kShort, short_count_[i]);
+  if (bid.second <= ceiling_[i]) return bid;
+  const Real limit = bid.second < kFar ? bid.second : bound_second(point(i));
+  find(i, limit);
+  bid = best_of(found_distance_, found_column_, (found_ + kLanes - 1) / kLanes * kLanes);
+  shorten(i, bid.second, limit);
+  return bid;
+}
+
+template <class Real>
+template <class Skip, class Visit>
+inline void Market<Real>::visit_below(int i, double limit, const Skip& skip, const Visit& visit) {
+  const double loose = limit + rounding();
+  const Real bar = loose < kFinite ? static_cast<Real>(loose) : kFinite;
+  const Wide threshold = Wide::all(bar);
+  if (!(bar <= ceiling_[i])) find(i, bar), shorten(i, bar, bar);
+  if (bar <= ceiling_[i]) {
+    const Real* const distances = short_distance_ + int64_t{i} * kShort;
+    const int* const column = short_column_ + int64_t{i} * kShort;
+    for (int k = 0; k < short_count_[i]; k += kLanes) {
+      const Wide v = Wide::load(distances + k) + Wide::gather(price_, column + k);
+      for (uint32_t m = bits(v <= threshold); m != 0; m &= m - 1) {
+        const int j = column[k + __builtin_ctz(m)];
+        if (skip(j)) continue;
+        const double exact = distance(i, j) + problem_.price[j];
+        if (exact <= limit && !visit(j, exact)) return;
+      }
+    }
+    return;
+  }
+  for (int k = 0; k < found_; ++k) {
+    if (found_value_[k] > bar) continue;
+    const int j = found_column_[k];
+    if (skip(j)) continue;
+    const double exact = distance(i, j) + problem_.price[j];
+    if (exact <= limit && !visit(j, exact)) return;
+  }
+}
+
+}  // namespace
