@@ -4,7 +4,9 @@ from pcgen.ops._library import build_info
 from pcgen.ops.approxmatch import APPROXMATCH_CONVENTIONS, approxmatch, approxmatch_matrix
 from pcgen.ops.chamfer import chamfer, chamfer_matrix, nearest_means
 from pcgen.ops.emd import Matching, emd, emd_matrix, match
+from pcgen.ops.nearest import density_aware_chamfer, hausdorff
 from pcgen.ops.neighbours import ball_query, farthest_points, knn
+from pcgen.ops.transport import gromov_wasserstein, sinkhorn, sliced_wasserstein, unbalanced, wasserstein
 
 __all__ = [
     "APPROXMATCH_CONVENTIONS",
@@ -15,10 +17,17 @@ __all__ = [
     "build_info",
     "chamfer",
     "chamfer_matrix",
+    "density_aware_chamfer",
     "emd",
     "emd_matrix",
     "farthest_points",
+    "gromov_wasserstein",
+    "hausdorff",
     "knn",
     "match",
     "nearest_means",
+    "sinkhorn",
+    "sliced_wasserstein",
+    "unbalanced",
+    "wasserstein",
 ]

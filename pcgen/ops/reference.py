@@ -77,7 +77,7 @@ def approxmatch(x: Tensor, y: Tensor, last_level: bool, squared: bool) -> Tensor
 
 
 def knn(x: Tensor, y: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k nearest of y for each of x in the order of `pcgen.ops.knn`: squares (B, N, k) float64, indices (B, N, k)."""
+    """The k nearest of y for each of x as `pcgen.ops.knn` orders them: squares (B, N, k) float64 and indices."""
     squares, indices = squared_distances(x, y).sort(dim=2, stable=True)
     return squares[:, :, :k], indices[:, :, :k]
 
