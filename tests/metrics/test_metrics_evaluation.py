@@ -103,13 +103,15 @@ def test_grid_of_exact_follows_the_reference_alone() -> None:
 
 
 def test_presets_take_the_first_points_and_exact_takes_others() -> None:
-    long = torch.cat((REFERENCE, REFERENCE.flip(0) + 0.01), 1)  # (8, 60, 3)
+    def longer(clouds: Tensor, more: int) -> Tensor:
+        return torch.cat((clouds, clouds.flip(0)[:, :more] + 0.01), 1)
+
     first = dataclasses.replace(PROTOCOLS["pointflow"], points=30)
-    want = evaluate(SAMPLES, REFERENCE, protocol=first, distances=("cd",))
-    got = evaluate(SAMPLES, long, protocol=first, distances=("cd",))
-    assert dict(got.values) == dict(want.values)
     chosen = dataclasses.replace(first, subset="random")
-    assert evaluate(SAMPLES, long, protocol=chosen, distances=("cd",)).mmd_cd != want.mmd_cd
+    want = dict(evaluate(SAMPLES, REFERENCE, protocol=first, distances=("cd",)).values)
+    for sets in ((longer(SAMPLES, 12), REFERENCE), (SAMPLES, longer(REFERENCE, 12)), (SAMPLES, longer(REFERENCE, 30))):
+        assert dict(evaluate(*sets, protocol=first, distances=("cd",)).values) == want
+        assert evaluate(*sets, protocol=chosen, distances=("cd",)).mmd_cd != want["mmd_cd"]
 
 
 def test_second_sample_of_the_reference_is_its_unused_points_or_given() -> None:
