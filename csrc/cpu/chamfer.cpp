@@ -8,7 +8,7 @@
 #include <torch/csrc/stable/tensor.h>
 
 #include "check.h"
-#include "cpu/dispatch.h"
+#include "dispatch.h"
 #include "cpu/nearest.h"
 #include "cpu/nearest_pairs.h"
 #include "cpu/parallel.h"

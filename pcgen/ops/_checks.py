@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from pcgen.ops import _library
+
 __all__ = ["cloud_pairs", "cloud_sets", "clouds"]
 
 _TYPES = (torch.float32, torch.float64)
@@ -11,7 +13,8 @@ _TYPES = (torch.float32, torch.float64)
 def clouds(value: Tensor, name: str) -> Tensor:
     """A batch of clouds (B, N, 3), float32 or float64, N > 0, contiguous; half precision is widened under autocast.
 
-    That every coordinate is finite is checked by the kernels, which read them all in any case.
+    That every coordinate is finite is checked by the CPU's kernels, which read them all in any case; on the GPU, where
+    a check would wait for the device, a coordinate that is not finite makes the result NaN.
     """
     if not isinstance(value, Tensor):
         raise ValueError(
@@ -28,6 +31,9 @@ def clouds(value: Tensor, name: str) -> Tensor:
         value = value.float()
     if value.dtype not in _TYPES:
         raise ValueError(f"{name}: must be float32 or float64, got {_dtype(value)}; convert it with {name}.float()")
+    if value.device.type not in _library.DEVICES:
+        built = ", ".join(sorted(_library.DEVICES))
+        raise ValueError(f"{name}: must be on one of pcgen's devices, {built}, got {value.device}; move it with .cpu()")
     return value.contiguous()
 
 

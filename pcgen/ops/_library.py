@@ -10,11 +10,12 @@ import torch
 
 from pcgen.errors import choose
 
-__all__ = ["INSTRUCTION_SETS", "build_info", "load", "set_instruction_set"]
+__all__ = ["DEVICES", "INSTRUCTION_SETS", "build_info", "load", "set_instruction_set"]
 
 FOLDER = Path(__file__).resolve().parent.parent / "lib"
 BUILD = "pip install --no-build-isolation -e . (in the source tree) or pip install --force-reinstall --no-deps pcgen"
 INSTRUCTION_SETS = ("portable", "avx2", "avx512")
+DEVICES = {"cpu"}  # those with kernels; `load` adds "cuda"
 
 
 @cache
@@ -35,6 +36,8 @@ def load() -> None:
             torch.ops.load_library(path)
         except OSError as error:
             raise ImportError(f"pcgen's native library {path} does not load: {error}; build it anew: {BUILD}") from None
+    if cuda in paths:
+        DEVICES.add("cuda")
     if asked := os.environ.get("PCGEN_INSTRUCTION_SET"):
         set_instruction_set(asked)
 
@@ -56,11 +59,10 @@ def build_info() -> dict[str, Any]:
     """What is built and loaded: paths of the libraries (None where absent), and the instruction set in use."""
     load()
     cuda = FOLDER / "libpcgen_cuda.so"
-    loaded = {str(path) for path in torch.ops.loaded_libraries}
     return {
         "cpu_library": str(FOLDER / "libpcgen_cpu.so"),
         "cuda_library": str(cuda) if cuda.is_file() else None,
-        "cuda_loaded": str(cuda) in loaded,
+        "cuda_loaded": "cuda" in DEVICES,
         "instruction_set": instruction_set(),
         "threads": torch.get_num_threads(),
     }

@@ -33,7 +33,8 @@ def chamfer(x: Tensor, y: Tensor) -> Tensor:
         (B,), of the clouds' type.
 
     Raises:
-        ValueError: wrong shape, type or device, an empty cloud, or a coordinate that is not finite.
+        ValueError: wrong shape, type or device, an empty cloud, or a coordinate that is not finite (on a GPU its pair's
+            value is NaN instead).
         RuntimeError: a gradient of the gradient is asked for.
 
     Fan, Su and Guibas, 2017, A Point Set Generation Network for 3D Object Reconstruction from a Single Image; halved or

@@ -113,7 +113,7 @@ BAD = {
     "integers": (GOOD.long(), r"x: must be float32 or float64, got int64; convert it with x.float\(\)"),
     "half": (GOOD.half(), r"x: must be float32 or float64, got float16"),
     "other type": (GOOD.double(), r"y: must have the type of x, float64, got float32"),
-    "other device": (GOOD.to("meta"), r"y: must be on the device of x, meta, got cpu"),
+    "other device": (GOOD.to("meta"), r"x: must be on one of pcgen's devices, cpu.*, got meta; move it with .cpu"),
     "other batch": (GOOD[:1], r"y: must have as many clouds as x, 1, got 2"),
     "array": (GOOD.numpy(), r"x: must be a tensor \(batch, points, 3\), got ndarray"),
     "nan": (GOOD.clone().index_put_((torch.tensor(1), torch.tensor(2)), torch.tensor(float("nan"))),
