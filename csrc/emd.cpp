@@ -12,4 +12,6 @@ STABLE_TORCH_LIBRARY_FRAGMENT(pcgen, m) {
   m.def("match(Tensor x, Tensor y, float gap, Tensor? start) -> (Tensor, Tensor, Tensor, Tensor, Tensor)");
   // a (S, N, 3), b (R, N, 3): the costs of all pairs (S, R) float64.
   m.def("emd_matrix(Tensor a, Tensor b, float gap) -> Tensor");
+  // (B,) float64, no more than the cost of any matching, from duals of x's points (B, N) float64, whatever they are.
+  m.def("emd_lower_bound(Tensor x, Tensor y, Tensor x_dual) -> Tensor");
 }

@@ -39,6 +39,19 @@ void check_pairs(const Tensor& x, const Tensor& y, double gap) {
         "; pair them one to one");
 }
 
+void check_duals(const char* name, const Tensor& duals, int64_t batch, int64_t n) {
+  check(duals.dim() == 2 && duals.size(0) == batch && duals.size(1) == n && duals.is_contiguous() &&
+            duals.scalar_type() == ScalarType::Double,
+        name, ": must be contiguous float64 (batch, points)");
+}
+
+void check_finite(const char* name, const double* duals, int64_t row, int64_t n) {
+  for (int64_t j = 0; j < n; ++j) {
+    const double dual = duals[row * n + j];
+    check(std::isfinite(dual), name, ": must be finite, got ", dual, " for point ", j, " of cloud ", row);
+  }
+}
+
 // Call f with a value of the tensor's type.
 template <class F>
 auto dispatch(const Tensor& x, const F& f) {
@@ -81,7 +94,7 @@ std::tuple<Tensor, Tensor> emd_backward(const Tensor& gradient, const Tensor& x,
   Tensor grad_x = torch::stable::new_zeros(x, {batch, n, 3}), grad_y = torch::stable::new_zeros(y, {batch, n, 3});
   dispatch(x, [&](auto zero) {
     using T = decltype(zero);
-    const T *const g = gradient.const_data_ptr<T>(), *const px = x.const_data_ptr<T>(), *const py = y.const_data_ptr<T>();
+    const T *g = gradient.const_data_ptr<T>(), *px = x.const_data_ptr<T>(), *py = y.const_data_ptr<T>();
     T *const gx = grad_x.mutable_data_ptr<T>(), *const gy = grad_y.mutable_data_ptr<T>();
     const int64_t* const to = index.const_data_ptr<int64_t>();
     parallel_for_each(batch, [&](int64_t b) {
@@ -108,11 +121,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> match(
     const Tensor& x, const Tensor& y, double gap, std::optional<Tensor> start) {
   check_pairs(x, y, gap);
   const int64_t batch = x.size(0), n = x.size(1);
-  if (start.has_value()) {
-    check(start->dim() == 2 && start->size(0) == batch && start->size(1) == n && start->is_contiguous() &&
-              start->scalar_type() == ScalarType::Double,
-          "start: must be contiguous float64 (batch, points)");
-  }
+  if (start.has_value()) check_duals("start", *start, batch, n);
   const double* const begin = start.has_value() ? start->const_data_ptr<double>() : nullptr;
   Tensor index = torch::stable::new_empty(x, {batch, n}, ScalarType::Long);
   Tensor cost = torch::stable::new_empty(x, {batch}, ScalarType::Double);
@@ -124,14 +133,26 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> match(
   double *const us = x_dual.mutable_data_ptr<double>(), *const vs = y_dual.mutable_data_ptr<double>();
   parallel_for_each(batch, [&](int64_t b) {
     const double* const from = begin == nullptr ? nullptr : begin + b * n;
-    for (int64_t j = 0; from != nullptr && j < n; ++j) {
-      check(std::isfinite(from[j]), "start: must be finite, got ", from[j], " for point ", j, " of cloud ", b);
-    }
+    if (from != nullptr) check_finite("start", begin, b, n);
     const Places out{indices + b * n, us + b * n, vs + b * n};
     const Value value = solve(cloud(x, b, "x"), cloud(y, b, "y"), gap, from, out);
     costs[b] = value.cost, bounds[b] = value.lower_bound;
   });
   return {index, cost, bound, x_dual, y_dual};
+}
+
+Tensor emd_lower_bound(const Tensor& x, const Tensor& y, const Tensor& x_dual) {
+  check_pairs(x, y, 0);
+  const int64_t batch = x.size(0), n = x.size(1);
+  check_duals("x_dual", x_dual, batch, n);
+  Tensor bound = torch::stable::new_empty(x, {batch}, ScalarType::Double);
+  double* const bounds = bound.mutable_data_ptr<double>();
+  const double* const duals = x_dual.const_data_ptr<double>();
+  parallel_for_each(batch, [&](int64_t b) {
+    check_finite("x_dual", duals, b, n);
+    bounds[b] = lower_bound(cloud(x, b, "x"), cloud(y, b, "y"), duals + b * n);
+  });
+  return bound;
 }
 
 std::vector<Cloud> clouds(const Tensor& set, const char* name) {
@@ -160,4 +181,5 @@ STABLE_TORCH_LIBRARY_IMPL(pcgen, CPU, m) {
   m.impl("emd_backward", TORCH_BOX(&pcgen::emd::emd_backward));
   m.impl("match", TORCH_BOX(&pcgen::emd::match));
   m.impl("emd_matrix", TORCH_BOX(&pcgen::emd::emd_matrix));
+  m.impl("emd_lower_bound", TORCH_BOX(&pcgen::emd::emd_lower_bound));
 }

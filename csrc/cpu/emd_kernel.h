@@ -25,15 +25,17 @@ class Solver {
   void solve();
   // The auction alone, to about the distance between neighbours, and the profits it ends with.
   void rough(double* profit);
+  // Profits for the prices given, none above the least value.
+  void profits_below();
 
  private:
   // A pair counts as tight within this times (4 + largest price).
   static constexpr double kTight = 0x1p-49;
   // Bids per row and phase, some fifty times what is usual; the exact stage takes any prices.
   static constexpr int64_t kBids = 1000;
-  // The first eps from prices of zero, as a share of the clouds' size; from good prices, as a share of the spacing; the last
-  // one, likewise; the last on the coarse problem; and the factor between phases, about. Chosen by measurement.
-  static constexpr double kFirst = 0.05, kFirstWarm = 0.3, kLast = 0.01, kLastCoarse = 0.1, kStep = 6.0;
+  // Chosen by measurement: the first eps from prices of zero, as a share of the clouds' size; the last, as a share of the
+  // spacing; the last of the coarse problem; and about the factor between phases.
+  static constexpr double kFirst = 0.05, kLast = 0.01, kLastCoarse = 0.1, kStep = 6.0;
   // After an auction the mean slack of rows is about 0.6 eps.
   static constexpr double kGapEps = 1.5;
   // A smaller eps would be lost in the rounding of prices.
@@ -89,7 +91,7 @@ void Solver<Real>::auctions(double first, double last) {
 
 template <class Real>
 double Solver<Real>::first_eps() const {
-  return problem_.warm ? kFirstWarm * problem_.spacing : kFirst * problem_.size;
+  return problem_.first_eps > 0.0 ? problem_.first_eps : kFirst * problem_.size;
 }
 
 // Not below what prices resolve.
@@ -104,6 +106,14 @@ void Solver<Real>::rough(double* profit) {
   market_.open();
   auctions(first_eps(), eps(kLastCoarse * problem_.spacing));
   for (int i = 0; i < problem_.n; ++i) profit[i] = static_cast<double>(market_.best_two(i).best);
+}
+
+template <class Real>
+void Solver<Real>::profits_below() {
+  market_.open();
+  for (int i = 0; i < problem_.n; ++i) {
+    problem_.profit[i] = static_cast<double>(market_.lowest_value(i)) - market_.rounding();
+  }
 }
 
 template <class Real>
@@ -169,11 +179,12 @@ void Solver<Real>::solve() {
 
 // Prices to start from: those of the same problem with every fourth point, carried over by p_j = max_i (u_i - D_ij).
 constexpr int kCoarser = 4, kFewest = 32;
+constexpr double kFirstFromCoarse = 0.3;
 
 template <class Real>
 void start_prices(Problem& problem, char* memory) {
   const int n = problem.n, m = n / kCoarser;
-  if (problem.warm || m < kFewest) return;
+  if (problem.first_eps > 0.0 || m < kFewest) return;
   Scratch scratch(memory);
   Problem few;
   few.n = m, few.slots = (m + kBlock - 1) / kBlock * kBlock;
@@ -211,7 +222,7 @@ void start_prices(Problem& problem, char* memory) {
     }
   }
   for (int j = 0; j < n; ++j) problem.price[j] -= lowest_price;
-  problem.warm = true;
+  problem.first_eps = kFirstFromCoarse * problem.spacing;
 }
 
 template <class Real>
@@ -219,6 +230,12 @@ void solve_as(Problem& problem) {
   start_prices<Real>(problem, problem.memory);
   Scratch scratch(problem.memory);
   Solver<Real>(problem, scratch).solve();
+}
+
+template <class Real>
+void profits_as(Problem& problem) {
+  Scratch scratch(problem.memory);
+  Solver<Real>(problem, scratch).profits_below();
 }
 
 template <class Real>
@@ -230,6 +247,7 @@ int64_t scratch_for(int slots) {
   return scratch.used();
 }
 
-constexpr pcgen::emd::Kernels kernels_here{solve_as<float>, solve_as<double>, scratch_for<float>, scratch_for<double>};
+constexpr pcgen::emd::Kernels kernels_here{
+    solve_as<float>, solve_as<double>, profits_as<float>, scratch_for<float>, scratch_for<double>};
 
 }  // namespace

@@ -36,6 +36,8 @@ class Market {
 
   // The least value of row i, its column, and the least value of any other column, rounded.
   Bid best_two(int i);
+  // The least value of row i alone.
+  Real lowest_value(int i) const;
   // Calls visit(j, value) for every column of row i whose value, in double, is at most limit, and for none above it, until
   // it returns false; columns with skip(j) are left out.
   template <class Skip, class Visit>
@@ -134,7 +136,7 @@ void Market<Real>::open() {
   for (int b = 0; b < groups_ * kLanes; ++b) floor_[b] = kFar;
   for (int j = 0; j < slots_ + kLanes; ++j) price_[j] = kFar;
   for (int j = 0; j < slots_; ++j) {
-    if (j < n_) set_price(j, problem_.warm ? problem_.price[j] : 0.0);
+    if (j < n_) set_price(j, problem_.first_eps > 0.0 ? problem_.price[j] : 0.0);
     else problem_.price[j] = kInfinity;
     short_count_[j] = 0;
     ceiling_[j] = -kFar;
@@ -192,7 +194,7 @@ inline Lanes<Real> Market<Real>::bounds(const Point& p, int group) const {
 template <class Real>
 template <class Visit>
 inline void Market<Real>::visit_blocks(const Point& p, Real limit, const Visit& visit) const {
-  const Wide threshold = Wide::all(limit);
+  const Wide threshold = Wide::all(limit < kFinite ? limit : kFinite);
   for (int g = 0; g < groups_; g += 4) {
     uint64_t mask = 0;
     for (int k = 0; k < 4 && g + k < groups_; ++k) {
@@ -220,6 +222,14 @@ Real Market<Real>::bound_second(const Point& p) const {
   const uint32_t best = bits(is_best);
   if ((best & (best - 1)) != 0) return lowest(values);
   return lowest(choose(is_best, Wide::all(kFar), values));
+}
+
+template <class Real>
+Real Market<Real>::lowest_value(int i) const {
+  const Point p = point(i);
+  Wide low = Wide::all(bound_second(p));
+  visit_blocks(p, lowest(low), [&](int first) { low = least(low, distances(p, first) + Wide::load(price_ + first)); });
+  return lowest(low);
 }
 
 // The two least values among listed columns; count is a multiple of 16.
@@ -272,10 +282,11 @@ inline void Market<Real>::fill_up() {
 template <class Real>
 void Market<Real>::find(int i, Real limit) {
   const Point p = point(i);
-  const Wide threshold = Wide::all(limit + margin < kFinite ? limit + margin : kFinite);
+  const Real reach = limit + margin < kFinite ? limit + margin : kFinite;
+  const Wide threshold = Wide::all(reach);
   found_ = 0;
   ++problem_.work.refreshes;
-  visit_blocks(p, limit + margin < kFinite ? limit + margin : kFinite, [&](int first) {
+  visit_blocks(p, reach, [&](int first) {
     const Wide d = distances(p, first), v = d + Wide::load(price_ + first);
     const uint32_t mask = bits(v <= threshold);
     d.compress(mask, found_distance_ + found_);

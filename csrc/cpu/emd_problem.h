@@ -20,7 +20,7 @@ struct Problem {
   const double* y[3] = {};  // (slots)
   double centre[3] = {};    // subtracted from both wherever coordinates are rounded
   double gap = 0.0;         // certified (cost - bound) / cost at which to stop; 0: optimal
-  bool warm = false;        // whether `price` holds prices to start from
+  double first_eps = 0.0;   // where eps begins when `price` holds prices to start from; 0 where it does not
   double size = 0.0;        // the larger side of the larger cloud's box
   double spacing = 0.0;     // by about how much the distances of neighbouring columns from a row differ
   double* price = nullptr;  // (slots) in: warm prices; out: the dual of a column is minus its price
@@ -34,10 +34,12 @@ struct Problem {
 };
 
 // Kernels of one instruction set. `single` searches with float filters, `wide` with double ones, for clouds that floats cannot
-// tell apart: two that are far from each other. Both decide in double.
+// tell apart: two that are far from each other. Both decide in double. `profits` only sets profits, from below and rounded, for
+// the prices given; it needs the memory of `single`.
 struct Kernels {
   void (*single)(Problem&);
   void (*wide)(Problem&);
+  void (*profits)(Problem&);
   int64_t (*single_bytes)(int slots);
   int64_t (*wide_bytes)(int slots);
 };

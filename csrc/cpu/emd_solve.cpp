@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <new>
 #include <stdexcept>
 
@@ -72,33 +73,56 @@ struct Geometry {
   }
 };
 
+// The problem's arrays and the kernel's memory in one piece.
+class Workspace {
+ public:
+  Workspace(const Cloud& x, const Cloud& y, const Geometry& geometry, int64_t scratch)
+      : slots_((x.size() + kBlock - 1) / kBlock * kBlock),
+        arena_(8 * (8 * slots_ + 64) + 2 * (4 * slots_ + 64) + scratch) {
+    problem.n = x.size(), problem.slots = static_cast<int>(slots_);
+    problem.size = geometry.size, problem.spacing = geometry.spacing;
+    const double scale = std::ldexp(1.0, -geometry.exponent);
+    for (int a = 0; a < 3; ++a) {
+      double *const px = arena_.take<double>(slots_), *const py = arena_.take<double>(slots_);
+      for (int i = 0; i < x.size(); ++i) px[i] = x.sorted(a)[i] * scale, py[i] = y.sorted(a)[i] * scale;
+      problem.x[a] = px, problem.y[a] = py;
+      problem.centre[a] = middle(std::min(x.low(a), y.low(a)), std::max(x.high(a), y.high(a))) * scale;
+    }
+    problem.price = arena_.take<double>(slots_), problem.profit = arena_.take<double>(slots_);
+    problem.column = arena_.take<int>(slots_), problem.row = arena_.take<int>(slots_);
+    problem.memory = arena_.take<char>(scratch);
+  }
+
+  // Prices from duals. Only differences count, and no optimum needs one above the diameter, which is below 4 here.
+  void set_prices(const double* dual, const Cloud& columns, double scale) {
+    const double highest = *std::max_element(dual, dual + problem.n);
+    for (int j = 0; j < problem.n; ++j) {
+      problem.price[j] = std::min((highest - dual[columns.order()[j]]) * scale, 4.0);
+    }
+    problem.first_eps = kFirstFromDuals * problem.spacing;
+    if (problem.first_eps == 0) problem.first_eps = std::numeric_limits<double>::min();
+  }
+
+  Problem problem;
+
+ private:
+  static constexpr double kFirstFromDuals = 0.1;
+
+  int64_t slots_;
+  Arena arena_;
+};
+
 }  // namespace
 
 Value solve(const Cloud& x, const Cloud& y, double gap, const double* start, const Places& out) {
-  const int n = x.size(), slots = (n + kBlock - 1) / kBlock * kBlock;
   const Geometry geometry(x, y);
   const double scale = std::ldexp(1.0, -geometry.exponent), unit = std::ldexp(1.0, geometry.exponent);
-
   const Kernels& kernels = choose(units);
-  const int64_t scratch = (geometry.is_fine ? kernels.wide_bytes : kernels.single_bytes)(slots);
-  Arena arena(8 * (8LL * slots + 64) + 2 * (4LL * slots + 64) + scratch);
-  Problem problem;
-  problem.size = geometry.size, problem.spacing = geometry.spacing;
-  problem.n = n, problem.slots = slots, problem.gap = gap, problem.warm = start != nullptr;
-  for (int a = 0; a < 3; ++a) {
-    double *const px = arena.take<double>(slots), *const py = arena.take<double>(slots);
-    for (int i = 0; i < n; ++i) px[i] = x.sorted(a)[i] * scale, py[i] = y.sorted(a)[i] * scale;
-    problem.x[a] = px, problem.y[a] = py;
-    problem.centre[a] = (std::min(x.low(a), y.low(a)) / 2 + std::max(x.high(a), y.high(a)) / 2) * scale;
-  }
-  problem.price = arena.take<double>(slots), problem.profit = arena.take<double>(slots);
-  problem.column = arena.take<int>(slots), problem.row = arena.take<int>(slots);
-  problem.memory = arena.take<char>(scratch);
-  if (start != nullptr) {
-    // Only differences count, and no optimum needs one above the diameter, which is below 4 here.
-    const double highest = *std::max_element(start, start + n);
-    for (int j = 0; j < n; ++j) problem.price[j] = std::min((highest - start[y.order()[j]]) * scale, 4.0);
-  }
+  const int n = x.size(), slots = (n + kBlock - 1) / kBlock * kBlock;
+  Workspace space(x, y, geometry, (geometry.is_fine ? kernels.wide_bytes : kernels.single_bytes)(slots));
+  Problem& problem = space.problem;
+  problem.gap = gap;
+  if (start != nullptr) space.set_prices(start, y, scale);
 
   (geometry.is_fine ? kernels.wide : kernels.single)(problem);
   if (!problem.solved) throw std::runtime_error("match: no certified matching within the bound on the work");
@@ -109,6 +133,19 @@ Value solve(const Cloud& x, const Cloud& y, double gap, const double* start, con
     if (out.y_dual != nullptr) out.y_dual[y.order()[i]] = -problem.price[i] * unit;
   }
   return {problem.cost / n * unit, problem.bound / n * unit, problem.work};
+}
+
+double lower_bound(const Cloud& x, const Cloud& y, const double* x_dual) {
+  const Geometry geometry(x, y);
+  const double scale = std::ldexp(1.0, -geometry.exponent), unit = std::ldexp(1.0, geometry.exponent);
+  const Kernels& kernels = choose(units);
+  const int n = x.size(), slots = (n + kBlock - 1) / kBlock * kBlock;
+  Workspace space(y, x, geometry, kernels.single_bytes(slots));  // y's points are the rows: they take what is left
+  space.set_prices(x_dual, x, scale);
+  kernels.profits(space.problem);
+  double sum = 0;
+  for (int i = 0; i < n; ++i) sum += space.problem.profit[i] - space.problem.price[i];
+  return sum / n * unit;
 }
 
 }  // namespace pcgen::emd

@@ -23,4 +23,7 @@ struct Value {
 // Clouds of equal size. `start` holds duals of y's points to begin with, or is null.
 Value solve(const Cloud& x, const Cloud& y, double gap, const double* start, const Places& out);
 
+// A lower bound of the cost from duals of x's points alone: their mean, and that of what they leave to y's points.
+double lower_bound(const Cloud& x, const Cloud& y, const double* x_dual);
+
 }  // namespace pcgen::emd

@@ -176,6 +176,10 @@ def _matrix_shape(a: Tensor, b: Tensor, gap: float) -> Tensor:
     return a.new_empty(a.shape[0], b.shape[0], dtype=torch.float64)
 
 
+def _bound_shape(x: Tensor, y: Tensor, x_dual: Tensor) -> Tensor:
+    return x.new_empty(x.shape[0], dtype=torch.float64)
+
+
 def _save(ctx: Any, inputs: tuple[Tensor, Tensor, float], output: tuple[Tensor, Tensor]) -> None:
     ctx.save_for_backward(*inputs[:2], output[1])
     ctx.mark_non_differentiable(output[1])
@@ -215,6 +219,7 @@ torch.library.register_fake("pcgen::emd", _emd_shape)
 torch.library.register_fake("pcgen::emd_backward", _backward_shape)
 torch.library.register_fake("pcgen::match", _match_shape)
 torch.library.register_fake("pcgen::emd_matrix", _matrix_shape)
+torch.library.register_fake("pcgen::emd_lower_bound", _bound_shape)
 torch.library.register_autograd("pcgen::emd", _backward, setup_context=_save)
 torch.library.register_autograd("pcgen::emd_backward", _double_backward)
 for _name in ("emd", "emd_backward", "match"):

@@ -77,7 +77,7 @@ def test_half_precision_under_autocast() -> None:
         assert torch.equal(emd(x.bfloat16(), y), emd(x.bfloat16().float(), y))
 
 
-@pytest.mark.parametrize("op", ["emd", "emd_backward", "match", "emd_matrix"])
+@pytest.mark.parametrize("op", ["emd", "emd_backward", "match", "emd_matrix", "emd_lower_bound"])
 def test_opcheck(op: str) -> None:
     x, y = _clouds(grad=op == "emd")
     arguments = {
@@ -85,6 +85,7 @@ def test_opcheck(op: str) -> None:
         "emd_backward": (torch.rand(2).double(), x, y, match(x, y).index),
         "match": (x, y, 0.0, torch.rand(2, 7).double()),
         "emd_matrix": (x, y, 0.0),
+        "emd_lower_bound": (x, y, torch.rand(2, 7).double()),
     }
     torch.library.opcheck(getattr(torch.ops.pcgen, op).default, arguments[op])
 
