@@ -27,6 +27,9 @@ def evaluate(
         str, typer.Option(help="exact, latent_3d_points, pointflow, lion, dpm, or several with commas between.")
     ] = "exact",
     metrics: Annotated[str, typer.Option(help="Distances of MMD, COV and 1-NNA: cd, emd, or cd,emd.")] = "cd,emd",
+    published: Annotated[
+        str | None, typer.Option(help="Print published numbers of a ShapeNet class beneath: airplane, chair or car.")
+    ] = None,
     points: Annotated[
         int | None, typer.Option(min=1, help="Subsample every cloud to this many points (default: all sets' smallest).")
     ] = None,
@@ -59,12 +62,16 @@ def evaluate(
     if threads is not None:
         torch.set_num_threads(threads)
     presets = [pcgen_metrics.protocol(name.strip()) for name in protocol.split(",")]
-    sets: dict[str, Clouds] = {}
-    for name, spec, split in (("samples", samples, "all"), ("reference", reference, "test"), ("train", train, "train")):
+    limits = {"up": up, "drop_bad": drop_bad, "max_bytes": max_bytes}
+    sets: dict[str, Clouds] = {"samples": data.load(samples, **limits)}
+    say(*sets["samples"].notes)
+    for name, spec, split in (("reference", reference, "test"), ("train", train, "train")):
         if spec is not None:
             full, note = data.default_split(spec, split)
-            sets[name] = data.load(full if split != "all" else spec, up=up, drop_bad=drop_bad, max_bytes=max_bytes)
-            say(*([note] if note and split != "all" else []), *sets[name].notes)
+            # Twice the points of a surface: the second half is a second sample of the same shapes, an oracle's row.
+            size = (2 if name == "reference" else 1) * (points or sets["samples"].points.shape[1])
+            sets[name] = data.load(full, surface_points=size, **limits)
+            say(*([note] if note else []), *sets[name].notes)
     chosen = [_at_points(preset, sets, points) for preset in presets]
     reports = []
     for each in chosen:
@@ -84,7 +91,7 @@ def evaluate(
                 )
             )
     console = rich.console.Console()
-    console.print(reports[0].table() if len(reports) == 1 else side_by_side(reports))
+    console.print(reports[0].table(published) if len(reports) == 1 else side_by_side(reports))
     if out is not None:
         text = (
             reports[0].to_json()

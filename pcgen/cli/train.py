@@ -40,7 +40,8 @@ def train(
     warmup: Annotated[int, typer.Option(min=0, help="Steps over which the learning rate rises from 0.")] = 0,
     clip: Annotated[float | None, typer.Option(help="Clip the norm of gradients to this.")] = None,
     average: Annotated[
-        float | None, typer.Option(help="Average the weights with this decay (0.999); samples use the average.")
+        float | None,
+        typer.Option(help="Decay of averaged weights, which samples use; 0: none (default: the model's own)."),
     ] = None,
     bf16: Annotated[bool, typer.Option("--bf16", help="Compute in bfloat16 where it is safe.")] = False,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",

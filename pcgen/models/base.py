@@ -2,7 +2,6 @@
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pcgen.divergences import energy_distance
+from pcgen.ops import chamfer_matrix
 from pcgen.optim import descend
 
 __all__ = [
@@ -24,7 +24,6 @@ __all__ = [
     "Latent",
     "Learner",
     "Recipe",
-    "vector_dim",
 ]
 
 
@@ -42,10 +41,17 @@ class Batch:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How long a model trains unless told otherwise: updates of `batch_size` rows; None is the whole set at once."""
+    """How a model trains unless told otherwise.
+
+    Attributes:
+        steps: number of updates.
+        batch_size: rows of each; None is the whole set at once.
+        average: decay of averaged weights, which samples and validation then use; None is not to average.
+    """
 
     steps: int
     batch_size: int | None
+    average: float | None = None
 
 
 class Learner(nn.Module, ABC):
@@ -113,8 +119,6 @@ class GenerativeModel(Learner):
         samples = self.sample(len(data))
         if data.ndim == 2:
             return energy_distance(samples, data)
-        from pcgen.ops import chamfer_matrix
-
         return chamfer_matrix(samples, data).amin(dim=0).mean()
 
 
@@ -198,13 +202,3 @@ class Conditional(Protocol):
     def sample(self, n: int, labels: Tensor | None = None) -> Tensor:
         """Draw n objects of the given labels, (n,)."""
         ...
-
-
-def vector_dim(shape: Sequence[int], model: str) -> int:
-    """The `dim` of a model that learns vectors alone; a ValueError says what to do with clouds."""
-    if len(shape) != 1 or int(shape[0]) < 1:
-        raise ValueError(
-            f"{model}: shape must be (dim,), got {tuple(shape)}; {model} learns vectors: train an autoencoder on the "
-            "clouds first and use its codes (--codes RUN)"
-        )
-    return int(shape[0])

@@ -6,7 +6,9 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Average"]
+from pcgen.models.base import Learner
+
+__all__ = ["Average", "decay_of"]
 
 
 class Average:
@@ -58,3 +60,8 @@ class Average:
             with torch.no_grad():
                 for name, value in model.state_dict().items():
                     value.copy_(own[name])
+
+
+def decay_of(model: Learner, average: float | None) -> float:
+    """The decay that was asked for, or that of the model's recipe where none was; 0 is not to average."""
+    return (model.recipe.average or 0.0) if average is None else average

@@ -14,6 +14,7 @@ from pcgen.data.clouds import Clouds
 from pcgen.errors import choose
 from pcgen.models.base import Learner
 from pcgen.training import loop, ranks
+from pcgen.training.averages import decay_of
 from pcgen.training.feed import as_rows
 from pcgen.training.history import event_writer
 from pcgen.training.keeper import Keeper
@@ -95,7 +96,14 @@ def fit(
     rows, labels = as_rows(data, labels)
     held_out = None if validation is None else as_rows(validation, None)[0]
     options: dict[str, Any] = {"epochs": epochs, "steps": steps, "minutes": minutes, "batch_size": batch_size}
-    options |= {"schedule": schedule, "warmup": warmup, "clip": clip, "average": average, "bf16": bf16, "seed": seed}
+    options |= {
+        "schedule": schedule,
+        "warmup": warmup,
+        "clip": clip,
+        "average": decay_of(model, average),
+        "bf16": bf16,
+        "seed": seed,
+    }
     where = model.device if device is None else ranks.device(device)
     with ExitStack() as stack:
         stack.enter_context(ranks.group(where))

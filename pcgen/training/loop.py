@@ -11,7 +11,7 @@ from torch import Tensor
 from pcgen.data.clouds import Clouds
 from pcgen.models.base import Batch, Learner
 from pcgen.training import ranks
-from pcgen.training.averages import Average
+from pcgen.training.averages import Average, decay_of
 from pcgen.training.feed import Feed, as_rows
 from pcgen.training.limits import Limit, rate_factor, set_rates
 from pcgen.training.state import State
@@ -71,7 +71,8 @@ def steps(
         schedule: "constant", "cosine" or "linear" from the optimizers' own learning rates to zero at the end.
         warmup: updates in which the rates rise linearly from zero.
         clip: the largest norm of each optimizer group's gradients.
-        average: decay of averaged weights, found in `state.average` (see `Average`).
+        average: decay of averaged weights, found in `state.average` (see `Average`); 0 is not to average, None what
+            the model's recipe says.
         bf16: run updates under autocast to bfloat16.
         seed: seeds torch's global generators at a fresh start; None leaves them as they are.
         state: where to begin, and where the position is kept; None is a fresh start.
@@ -92,8 +93,9 @@ def steps(
         raise ValueError(f"warmup: must be a number of updates, at least 0, got {warmup}")
     if clip is not None and not 0 < clip < math.inf:
         raise ValueError(f"clip: must be a norm above 0, got {clip}")
-    if average is not None and state.average is None:
-        state.average = Average(model, average)
+    decay = decay_of(model, average)
+    if decay and state.average is None:
+        state.average = Average(model, decay)
     return _updates(model, feed, limit, state, schedule=schedule, warmup=warmup, clip=clip, bf16=bf16, seed=seed)
 
 

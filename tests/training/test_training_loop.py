@@ -170,6 +170,14 @@ def test_average_against_a_hand_computation() -> None:
     assert model.weight.item() == weight
 
 
+@pytest.mark.parametrize(("asked", "decay"), [(None, 0.75), (0.5, 0.5), (0, None)])
+def test_average_is_that_of_the_recipe_unless_another_or_none_is_asked_for(asked, decay) -> None:
+    model, state = Line(), State()
+    model.recipe = Recipe(steps=11, batch_size=4, average=0.75)
+    list(steps(model, vectors(), steps=2, batch_size=8, average=asked, state=state))
+    assert (None if state.average is None else state.average.decay) == decay
+
+
 def test_average_takes_in_buffers_and_copies_counters() -> None:
     model, state = Denoiser((5,)), State()
     list(steps(model, vectors(), steps=3, batch_size=8, average=0.99, state=state))

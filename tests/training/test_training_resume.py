@@ -92,7 +92,7 @@ def short(out: Path, **options: object) -> Denoiser:
         ({"data": vectors() + 1e-6}, "data.sha256 was"),
         ({"data": vectors()[:36]}, r"data.sha256 was|data.shape was \[37, 5\]"),
         ({"schedule": "cosine"}, "schedule was 'constant' .* is 'cosine' now"),
-        ({"average": 0.5}, "average was None .* is 0.5 now"),
+        ({"average": 0.5}, "average was 0.0 .* is 0.5 now"),
         ({"seed": 2}, "seed was 1 .* is 2 now"),
         ({"augment": jitter}, "augment was None .* is 'jitter' now"),
         ({"validation": vectors()[:5]}, "validation"),

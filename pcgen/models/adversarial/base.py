@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from pcgen.errors import choose
 from pcgen.models.adversarial.networks import NOISES, check_widths, critic, draw_noise, generator
 from pcgen.models.base import GenerativeModel
+from pcgen.models.shape import vector_or_cloud
 
 __all__ = ["Adversarial", "frozen"]
 
@@ -36,9 +37,7 @@ class Adversarial(GenerativeModel):
         betas: Sequence[float],
     ) -> None:
         super().__init__()
-        self.shape = tuple(int(size) for size in shape)
-        if not (len(self.shape) == 1 or (len(self.shape) == 2 and self.shape[1] == 3)) or min(self.shape) < 1:
-            raise ValueError(f"shape: must be (dim,) for vectors or (points, 3) for clouds, got {self.shape}")
+        self.shape = vector_or_cloud(shape, type(self).__name__.lower())
         if noise_dim < 1:
             raise ValueError(f"noise_dim: must be at least 1, got {noise_dim}")
         for name, value in (("noise_scale", noise_scale), ("lr", lr)):

@@ -49,7 +49,7 @@ class GAN(Adversarial):
         Mescheder, Geiger, Nowozin (2018). Which Training Methods for GANs do actually Converge?
     """
 
-    recipe: ClassVar[Recipe] = Recipe(steps=5000, batch_size=64)
+    recipe: ClassVar[Recipe] = Recipe(steps=5000, batch_size=64, average=0.995)
 
     def __init__(
         self,

@@ -46,7 +46,7 @@ class WGANGP(Adversarial):
         Gulrajani, Ahmed, Arjovsky, Dumoulin, Courville (2017). Improved Training of Wasserstein GANs.
     """
 
-    recipe: ClassVar[Recipe] = Recipe(steps=2500, batch_size=160)
+    recipe: ClassVar[Recipe] = Recipe(steps=2500, batch_size=160, average=0.995)
 
     def __init__(
         self,

@@ -8,9 +8,10 @@ from torch import Tensor, nn
 
 from pcgen.errors import choose
 from pcgen.models.base import Batch, GradientLearner, Recipe
+from pcgen.models.shape import cloud_points
 from pcgen.nets.parts import DECODERS, ENCODERS, RECONSTRUCTIONS, Part, build_part
 
-__all__ = ["Autoencoder", "cloud_points"]
+__all__ = ["Autoencoder"]
 
 
 class Autoencoder(GradientLearner):
@@ -44,6 +45,9 @@ class Autoencoder(GradientLearner):
         lr: float = 5e-4,
     ) -> None:
         super().__init__()
+        for name, value in (("code", code), ("lr", lr)):
+            if not value > 0:
+                raise ValueError(f"{name}: must be positive, got {value}")
         self.shape = (cloud_points(shape, "autoencoder"), 3)
         self.code = code
         self.encoder = build_part(encoder, ENCODERS, "encoder", code=code)
@@ -64,10 +68,3 @@ class Autoencoder(GradientLearner):
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         decoded = self.decode(self.encode(batch.x))
         return {self.reconstruction: RECONSTRUCTIONS[self.reconstruction](decoded, batch.x).mean()}
-
-
-def cloud_points(shape: Sequence[int], model: str) -> int:
-    """The `points` of a model that learns clouds; a ValueError says what to do with anything else."""
-    if len(shape) != 2 or int(shape[0]) < 1 or int(shape[1]) != 3:
-        raise ValueError(f"{model}: shape must be (points, 3), got {tuple(shape)}; {model} learns clouds (--data SPEC)")
-    return int(shape[0])

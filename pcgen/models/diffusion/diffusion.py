@@ -12,6 +12,7 @@ from pcgen.errors import choose
 from pcgen.models.base import Batch, GenerativeModel, GradientLearner, Recipe
 from pcgen.models.diffusion.denoiser import Denoiser
 from pcgen.models.diffusion.schedules import SCHEDULES
+from pcgen.models.shape import vector_or_cloud
 
 __all__ = ["Diffusion"]
 
@@ -48,7 +49,7 @@ class Diffusion(GradientLearner, GenerativeModel):
         Song, Meng, Ermon (2021). Denoising Diffusion Implicit Models.
     """
 
-    recipe: ClassVar[Recipe] = Recipe(steps=3000, batch_size=128)
+    recipe: ClassVar[Recipe] = Recipe(steps=3000, batch_size=128, average=0.995)
     signal: Tensor
     mean: Tensor
     basis: Tensor
@@ -66,9 +67,7 @@ class Diffusion(GradientLearner, GenerativeModel):
         lr: float = 3e-4,
     ) -> None:
         super().__init__()
-        self.shape = tuple(int(size) for size in shape)
-        if not (len(self.shape) == 1 or (len(self.shape) == 2 and self.shape[1] == 3)) or min(self.shape) < 1:
-            raise ValueError(f"shape: must be (dim,) for vectors or (points, 3) for clouds, got {self.shape}")
+        self.shape = vector_or_cloud(shape, "diffusion")
         if times < 2:
             raise ValueError(f"times: must be at least 2, got {times}")
         if not lr > 0:

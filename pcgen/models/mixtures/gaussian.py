@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from pcgen.errors import choose
-from pcgen.models.base import Batch, GenerativeModel, Recipe, vector_dim
+from pcgen.models.base import Batch, GenerativeModel, Recipe
+from pcgen.models.shape import vector_dim
 from pcgen.optim import reduce_sum
 
 __all__ = ["Gaussian"]

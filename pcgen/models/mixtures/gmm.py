@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from pcgen.errors import choose
-from pcgen.models.base import Batch, GenerativeModel, Recipe, vector_dim
+from pcgen.models.base import Batch, GenerativeModel, Recipe
+from pcgen.models.shape import vector_dim
 
 if TYPE_CHECKING:
     from sklearn.mixture import GaussianMixture

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from pcgen.errors import choose
 from pcgen.models.base import Batch, GenerativeModel, GradientLearner, Recipe
+from pcgen.models.shape import vector_or_cloud
 from pcgen.nets import MLP
 from pcgen.nets.parts import DECODERS, ENCODERS, RECONSTRUCTIONS, Part, build_part
 
@@ -63,9 +64,7 @@ class VAE(GradientLearner, GenerativeModel):
         lr: float = 1e-3,
     ) -> None:
         super().__init__()
-        self.shape = tuple(int(size) for size in shape)
-        if not (len(self.shape) == 1 or (len(self.shape) == 2 and self.shape[1] == 3)) or min(self.shape) < 1:
-            raise ValueError(f"shape: must be (dim,) for vectors or (points, 3) for clouds, got {self.shape}")
+        self.shape = vector_or_cloud(shape, "vae")
         for name, value in (("code", code), ("lr", lr), ("scale", 1 if scale is None else scale)):
             if not value > 0:
                 raise ValueError(f"{name}: must be positive, got {value}")
