@@ -118,8 +118,9 @@ def compile_object(source: Path, command: list[str]) -> Path:
     fingerprint = hashlib.sha256(shlex.join([*command, str(source)]).encode()).hexdigest()[:12]
     target = OBJECTS / f"{source.stem}.{fingerprint}.o"
     dependencies = target.with_suffix(".d")
-    words = shlex.split(dependencies.read_text().replace("\\\n", " ")) if dependencies.is_file() else []
-    if not words or stale(target, map(Path, words[1:])):
+    rule = dependencies.read_text().replace("\\\n", " ") if dependencies.is_file() else ""
+    included = shlex.split(rule.partition(":")[2])
+    if not included or stale(target, map(Path, included)):
         print(f"compiling {source.relative_to(ROOT)}")
         write(target, [*command, "-MD", "-MF", str(dependencies), "-c", str(source)])
     return target

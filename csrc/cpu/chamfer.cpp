@@ -57,10 +57,11 @@ Tensor compute(const Tensor& x, const Tensor& y, int64_t* x_to_y, int64_t* y_to_
   const Least<T> least = nearest_pairs(pairs, x_to_y, y_to_x);
   Tensor out = torch::stable::new_empty(x, {pairs.batch});
   T* const value = out.mutable_data_ptr<T>();
-  parallel_for_each(pairs.batch, [&](int64_t b) {
+  const auto average = [&](int64_t b) {
     const T *const x_least = least.x.get() + b * least.x_stride, *const y_least = least.y.get() + b * least.y_stride;
     value[b] = static_cast<T>(mean(x_least, pairs.n) + mean(y_least, pairs.m));
-  });
+  };
+  parallel_for_each(pairs.batch, average, light_grain(pairs.n + pairs.m));
   return out;
 }
 
@@ -110,11 +111,12 @@ std::tuple<Tensor, Tensor> chamfer_backward(
     const T *g = gradient.const_data_ptr<T>(), *px = x.const_data_ptr<T>(), *py = y.const_data_ptr<T>();
     const int64_t *ix = x_to_y.const_data_ptr<int64_t>(), *iy = y_to_x.const_data_ptr<int64_t>();
     T *gx = grad_x.mutable_data_ptr<T>(), *gy = grad_y.mutable_data_ptr<T>();
-    parallel_for_each(batch, [&](int64_t b) {
+    const auto pull_pair = [&](int64_t b) {
       const int64_t bx = b * n, by = b * m;
       pull(2 * g[b] / static_cast<T>(n), px + 3 * bx, py + 3 * by, ix + bx, n, m, gx + 3 * bx, gy + 3 * by);
       pull(2 * g[b] / static_cast<T>(m), py + 3 * by, px + 3 * bx, iy + by, m, n, gy + 3 * by, gx + 3 * bx);
-    });
+    };
+    parallel_for_each(batch, pull_pair, light_grain(n + m));
   });
   return {grad_x, grad_y};
 }

@@ -21,15 +21,16 @@ template <class T, class Cloud>
 struct UnpackedPairs {
   std::vector<Cloud> x, y;
 
-  explicit UnpackedPairs(const Pairs<T>& pairs) : x(pairs.batch), y(pairs.batch) {
-    parallel_for_each(2 * pairs.batch, [&](int64_t task) {
+  UnpackedPairs(const Pairs<T>& pairs, int64_t grain) : x(pairs.batch), y(pairs.batch) {
+    const auto unpack = [&](int64_t task) {
       const int64_t b = task / 2;
       if (task % 2 == 0) {
         x[b] = Cloud(pairs.x + b * pairs.n * 3, pairs.n, "x", b);
       } else {
         y[b] = Cloud(pairs.y + b * pairs.m * 3, pairs.m, "y", b);
       }
-    });
+    };
+    parallel_for_each(2 * pairs.batch, unpack, grain);
   }
 };
 
@@ -49,7 +50,7 @@ struct Pieces {
 template <class T>
 Least<T> brute_force(const Pairs<T>& pairs, int64_t* x_to_y, int64_t* y_to_x) {
   const int64_t n = pairs.n, m = pairs.m;
-  const UnpackedPairs<T, UnpackedCloud<T>> clouds(pairs);
+  const UnpackedPairs<T, UnpackedCloud<T>> clouds(pairs, light_grain(std::max(n, m)));
   const int64_t padded = (n + Coordinates<T>::padding - 1) / Coordinates<T>::padding * Coordinates<T>::padding;
   const Pieces pieces(pairs.batch, padded);
   const bool with_index = x_to_y != nullptr;
@@ -69,7 +70,7 @@ Least<T> brute_force(const Pairs<T>& pairs, int64_t* x_to_y, int64_t* y_to_x) {
     }
   });
 
-  parallel_for_each(pairs.batch, [&](int64_t b) {
+  const auto merge = [&](int64_t b) {
     T* const best = least.y.get() + b * least.y_stride;
     if (with_index) {
       std::copy_n(x_nearest.get() + b * padded, n, x_to_y + b * n);
@@ -82,7 +83,8 @@ Least<T> brute_force(const Pairs<T>& pairs, int64_t* x_to_y, int64_t* y_to_x) {
         if (with_index) y_to_x[b * m + j] = y_nearest[(b * pieces.count + p) * m + j] + p * pieces.length;
       }
     }
-  });
+  };
+  parallel_for_each(pairs.batch, merge, light_grain(n + m));
   return least;
 }
 
@@ -162,7 +164,7 @@ class LeafSearch {
 template <class T>
 Least<T> search(const Pairs<T>& pairs, int64_t* x_to_y, int64_t* y_to_x) {
   const int64_t n = pairs.n, m = pairs.m;
-  const UnpackedPairs<T, Leaves<T>> clouds(pairs);
+  const UnpackedPairs<T, Leaves<T>> clouds(pairs, 1);
   Least<T> least(pairs, n, m);
   const int64_t x_leaves = clouds.x[0].count(), leaves = x_leaves + clouds.y[0].count();
   parallel_for(pairs.batch * leaves, 1, [&](int64_t begin, int64_t end) {

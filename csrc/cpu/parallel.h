@@ -28,12 +28,16 @@ void parallel_for(int64_t count, int64_t grain, const F& f) {
   if (error) std::rethrow_exception(error);
 }
 
-// Call f(item) for each item of [0, count) on torch's threads.
+// Call f(item) for each item of [0, count) on torch's threads, at least `grain` items on each.
 template <class F>
-void parallel_for_each(int64_t count, const F& f) {
-  parallel_for(count, 1, [&](int64_t begin, int64_t end) {
+void parallel_for_each(int64_t count, const F& f, int64_t grain = 1) {
+  parallel_for(count, grain, [&](int64_t begin, int64_t end) {
     for (int64_t item = begin; item < end; ++item) f(item);
   });
 }
+
+// The grain of loops that touch `points` points in each item and do little with them: waking a thread takes as long as
+// several thousand such points.
+inline int64_t light_grain(int64_t points) { return points < 16384 ? 16384 / points : 1; }
 
 }  // namespace pcgen
