@@ -1,6 +1,7 @@
 """`pcgen evaluate`: how good samples are, as a table and as JSON."""
 
 import dataclasses
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -62,15 +63,15 @@ def evaluate(
     if threads is not None:
         torch.set_num_threads(threads)
     presets = [pcgen_metrics.protocol(name.strip()) for name in protocol.split(",")]
-    limits = {"up": up, "drop_bad": drop_bad, "max_bytes": max_bytes}
-    sets: dict[str, Clouds] = {"samples": data.load(samples, **limits)}
+    read = functools.partial(data.load, up=up, drop_bad=drop_bad, max_bytes=max_bytes)
+    sets: dict[str, Clouds] = {"samples": read(samples)}
     say(*sets["samples"].notes)
     for name, spec, split in (("reference", reference, "test"), ("train", train, "train")):
         if spec is not None:
             full, note = data.default_split(spec, split)
             # Twice the points of a surface: the second half is a second sample of the same shapes, an oracle's row.
             size = (2 if name == "reference" else 1) * (points or sets["samples"].points.shape[1])
-            sets[name] = data.load(full, surface_points=size, **limits)
+            sets[name] = read(full, surface_points=size)
             say(*([note] if note else []), *sets[name].notes)
     chosen = [_at_points(preset, sets, points) for preset in presets]
     reports = []

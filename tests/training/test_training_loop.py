@@ -174,7 +174,7 @@ def test_average_against_a_hand_computation() -> None:
 def test_average_is_that_of_the_recipe_unless_another_or_none_is_asked_for(asked, decay) -> None:
     model, state = Line(), State()
     model.recipe = Recipe(steps=11, batch_size=4, average=0.75)
-    list(steps(model, vectors(), steps=2, batch_size=8, average=asked, state=state))
+    list(steps(model, torch.ones(8, 1), steps=2, average=asked, state=state))
     assert (None if state.average is None else state.average.decay) == decay
 
 
