@@ -1,7 +1,8 @@
 """Compile the native library: plain shared libraries against LibTorch's stable ABI, one build for every Python.
 
     csrc/*.cpp, csrc/cpu/*.cpp   -> pcgen/lib/libpcgen_cpu.so    always, by g++ or clang++ (or $CXX)
-    csrc/cuda/*.cu               -> pcgen/lib/libpcgen_cuda.so   wherever nvcc is found, with or without a GPU
+    csrc/cuda/*.cu               -> pcgen/lib/libpcgen_cuda.so   wherever nvcc is found, with or without a GPU, unless
+                                                                 PCGEN_CUDA=0 is in the environment
 
 A unit called `*_avx2.cpp` or `*_avx512.cpp` is compiled for that instruction set on x86-64 and left out elsewhere; the
 library chooses among them when it is loaded. Objects are kept in build/native: a second build compiles what changed.
@@ -37,7 +38,7 @@ INSTRUCTION_SETS = {
     # GCC's own AVX-512 header sets off the warnings that are turned off.
     "_avx512": [
         *("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma", "-mprefer-vector-width=512"),
-        *("-Wno-uninitialized", "-Wno-maybe-uninitialized"),
+        *("-Wno-unknown-warning-option", "-Wno-uninitialized", "-Wno-maybe-uninitialized"),
     ],
 }
 CUDA_ARCHITECTURES = ["-gencode=arch=compute_80,code=sm_80", "-gencode=arch=compute_90,code=[sm_90,compute_90]"]
@@ -72,7 +73,9 @@ def compiler() -> list[str]:
 
 
 def cuda_compiler() -> str | None:
-    """Path of nvcc, or None."""
+    """Path of nvcc, or None; None too where PCGEN_CUDA=0 asks for the CPU library alone."""
+    if os.environ.get("PCGEN_CUDA") == "0":
+        return None
     home = os.environ.get("CUDA_HOME", "/usr/local/cuda")
     return shutil.which("nvcc") or shutil.which("nvcc", path=os.path.join(home, "bin"))
 

@@ -224,7 +224,7 @@ def main(
         compare("Chamfer", CHAMFER, pairs, repeats),
         compare("Chamfer with gradient", CHAMFER_GRADIENT, pairs, repeats),
         compare("Earth Mover's distance", EMD, pairs, repeats),
-        compare_threads(pairs["cubes"], repeats[0]),
+        compare_threads(pairs["cubes"], 101),
     ]
     if not quick:
         tables.append(compare_sizes([512, 2048, 8192, 32768], 16))

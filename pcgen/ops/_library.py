@@ -13,7 +13,7 @@ from pcgen.errors import choose
 __all__ = ["DEVICES", "INSTRUCTION_SETS", "build_info", "load", "set_instruction_set"]
 
 FOLDER = Path(__file__).resolve().parent.parent / "lib"
-BUILD = "pip install --no-build-isolation -e . (in the source tree) or pip install --force-reinstall --no-deps pcgen"
+BUILD = "pip install --no-build-isolation -e . in pcgen's source tree"
 INSTRUCTION_SETS = ("portable", "avx2", "avx512")
 DEVICES = {"cpu"}  # those with kernels; `load` adds "cuda"
 
