@@ -1,10 +1,12 @@
 // The exact matching of two clouds of equal size under the Euclidean distance: auction, then shortest augmenting paths.
 //
-// Minimise the sum of D(i, m(i)) over one-to-one m, with the dual: maximise sum of u_i - p_j subject to u_i <= D_ij + p_j.
-//   1. Auction with eps-scaling (Bertsekas 1988): free rows bid for the column of least D_ij + p_j and raise its price. In
-//      rounded arithmetic: its prices are only a starting point.
-//   2. From these prices, in double: u_i = min_j (D_ij + p_j); pairs that attain it stay, other rows are matched by shortest
-//      augmenting paths over reduced costs D_ij + p_j - u_i >= 0 (Jonker and Volgenant 1987), which keep every inequality.
+// Minimise the sum of D(i, m(i)) over one-to-one m, with the dual: maximise sum of u_i - p_j subject to u_i <= D_ij +
+// p_j.
+//   1. Auction with eps-scaling (Bertsekas 1988): free rows bid for the column of least D_ij + p_j and raise its price.
+//      In rounded arithmetic: its prices are only a starting point.
+//   2. From these prices, in double: u_i = min_j (D_ij + p_j); pairs that attain it stay, other rows are matched by
+//      shortest augmenting paths over reduced costs D_ij + p_j - u_i >= 0 (Jonker and Volgenant 1987), which keep every
+//      inequality.
 //   3. A last pass recomputes u, and with it the certificate: matched pairs attain the minimum.
 #pragma once
 
@@ -33,8 +35,8 @@ class Solver {
   static constexpr double kTight = 0x1p-49;
   // Bids per row and phase, some fifty times what is usual; the exact stage takes any prices.
   static constexpr int64_t kBids = 1000;
-  // Chosen by measurement: the first eps from prices of zero, as a share of the clouds' size; the last, as a share of the
-  // spacing; the last of the coarse problem; and about the factor between phases.
+  // Chosen by measurement: the first eps from prices of zero, as a share of the clouds' size; the last, as a share of
+  // the spacing; the last of the coarse problem; and about the factor between phases.
   static constexpr double kFirst = 0.05, kLast = 0.01, kLastCoarse = 0.1, kStep = 6.0;
   // After an auction the mean slack of rows is about 0.6 eps.
   static constexpr double kGapEps = 1.5;
@@ -55,7 +57,8 @@ class Solver {
   int* queue_;  // (slots) free rows, a ring
 };
 
-// One phase: bids until every row has a column, each row's value within eps of its least, or until too many bids are made.
+// One phase: bids until every row has a column, each row's value within eps of its least, or until too many bids are
+// made.
 template <class Real>
 void Solver<Real>::auction(Real eps) {
   const int n = problem_.n;
@@ -68,7 +71,8 @@ void Solver<Real>::auction(Real eps) {
     const auto bid = market_.best_two(i);
     ++problem_.work.bids;
     const int j = bid.column;
-    const Real margin = bid.second < Market<Real>::kFar ? bid.second - bid.best : Real(0);  // a single column has no rival
+    // A single column has no rival.
+    const Real margin = bid.second < Market<Real>::kFar ? bid.second - bid.best : Real(0);
     market_.raise(j, market_.rounded_price(j) + margin + eps);
     const int loser = problem_.row[j];
     problem_.row[j] = i, problem_.column[i] = j;
@@ -177,10 +181,10 @@ void Solver<Real>::solve() {
   if (problem_.solved) sum_up();
 }
 
-// Prices to start from: those of the same problem with every fourth point, carried over by p_j = max_i (u_i - D_ij).
 constexpr int kCoarser = 4, kFewest = 32;
-constexpr double kFirstFromCoarse = 0.3;
+constexpr double kFirstFromCoarse = 0.3;  // the first eps with such prices, as a share of the spacing
 
+// Prices to start from: those of the same problem with every fourth point, carried over by p_j = max_i (u_i - D_ij).
 template <class Real>
 void start_prices(Problem& problem, char* memory) {
   const int n = problem.n, m = n / kCoarser;
@@ -191,7 +195,10 @@ void start_prices(Problem& problem, char* memory) {
   few.spacing = 2 * problem.spacing, few.size = problem.size;
   for (int a = 0; a < 3; ++a) {
     double *const x = scratch.take<double>(few.slots), *const y = scratch.take<double>(few.slots);
-    for (int i = 0; i < m; ++i) x[i] = problem.x[a][i * kCoarser + kCoarser / 2], y[i] = problem.y[a][i * kCoarser + kCoarser / 2];
+    for (int i = 0; i < m; ++i) {
+      const int from = i * kCoarser + kCoarser / 2;
+      x[i] = problem.x[a][from], y[i] = problem.y[a][from];
+    }
     few.x[a] = x, few.y[a] = y, few.centre[a] = problem.centre[a];
   }
   few.price = scratch.take<double>(few.slots), few.profit = scratch.take<double>(few.slots);
@@ -213,7 +220,8 @@ void start_prices(Problem& problem, char* memory) {
       const Wide dx = x - Wide::all(static_cast<Real>(few.x[0][i] - problem.centre[0]));
       const Wide dy = y - Wide::all(static_cast<Real>(few.x[1][i] - problem.centre[1]));
       const Wide dz = z - Wide::all(static_cast<Real>(few.x[2][i] - problem.centre[2]));
-      highest = most(highest, Wide::all(static_cast<Real>(few.profit[i])) - root(fused(dz, dz, fused(dy, dy, dx * dx))));
+      const Wide distance = root(fused(dz, dz, fused(dy, dy, dx * dx)));
+      highest = most(highest, Wide::all(static_cast<Real>(few.profit[i])) - distance);
     }
     highest.store(price);
     for (int k = 0; k < kLanes && j + k < n; ++k) {

@@ -1,8 +1,8 @@
 // Sixteen real numbers side by side: the one vocabulary in which the matching kernel is written.
 //
-// `Lanes<float>` and `Lanes<double>` hold a block of sixteen points' worth of one quantity. Which registers carry it is decided by
-// the instruction set this header is compiled for; everything lives in an unnamed namespace, so that units compiled for
-// different instruction sets never share a symbol.
+// `Lanes<float>` and `Lanes<double>` hold a block of sixteen points' worth of one quantity. Which registers carry it is
+// decided by the instruction set this header is compiled for; everything lives in an unnamed namespace, so that units
+// compiled for different instruction sets never share a symbol.
 #pragma once
 
 #include <cstdint>
@@ -44,7 +44,8 @@ struct Lanes<float> {
   friend float lowest(Lanes a) { return _mm512_reduce_min_ps(a.v); }
   static Lanes gather(const float* p, const int* at) { return {_mm512_i32gather_ps(_mm512_load_si512(at), p, 4)}; }
   void compress(uint32_t m, float* p) const { _mm512_storeu_ps(p, _mm512_maskz_compress_ps(static_cast<Mask>(m), v)); }
-  // Square root by the reciprocal's estimate and one Newton step: relative error below 2^-21, a fifth of the time of the exact one.
+  // Square root by the reciprocal's estimate and one Newton step: relative error below 2^-21, a fifth of the time of
+  // the exact one.
   friend Lanes root(Lanes a) {
     const __m512 s = _mm512_max_ps(a.v, _mm512_set1_ps(1e-30f));
     const __m512 r = _mm512_rsqrt14_ps(s);
@@ -72,7 +73,9 @@ struct Lanes<double> {
   friend Mask operator<=(Lanes x, Lanes y) {
     return join(_mm512_cmp_pd_mask(x.a, y.a, _CMP_LE_OQ), _mm512_cmp_pd_mask(x.b, y.b, _CMP_LE_OQ));
   }
-  friend Lanes fused(Lanes x, Lanes y, Lanes z) { return {_mm512_fmadd_pd(x.a, y.a, z.a), _mm512_fmadd_pd(x.b, y.b, z.b)}; }
+  friend Lanes fused(Lanes x, Lanes y, Lanes z) {
+    return {_mm512_fmadd_pd(x.a, y.a, z.a), _mm512_fmadd_pd(x.b, y.b, z.b)};
+  }
   friend Lanes least(Lanes x, Lanes y) { return {_mm512_min_pd(x.a, y.a), _mm512_min_pd(x.b, y.b)}; }
   friend Lanes most(Lanes x, Lanes y) { return {_mm512_max_pd(x.a, y.a), _mm512_max_pd(x.b, y.b)}; }
   friend Lanes choose(Mask m, Lanes yes, Lanes no) {
@@ -82,7 +85,8 @@ struct Lanes<double> {
   friend double lowest(Lanes x) { return _mm512_reduce_min_pd(_mm512_min_pd(x.a, x.b)); }
   static Lanes gather(const double* p, const int* at) {
     const __m512i i = _mm512_load_si512(at);
-    return {_mm512_i32gather_pd(_mm512_castsi512_si256(i), p, 8), _mm512_i32gather_pd(_mm512_extracti64x4_epi64(i, 1), p, 8)};
+    const __m256i low = _mm512_castsi512_si256(i), high = _mm512_extracti64x4_epi64(i, 1);
+    return {_mm512_i32gather_pd(low, p, 8), _mm512_i32gather_pd(high, p, 8)};
   }
   void compress(uint32_t m, double* p) const {
     const __mmask8 low = static_cast<__mmask8>(m), high = static_cast<__mmask8>(m >> 8);
@@ -96,7 +100,8 @@ inline uint32_t bits(__mmask16 m) { return m; }
 // Writes the numbers first + k of the lanes k in m, one after the other.
 inline void compress_lanes(uint32_t m, int first, int* p) {
   const __m512i k = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-  _mm512_storeu_si512(p, _mm512_maskz_compress_epi32(static_cast<__mmask16>(m), _mm512_add_epi32(k, _mm512_set1_epi32(first))));
+  const __m512i numbers = _mm512_add_epi32(k, _mm512_set1_epi32(first));
+  _mm512_storeu_si512(p, _mm512_maskz_compress_epi32(static_cast<__mmask16>(m), numbers));
 }
 inline void compress_integers(uint32_t m, const int* from, int* p) {
   _mm512_storeu_si512(p, _mm512_maskz_compress_epi32(static_cast<__mmask16>(m), _mm512_load_si512(from)));
@@ -121,7 +126,9 @@ struct Lanes<float> {
   friend Mask operator<=(Lanes x, Lanes y) {
     return {_mm256_cmp_ps(x.a, y.a, _CMP_LE_OQ), _mm256_cmp_ps(x.b, y.b, _CMP_LE_OQ)};
   }
-  friend Lanes fused(Lanes x, Lanes y, Lanes z) { return {_mm256_fmadd_ps(x.a, y.a, z.a), _mm256_fmadd_ps(x.b, y.b, z.b)}; }
+  friend Lanes fused(Lanes x, Lanes y, Lanes z) {
+    return {_mm256_fmadd_ps(x.a, y.a, z.a), _mm256_fmadd_ps(x.b, y.b, z.b)};
+  }
   friend Lanes least(Lanes x, Lanes y) { return {_mm256_min_ps(x.a, y.a), _mm256_min_ps(x.b, y.b)}; }
   friend Lanes most(Lanes x, Lanes y) { return {_mm256_max_ps(x.a, y.a), _mm256_max_ps(x.b, y.b)}; }
   friend Lanes choose(Mask m, Lanes yes, Lanes no) {

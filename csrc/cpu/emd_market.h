@@ -1,8 +1,8 @@
 // The columns and their prices as a row sees them: which of them have distance + price below a limit?
 //
-// Two ways spare a row from looking at all columns. Blocks of 16 neighbouring columns have a box and a least price, so that
-// whole blocks are ruled out by distance to box + least price. And a row keeps a shortlist of columns together with a ceiling:
-// every column not on the list has a value above the ceiling. Prices only rise, so this stays true.
+// Two ways spare a row from looking at all columns. Blocks of 16 neighbouring columns have a box and a least price, so
+// that whole blocks are ruled out by distance to box + least price. And a row keeps a shortlist of columns together
+// with a ceiling: every column not on the list has a value above the ceiling. Prices only rise, so this stays true.
 #pragma once
 
 #include <cmath>
@@ -38,13 +38,13 @@ class Market {
   Bid best_two(int i);
   // The least value of row i alone.
   Real lowest_value(int i) const;
-  // Calls visit(j, value) for every column of row i whose value, in double, is at most limit, and for none above it, until
-  // it returns false; columns with skip(j) are left out.
+  // Calls visit(j, value) for every column of row i whose value, in double, is at most limit, and for none above it,
+  // until it returns false; columns with skip(j) are left out.
   template <class Skip, class Visit>
   void visit_below(int i, double limit, const Skip& skip, const Visit& visit);
 
   double distance(int i, int j) const;
-  double price(int j) const { return problem_.price[j]; }
+  double price(int j) const { return exact_[j].price; }
   Real rounded_price(int j) const { return price_[j]; }
   double highest_price() const { return highest_price_; }
   double rounding() const { return kRounding * (4.0 + highest_price_); }  // bounds the error of a rounded value
@@ -80,6 +80,10 @@ class Market {
   Problem& problem_;
   const int n_, slots_, blocks_, groups_;
   double highest_price_ = 0.0;
+  struct Exact {
+    double x, y, z, price;
+  };
+  Exact* exact_;              // (slots) the columns in double, what is read together side by side
   Real *x_[3], *y_[3];        // (slots) centred and rounded
   Real *low_[3], *high_[3];   // (groups * 16) boxes of the blocks of columns
   Real* floor_;               // (groups * 16) least price of each block
@@ -104,6 +108,7 @@ Market<Real>::Market(Problem& problem, Scratch& scratch)
     x_[a] = scratch.take<Real>(slots_), y_[a] = scratch.take<Real>(slots_);
     low_[a] = scratch.take<Real>(groups_ * kLanes), high_[a] = scratch.take<Real>(groups_ * kLanes);
   }
+  exact_ = scratch.take<Exact>(slots_);
   floor_ = scratch.take<Real>(groups_ * kLanes);
   price_ = scratch.take<Real>(slots_ + kLanes);
   short_distance_ = scratch.take<Real>(int64_t{slots_} * kShort);
@@ -136,6 +141,7 @@ void Market<Real>::open() {
   for (int b = 0; b < groups_ * kLanes; ++b) floor_[b] = kFar;
   for (int j = 0; j < slots_ + kLanes; ++j) price_[j] = kFar;
   for (int j = 0; j < slots_; ++j) {
+    exact_[j] = {problem_.y[0][j], problem_.y[1][j], problem_.y[2][j], kInfinity};
     if (j < n_) set_price(j, problem_.first_eps > 0.0 ? problem_.price[j] : 0.0);
     else problem_.price[j] = kInfinity;
     short_count_[j] = 0;
@@ -145,9 +151,8 @@ void Market<Real>::open() {
 
 template <class Real>
 inline double Market<Real>::distance(int i, int j) const {
-  const double a = problem_.x[0][i] - problem_.y[0][j];
-  const double b = problem_.x[1][i] - problem_.y[1][j];
-  const double c = problem_.x[2][i] - problem_.y[2][j];
+  const Exact& column = exact_[j];
+  const double a = problem_.x[0][i] - column.x, b = problem_.x[1][i] - column.y, c = problem_.x[2][i] - column.z;
   return std::sqrt(a * a + b * b + c * c);
 }
 
@@ -161,7 +166,7 @@ inline void Market<Real>::raise(int j, Real price) {
 
 template <class Real>
 inline void Market<Real>::set_price(int j, double price) {
-  problem_.price[j] = price;
+  problem_.price[j] = exact_[j].price = price;
   price_[j] = static_cast<Real>(price);
   floor_[j / kBlock] = lowest(Wide::load(price_ + j / kBlock * kBlock));
   if (price > highest_price_) highest_price_ = price;
@@ -284,22 +289,26 @@ void Market<Real>::find(int i, Real limit) {
   const Point p = point(i);
   const Real reach = limit + margin < kFinite ? limit + margin : kFinite;
   const Wide threshold = Wide::all(reach);
-  found_ = 0;
-  ++problem_.work.refreshes;
+  // Locals, which the compiler need not reload after each store.
+  Real *const to_distance = found_distance_, *const to_value = found_value_;
+  int *const to_column = found_column_, found = 0, visits = 0;
   visit_blocks(p, reach, [&](int first) {
     const Wide d = distances(p, first), v = d + Wide::load(price_ + first);
     const uint32_t mask = bits(v <= threshold);
-    d.compress(mask, found_distance_ + found_);
-    v.compress(mask, found_value_ + found_);
-    compress_lanes(mask, first, found_column_ + found_);
-    found_ += __builtin_popcount(mask);
-    ++problem_.work.visits;
+    ++visits;
+    d.compress(mask, to_distance + found);
+    v.compress(mask, to_value + found);
+    compress_lanes(mask, first, to_column + found);
+    found += __builtin_popcount(mask);
   });
+  found_ = found;
+  ++problem_.work.refreshes;
+  problem_.work.visits += visits;
   fill_up();
 }
 
-// Makes row i's shortlist of what was found: everything of value at most `limit`, if that is few enough, and as much of the rest
-// as there is room for.
+// Makes row i's shortlist of what was found: everything of value at most `limit`, if that is few enough, and as much of
+// the rest as there is room for.
 template <class Real>
 void Market<Real>::shorten(int i, Real limit, Real found_limit) {
   Real top = found_limit + margin;
@@ -363,7 +372,7 @@ inline void Market<Real>::visit_below(int i, double limit, const Skip& skip, con
       for (uint32_t m = bits(v <= threshold); m != 0; m &= m - 1) {
         const int j = column[k + __builtin_ctz(m)];
         if (skip(j)) continue;
-        const double exact = distance(i, j) + problem_.price[j];
+        const double exact = distance(i, j) + exact_[j].price;
         if (exact <= limit && !visit(j, exact)) return;
       }
     }
@@ -373,7 +382,7 @@ inline void Market<Real>::visit_below(int i, double limit, const Skip& skip, con
     if (found_value_[k] > bar) continue;
     const int j = found_column_[k];
     if (skip(j)) continue;
-    const double exact = distance(i, j) + problem_.price[j];
+    const double exact = distance(i, j) + exact_[j].price;
     if (exact <= limit && !visit(j, exact)) return;
   }
 }

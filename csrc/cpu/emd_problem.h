@@ -12,8 +12,8 @@ struct Work {
   int64_t bids = 0, refreshes = 0, visits = 0, searches = 0, pops = 0, rounds = 0, auction_refreshes = 0;
 };
 
-// Rows are the points of x, columns those of y; both are in block order. `slots` is n rounded up to whole blocks; the arrays of
-// that length hold zeros beyond n, and infinite prices there.
+// Rows are the points of x, columns those of y; both are in block order. `slots` is n rounded up to whole blocks; the
+// arrays of that length hold zeros beyond n, and infinite prices there.
 struct Problem {
   int n = 0, slots = 0;
   const double* x[3] = {};  // (slots) exact coordinates, times a power of two that makes the union's extent at most one
@@ -33,9 +33,9 @@ struct Problem {
   Work work;
 };
 
-// Kernels of one instruction set. `single` searches with float filters, `wide` with double ones, for clouds that floats cannot
-// tell apart: two that are far from each other. Both decide in double. `profits` only sets profits, from below and rounded, for
-// the prices given; it needs the memory of `single`.
+// Kernels of one instruction set. `single` searches with float filters, `wide` with double ones, for clouds that floats
+// cannot tell apart: two that are far from each other. Both decide in double. `profits` only sets profits, from below
+// and rounded, for the prices given; it needs the memory of `single`.
 struct Kernels {
   void (*single)(Problem&);
   void (*wide)(Problem&);

@@ -50,9 +50,10 @@ double half(double low, double high) { return high / 2 - low / 2; }
 
 // What the sizes of two clouds say about the problem.
 struct Geometry {
-  int exponent = 0;             // of the power of two that brings the common box's larger side to (1/2, 1]: exact, unlike a shift
-  double size, spacing;         // as in Problem, times that power
-  bool is_fine = false;         // whether float cannot resolve it
+  // Of the power of two that brings the common box's larger side to (1/2, 1]: exact, unlike a shift of the origin.
+  int exponent = 0;
+  double size, spacing;  // as in Problem, times that power
+  bool is_fine = false;  // whether float cannot resolve it
 
   Geometry(const Cloud& x, const Cloud& y) {
     double common = 0, own = 0;
