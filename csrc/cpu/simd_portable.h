@@ -21,11 +21,7 @@ struct Vec {
     std::memcpy(&out.v, from, sizeof(out.v));
     return out;
   }
-  static Vec broadcast(T value) {
-    Vec out;
-    for (int i = 0; i < width; ++i) out.v[i] = value;
-    return out;
-  }
+  static Vec broadcast(T value) { return {value - Native{}}; }  // GCC makes slow code of a loop over the lanes
   void store(T* to) const { std::memcpy(to, &v, sizeof(v)); }
 
   friend Vec operator-(Vec a, Vec b) { return {a.v - b.v}; }
