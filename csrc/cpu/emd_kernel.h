@@ -33,6 +33,8 @@ class Solver {
  private:
   // A pair counts as tight within this times (4 + largest price).
   static constexpr double kTight = 0x1p-49;
+  // Two are usual: rounding alone makes a third.
+  static constexpr int kRounds = 8;
   // Bids per row and phase, some fifty times what is usual; the exact stage takes any prices.
   static constexpr int64_t kBids = 1000;
   // Chosen by measurement: the first eps from prices of zero, as a share of the clouds' size; the last, as a share of
@@ -69,7 +71,6 @@ void Solver<Real>::auction(Real eps) {
     head = head + 1 == n ? 0 : head + 1;
     --waiting;
     const auto bid = market_.best_two(i);
-    ++problem_.work.bids;
     const int j = bid.column;
     // A single column has no rival.
     const Real margin = bid.second < Market<Real>::kFar ? bid.second - bid.best : Real(0);
@@ -171,14 +172,16 @@ void Solver<Real>::solve() {
     auctions(first_eps(), last);
     market_.settle();
   }
-  problem_.work.auction_refreshes = problem_.work.refreshes;
-  for (int round = 0; round < 8 && !problem_.solved; ++round) {
-    ++problem_.work.rounds;
+  for (int round = 0; round < kRounds && !problem_.solved; ++round) {
     paths_.set_profits();
+    if (is_complete()) {
+      sum_up();
+      problem_.solved = problem_.gap > 0.0 && problem_.cost - problem_.bound <= problem_.gap * problem_.cost;
+      if (problem_.solved) return;
+    }
     problem_.solved = paths_.free_slack(kTight * (4.0 + market_.highest_price())) == 0;
     if (!problem_.solved) paths_.match_all(last);
   }
-  if (problem_.solved) sum_up();
 }
 
 constexpr int kCoarser = 4, kFewest = 32;

@@ -88,7 +88,6 @@ void Paths<Real>::match_all(double reach) {
   }
   for (int i = 0; i < problem_.n; ++i) {
     if (problem_.column[i] >= 0) continue;
-    ++problem_.work.searches;
     for (double r = slack_[i] < reach ? slack_[i] : reach; !augment(i, r);) r *= 4;
   }
 }
@@ -122,7 +121,6 @@ bool Paths<Real>::augment(int root, double reach) {
     const int j = pop();
     if (target_ >= 0 && depth_[j] >= reach_) break;
     done_[done_count_++] = j;
-    ++problem_.work.pops;
     relax_row(problem_.row[j], depth_[j]);
   }
   if (target_ >= 0) {

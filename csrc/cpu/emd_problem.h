@@ -8,10 +8,6 @@ namespace pcgen::emd {
 // Points per block. Every cloud is cut into blocks of neighbouring points, each with a bounding box.
 constexpr int kBlock = 16;
 
-struct Work {
-  int64_t bids = 0, refreshes = 0, visits = 0, searches = 0, pops = 0, rounds = 0, auction_refreshes = 0;
-};
-
 // Rows are the points of x, columns those of y; both are in block order. `slots` is n rounded up to whole blocks; the
 // arrays of that length hold zeros beyond n, and infinite prices there.
 struct Problem {
@@ -29,8 +25,7 @@ struct Problem {
   int* row = nullptr;       // (slots) out: the row of each column, or -1
   char* memory = nullptr;   // what the kernel asks for, aligned to 64
   double cost = 0.0, bound = 0.0;  // out: sums over rows
-  bool solved = false;             // out: false when the bound on the work was reached
-  Work work;
+  bool solved = false;             // out: whether the certificate shows what was asked for
 };
 
 // Kernels of one instruction set. `single` searches with float filters, `wide` with double ones, for clouds that floats

@@ -126,14 +126,16 @@ Value solve(const Cloud& x, const Cloud& y, double gap, const double* start, con
   if (start != nullptr) space.set_prices(start, y, scale);
 
   (geometry.is_fine ? kernels.wide : kernels.single)(problem);
-  if (!problem.solved) throw std::runtime_error("match: no certified matching within the bound on the work");
+  if (!problem.solved) {
+    throw std::runtime_error("match: rounding hides the optimum; ask for a gap, such as 1e-9, instead");
+  }
 
   for (int i = 0; i < n; ++i) {
     if (out.index != nullptr) out.index[x.order()[i]] = y.order()[problem.column[i]];
     if (out.x_dual != nullptr) out.x_dual[x.order()[i]] = problem.profit[i] * unit;
     if (out.y_dual != nullptr) out.y_dual[y.order()[i]] = -problem.price[i] * unit;
   }
-  return {problem.cost / n * unit, problem.bound / n * unit, problem.work};
+  return {problem.cost / n * unit, problem.bound / n * unit};
 }
 
 double lower_bound(const Cloud& x, const Cloud& y, const double* x_dual) {

@@ -17,7 +17,6 @@ struct Places {
 
 struct Value {
   double cost, lower_bound;  // means over points
-  Work work;
 };
 
 // Clouds of equal size. `start` holds duals of y's points to begin with, or is null.

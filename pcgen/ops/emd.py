@@ -66,6 +66,7 @@ def match(x: Tensor, y: Tensor, gap: float = 0.0, *, start: Tensor | None = None
     Raises:
         ValueError: wrong shape, type or device, clouds of different or no size, a coordinate or dual not finite,
             a gap outside [0, 1).
+        RuntimeError: the work is bounded, and after it rounding still hides the optimum; not seen so far.
 
     Bertsekas, 1988, The Auction Algorithm: A Distributed Relaxation Method for the Assignment Problem; Jonker and
     Volgenant, 1987, A Shortest Augmenting Path Algorithm for Dense and Sparse Linear Assignment Problems.
