@@ -146,7 +146,10 @@ bool Solver<Real>::reach_gap(double first, double last) {
       if (problem_.cost - problem_.bound <= problem_.gap * problem_.cost) return true;
     }
     if (eps <= last) return false;
-    eps = eps / 2 < kGapEps * allowed ? eps / 2 : kGapEps * allowed;
+    const double wanted = kGapEps * allowed > last ? kGapEps * allowed : last;
+    const double steps = std::ceil(std::log(eps / wanted) / std::log(kStep));
+    if (wanted > eps / 2) eps /= 2;
+    else eps *= std::pow(wanted / eps, 1 / steps);
     if (eps < last) eps = last;
     auction(static_cast<Real>(eps));
   }

@@ -124,7 +124,13 @@ def _draw(entries: "Sequence[Entry]", out: Path) -> None:
         fidelity, covered = entry.mean("mmd_cd"), entry.mean("cov_cd")
         if fidelity is not None and covered is not None:
             marks[entry.name] = (fidelity, 100 * covered)
-    say(str(picture(shown, out / "contact_sheet.png", rows=titles, columns=_SHOWN, captions=(), overwrite=True)))
+    say(
+        str(
+            picture(
+                shown, out / "contact_sheet.png", rows=titles, columns=_SHOWN, size=220, captions=(), overwrite=True
+            )
+        )
+    )
     if marks:
         labels = ("MMD-CD (lower is more faithful)", "COV-CD % (higher covers more)")
         say(str(scatter(marks, out / "fidelity_coverage.png", labels=labels, overwrite=True)))

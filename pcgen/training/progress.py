@@ -38,6 +38,7 @@ class Display:
         self._shown = -float("inf")
         self._first: Step | None = None
         self._last: Step | None = None
+        self._written: Step | None = None
         self._validation: float | None = None
 
     def __enter__(self) -> Self:
@@ -48,7 +49,7 @@ class Display:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._last is not None:
+        if self._last is not None and self._last is not self._written:
             self._write(self._last)
         if self._bar is not None:
             self._bar.stop()
@@ -63,11 +64,12 @@ class Display:
         self._last = step
         self._validation = self._validation if step.validation is None else step.validation
         now = time.monotonic()
-        if now - self._shown >= (_LINE_SECONDS if self._bar is None else _REFRESH_SECONDS):
+        if now - self._shown >= (_LINE_SECONDS if self._bar is None else _REFRESH_SECONDS) or step.fraction >= 1:
             self._shown = now
             self._write(step)
 
     def _write(self, step: Step) -> None:
+        self._written = step
         if self._bar is not None:
             self._bar.update(self._task, completed=min(step.fraction, 1.0), text=self._text(step), refresh=True)
         else:

@@ -53,7 +53,7 @@ class Autoencoder(GradientLearner):
         self.encoder = build_part(encoder, ENCODERS, "encoder", code=code)
         self.decoder = build_part(decoder, DECODERS, "decoder", code=code, points=self.shape[0])
         self.reconstruction = choose(reconstruction, RECONSTRUCTIONS, "reconstruction")
-        self.optimizer = torch.optim.Adam(self.parameters(), lr=lr)
+        self.optimizer = torch.optim.Adam(self.parameters(), lr, fused=True)
 
     def encode(self, x: Tensor) -> Tensor:
         """Codes (B, code) of clouds (B, N, 3) of any number of points."""
