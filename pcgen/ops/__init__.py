@@ -4,13 +4,15 @@ from pcgen.ops._library import build_info
 from pcgen.ops.approxmatch import APPROXMATCH_CONVENTIONS, approxmatch, approxmatch_matrix
 from pcgen.ops.chamfer import chamfer, chamfer_matrix, nearest_means
 from pcgen.ops.emd import Matching, emd, emd_matrix, match
-from pcgen.ops.nearest import density_aware_chamfer, hausdorff
+from pcgen.ops.hausdorff import density_aware_chamfer, hausdorff
+from pcgen.ops.nearest import Nearest, nearest
 from pcgen.ops.neighbours import ball_query, farthest_points, knn
 from pcgen.ops.transport import gromov_wasserstein, sinkhorn, sliced_wasserstein, unbalanced, wasserstein
 
 __all__ = [
     "APPROXMATCH_CONVENTIONS",
     "Matching",
+    "Nearest",
     "approxmatch",
     "approxmatch_matrix",
     "ball_query",
@@ -25,6 +27,7 @@ __all__ = [
     "hausdorff",
     "knn",
     "match",
+    "nearest",
     "nearest_means",
     "sinkhorn",
     "sliced_wasserstein",

@@ -1,83 +1,147 @@
-"""Distances made of nearest points: Hausdorff's, and Chamfer's with the density taken into account."""
+"""Exact nearest neighbours under the Earth Mover's distance, without most of the distances."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from pcgen.errors import choose
 from pcgen.ops import _library
-from pcgen.ops._checks import cloud_pairs
+from pcgen.ops._checks import cloud_sets
+from pcgen.ops.chamfer import chamfer_matrix, nearest_means
+from pcgen.ops.emd import match
 
-__all__ = ["density_aware_chamfer", "hausdorff"]
+__all__ = ["Nearest", "nearest"]
 
 _library.load()
 _ops = torch.ops.pcgen
 
 
-def hausdorff(x: Tensor, y: Tensor) -> Tensor:
-    """Hausdorff distance of each pair of clouds: the farthest that any point of either is from the other cloud.
+@dataclass(frozen=True)
+class Nearest:
+    """The nearest clouds of each cloud.
 
-    d(x, y) = max( max over p in x of min over q in y of |p - q|,  max over q in y of min over p in x of |q - p| )
+    Attributes:
+        index: (S, k) int64, nearest first; of several at the same distance the one of least index.
+        distance: (S, k) float64.
+        solved: number of exact distances computed.
+    """
 
-    In the clouds' unit, not squared. The gradient goes to the two points that attain it; it is 0 where they are equal.
+    index: Tensor
+    distance: Tensor
+    solved: int
+
+
+@torch.no_grad()
+def nearest(
+    a: Tensor,
+    b: Tensor,
+    k: int = 1,
+    *,
+    distance: str = "emd",
+    progress: Callable[[int, int], object] | None = None,
+) -> Nearest:
+    """The k nearest clouds of b for each cloud of a: those of the full matrix of distances, ties by index.
+
+    Under "emd" few distances are computed. Lower bounds rule out the others: one-sided means of nearest distances;
+    distances along fixed directions, where matching is sorting; and the duals u of a's cloud from a neighbour already
+    matched, with what they leave to another cloud of b: mean_i u_i + mean_j min_i (|x_i - y_j| - u_i).
 
     Args:
-        x: (B, N, 3), float32 or float64.
-        y: (B, M, 3), of the same type and device.
+        a: (S, N, 3), float32 or float64.
+        b: (R, N, 3), of the same type and device; where `b is a`, no cloud is its own neighbour.
+        k: how many, at most R (R - 1 where `b is a`).
+        distance: "emd", or "chamfer", whose full matrix is computed.
+        progress: called as progress(clouds of a done, S) after each round.
 
     Returns:
-        (B,), of the clouds' type.
+        A `Nearest`. Memory beyond it: (S, R) numbers, and for each cloud of a its duals and sorted projections.
 
     Raises:
-        ValueError: wrong shape, type or device, an empty cloud, or a coordinate that is not finite.
-
-    Hausdorff, 1914, Grundzüge der Mengenlehre.
+        ValueError: as `match`; k out of range; an unknown distance.
     """
-    x, y = cloud_pairs(x, y)
-    squares = torch.cat(_least_squares(x, y), 1)
-    largest = squares.amax(1)
-    # The derivative of the root at 0 is infinite, and times the 0 of the difference it is a NaN.
-    return largest.where(largest > 0, 1).sqrt().where(largest > 0, 0)
+    same = b is a
+    choose(distance, ("chamfer", "emd"), "distance")
+    others = len(b) - same
+    if not 1 <= k <= others:
+        raise ValueError(f"k: must be in [1, {others}], the clouds to choose from, got {k}")
+    a, b = cloud_sets(a, b, points=distance == "emd")
+    if distance == "emd":
+        values, solved = _search(a, a if same else b, k, progress)
+    else:
+        values, solved = chamfer_matrix(a, a if same else b), len(a) * len(b)
+        if same:
+            values.fill_diagonal_(torch.inf)
+    value, index = values.sort(dim=1, stable=True)
+    return Nearest(index[:, :k].contiguous(), value[:, :k].contiguous(), solved)
 
 
-def density_aware_chamfer(x: Tensor, y: Tensor, alpha: float = 1000.0) -> Tensor:
-    """Density-aware Chamfer distance of each pair of clouds, in [0, 1].
+def _search(a: Tensor, b: Tensor, k: int, progress: Callable[[int, int], object] | None) -> tuple[Tensor, int]:
+    """Matrix (S, R) of distances, infinite beyond the k least of a row, and how many of them were computed."""
+    same = b is a
+    bounds = torch.maximum(torch.maximum(*nearest_means(a, b)), _sliced(a, b))
+    # Bounds are rounded; a hair less is a bound for sure.
+    bounds -= 1e-12 * bounds.abs()
+    values = torch.full_like(bounds, torch.inf)
+    done = torch.zeros_like(bounds, dtype=torch.bool)
+    if same:
+        done.fill_diagonal_(True)
+    transferred = torch.zeros_like(done)
+    duals = torch.zeros(a.shape[:2], dtype=torch.float64, device=a.device)
+    partner = torch.full(
+        (len(a),), torch.inf, dtype=torch.float64, device=a.device
+    )  # distance that the duals belong to
+    solved = 0
+    while True:
+        farthest = values.kthvalue(k, 1).values
+        possible = (~done & (bounds <= farthest[:, None])).any(1)
+        if progress is not None:
+            progress(len(a) - int(possible.sum()), len(a))
+        rows = possible.nonzero()[:, 0]
+        if len(rows) == 0:
+            return values, solved
+        columns = bounds[rows].masked_fill(done[rows], torch.inf).argmin(1)
 
-    d(x, y) = (1/2) mean over p in x of (1 - exp(-alpha |p - q(p)|^2) / n(q(p)))  +  the same from y to x, where q(p) is
-    the nearest of y, and n(q) how many points of x have q as their nearest. Squared distances under the exponential, as
-    in the authors' code, so alpha is in one over the square of the clouds' unit. Counts are taken as constants by the
-    gradient. The value at equal clouds without equal points is 0; for clouds of different sizes it never is.
+        # A bound from duals costs a tenth of a matching: tried once for each pair before it is matched.
+        untried = partner[rows].isfinite() & ~transferred[rows, columns]
+        i, j = rows[untried], columns[untried]
+        if len(i) > 0:
+            transferred[i, j] = True
+            bounds[i, j] = bounds[i, j].maximum(_ops.emd_lower_bound(a[i], b[j], duals[i]))
 
-    Args:
-        x: (B, N, 3), float32 or float64.
-        y: (B, M, 3), of the same type and device.
-        alpha: the larger, the nearer two points must be to count.
+        i, j = rows[~untried], columns[~untried]
+        if len(i) == 0:
+            continue
+        if same:
+            i, j = torch.stack([torch.minimum(i, j), torch.maximum(i, j)], 1).unique(dim=0).unbind(1)
+        matching = match(a[i], b[j])
+        solved += len(i)
+        ends = [(i, j, matching.x_dual), (j, i, matching.y_dual)] if same else [(i, j, matching.x_dual)]
+        for p, q, dual in ends:
+            values[p, q], done[p, q] = matching.cost, True
+            for row, cost, its in zip(p.tolist(), matching.cost.tolist(), dual, strict=True):
+                if cost < partner[row]:
+                    partner[row], duals[row] = cost, its
 
-    Returns:
-        (B,), of the clouds' type.
 
-    Raises:
-        ValueError: wrong shape, type or device, an empty cloud, a coordinate that is not finite, alpha not positive.
+def _sliced(a: Tensor, b: Tensor, count: int = 48) -> Tensor:
+    """Largest one-dimensional distance between two sets' clouds over fixed directions, (S, R) float64, rounded down.
 
-    Wu, Pan, Zhang, Wang, Liu and Lin, 2021, Density-aware Chamfer Distance as a Comprehensive Metric for Point Cloud
-    Completion.
+    max over directions t of (1/N) sum_k |sort(x . t)_k - sort(y . t)_k| <= emd(x, y), since |t| = 1.
     """
-    if not alpha > 0:
-        raise ValueError(f"alpha: must be positive, got {alpha}; the authors take 1000 for clouds of unit size")
-    x, y = cloud_pairs(x, y)
-    _, x_to_y, y_to_x = _ops.chamfer_with_index(x.detach(), y.detach())
-    total = torch.zeros(len(x), dtype=x.dtype, device=x.device)
-    for a, b, index in ((x, y, x_to_y), (y, x, y_to_x)):
-        counts = torch.zeros(b.shape[:2], dtype=a.dtype, device=a.device)
-        counts.scatter_add_(1, index, torch.ones_like(index, dtype=a.dtype))
-        near = torch.exp(-alpha * _squares(a, b, index)) / counts.gather(1, index)  # (B, N)
-        total = total + (1 - near).mean(1) / 2
-    return total
+    centre = torch.cat([a, b]).double().mean((0, 1))
+    turns = torch.arange(count, dtype=torch.float64, device=a.device)
+    height = (turns + 0.5) / count  # half a sphere: t and -t see the same
+    angle = turns * (torch.pi * (3 - 5**0.5))
+    flat = (1 - height**2).sqrt()
+    directions = torch.stack([flat * angle.cos(), flat * angle.sin(), height], 1)  # (T, 3)
 
+    def project(clouds: Tensor) -> Tensor:
+        return ((clouds.double() - centre) @ directions.T).transpose(1, 2).float().sort(2).values  # (S, T, N)
 
-def _least_squares(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Squared distance of each point of x to its nearest of y (B, N), and of y to x (B, M), differentiable."""
-    _, x_to_y, y_to_x = _ops.chamfer_with_index(x.detach(), y.detach())
-    return _squares(x, y, x_to_y), _squares(y, x, y_to_x)
-
-
-def _squares(a: Tensor, b: Tensor, index: Tensor) -> Tensor:
-    return (a - b.gather(1, index[:, :, None].expand(-1, -1, 3))).square().sum(2)
+    projected = project(a)
+    others = projected if b is a else project(b)
+    slack = 1e-6 * float(max(projected.abs().max(), others.abs().max()))
+    rows = [(others - row).abs_().mean(2).amax(1) for row in projected]
+    return torch.stack(rows).double() - slack

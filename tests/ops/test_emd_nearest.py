@@ -6,7 +6,7 @@ from torch import Tensor
 
 from pcgen.ops.chamfer import chamfer_matrix
 from pcgen.ops.emd import emd_matrix, match
-from pcgen.ops.emd_nearest import nearest
+from pcgen.ops.nearest import nearest
 
 
 def _shapes(count: int, points: int = 100) -> Tensor:
