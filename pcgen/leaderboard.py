@@ -13,11 +13,13 @@ import torch
 
 from pcgen import data, metrics, training
 from pcgen.data.training_set import thin
+from pcgen.errors import choose
 from pcgen.metrics.report import HEADLINE, Report
 from pcgen.models import MODELS, GenerativeModel, Learner
 from pcgen.models.clouds.latent import LatentCloudModel
+from pcgen.training.files import write_whole
 
-__all__ = ["REFERENCE", "Entry", "Settings", "heads", "run", "table", "write"]
+__all__ = ["REFERENCE", "Entry", "Settings", "heads", "kept", "run", "table", "write"]
 
 
 REFERENCE = "reference.npz"
@@ -38,6 +40,7 @@ class Settings:
         distances: "cd", "emd" or both.
         emd_clouds, emd_points: limits under EMD; None is all.
         device: where to train and sample.
+        seed: of all that is random; sets of samples take the seeds from it on.
     """
 
     reference: str
@@ -51,6 +54,14 @@ class Settings:
     emd_clouds: int | None = 64
     emd_points: int | None = 512
     device: str = "cpu"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.effort < math.inf:
+            raise ValueError(f"effort: must be a factor above 0, got {self.effort}")
+        metrics.protocol(self.protocol)
+        for distance in self.distances:
+            choose(distance, ["cd", "emd"], "distances")
 
 
 @dataclass(frozen=True)
@@ -86,7 +97,7 @@ def run(
     autoencoder: str | Path,
     out: str | Path,
     settings: Settings,
-    say: Callable[[str], None] = print,
+    say: Callable[..., None] = print,
     progress: Callable[[metrics.Progress], None] | None = None,
 ) -> Iterator[Entry]:
     """Train, sample and measure one model after another, and yield each; a model that fails is an entry that says why.
@@ -107,8 +118,11 @@ def run(
     out = Path(out)
     codes = training.read_codes(autoencoder, device=settings.device)
     points = int(codes.autoencoder.shape[0])
-    reference, train = _sets(codes, settings, points)
-    built = {name: training.head_on_codes(codes, name, **settings.config.get(name, {})) for name in settings.models}
+    reference, train = _sets(codes, settings, points, say)
+    built = {}
+    for name in settings.models:
+        torch.manual_seed(settings.seed)  # a model's first weights do not depend on which others are trained
+        built[name] = training.head_on_codes(codes, name, **settings.config.get(name, {}))
     count = settings.clouds or len(reference)
     out.mkdir(parents=True, exist_ok=True)
     data.save(
@@ -124,12 +138,41 @@ def run(
             trained = training.load(folder, device=settings.device)
             reports = tuple(
                 _measure(trained, codes, folder, seed, count, reference, train, settings, out / "tiles", progress)
-                for seed in range(settings.seeds)
+                for seed in range(settings.seed, settings.seed + settings.seeds)
             )
-            yield Entry(name, reports, folder / "samples-0.npz", seconds)
-        except (ArithmeticError, RuntimeError, ValueError) as error:
+            yield Entry(name, reports, folder / f"samples-{settings.seed}.npz", seconds)
+        except Exception as error:  # whatever a model does, the others are to be trained
             say(f"{name}: failed: {error}")
-            yield Entry(name, failure=f"{type(error).__name__}: {error}")
+            yield Entry(name, failure=" ".join(f"{type(error).__name__}: {error}".split()))
+
+
+def kept(out: str | Path, about: Mapping[str, Any], models: Sequence[str]) -> list[Entry]:
+    """The entries of a leaderboard that is in `out` already, but for `models`, which are to be trained again or on.
+
+    Raises:
+        ValueError: what is there was made otherwise: the message names both sides.
+        FileExistsError: the folder has something else in it than a leaderboard and its autoencoder.
+    """
+    out = Path(out)
+    path = out / "leaderboard.json"
+    if not path.is_file():
+        others = [each.name for each in out.iterdir() if each.name != "autoencoder"] if out.is_dir() else []
+        if others:
+            raise FileExistsError(f"{out}: has {others[0]} in it and is no leaderboard; choose another --out")
+        return []
+    board = json.loads(path.read_text(encoding="utf-8"))
+    for name, value in about.items():
+        if board.get(name) != value:
+            raise ValueError(f"{out}: its {name} is {board.get(name)}, asked for is {value}; choose another --out")
+    entries = []
+    for row in board["rows"]:
+        folder = out / row["model"]
+        reports = sorted(folder.glob("report-*.json"))
+        if row["model"] not in models and reports:
+            read = tuple(Report.from_json(report.read_text(encoding="utf-8")) for report in reports)
+            samples = folder / reports[0].name.replace("report", "samples").replace(".json", ".npz")
+            entries.append(Entry(row["model"], read, samples, row["training_seconds"]))
+    return entries
 
 
 def write(entries: Sequence[Entry], out: str | Path, about: Mapping[str, Any]) -> Path:
@@ -151,10 +194,10 @@ def write(entries: Sequence[Entry], out: str | Path, about: Mapping[str, Any]) -
     first = done[0].reports[0] if done else None
     oracles = [{"row": row.name, "values": dict(row.values)} for row in first.rows[1:]] if first else []
     protocol = dict(first.protocol) if first else None
-    text = json.dumps({**about, "protocol": protocol, "rows": rows, "oracles": oracles}, indent=2)
-    (out / "leaderboard.json").write_text(text + "\n", encoding="utf-8")
+    text = json.dumps({**about, "stamp": protocol, "rows": rows, "oracles": oracles}, indent=2)
+    write_whole(out / "leaderboard.json", (text + "\n").encode())
     path = out / "leaderboard.md"
-    path.write_text(table(entries) + "\n", encoding="utf-8")
+    write_whole(path, (table(entries) + "\n").encode())
     return path
 
 
@@ -175,7 +218,11 @@ def table(entries: Sequence[Entry]) -> str:
     for row in first.rows[1:]:
         cells = [_cell(metric, row.values.get(metric), None) for metric in shown]
         lines.append(f"| *{row.name}* | {' | '.join(cells)} | |")
-    lines += [f"| {entry.name} | failed: {entry.failure} |" + " |" * len(shown) for entry in entries if entry.failure]
+    lines += [
+        f"| {entry.name} | failed: {entry.failure.replace('|', '/')} |" + " |" * len(shown)
+        for entry in entries
+        if entry.failure
+    ]
     stamp = first.protocol
     sizes = f"{first.rows[0].clouds} clouds a model"
     return "\n".join([*lines, "", f"Protocol {stamp['name']} {stamp['hash']}, {sizes}; 1-NNA is ideal at 50%."])
@@ -212,11 +259,13 @@ def _learns_vectors(name: str) -> bool:
     return True
 
 
-def _sets(codes: training.Codes, settings: Settings, points: int) -> tuple[data.Clouds, torch.Tensor]:
+def _sets(
+    codes: training.Codes, settings: Settings, points: int, say: Callable[..., None]
+) -> tuple[data.Clouds, torch.Tensor]:
     """The reference, and the training clouds in data units, both at the autoencoder's number of points."""
     source = codes.source
     arguments = source.about["training_set"]
-    spec, _ = data.default_split(settings.reference, "test")
+    spec, note = data.default_split(settings.reference, "test")
     # Twice the points of a surface, so that the second half is a second sample of the same shapes: an oracle's row.
     reference = data.load(
         spec,
@@ -226,6 +275,7 @@ def _sets(codes: training.Codes, settings: Settings, points: int) -> tuple[data.
         max_bytes=arguments["max_bytes"],
     )
     train = source.normalization.undo(thin(source.train, points, int(arguments["seed"])))
+    say(*([note] if note else []), f"reference: {len(reference)} clouds of {spec}")
     return reference, train
 
 
@@ -241,7 +291,7 @@ def _train(model: LatentCloudModel, codes: training.Codes, folder: Path, setting
         about=codes.source.about,
         steps=steps,
         device=settings.device,
-        seed=0,
+        seed=settings.seed,
         resume="auto",
         progress=True,
     )
@@ -277,8 +327,9 @@ def _measure(
         distances=settings.distances,
         emd_clouds=settings.emd_clouds,
         emd_points=settings.emd_points,
+        seed=settings.seed,
         tiles=tiles,
         progress=progress,
     )
-    (folder / f"report-{seed}.json").write_text(report.to_json(), encoding="utf-8")
+    write_whole(folder / f"report-{seed}.json", report.to_json().encode())
     return report

@@ -1,6 +1,7 @@
 """What several commands share: where output may go, options given as name=value, words to the user."""
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -10,12 +11,31 @@ import typer
 
 from pcgen.errors import choose
 
-__all__ = ["FOUR_GIB", "MaxBytes", "Overwrite", "Seed", "Up", "check_out", "parse_settings", "say"]
+__all__ = [
+    "FOUR_GIB",
+    "DropBad",
+    "MaxBytes",
+    "Overwrite",
+    "Seed",
+    "Up",
+    "check_out",
+    "parse_metrics",
+    "parse_settings",
+    "say",
+]
 
 FOUR_GIB = 4 * 2**30
+# Types as jsonargparse writes them, and as a user would say it.
+_KINDS = {
+    "<class 'int'>": "a whole number",
+    "<class 'float'>": "a number",
+    "<class 'bool'>": "true or false",
+    "<class 'str'>": "a text",
+}
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what --out names.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 MaxBytes = Annotated[int, typer.Option(min=1, help="Most memory that one set of clouds may take.")]
+DropBad = Annotated[bool, typer.Option("--drop-bad", help="Leave out clouds with NaN; they are counted and named.")]
 Up = Annotated[str, typer.Option(help="Up axis of the data: x, y, z, -x, -y or -z; clouds are turned y up.")]
 
 
@@ -25,15 +45,36 @@ def say(*lines: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
 
-def check_out(path: Path, overwrite: bool, otherwise: str = "") -> None:
-    """Refuse an output that exists, before any work, unless it may be replaced.
+def check_out(path: Path, suffix: str, overwrite: bool, option: str = "--out") -> None:
+    """Refuse a file that cannot be written, before any work; the folder it is to stand in is made.
 
     Raises:
-        FileExistsError: the path exists and `overwrite` is False.
-        FileNotFoundError: the folder it would stand in does not exist and cannot be made.
+        ValueError: the name does not end in `suffix`, or is a folder's.
+        FileExistsError: the file exists and `overwrite` is False, or a folder in its path is a file.
+        PermissionError: its folder cannot be made or written to.
     """
+    if path.suffix.lower() != suffix:
+        raise ValueError(f"{option}: must end in {suffix}, got {path}; name it {path.with_suffix(suffix)}")
+    if path.is_dir():
+        raise ValueError(f"{option}: {path} is a folder; name a file in it, {path / ('out' + suffix)} say")
     if path.exists() and not overwrite:
-        raise FileExistsError(f"--out: {path} exists; choose another name or give --overwrite{otherwise}")
+        raise FileExistsError(f"{option}: {path} exists; choose another name or give --overwrite")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        writable = os.access(path.parent, os.W_OK)
+    except OSError:
+        writable = False
+    if not writable:
+        raise PermissionError(f"{option}: {path.parent} is no folder that can be written to; choose another one")
+
+
+def parse_metrics(text: str) -> list[str]:
+    """The distances of `--metrics cd,emd`.
+
+    Raises:
+        ValueError: there is none, or one of another name.
+    """
+    return [choose(name.strip(), ["cd", "emd"], "--metrics") for name in text.split(",")]
 
 
 def parse_settings(settings: Sequence[str], target: Callable[..., Any], skip: Iterable[str] = ()) -> dict[str, Any]:
@@ -52,6 +93,8 @@ def parse_settings(settings: Sequence[str], target: Callable[..., Any], skip: It
         name, equals, value = setting.partition("=")
         if not equals:
             raise ValueError(f"--set: must be name=value, got {setting!r}")
+        if not free:
+            raise ValueError(f"--set: there are no options to set here, got {setting!r}; leave it out")
         given[choose(name.strip(), free, "--set")] = value
     if not given:
         return {}
@@ -64,6 +107,7 @@ def parse_settings(settings: Sequence[str], target: Callable[..., Any], skip: It
         try:
             values[name] = parser.parse_args([f"--{name}={value}"]).as_dict()[name]
         except Exception as error:  # jsonargparse raises argparse's errors, and its own of several types
-            why = " ".join(str(error).split())
-            raise ValueError(f"--set {name}: cannot be {value!r}: {why.partition('Expected')[2] or why}") from error
+            expected = re.search(r"Expected an? (.*?)\. Got", " ".join(str(error).split()))
+            wanted = _KINDS.get(expected[1], expected[1]) if expected else "of the type that `pcgen models` shows"
+            raise ValueError(f"--set {name}: must be {wanted}, got {value!r}") from error
     return values

@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
-from pcgen.cli.common import FOUR_GIB, MaxBytes, Overwrite, Up, check_out, say
+from pcgen.cli.common import FOUR_GIB, DropBad, MaxBytes, Overwrite, Up, check_out, say
 
 __all__ = ["app"]
 
 app = typer.Typer(help="Look into data, find its faults, convert it.", no_args_is_help=True)
 
-Spec = Annotated[str, typer.Argument(help="SOURCE[:CLASS][@SPLIT]: a file, a folder, or shapes:chair and its like.")]
+Spec = Annotated[str, typer.Argument(help="SOURCE[:CLASS]\\[@SPLIT]: a file, a folder, or shapes:chair and its like.")]
 
 
 @app.command()
@@ -19,12 +19,13 @@ def info(spec: Spec, up: Up = "y", max_bytes: MaxBytes = FOUR_GIB) -> None:
     """Say what a source holds: clouds, points, classes, splits, ranges."""
     import rich.console
     import rich.table
+    import rich.text
 
     from pcgen import data
 
     table = rich.table.Table(box=None, show_header=False)
     for name, value in data.info(spec, up=up, max_bytes=max_bytes).items():
-        table.add_row(name, str(value))
+        table.add_row(name, rich.text.Text(str(value)))
     rich.console.Console().print(table)
 
 
@@ -47,13 +48,13 @@ def convert(
     points: Annotated[int | None, typer.Option(min=1, help="Points per cloud; needed where counts differ.")] = None,
     up: Up = "y",
     max_bytes: MaxBytes = FOUR_GIB,
-    drop_bad: Annotated[bool, typer.Option("--drop-bad", help="Leave out clouds with NaN; they are named.")] = False,
+    drop_bad: DropBad = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Write any source as one npz of points, labels and splits."""
     from pcgen import data
 
-    check_out(out, overwrite)
+    check_out(out, ".npz", overwrite)
     clouds = data.load(spec, points=points, up=up, drop_bad=drop_bad, max_bytes=max_bytes)
     data.save(out, clouds, overwrite=overwrite)
     say(*clouds.notes, f"{out}: {len(clouds)} clouds of {clouds.points.shape[1]} points")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pcgen.cli.common import FOUR_GIB, MaxBytes, Overwrite, Seed, Up, check_out, say
+from pcgen.cli.common import FOUR_GIB, DropBad, MaxBytes, Overwrite, Seed, Up, check_out, parse_metrics, say
 
 if TYPE_CHECKING:
     from pcgen.data import Clouds
@@ -18,7 +18,7 @@ __all__ = ["evaluate"]
 
 def evaluate(
     samples: Annotated[
-        str, typer.Argument(help="Generated clouds: any SOURCE[:CLASS][@SPLIT] that data can be read from.")
+        str, typer.Argument(help="Generated clouds: any SOURCE[:CLASS]\\[@SPLIT] that data can be read from.")
     ],
     reference: Annotated[str, typer.Option(help="Clouds to hold them against; @test unless a split is named.")],
     train: Annotated[
@@ -43,13 +43,14 @@ def evaluate(
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads (default: torch's choice).")] = None,
     up: Up = "y",
     max_bytes: MaxBytes = FOUR_GIB,
-    drop_bad: Annotated[bool, typer.Option("--drop-bad", help="Leave out clouds with NaN; they are named.")] = False,
+    drop_bad: DropBad = False,
     seed: Seed = 0,
     overwrite: Overwrite = False,
 ) -> None:
     """Measure generated clouds against a reference: JSD, MMD, coverage and 1-NNA, beside what oracles score."""
     if out is not None:
-        check_out(out, overwrite)
+        check_out(out, ".json", overwrite)
+    distances = parse_metrics(metrics)
     import json
 
     import rich.console
@@ -59,10 +60,16 @@ def evaluate(
     from pcgen import metrics as pcgen_metrics
     from pcgen.cli.progress import pair_progress
     from pcgen.metrics import side_by_side
+    from pcgen.training.files import write_whole
 
     if threads is not None:
         torch.set_num_threads(threads)
+    if tiles is not None and tiles.exists() and not tiles.is_dir():
+        raise ValueError(f"--tiles: must be a folder, {tiles} is a file; name another one")
     presets = [pcgen_metrics.protocol(name.strip()) for name in protocol.split(",")]
+    if published is not None:
+        for preset in presets:
+            pcgen_metrics.published(preset.name, published)  # refused before any work where there are no such numbers
     read = functools.partial(data.load, up=up, drop_bad=drop_bad, max_bytes=max_bytes)
     sets: dict[str, Clouds] = {"samples": read(samples)}
     say(*sets["samples"].notes)
@@ -83,7 +90,7 @@ def evaluate(
                     sets["reference"],
                     sets.get("train"),
                     each,
-                    distances=[metric.strip() for metric in metrics.split(",") if metric.strip()],
+                    distances=distances,
                     emd_clouds=emd_clouds or None,
                     emd_points=emd_points or None,
                     seed=seed,
@@ -99,8 +106,7 @@ def evaluate(
             if len(reports) == 1
             else json.dumps([json.loads(r.to_json()) for r in reports], indent=2)
         )
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(text, encoding="utf-8")
+        write_whole(out, text.encode())
         say(f"{out}: the report as JSON")
 
 

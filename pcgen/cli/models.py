@@ -14,6 +14,7 @@ def models(
     """List the models of the suite, or the options of one."""
     import rich.console
     import rich.table
+    import rich.text
 
     from pcgen.models import MODELS
     from pcgen.models.summary import arguments, summary
@@ -38,5 +39,5 @@ def models(
             table.add_column(column, overflow="fold")
         typer.echo(f"{name}: {summary(name).what} Trains {summary(name).training} unless told otherwise.")
         for argument in arguments(MODELS[name]):
-            table.add_row(argument.name, argument.type, argument.default, argument.what)
+            table.add_row(*map(rich.text.Text, (argument.name, argument.type, argument.default, argument.what)))
     rich.console.Console().print(table)

@@ -31,7 +31,7 @@ def sample(
     from pcgen.models import GenerativeModel
     from pcgen.models.clouds.latent import LatentCloudModel
 
-    check_out(out, overwrite)
+    check_out(out, ".npz", overwrite)
     opened = training.Run.open(run)
     description = opened.config["model"]
     name = description.get("head", description).get("name")

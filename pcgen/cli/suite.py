@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pcgen.cli.common import FOUR_GIB, MaxBytes, Seed, Up, parse_settings, say
+from pcgen.cli.common import FOUR_GIB, DropBad, MaxBytes, Seed, parse_metrics, parse_settings, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,28 +32,37 @@ def suite(
     clouds: Annotated[
         int | None, typer.Option(min=2, help="Samples of each model (default: as many as the reference has).")
     ] = None,
-    points: Annotated[int, typer.Option(min=1, help="Points per cloud of an autoencoder that is trained here.")] = 2048,
-    normalize: Annotated[str, typer.Option(help="Normalisation for an autoencoder that is trained here.")] = "none",
+    points: Annotated[
+        int | None, typer.Option(min=1, help="Points per cloud of an autoencoder that is trained here (default: 2048).")
+    ] = None,
+    normalize: Annotated[
+        str | None, typer.Option(help="Normalisation for an autoencoder that is trained here (default: none).")
+    ] = None,
     protocol: Annotated[str, typer.Option(help="exact, latent_3d_points, pointflow, lion or dpm.")] = "exact",
     metrics: Annotated[str, typer.Option(help="Distances of MMD, COV and 1-NNA: cd, emd, or cd,emd.")] = "cd,emd",
     emd_clouds: Annotated[int, typer.Option(min=0, help="EMD on at most this many clouds a side; 0: all.")] = 64,
     emd_points: Annotated[int, typer.Option(min=0, help="EMD on at most this many points a cloud; 0: all.")] = 512,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
-    up: Up = "y",
+    up: Annotated[str | None, typer.Option(help="Up axis of the data: x, y (default), z, -x, -y or -z.")] = None,
+    drop_bad: DropBad = False,
     max_bytes: MaxBytes = FOUR_GIB,
     seed: Seed = 0,
 ) -> None:
     """Train an autoencoder and every model on its codes, and put them into one table, plot and picture."""
     import rich.console
-    import rich.markdown
     import torch
 
     from pcgen import leaderboard, training
     from pcgen.cli.progress import pair_progress
     from pcgen.data.training_set import training_set
     from pcgen.errors import choose
+    from pcgen.metrics import compare
     from pcgen.models import MODELS, build
 
+    if codes is not None:
+        for option, value in {"--points": points, "--normalize": normalize, "--up": up, "--drop-bad": drop_bad}.items():
+            if value:
+                raise ValueError(f"{option}: is settled by the run that --codes names; leave it out")
     names = (
         [choose(n.strip(), leaderboard.heads(), "--models") for n in models.split(",")]
         if models
@@ -61,15 +70,41 @@ def suite(
     )
     config: dict[str, dict[str, Any]] = {}
     for setting in settings or []:
-        name, _, rest = setting.partition(".")
-        choose(name, ["autoencoder", *names], "--set")
+        name, dot, rest = setting.partition(".")
+        if not dot:
+            raise ValueError(f"--set: must be MODEL.name=value, got {setting!r}")
+        choose(name, names if codes is not None else ["autoencoder", *names], "--set: model")
         config.setdefault(name, {}).update(parse_settings([rest], MODELS[name], skip=["shape"]))
+    plan = leaderboard.Settings(
+        reference=data,
+        models=names,
+        config=config,
+        effort=effort,
+        seeds=seeds,
+        clouds=clouds,
+        protocol=protocol,
+        distances=parse_metrics(metrics),
+        emd_clouds=emd_clouds or None,
+        emd_points=emd_points or None,
+        device=device,
+        seed=seed,
+    )
+    about = {"data": data, "autoencoder": str(codes or out / "autoencoder"), "protocol": protocol, "seed": seed}
+    kept = leaderboard.kept(out, about, names)
     torch.manual_seed(seed)
     if codes is None:
-        codes = out / "autoencoder"
-        source = training_set(data, points=points, normalize=normalize, up=up, max_bytes=max_bytes, seed=seed)
+        codes, points = out / "autoencoder", points or 2048
+        source = training_set(
+            data,
+            points=points,
+            normalize=normalize or "none",
+            up=up or "y",
+            drop_bad=drop_bad,
+            max_bytes=max_bytes,
+            seed=seed,
+        )
         say(*source.notes)
-        model = build({"name": "autoencoder", "shape": (points, 3), **config.pop("autoencoder", {})})
+        model = build({"name": "autoencoder", "shape": (points, 3), **config.get("autoencoder", {})})
         training.fit(
             model,
             source.train,
@@ -83,26 +118,15 @@ def suite(
             resume="auto",
             progress=True,
         )
-    plan = leaderboard.Settings(
-        reference=data,
-        models=names,
-        config=config,
-        effort=effort,
-        seeds=seeds,
-        clouds=clouds,
-        protocol=protocol,
-        distances=[metric.strip() for metric in metrics.split(",") if metric.strip()],
-        emd_clouds=emd_clouds or None,
-        emd_points=emd_points or None,
-        device=device,
-    )
-    entries = []
+    entries = list(kept)
     with pair_progress("evaluation") as progress:
         for entry in leaderboard.run(codes, out, plan, say=say, progress=progress):
             entries.append(entry)
-            leaderboard.write(entries, out, {"data": data, "autoencoder": str(codes)})
-    rich.console.Console().print(rich.markdown.Markdown(leaderboard.table(entries)))
-    _draw(entries, out)
+            leaderboard.write(entries, out, about)
+    measured = {entry.name: list(entry.reports) for entry in entries if entry.reports}
+    if measured:
+        rich.console.Console().print(compare(measured, sort="one_nna_cd" if "cd" in plan.distances else None))
+        _draw(entries, out)
     failed = [entry.name for entry in entries if entry.failure]
     if failed:
         say(f"failed: {', '.join(failed)}; the reasons are in {out / 'leaderboard.md'}")
@@ -115,22 +139,17 @@ def _draw(entries: "Sequence[Entry]", out: Path) -> None:
     from pcgen.leaderboard import REFERENCE
     from pcgen.view import picture, scatter
 
-    shown, titles = list(load(str(out / REFERENCE)).points[:_SHOWN]), ["reference"]
+    sets = {"reference": load(str(out / REFERENCE)).points}
+    sets |= {entry.name: load(str(entry.samples)).points for entry in entries if entry.samples is not None}
+    columns = min(_SHOWN, *(len(clouds) for clouds in sets.values()))
+    shown = [cloud for clouds in sets.values() for cloud in clouds[:columns]]
+    sheet = out / "contact_sheet.png"
+    say(str(picture(shown, sheet, rows=list(sets), columns=columns, size=220, captions=(), overwrite=True)))
     marks = {}
     for entry in entries:
-        if entry.samples is not None:
-            shown += list(load(str(entry.samples)).points[:_SHOWN])
-            titles.append(entry.name)
         fidelity, covered = entry.mean("mmd_cd"), entry.mean("cov_cd")
         if fidelity is not None and covered is not None:
             marks[entry.name] = (fidelity, 100 * covered)
-    say(
-        str(
-            picture(
-                shown, out / "contact_sheet.png", rows=titles, columns=_SHOWN, size=220, captions=(), overwrite=True
-            )
-        )
-    )
     if marks:
         labels = ("MMD-CD (lower is more faithful)", "COV-CD % (higher covers more)")
         say(str(scatter(marks, out / "fidelity_coverage.png", labels=labels, overwrite=True)))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pcgen.cli.common import FOUR_GIB, MaxBytes, Overwrite, Seed, Up, parse_settings, say
+from pcgen.cli.common import FOUR_GIB, DropBad, MaxBytes, Overwrite, Seed, parse_settings, say
 
 if TYPE_CHECKING:
     from pcgen.models import Learner
@@ -16,7 +16,7 @@ __all__ = ["train"]
 def train(
     model: Annotated[str, typer.Argument(help="A model; `pcgen models` lists them, `pcgen models NAME` its options.")],
     out: Annotated[Path, typer.Option(help="The run folder to write.")],
-    data: Annotated[str | None, typer.Option(help="Clouds to learn from: SOURCE[:CLASS][@SPLIT].")] = None,
+    data: Annotated[str | None, typer.Option(help="Clouds to learn from: SOURCE[:CLASS]\\[@SPLIT].")] = None,
     codes: Annotated[
         Path | None, typer.Option(help="Learn codes: the run folder of an autoencoder, whose data is read again.")
     ] = None,
@@ -29,10 +29,13 @@ def train(
     ] = None,
     minutes: Annotated[float | None, typer.Option(help="Train this long.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Rows per update (default: the model's own).")] = None,
-    points: Annotated[int, typer.Option(min=1, help="Points per cloud; larger clouds are subsampled afresh.")] = 2048,
+    points: Annotated[
+        int | None, typer.Option(min=1, help="Points per cloud (default: 2048); larger clouds are subsampled afresh.")
+    ] = None,
     normalize: Annotated[
-        str, typer.Option(help="none, unit_sphere, unit_box, bbox or global_std; undone when sampling.")
-    ] = "none",
+        str | None,
+        typer.Option(help="none (default), unit_sphere, unit_box, bbox or global_std; undone when sampling."),
+    ] = None,
     rotate: Annotated[float, typer.Option(min=0, help="Turn clouds about the up axis by up to +- this (degrees).")] = 0,
     jitter: Annotated[float, typer.Option(min=0, help="Add Gaussian noise of this deviation to every point.")] = 0,
     scale: Annotated[float, typer.Option(min=0, help="Scale clouds by 1 +- up to this share.")] = 0,
@@ -53,9 +56,9 @@ def train(
         int | None, typer.Option(min=1, help="Steps between checkpoints (default: 30 seconds).")
     ] = None,
     resume: Annotated[str | None, typer.Option(help="auto: go on from the newest whole checkpoint of --out.")] = None,
-    up: Up = "y",
+    up: Annotated[str | None, typer.Option(help="Up axis of the data: x, y (default), z, -x, -y or -z.")] = None,
     max_bytes: MaxBytes = FOUR_GIB,
-    drop_bad: Annotated[bool, typer.Option("--drop-bad", help="Leave out clouds with NaN; they are named.")] = False,
+    drop_bad: DropBad = False,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write event files too.")] = False,
     seed: Seed = 0,
     overwrite: Overwrite = False,
@@ -63,6 +66,13 @@ def train(
     """Train a model on clouds (--data), or on the codes of a trained autoencoder (--codes)."""
     if (data is None) == (codes is None):
         raise ValueError("--data, --codes: give one of them: clouds to learn from, or an autoencoder's run folder")
+    if codes is not None:
+        fixed: dict[str, object] = {"--points": points, "--normalize": normalize, "--up": up, "--drop-bad": drop_bad}
+        fixed |= {"--rotate": rotate, "--jitter": jitter, "--scale": scale}
+        for option in (option for option, value in fixed.items() if value):
+            raise ValueError(f"{option}: is settled by the run that --codes names, whose clouds are read; leave it out")
+        if out.resolve() == codes.resolve():
+            raise ValueError(f"--out: {out} is the run that --codes reads; choose another name")
     if out.exists() and not overwrite and resume is None:
         raise FileExistsError(f"--out: {out} exists; choose another name, or give --overwrite or --resume auto")
     import torch
@@ -75,21 +85,25 @@ def train(
     torch.manual_seed(seed)
     if threads is not None:
         torch.set_num_threads(threads)
+    config = parse_settings(settings or [], MODELS[model], skip=["shape"])
     learner: Learner
     if data is not None:
-        source = training_set(
-            data, points=points, normalize=normalize, up=up, drop_bad=drop_bad, max_bytes=max_bytes, seed=seed
-        )
-        config = parse_settings(settings or [], MODELS[model], skip=["shape"])
+        points = points or 2048
         learner = build({"name": model, "shape": (points, 3), **config})
+        source = training_set(
+            data,
+            points=points,
+            normalize=normalize or "none",
+            up=up or "y",
+            drop_bad=drop_bad,
+            max_bytes=max_bytes,
+            seed=seed,
+        )
         rows, held_out = source.train, source.held_out
         augment = Augmentation(rotation=rotate, jitter=jitter, scale=scale) if rotate or jitter or scale else None
     else:
-        if rotate or jitter or scale:
-            raise ValueError("--rotate, --jitter, --scale: codes are made once, of clouds as they are; leave them out")
         read = training.read_codes(Path(str(codes)), device=device)
         source, rows, held_out, augment = read.source, read.train, read.held_out, None
-        config = parse_settings(settings or [], MODELS[model], skip=["shape"])
         learner = training.head_on_codes(read, model, **config)
     weights = sum(p.numel() for p in learner.parameters() if p.requires_grad)
     say(*source.notes)

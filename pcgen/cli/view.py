@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
-from pcgen.cli.common import FOUR_GIB, MaxBytes, Seed, Up, say
+from pcgen.cli.common import FOUR_GIB, DropBad, MaxBytes, Seed, Up, check_out, say
 
 __all__ = ["view"]
 
 
 def view(
     files: Annotated[
-        list[str], typer.Argument(help="SOURCE[:CLASS][@SPLIT], several after each other; or a run folder.")
+        list[str], typer.Argument(help="SOURCE[:CLASS]\\[@SPLIT], several after each other; or a run folder.")
     ],
     png: Annotated[Path | None, typer.Option(help="Draw a picture instead of opening a window.")] = None,
     count: Annotated[int, typer.Option(min=1, help="Clouds of each source.")] = 16,
@@ -26,6 +26,7 @@ def view(
     engine: Annotated[str, typer.Option(help="What draws a picture: auto, open3d or matplotlib.")] = "auto",
     up: Up = "y",
     max_bytes: MaxBytes = FOUR_GIB,
+    drop_bad: DropBad = False,
     seed: Seed = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a picture that exists.")] = False,
 ) -> None:
@@ -35,14 +36,14 @@ def view(
     from pcgen import data
     from pcgen.view import picture, show
 
-    if png is not None and png.exists() and not overwrite:
-        raise FileExistsError(f"--png: {png} exists; choose another name or give --overwrite")
+    if png is not None:
+        check_out(png, ".png", overwrite, "--png")
     if any(_is_run(path) for path in files):
         _losses(files, png, overwrite)
         return
     shown = []
     for spec in files:
-        clouds = data.load(spec, up=up, max_bytes=max_bytes)
+        clouds = data.load(spec, up=up, drop_bad=drop_bad, max_bytes=max_bytes)
         rows = torch.arange(len(clouds))
         if shuffle:
             rows = torch.randperm(len(clouds), generator=torch.Generator().manual_seed(seed))

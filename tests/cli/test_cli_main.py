@@ -109,6 +109,24 @@ def test_a_leaderboard_goes_on_past_a_model_that_fails(pcgen, boxes, tmp_path, m
         assert (tmp_path / "board" / name).stat().st_size > 0
 
 
+def test_a_leaderboard_keeps_other_models_and_refuses_other_settings(pcgen, boxes, trained, tmp_path):
+    board, few = tmp_path / "board", ["--metrics", "cd", "--clouds", 3]
+    command = ["suite", "--data", f"{boxes}@val", "--codes", trained[0], "--out", board, *few]
+    assert pcgen(*command, "--models", "gmm", "--set", "gmm.components=2", "--effort", 0.1).code == 0
+    result = pcgen(*command, "--models", "gaussian")
+    assert result.code == 0, result.err
+    assert [row["model"] for row in json.loads((board / "leaderboard.json").read_text())["rows"]] == ["gmm", "gaussian"]
+    assert "gmm" in result.out and "gaussian" in result.out
+    before = (board / "leaderboard.json").read_bytes()
+    result = pcgen(*command, "--models", "gaussian", "--seed", 5)
+    assert result.code == 2 and "its seed is 0, asked for is 5" in result.err
+    assert (board / "leaderboard.json").read_bytes() == before
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "notes.txt").write_text("mine")
+    result = pcgen("suite", "--data", boxes, "--models", "gaussian", "--out", tmp_path / "other")
+    assert result.code == 2 and "notes.txt" in result.err
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -127,6 +145,12 @@ def test_a_leaderboard_goes_on_past_a_model_that_fails(pcgen, boxes, tmp_path, m
             "did you mean 'exact'?",
         ),
         (["data", "info", "shapes:chiar"], "did you mean 'chair'?"),
+        (["train", "gan", "--codes", "x", "--points", "9", "--out", "y"], "--points: is settled by the run"),
+        (["train", "gan", "--codes", "x", "--out", "./x"], "x is the run that --codes reads"),
+        (["evaluate", "shapes:chair=9", "--reference", "shapes:chair=9", "--metrics", "cdd"], "did you mean 'cd'?"),
+        (["evaluate", "shapes:chair=9", "--reference", "shapes:chair=9", "--out", "e.txt"], "must end in .json"),
+        (["suite", "--data", "shapes:chair=9", "--effort", "-1", "--out", "b"], "effort: must be a factor above 0"),
+        (["suite", "--data", "shapes:chair=9", "--set", "lr=3", "--out", "b"], "must be MODEL.name=value"),
         (["models", "gn"], "did you mean 'gan'?"),
     ],
 )
@@ -144,7 +168,7 @@ def test_an_error_is_short_and_names_what_is_right(pcgen, words, message, tmp_pa
     ("setting", "message"),
     [
         ("cod=3", "--set: must be one of .* got 'cod'; did you mean 'code'?"),
-        ("code=many", "--set code: cannot be 'many'"),
+        ("code=many", "--set code: must be a whole number, got 'many'"),
         ("code", "--set: must be name=value, got 'code'"),
         ("shape=[3,3]", "--set: must be one of .* got 'shape'"),
     ],
