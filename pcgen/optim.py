@@ -16,7 +16,7 @@ def descend(loss: Tensor, optimizer: torch.optim.Optimizer) -> None:
     has its parameters' total Euclidean norm clipped to it.
 
     Raises:
-        FloatingPointError: the loss or a gradient is not finite; nothing has been changed.
+        FloatingPointError: the loss or a gradient is not finite; no weight has been changed.
     """
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
@@ -26,12 +26,12 @@ def descend(loss: Tensor, optimizer: torch.optim.Optimizer) -> None:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
         reduce_mean([p.grad for group in groups for p in group["params"]])
-    for group in groups:
-        gradients = [p.grad for p in group["params"] if p.grad is not None]
-        norm = torch.nn.utils.get_total_norm(gradients)
-        if not torch.isfinite(norm + loss.detach()):
-            optimizer.zero_grad(set_to_none=True)
-            raise FloatingPointError(f"loss {loss.item():g} with gradient norm {norm.item():g}")
+    norms = [torch.nn.utils.get_total_norm([p.grad for p in g["params"] if p.grad is not None]) for g in groups]
+    if not torch.isfinite(sum(norms, start=loss.detach())):  # One look at all of them: on a device it waits.
+        optimizer.zero_grad(set_to_none=True)
+        told = ", ".join(f"{norm.item():g}" for norm in norms)
+        raise FloatingPointError(f"loss {loss.item():g} with gradient norm {told}")
+    for group, norm in zip(groups, norms, strict=True):
         if group.get("clip"):
             torch.nn.utils.clip_grads_with_norm_(group["params"], group["clip"], norm)
     optimizer.step()

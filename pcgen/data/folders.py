@@ -26,11 +26,13 @@ def list_folder(root: Path, seed: int, max_bytes: int) -> Listing:
     paths = sorted((path for path in paths if not any(part.startswith((".", "__")) for part in path.parts)), key=str)
     files = [path for path in paths if path.suffix.lower() in READERS]
     others = Counter(path.suffix.lower() or path.name for path in paths if path.suffix.lower() not in READERS)
+    kinds = ", ".join(sorted(READERS))
+    if not paths:
+        raise ValueError(f"{root}: is empty; give a folder of clouds or meshes ({kinds})")
     if not files:
-        held = ", ".join(f"{count} {ending}" for ending, count in others.most_common(5)) or "no files"
+        held = ", ".join(f"{count} {ending}" for ending, count in others.most_common(5))
         raise ValueError(
-            f"{root}: holds no clouds or meshes ({', '.join(sorted(READERS))}), but {held}; "
-            "give another folder, or name a file in it"
+            f"{root}: holds no clouds or meshes ({kinds}), but {held}; give another folder, or name a file in it"
         )
     splits = [next((SPLIT_NAMES[p.lower()] for p in path.parts[:-1] if p.lower() in SPLIT_NAMES), "") for path in files]
     labels = [next((p for p in path.parts[:-1] if p.lower() not in SPLIT_NAMES), "") for path in files]

@@ -74,7 +74,8 @@ def list_source(spec: Spec, seed: int, max_bytes: int) -> Listing:
         return list_shapes(spec.classes, seed)
     path = Path(spec.source)
     if not path.exists():
-        near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*")], n=1)
+        there = [other.name for other in path.parent.glob("*") if other.suffix == path.suffix]
+        near = difflib.get_close_matches(path.name, there, n=1, cutoff=0.8)
         hint = f"did you mean {path.parent / near[0]}?" if near else "give a file, a folder, or a built-in shapes:chair"
         raise FileNotFoundError(f"{path}: no such file or folder; {hint}")
     return list_path(path, seed, max_bytes)

@@ -23,6 +23,7 @@ def save(path: str | Path, clouds: Clouds | Tensor, *, overwrite: bool = False) 
         ValueError: the path does not end in .npz, or a tensor is no float32 (S, N, 3).
         FileNotFoundError: the folder is not there.
         FileExistsError: the file is there and `overwrite` is False.
+        OSError: it could not be written; what was there before is whole.
     """
     path = Path(path)
     if path.suffix != ".npz":
@@ -33,10 +34,19 @@ def save(path: str | Path, clouds: Clouds | Tensor, *, overwrite: bool = False) 
         raise FileExistsError(f"{path}: exists; choose another name, or replace it with overwrite=True (--overwrite)")
     if isinstance(clouds, Tensor):
         clouds = Clouds(clouds.detach().cpu())
+    try:
+        _write(path, _arrays(clouds))
+    except OSError as error:  # its own text names the draft, which the user never sees
+        reason = error.strerror or error
+        raise OSError(f"{path}: could not be written ({reason}); choose another folder") from error
+    return path
+
+
+def _write(path: Path, arrays: dict[str, NDArray[np.generic]]) -> None:
     handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
-            np.savez(file, allow_pickle=False, **_arrays(clouds))
+            np.savez(file, allow_pickle=False, **arrays)
             file.flush()
             os.fsync(file.fileno())
         os.chmod(draft, 0o666 & ~_umask())
@@ -45,7 +55,6 @@ def save(path: str | Path, clouds: Clouds | Tensor, *, overwrite: bool = False) 
         with contextlib.suppress(FileNotFoundError):
             os.unlink(draft)
         raise
-    return path
 
 
 def _arrays(clouds: Clouds) -> dict[str, NDArray[np.generic]]:

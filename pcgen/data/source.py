@@ -56,9 +56,16 @@ class Listing:
 def too_large(what: str, size: int, max_bytes: int) -> ValueError:
     """The error for data that would take more memory than is allowed."""
     return ValueError(
-        f"{what}: would take {size / GIB:.2f} GiB of memory, more than the {max_bytes / GIB:.2f} GiB allowed; "
-        f"allow it with load(..., max_bytes={size}) if it is no mistake"
+        f"{what}: would take {_amount(size)} of memory, more than the {_amount(max_bytes)} allowed; "
+        f"allow it with max_bytes={size} (--max-bytes {size}) if it is no mistake"
     )
+
+
+def _amount(size: int) -> str:
+    for unit, name in ((GIB, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
+        if size >= unit:
+            return f"{size / unit:.2f} {name}"
+    return f"{size} bytes"
 
 
 def decode(values: NDArray[np.generic]) -> list[str]:

@@ -24,6 +24,7 @@ __all__ = [
     "Latent",
     "Learner",
     "Recipe",
+    "check_finite",
 ]
 
 
@@ -103,6 +104,16 @@ class Learner(nn.Module, ABC):
         }
 
 
+def check_finite(clouds: Tensor, what: str) -> None:
+    """Hold clouds that a model has made, (B, N, 3), against NaN and infinity before a distance blames the data.
+
+    Raises:
+        FloatingPointError: a coordinate is not finite: the model has diverged.
+    """
+    if not bool(clouds.isfinite().all()):
+        raise FloatingPointError(f"{what} is not finite: the model has diverged; lower the learning rate")
+
+
 class GenerativeModel(Learner):
     """A learner that generates: vectors of `shape` (dim,), or clouds of `shape` (points, 3)."""
 
@@ -119,6 +130,7 @@ class GenerativeModel(Learner):
         samples = self.sample(len(data))
         if data.ndim == 2:
             return energy_distance(samples, data)
+        check_finite(samples, "a sample")
         return chamfer_matrix(samples, data).amin(dim=0).mean()
 
 

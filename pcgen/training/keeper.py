@@ -53,7 +53,12 @@ class Keeper:
         state.counted += 1
         better = False
         if self._measure is not None and self._validates(step):
-            measured = self._validate(self._measure)
+            try:
+                measured = self._validate(self._measure)
+            except FloatingPointError as error:
+                if state.drawn is None:
+                    raise
+                raise NotFinite.at(step.step, state.drawn, f"validation: {error}") from error
             step = replace(step, validation=measured)
             if measured is not None and (state.best is None or measured < state.best):
                 state.best, better = measured, True

@@ -40,6 +40,12 @@ class NotFinite(FloatingPointError):
         self.step = step
         self.batch = batch
 
+    @classmethod
+    def at(cls, step: int, batch: Batch, what: str) -> "NotFinite":
+        """Tell what was not finite, at which update and on which rows."""
+        shown = ", ".join(map(str, batch.rows[:8].tolist())) + (", ..." if len(batch.rows) > 8 else "")
+        return cls(f"step {step}: {what}, on a batch of the rows {shown} of data", step, batch)
+
 
 def steps(
     model: Learner,
@@ -126,7 +132,7 @@ def _updates(
     while fraction < 1:
         if moving:
             set_rates(optimizers, rate_factor(schedule, warmup, state.step, fraction))
-        batch = feed.draw(state)
+        batch = state.drawn = feed.draw(state)
         state.step += 1
         losses = _update(model, batch, state.step, bf16)
         if state.average is not None:
@@ -145,17 +151,12 @@ def _update(model: Learner, batch: Batch, step: int, bf16: bool) -> dict[str, fl
         with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=bf16):
             values = model.update(batch)
     except FloatingPointError as error:
-        raise NotFinite(_where(step, batch, str(error)), step, batch) from error
+        raise NotFinite.at(step, batch, str(error)) from error
     # One transfer for all of them: on a device each `item` would wait for it.
     scalars = [value.detach().to(torch.float64).reshape(()) for value in values.values()]
     numbers = torch.stack(scalars).tolist() if scalars else []
     losses = dict(zip(values, numbers, strict=True))
     if not all(map(math.isfinite, numbers)):
         told = ", ".join(f"{name} {number:g}" for name, number in losses.items())
-        raise NotFinite(_where(step, batch, told), step, batch)
+        raise NotFinite.at(step, batch, told)
     return losses
-
-
-def _where(step: int, batch: Batch, what: str) -> str:
-    shown = ", ".join(map(str, batch.rows[:8].tolist())) + (", ..." if len(batch.rows) > 8 else "")
-    return f"step {step}: {what}, on a batch of the rows {shown} of data"

@@ -46,6 +46,8 @@ class Run:
             ValueError: its config.json is damaged.
         """
         path = Path(path)
+        if path.is_file():
+            raise FileNotFoundError(f"{path}: is a file, not a run folder; give the --out folder of a training")
         if not path.is_dir():
             raise FileNotFoundError(f"{path}: no such run folder; `pcgen train MODEL --out {path}` makes one")
         if not (path / _CONFIG).is_file():
@@ -81,7 +83,10 @@ class Run:
             written = [f"{name}.safetensors" for name in _CHECKPOINTS] + [_HISTORY, *run._batches(), _CONFIG]
             for name in written:
                 (run.path / name).unlink(missing_ok=True)
-        run.path.mkdir(parents=True, exist_ok=True)
+        try:
+            run.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OSError(f"{path}: could not be made ({error.strerror or error}); choose another --out") from error
         run.write_config()
         return run
 
@@ -130,7 +135,15 @@ class Run:
             raise FileNotFoundError(f"{path}: no such checkpoint in this run; train with --resume auto to make one")
         if model is None:
             model = self._build()
-        fill(model, weights(path), path)
+        try:
+            tensors = weights(path)
+        except ValueError as error:
+            other = next(
+                (name for name in _CHECKPOINTS if name != checkpoint and self.checkpoint(name).is_file()), None
+            )
+            advice = "train again" if other is None else f"use --checkpoint {other}, or train again"
+            raise ValueError(f"{error}; {advice}") from error
+        fill(model, tensors, path)
         return model.to(ranks.device(device)).eval()
 
     def _build(self) -> Learner:

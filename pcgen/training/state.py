@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pcgen.models.base import Learner
+from pcgen.models.base import Batch, Learner
 from pcgen.training import ranks
 from pcgen.training.averages import Average
 from pcgen.training.files import pack, read_tensors, unpack, write_tensors
@@ -31,6 +31,7 @@ class State:
     totals: dict[str, float] = field(default_factory=dict)  # of the losses since the history's last row
     counted: int = 0
     best: float | None = None
+    drawn: Batch | None = None  # of the last update, to be saved if it has broken the model; not in checkpoints
 
 
 def _generators() -> dict[str, Tensor]:

@@ -22,11 +22,18 @@ def target(path: str | os.PathLike[str], overwrite: bool) -> Path:
 
 
 def write(path: Path, data: bytes) -> None:
-    """Write a file at once, making the folders it stands in."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write a file at once, making the folders it stands in.
+
+    Raises:
+        OSError: it could not be written; nothing is left over.
+    """
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        part.write_bytes(data)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            part.write_bytes(data)
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise OSError(f"{path}: could not be written ({error.strerror or error}); choose another folder") from error

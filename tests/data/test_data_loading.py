@@ -165,16 +165,26 @@ def test_a_number_beyond_float32_is_told(tmp_path: Path) -> None:
 
 def test_clouds_that_together_are_too_large_are_refused(tmp_path: Path) -> None:
     folder(tmp_path, [f"{number}.npy" for number in range(10)], size=100)
-    with pytest.raises(ValueError, match="10 clouds of 100 points: would take"):
+    with pytest.raises(
+        ValueError, match="10 clouds of 100 points: would take 11.72 KiB .* the 9.77 KiB allowed"
+    ) as caught:
         load(str(tmp_path), max_bytes=10_000)
+    assert "--max-bytes 12000" in str(caught.value)
+    assert len(load(str(tmp_path), max_bytes=12_000)) == 10
 
 
 def test_what_is_not_there_is_told_with_the_nearest(tmp_path: Path) -> None:
     folder(tmp_path, ["parts/1.xyz"])
     with pytest.raises(FileNotFoundError, match=f"no such file or folder; did you mean {tmp_path / 'parts'}"):
         load(str(tmp_path / "part"))
+    folder(tmp_path, ["single.npy", "missing.npy"])
+    with pytest.raises(FileNotFoundError, match="no such file or folder; give a file, a folder, or"):
+        load(str(tmp_path / "missing.npz"))
+    (tmp_path / "missing.npy").unlink()
+    with pytest.raises(FileNotFoundError, match="no such file or folder; give a file, a folder, or"):
+        load(str(tmp_path / "missing.npy"))
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ValueError, match=r"holds no clouds or meshes .* but no files"):
+    with pytest.raises(ValueError, match=r"empty: is empty; give a folder of clouds or meshes"):
         load(str(tmp_path / "empty"))
     (tmp_path / "empty" / "a.npz").touch()
     with pytest.raises(ValueError, match=r"but 1 \.npz; give another folder, or name a file in it"):

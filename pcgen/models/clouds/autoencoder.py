@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from pcgen.errors import choose
-from pcgen.models.base import Batch, GradientLearner, Recipe
+from pcgen.models.base import Batch, GradientLearner, Recipe, check_finite
 from pcgen.models.shape import cloud_points
 from pcgen.nets.parts import DECODERS, ENCODERS, RECONSTRUCTIONS, Part, build_part
 
@@ -67,4 +67,5 @@ class Autoencoder(GradientLearner):
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         decoded = self.decode(self.encode(batch.x))
+        check_finite(decoded, "a decoded cloud")
         return {self.reconstruction: RECONSTRUCTIONS[self.reconstruction](decoded, batch.x).mean()}

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from pcgen.errors import choose
-from pcgen.models.base import Batch, GenerativeModel, GradientLearner, Recipe
+from pcgen.models.base import Batch, GenerativeModel, GradientLearner, Recipe, check_finite
 from pcgen.models.shape import vector_or_cloud
 from pcgen.nets import MLP
 from pcgen.nets.parts import DECODERS, ENCODERS, RECONSTRUCTIONS, Part, build_part
@@ -167,6 +167,7 @@ class VAE(GradientLearner, GenerativeModel):
         if self.vectors:
             constant = self.shape[0] * (self.log_scale + 0.5 * math.log(2 * math.pi))
             return 0.5 * precision * (x - decoded).square().sum(dim=1) + constant, divergence
+        check_finite(decoded, "a decoded cloud")
         error = RECONSTRUCTIONS[self.reconstruction](decoded, x)  # (B,)
         return 0.5 * precision * (error.square() if self.reconstruction == "emd" else error), divergence
 
