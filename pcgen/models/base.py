@@ -111,7 +111,7 @@ def check_finite(clouds: Tensor, what: str) -> None:
         FloatingPointError: a coordinate is not finite: the model has diverged.
     """
     if not bool(clouds.isfinite().all()):
-        raise FloatingPointError(f"{what} is not finite: the model has diverged; lower the learning rate")
+        raise FloatingPointError(f"{what} is not finite (the model has diverged; lower its lr)")
 
 
 class GenerativeModel(Learner):

@@ -42,6 +42,16 @@ def test_validation_is_the_loss_averaged_over_rows():
     torch.testing.assert_close(model.validate(clouds), each.mean(), atol=1e-6, rtol=1e-5)
 
 
+def test_a_model_that_has_diverged_blames_itself_and_not_the_clouds():
+    model, clouds = Autoencoder((8, 3), code=4, **SMALL), boxes(3, 8)
+    with torch.no_grad():
+        next(model.decoder.parameters()).fill_(torch.inf)
+    with pytest.raises(FloatingPointError, match=r"a decoded cloud is not finite \(the model has diverged"):
+        model.update(Batch(clouds, torch.arange(3)))
+    with pytest.raises(FloatingPointError, match="has diverged"):
+        model.eval().validate(clouds)
+
+
 @pytest.mark.parametrize("shape", [(64,), (64, 2), (0, 3), (2, 64, 3)])
 def test_shape_must_be_of_clouds(shape):
     with pytest.raises(ValueError, match=r"autoencoder: shape must be \(points, 3\), got "):

@@ -122,3 +122,12 @@ def test_clouds_are_reconstructed_better_than_by_their_mean(reconstruction: str)
 def test_bad_arguments_are_named(arguments: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         VAE((16, 3), **arguments)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("reconstruction", ["chamfer", "emd"])
+def test_a_decoder_of_clouds_that_has_diverged_is_blamed_and_not_the_clouds(reconstruction: str) -> None:
+    model = VAE((8, 3), code=4, reconstruction=reconstruction)
+    with torch.no_grad():
+        next(model.decoder.parameters()).fill_(torch.inf)
+    with pytest.raises(FloatingPointError, match="a decoded cloud is not finite"):
+        model.update(Batch(torch.rand(3, 8, 3), torch.arange(3)))

@@ -168,6 +168,19 @@ def test_validation_and_samples_use_averaged_weights(average: float | None) -> N
     assert (model.weight.item() == -5) == (average is None)
 
 
+def test_a_model_that_diverged_before_its_validation_stops_with_the_batch_that_did_it(tmp_path: Path) -> None:
+    clouds = vectors(6, 24).reshape(6, 8, 3)
+    model = Shift((8, 3))
+    model.first.param_groups[0]["lr"] = math.inf
+    with pytest.raises(
+        NotFinite, match=r"^step 1: validation: a sample is not finite .*batch-1\.safetensors"
+    ) as raised:
+        fit(model, clouds, validation=clouds, out=tmp_path / "run", steps=2, batch_size=4)
+    assert raised.value.step == 1
+    saved, _ = read_tensors(tmp_path / "run" / "batch-1.safetensors")
+    assert torch.equal(saved["x"], clouds[saved["rows"]])
+
+
 def test_a_batch_that_is_not_finite_is_saved_and_the_checkpoint_stays(tmp_path: Path) -> None:
     class Bad(Line):
         def loss(self, batch: Batch) -> dict[str, Tensor]:
