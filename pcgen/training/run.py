@@ -138,11 +138,9 @@ class Run:
         try:
             tensors = weights(path)
         except ValueError as error:
-            other = next(
-                (name for name in _CHECKPOINTS if name != checkpoint and self.checkpoint(name).is_file()), None
-            )
-            advice = "train again" if other is None else f"use --checkpoint {other}, or train again"
-            raise ValueError(f"{error}; {advice}") from error
+            others = [name for name in _CHECKPOINTS if name != checkpoint and self.checkpoint(name).is_file()]
+            advice = [f"use --checkpoint {name}" for name in others] + ["train again"]
+            raise ValueError(f"{error}; {' or '.join(advice)}") from error
         fill(model, tensors, path)
         return model.to(ranks.device(device)).eval()
 

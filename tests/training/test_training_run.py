@@ -102,6 +102,7 @@ def test_save_makes_a_run_that_cannot_be_resumed(tmp_path: Path) -> None:
 
 def test_what_is_no_run_is_told_with_its_path_and_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "file.npz").touch()
     (tmp_path / "torn").mkdir()
     (tmp_path / "torn" / "config.json").write_text('{"model":')
     (tmp_path / "odd").mkdir()
@@ -110,6 +111,7 @@ def test_what_is_no_run_is_told_with_its_path_and_what_to_do(tmp_path: Path) -> 
     (tmp_path / "early" / "config.json").write_text('{"model": {"name": "gan", "shape": [5]}}')
     for name, kind, told in (
         ("absent", FileNotFoundError, "absent: no such run folder; .*pcgen train"),
+        ("empty/file.npz", FileNotFoundError, r"empty/file\.npz: is a file, not a run folder; give the --out"),
         ("empty", FileNotFoundError, r"empty: not a run folder: has no config\.json; give the --out"),
         ("torn", ValueError, r"torn/config\.json: damaged"),
         ("odd", ValueError, r"odd/config\.json: not a run's"),
@@ -139,8 +141,17 @@ def test_weights_that_do_not_fit_the_configuration_are_named(tmp_path: Path) -> 
         with pytest.raises(ValueError, match=rf"^{path}: .*{told}"):
             load(run.path)
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(ValueError, match=rf"^{path}: damaged"):
+    with pytest.raises(ValueError, match=rf"^{path}: damaged .*; train again$"):
         load(run.path)
+    run.checkpoint("best").touch()
+    with pytest.raises(ValueError, match=r"best\.safetensors: damaged .*; use --checkpoint last or train again$"):
+        load(run.path)
+
+
+def test_a_folder_that_cannot_be_made_is_told_by_its_own_name(tmp_path: Path) -> None:
+    (tmp_path / "good.npz").touch()
+    with pytest.raises(OSError, match=r"good\.npz/run: could not be made \(Not a directory\); choose another --out"):
+        save(Line(), tmp_path / "good.npz" / "run")
 
 
 def test_a_configuration_of_another_size_is_told_by_the_tensor(tmp_path: Path) -> None:
