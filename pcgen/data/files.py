@@ -31,7 +31,11 @@ def list_path(path: Path, seed: int, max_bytes: int) -> Listing:
     if ending == ".npy":
         return listing_of({"points": read_npy(path, max_bytes)}, path)
     if ending in READERS:
-        return Listing(names=[path.name], read=lambda _, points: read_cloud(path, points, path.name, seed, max_bytes))
+        return Listing(
+            names=[path.name],
+            read=lambda _, points: read_cloud(path, points, path.name, seed, max_bytes),
+            places=[str(path)],
+        )
     if ending in _PICKLES:
         raise ValueError(
             f"{path}: is a pickle, which may run code when it is opened, so it never is;\n"

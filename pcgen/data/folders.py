@@ -57,4 +57,5 @@ def list_folder(root: Path, seed: int, max_bytes: int) -> Listing:
         labels=class_names(labels) if all(labels) else None,
         splits=splits if all(splits) else None,
         notes=notes,
+        places=[str(root / path) for path in files],
     )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pcgen.data.axes import to_y_up
 from pcgen.data.clouds import Clouds
 from pcgen.data.seeds import stream
-from pcgen.data.source import Listing, Raw, too_large
+from pcgen.data.source import Listing, Raw, told, too_large
 
 __all__ = ["clean", "gather"]
 
@@ -40,18 +40,21 @@ def gather(
     if not listing.names:
         raise ValueError(f"{source}: holds no clouds; give a source of at least one")
     pile = _Pile(len(listing.names), source, max_bytes)
-    faults: list[tuple[str, str]] = []
+    faults: list[str] = []
+    short: list[int] = []  # the sizes of clouds that are too small, and else good
     for row, name in enumerate(listing.names):
         try:
             cloud = clean(listing.read(row, surface_points if points is None else points))
             if points is not None:
+                if len(cloud[0]) < points:
+                    short.append(len(cloud[0]))
                 cloud = _thin(cloud, points, stream("thin", name, seed))
         except (ValueError, OSError) as error:
-            faults.append((name, str(error)))
+            faults.append(told(listing.place(row, source), error))
             continue
         pile.add(row, name, cloud)
     if faults and not (drop_bad and pile.rows):
-        raise _refusal(source, faults, len(listing.names), every=not pile.rows)
+        raise _refusal(faults, len(listing.names), every=not pile.rows, short=short)
     whole, normals, notes = pile.stacked()
     if faults:
         notes = (f"{len(faults)} of {len(listing.names)} clouds dropped: {_some(faults)}", *notes)
@@ -105,7 +108,7 @@ def _thin(cloud: Cloud, count: int, generator: torch.Generator) -> Cloud:
     if len(points) == count:
         return cloud
     if len(points) < count:
-        raise ValueError(f"has {len(points)} points, fewer than the {count} asked for; ask for {len(points)} or fewer")
+        raise ValueError(f"has {len(points)} points, fewer than the {count} asked for")
     keep = torch.randperm(len(points), generator=generator)[:count].numpy()
     return points[keep], None if normals is None else normals[keep]
 
@@ -154,15 +157,18 @@ class _Pile:
         return points, torch.from_numpy(self.normals[:count]), ()
 
 
-def _some(faults: Sequence[tuple[str, str]]) -> str:
+def _some(faults: Sequence[str]) -> str:
     more = f", and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
-    return "; ".join(fault if name in fault else f"{name}: {fault}" for name, fault in faults[:_SHOWN]) + more
+    return "; ".join(faults[:_SHOWN]) + more
 
 
-def _refusal(source: str, faults: Sequence[tuple[str, str]], asked: int, every: bool) -> ValueError:
-    name, fault = faults[0]
-    what = fault if name in fault else f"{source}: {name}: {fault}"
+def _refusal(faults: Sequence[str], asked: int, *, every: bool, short: Sequence[int]) -> ValueError:
+    small = len(short) == len(faults)
+    ask = f"ask for points={min(short)} (--points {min(short)})" if small else ""
     if asked == 1:
-        return ValueError(what)
-    todo = "mend the source" if every else "mend it, or leave such clouds out with drop_bad=True (--drop-bad)"
-    return ValueError(f"{what}\n{len(faults)} of {asked} clouds are bad; {todo}; `pcgen data check` lists them all")
+        return ValueError(f"{faults[0]}; {ask}" if small else faults[0])
+    todo = [ask or ("mend the source" if every else "mend it")]
+    if not every:
+        todo.append("or leave such clouds out with drop_bad=True (--drop-bad)")
+    what = "too small" if small else "bad, as `pcgen data check` lists them"
+    return ValueError(f"{faults[0]}\n{len(faults)} of {asked} clouds are {what}; {', '.join(todo)}")

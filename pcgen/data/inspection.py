@@ -12,7 +12,7 @@ from pcgen.data.clouds import SPLITS
 from pcgen.data.gathering import clean
 from pcgen.data.loading import list_source
 from pcgen.data.selection import select
-from pcgen.data.source import GIB
+from pcgen.data.source import GIB, told
 from pcgen.data.spec import parse
 
 __all__ = ["Fault", "check", "info"]
@@ -25,11 +25,11 @@ _SHOWN = 4  # different numbers of points that are told one by one
 class Fault:
     """Something wrong with a cloud, or with the source as a whole."""
 
-    name: str
-    what: str
+    name: str  # the cloud's, or the spec
+    what: str  # begins with where to find it
 
     def __str__(self) -> str:
-        return self.what if self.name in self.what else f"{self.name}: {self.what}"
+        return self.what
 
 
 def check(spec: str, *, max_bytes: int = 4 * GIB) -> list[Fault]:
@@ -46,7 +46,7 @@ def check(spec: str, *, max_bytes: int = 4 * GIB) -> list[Fault]:
     try:
         listing = select(list_source(parsed, 0, max_bytes), parsed)
     except ValueError as error:
-        return [Fault(spec, str(error))]
+        return [Fault(spec, told(parsed.source, error))]
     faults = []
     sizes: dict[int, str] = {}
     for row, name in enumerate(listing.names):
@@ -54,19 +54,19 @@ def check(spec: str, *, max_bytes: int = 4 * GIB) -> list[Fault]:
             raw = listing.read(row, _PROBE)
             points, _ = clean(raw)
         except (ValueError, OSError) as error:
-            faults.append(Fault(name, str(error)))
+            faults.append(Fault(name, told(listing.place(row, spec), error)))
             continue
         if not raw.sampled:
             sizes.setdefault(len(points), name)
         if (points == points[0]).all():
             what = f"is one point, repeated {len(points)} times" if len(points) > 1 else "is a single point"
-            faults.append(Fault(name, f"{what}; it has no size"))
+            faults.append(Fault(name, f"{listing.place(row, spec)}: {what}; it has no size"))
     if len(sizes) > 1:
         small, large = min(sizes), max(sizes)
         faults.append(
             Fault(
                 spec,
-                f"its clouds have from {small} ({sizes[small]}) to {large} ({sizes[large]}) points; "
+                f"{spec}: its clouds have from {small} ({sizes[small]}) to {large} ({sizes[large]}) points; "
                 f"load them with points={small} (--points {small})",
             )
         )

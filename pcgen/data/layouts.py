@@ -76,4 +76,5 @@ def list_shapenet_part(root: Path, max_bytes: int) -> Listing | None:
         read=read,
         labels=class_names(name.partition("/")[0] for _, name in rows),
         splits=[split for split, _ in rows],
+        places=[str(root / f"{name}.txt") for _, name in rows],
     )

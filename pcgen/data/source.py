@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["GIB", "Listing", "Raw", "decode", "read_bytes", "too_large"]
+__all__ = ["GIB", "Listing", "Raw", "decode", "read_bytes", "told", "too_large"]
 
 GIB = 2**30
 
@@ -35,6 +35,11 @@ class Listing:
     splits: list[str] | None = None  # train, val or test
     classes: tuple[str, ...] | None = None  # in the source's order, if it has one
     notes: tuple[str, ...] = ()
+    places: list[str] | None = None  # where to find each, for messages: its file, or its file and row
+
+    def place(self, row: int, source: str) -> str:
+        """Where a cloud of `source` is to be found; the source and its name, unless the reader knows better."""
+        return f"{source}: {self.names[row]}" if self.places is None else self.places[row]
 
     @property
     def order(self) -> tuple[str, ...]:
@@ -50,7 +55,14 @@ class Listing:
             labels=None if self.labels is None else [self.labels[row] for row in rows],
             splits=None if self.splits is None else [self.splits[row] for row in rows],
             classes=self.order,
+            places=None if self.places is None else [self.places[row] for row in rows],
         )
+
+
+def told(place: str, error: Exception) -> str:
+    """What is wrong with the cloud at a place; readers' errors begin with its file already."""
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return reason if reason.startswith(place.partition(": ")[0] + ":") else f"{place}: {reason}"
 
 
 def too_large(what: str, size: int, max_bytes: int) -> ValueError:

@@ -101,7 +101,8 @@ def listing_of(arrays: dict[str, NDArray[Any]], path: Path) -> Listing:
         ValueError: `points` is not (S, N, 3) or (S, N, 6), or another array does not fit it.
     """
     points, normals = arrays["points"], arrays.get("normals")
-    if points.ndim == 2 and points.shape[1] in (3, 6):
+    alone = points.ndim == 2
+    if alone and points.shape[1] in (3, 6):
         points, normals = points[None], None if normals is None else normals[None]
     if points.ndim != 3 or points.shape[2] not in (3, 6):
         raise ValueError(
@@ -131,6 +132,7 @@ def listing_of(arrays: dict[str, NDArray[Any]], path: Path) -> Listing:
         labels=None if labels is None else class_names(labels),
         classes=None if order is None else tuple(class_names(order)),
         splits=None if splits is None else split_names(decode(splits.reshape(-1)), path),
+        places=[str(path) if alone else f"{path}: cloud {row}" for row in range(count)],
     )
 
 

@@ -134,4 +134,5 @@ def _by_class(path: Path, sets: list[tuple[str, str, int]], max_bytes: int) -> L
         read=read,
         labels=class_names(sets[number][0] for number, _ in places),
         splits=[splits[number] for number, _ in places],
+        places=[f"{path}: {sets[number][0]}/{sets[number][1]}: cloud {row}" for number, row in places],
     )
