@@ -35,9 +35,9 @@ class Fault:
 def check(spec: str, *, max_bytes: int = 4 * GIB) -> list[Fault]:
     """All faults of the clouds that a spec names, not the first alone.
 
-    A fault is what `load` refuses: files that are damaged, NaN, wrong shapes, meshes without area or with faces of
-    vertices that are not there, and different numbers of points; and a cloud of one point, or of one point repeated,
-    which has no size that a normalisation could divide by.
+    A fault is what `load` refuses: a source without clouds, files that are damaged, NaN, wrong shapes, meshes without
+    area or with faces of vertices that are not there, and different numbers of points; and a cloud of one point, or of
+    one point repeated, which has no size that a normalisation could divide by.
 
     Raises:
         FileNotFoundError: there is no such file or folder.
@@ -47,6 +47,8 @@ def check(spec: str, *, max_bytes: int = 4 * GIB) -> list[Fault]:
         listing = select(list_source(parsed, 0, max_bytes), parsed)
     except ValueError as error:
         return [Fault(spec, told(parsed.source, error))]
+    if not listing.names:
+        return [Fault(spec, f"{spec}: holds no clouds")]
     faults = []
     sizes: dict[int, str] = {}
     for row, name in enumerate(listing.names):
@@ -103,10 +105,12 @@ def info(spec: str, *, up: str = "y", max_bytes: int = 4 * GIB) -> dict[str, Any
     about: dict[str, Any] = {"source": spec, "clouds": len(listing.names)}
     if bad:
         about["bad"] = f"{bad}; `pcgen data check` names them"
-    about["points"] = ", ".join(_points(size, count) for size, count in sorted(sizes.items())[:_SHOWN]) + (
-        f", ... {len(sizes)} sizes up to {max(sizes)}" if len(sizes) > _SHOWN else ""
-    )
-    about["normals"] = {0: "none", len(listing.names) - bad: "all"}.get(normals, f"{normals} clouds")
+    good = len(listing.names) - bad
+    shown = [_points(size, count) for size, count in sorted(sizes.items())[:_SHOWN]]
+    if len(sizes) > _SHOWN:
+        shown.append(f"... {len(sizes)} sizes up to {max(sizes)}")
+    about["points"] = ", ".join(shown) or "-"
+    about["normals"] = "-" if not good else {0: "none", good: "all"}.get(normals, _clouds(normals))
     if listing.labels is not None:
         about["classes"] = ", ".join(f"{name} {count}" for name, count in Counter(listing.labels).most_common())
     if listing.splits is not None:
@@ -120,4 +124,8 @@ def info(spec: str, *, up: str = "y", max_bytes: int = 4 * GIB) -> dict[str, Any
 
 
 def _points(size: int, count: int) -> str:
-    return f"{size} ({count} clouds)" if size else f"surfaces, any number ({count} clouds)"
+    return f"{size} ({_clouds(count)})" if size else f"surfaces, any number ({_clouds(count)})"
+
+
+def _clouds(count: int) -> str:
+    return f"{count} cloud{'s' * (count != 1)}"

@@ -288,6 +288,13 @@ def test_check_lists_every_fault(tmp_path: Path) -> None:
     assert check("shapes:mug=2") == []
 
 
+def test_a_source_of_no_clouds_is_a_fault(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.zeros((0, 5, 3)))
+    assert [str(fault) for fault in check(str(tmp_path / "a.npy"))] == [f"{tmp_path / 'a.npy'}: holds no clouds"]
+    about = info(str(tmp_path / "a.npy"))
+    assert about["clouds"] == 0 and about["points"] == about["normals"] == "-"
+
+
 def test_surfaces_and_stored_clouds_of_any_size_are_no_fault_together(tmp_path: Path) -> None:
     folder(tmp_path, ["a.xyz"], size=40)
     (tmp_path / "b.off").write_text(BOX_OFF)
@@ -301,10 +308,14 @@ def test_info_says_what_there_is(tmp_path: Path) -> None:
     (tmp_path / "mug" / "test" / "z.off").write_text(BOX_OFF)
     about = info(str(tmp_path), up="z")
     assert about["clouds"] == 5 and about["bad"].startswith("2;")
-    assert "12 (2 clouds)" in about["points"] and "surfaces, any number (1 clouds)" in about["points"]
+    assert "12 (2 clouds)" in about["points"] and "surfaces, any number (1 cloud)" in about["points"]
+    assert about["normals"] == "1 cloud"
     assert about["classes"] == "chair 4, mug 1" and about["splits"] == "train 4, test 1"
     box = info(str(tmp_path / "mug"), up="z")
     assert (box["x"], box["y"], box["z"]) == ("0 to 1", "0 to 3", "-2 to 0")
+    np.savez(tmp_path / "bad.npz", points=np.full((3, 5, 3), np.nan))
+    about = info(str(tmp_path / "bad.npz"))
+    assert about["bad"].startswith("3;") and about["points"] == about["normals"] == "-"
 
 
 def test_real_parts_and_meshes(shapes_dir: Path) -> None:
