@@ -29,6 +29,7 @@ class Clouds:
     splits: tuple[str, ...] | None = None  # one per cloud: train, val or test
     source: str = "tensor"  # the spec it was loaded from, for messages
     notes: tuple[str, ...] = ()  # what the loader decided and the user should read
+    drawn: bool = False  # the source has no splits, and these follow from the clouds' names
 
     def __post_init__(self) -> None:
         shape = tuple(self.points.shape)

@@ -69,6 +69,7 @@ def gather(
         splits=None if kept.splits is None else tuple(kept.splits),
         source=source,
         notes=(*listing.notes, *notes),
+        drawn=kept.drawn,
     )
 
 

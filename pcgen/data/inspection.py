@@ -14,6 +14,7 @@ from pcgen.data.loading import list_source
 from pcgen.data.selection import select
 from pcgen.data.source import GIB, told
 from pcgen.data.spec import parse
+from pcgen.data.splits import DRAWN
 
 __all__ = ["Fault", "check", "info"]
 
@@ -115,7 +116,9 @@ def info(spec: str, *, up: str = "y", max_bytes: int = 4 * GIB) -> dict[str, Any
         about["classes"] = ", ".join(f"{name} {count}" for name, count in Counter(listing.labels).most_common())
     if listing.splits is not None:
         counts = Counter(listing.splits)
-        about["splits"] = ", ".join(f"{split} {counts[split]}" for split in SPLITS if counts[split])
+        about["splits"] = ", ".join(f"{split} {counts[split]}" for split in SPLITS if counts[split]) + (
+            f"; {DRAWN}" if listing.drawn else ""
+        )
     if sizes:
         for axis, name in enumerate("xyz"):
             about[name] = f"{low[axis] + 0.0:.4g} to {high[axis] + 0.0:.4g}"  # no -0

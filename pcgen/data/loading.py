@@ -28,7 +28,8 @@ def load(
 
     SOURCE is `shapes` (built in), a file, or a folder. CLASS is one class or several with commas; built-in families
     take a count, `shapes:chair=200`. SPLIT is train, val, test or all, or several with commas; a source without splits
-    gets them by the clouds' names, 85/5/10% of every class, and a note says so. Nothing named is everything.
+    gets them by the clouds' names, 85/5/10% of every class, and a note says so where SPLIT is one of them. Nothing
+    named is everything.
 
     Stored clouds keep their points, unless `points` asks for fewer: then each is thinned without replacement. Meshes
     and built-in shapes are sampled uniformly by area: `points`, or else `surface_points`. Both are fixed by `seed` and

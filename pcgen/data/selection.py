@@ -8,7 +8,7 @@ from dataclasses import replace
 from pcgen.data.clouds import SPLITS
 from pcgen.data.source import Listing
 from pcgen.data.spec import Spec
-from pcgen.data.splits import draw_splits
+from pcgen.data.splits import DRAWN, draw_splits
 from pcgen.data.synsets import class_names
 
 __all__ = ["select"]
@@ -23,13 +23,14 @@ def select(listing: Listing, spec: Spec) -> Listing:
         ValueError: a class or a split is not there.
     """
     if listing.splits is None and len(listing.names) >= 3:
-        note = f"{spec.source} has no splits: 85% train, 5% val, 10% test of every class, drawn by the clouds' names"
-        drawn = draw_splits(listing.names, listing.labels)
-        listing = replace(listing, splits=drawn, notes=(*listing.notes, note))
+        listing = replace(listing, splits=draw_splits(listing.names, listing.labels), drawn=True)
     if spec.classes and spec.source != "shapes":  # the built-in source makes nothing but what is asked
         listing = _of_classes(listing, spec)
     if spec.splits and spec.splits != ("all",):
         listing = _of_splits(listing, spec)
+        if listing.drawn:
+            note = f"{spec.source} has no splits of its own: they are {DRAWN}"
+            listing = replace(listing, notes=(*listing.notes, note))
     return listing
 
 

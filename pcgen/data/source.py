@@ -35,6 +35,7 @@ class Listing:
     splits: list[str] | None = None  # train, val or test
     classes: tuple[str, ...] | None = None  # in the source's order, if it has one
     notes: tuple[str, ...] = ()
+    drawn: bool = False  # the source has no splits, and these follow from the names
     places: list[str] | None = None  # where to find each, for messages: its file, or its file and row
 
     def place(self, row: int, source: str) -> str:

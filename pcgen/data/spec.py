@@ -7,7 +7,7 @@ from pathlib import Path
 from pcgen.data.clouds import SPLITS
 from pcgen.errors import choose
 
-__all__ = ["Spec", "default_split", "parse"]
+__all__ = ["Spec", "absolute", "default_split", "parse"]
 
 _SPLIT = re.compile(r"^(?P<rest>.+)@(?P<names>[\w,-]+)$")
 _CLASS = re.compile(r"^(?P<rest>.+):(?P<names>[^:/\\@]+)$")
@@ -51,6 +51,18 @@ def parse(spec: str) -> Spec:
     if not Path(source).exists() and (found := _CLASS.match(source)) and not _DRIVE.match(found["rest"]):
         source, classes = found["rest"], tuple(found["names"].split(","))
     return Spec(source, classes, ("all",) if "all" in splits else splits)
+
+
+def absolute(spec: str) -> str:
+    """The spec with the whole path of its file or folder, so that it can be read from any folder; shapes stay shapes.
+
+    >>> absolute("shapes:chair@train")
+    'shapes:chair@train'
+    """
+    parsed = parse(spec)
+    if parsed.source == "shapes":
+        return spec
+    return str(replace(parsed, source=str(Path(parsed.source).absolute())))
 
 
 def default_split(spec: str, split: str) -> tuple[str, str | None]:

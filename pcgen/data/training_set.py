@@ -9,8 +9,8 @@ from torch import Tensor
 from pcgen.data.loading import load
 from pcgen.data.normalization import Normalization
 from pcgen.data.source import GIB
-from pcgen.data.spec import default_split
-from pcgen.data.splits import holdout
+from pcgen.data.spec import absolute, parse
+from pcgen.data.splits import DRAWN, holdout
 
 __all__ = ["TrainingSet", "thin", "training_set"]
 
@@ -28,13 +28,9 @@ class TrainingSet:
     labels: Tensor | None  # (S,) int64, of train
     classes: tuple[str, ...]
     normalization: Normalization
-    about: dict[str, Any]  # JSON: `training_set(**about["training_set"])` reads the same again
+    spec: str  # as it was given, for messages
+    about: dict[str, Any]  # JSON: `training_set(**about["training_set"])` reads the same again, from any folder
     notes: tuple[str, ...]  # what was decided and the user should read
-
-    @property
-    def spec(self) -> str:
-        """What was read, with its split."""
-        return str(self.about["training_set"]["spec"])
 
 
 def training_set(
@@ -67,22 +63,22 @@ def training_set(
     Raises:
         ValueError: the clouds have fewer points, or what `load` and `Normalization` raise.
     """
-    # Without a split the whole set is read, because the rows to hold out are those of @val where the source has it.
-    full, unnamed = default_split(spec, "all")
     # The training's seed is not the data's: other seeds learn the same shapes, and evaluation reads the same again.
-    clouds = load(full, surface_points=_SURFACE_SHARE * points, up=up, drop_bad=drop_bad, max_bytes=max_bytes)
+    clouds = load(spec, surface_points=_SURFACE_SHARE * points, up=up, drop_bad=drop_bad, max_bytes=max_bytes)
     stored = clouds.points.shape[1]
     if stored < points:
-        raise ValueError(f"{full}: its clouds have {stored} points, {points} are asked for; give --points {stored}")
+        raise ValueError(f"{spec}: its clouds have {stored} points, {points} are asked for; give --points {stored}")
     train, held_out = holdout(clouds, seed)
     val = "val" in (clouds.splits or ())
+    asked = parse(spec).splits
     said = (
-        f"{spec} names no split: {len(train)} clouds of @train are learned, "
+        f"{spec}{'' if asked else ' names no split'}: {len(train)} clouds of @train are learned, "
         f"{len(held_out)} of {'@val' if val else '@train'} held out"
+        f"{f'; the splits are {DRAWN}' if clouds.drawn else ''}"
     )
     normalization = Normalization(normalize).fit(train.points)
     arguments = {
-        "spec": spec,
+        "spec": absolute(spec),
         "points": points,
         "normalize": normalize,
         "up": up,
@@ -97,8 +93,9 @@ def training_set(
         labels=train.labels,
         classes=train.classes,
         normalization=normalization,
+        spec=spec,
         about=about,
-        notes=(*([said] if unnamed else []), *clouds.notes),
+        notes=(*([said] if asked in ((), ("all",)) else []), *clouds.notes),
     )
 
 

@@ -53,7 +53,7 @@ def read_codes(run: str | Path, *, checkpoint: str | None = None, device: str = 
             "bring it back, or train the autoencoder again"
         )
     clouds = thin(source.train, int(arguments["points"]), int(arguments["seed"]))
-    about = {**source.about, "codes_of": str(run)}
+    about = {**source.about, "codes_of": str(Path(run).absolute())}
     return Codes(
         autoencoder,
         encode_all(autoencoder, clouds),

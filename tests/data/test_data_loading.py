@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from pcgen.data import check, holdout, info, load
-from pcgen.data.splits import draw_splits
+from pcgen.data.splits import DRAWN, draw_splits
 
 RANDOM = np.random.default_rng(0)
 BOX_OFF = """OFF
@@ -52,7 +52,10 @@ def test_a_flat_folder_is_sorted_and_has_no_classes(tmp_path: Path) -> None:
     assert clouds.names == ("a.npy", "b.xyz", "c.pts") and clouds.labels is None
     assert clouds.splits is not None and set(clouds.splits) == {"train", "val", "test"}
     assert any("1 files of other kinds passed over (.txt)" in note for note in clouds.notes)
-    assert any("drawn by the clouds' names" in note for note in clouds.notes)
+    assert clouds.drawn and len(clouds.notes) == 1  # no split is asked for: how they are drawn need not be told
+    (note,) = [note for note in load(f"{tmp_path}@test").notes if "split" in note]
+    assert note == f"{tmp_path} has no splits of its own: they are {DRAWN}"
+    assert info(str(tmp_path))["splits"] == f"train 1, val 1, test 1; {DRAWN}"
     with pytest.raises(ValueError, match="has no classes"):
         load(f"{tmp_path}:chair")
 
