@@ -10,7 +10,7 @@ from pcgen.models.base import Batch, Learner
 from pcgen.training import ranks
 from pcgen.training.state import State
 
-__all__ = ["Feed", "as_rows", "check_rows", "subsample"]
+__all__ = ["Feed", "as_rows", "batches", "check_rows", "subsample"]
 
 
 def subsample(clouds: Tensor, points: int) -> Tensor:
@@ -67,8 +67,7 @@ class Feed:
                 f"batch_size: must be at least {least} for {ranks.count()} processes (two rows each), "
                 f"got {self.batch_size}"
             )
-        whole, rest = divmod(len(data), self.batch_size)
-        self.per_epoch = whole + (rest >= 2 * ranks.count())
+        self.per_epoch = batches(len(data), self.batch_size)
 
     def all(self) -> Tensor:
         """The whole data on the model's device, each cloud with as many points as the model has."""
@@ -93,6 +92,12 @@ class Feed:
     def _shaped(self, x: Tensor) -> Tensor:
         x = x.to(self.device, torch.float32)
         return x if self.points is None else subsample(x, self.points)
+
+
+def batches(rows: int, batch_size: int) -> int:
+    """The number of batches in an epoch, without a last one that is too small."""
+    whole, rest = divmod(rows, batch_size)
+    return whole + (rest >= 2 * ranks.count())
 
 
 def check_rows(model: Learner, data: Tensor, name: str = "data") -> int | None:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from pcgen.data.clouds import Clouds
 from pcgen.errors import choose
+from pcgen.models import MODELS
 from pcgen.models.base import Learner
 from pcgen.training import loop, ranks
 from pcgen.training.averages import decay_of
@@ -21,10 +22,9 @@ from pcgen.training.keeper import Keeper
 from pcgen.training.loop import NotFinite, Step
 from pcgen.training.memory import keep_freed_memory
 from pcgen.training.progress import Display
-from pcgen.training.resume import continued, name_of
+from pcgen.training.resume import Continuation, continued, name_of
 from pcgen.training.run import Run, data_identity, describe_model, versions
 from pcgen.training.signals import Interrupted, watching
-from pcgen.training.state import State
 from pcgen.training.validation import Validation
 
 __all__ = ["fit"]
@@ -111,22 +111,25 @@ def fit(
             keep_freed_memory()
         model.to(where)
         measure = None if held_out is None else Validation(model, held_out)
-        state, notes, run, config = State(), list[str](), None, dict[str, Any]()
+        going, config = Continuation(), dict[str, Any]()
         if out is not None:
             cadence = {"validate_every": validate_every, "log_every": log_every}
             config = _config(model, rows, labels, held_out, about, {**options, **cadence, "augment": name_of(augment)})
             if resume is not None:
-                state, notes, run = continued(model, out, config)
+                going = continued(model, out, config)
+        state, run = going.state, going.run
         updates = loop.steps(model, rows, labels=labels, augment=augment, state=state, **options)
         if out is not None and run is None:
             run = Run(Path(out), config)
             if ranks.index() == 0:
-                run = Run.create(out, config, overwrite or resume is not None)
+                run = stack.enter_context(Run.begin(out, config, overwrite or resume is not None))
         keeper = Keeper(model, state, run, measure, validate_every, log_every, tensorboard)
         stack.callback(keeper.close)
         watch = stack.enter_context(watching(run is not None))
-        show, tell = _shown(progress, type(getattr(model, "head", model)).__name__, stack)
-        for note in notes:
+        show, tell, say = _shown(progress, getattr(model, "head", model), stack)
+        if going.said:
+            say(going.said)
+        for note in going.notes:
             tell(note)
         saved, at = time.monotonic(), 0
         try:
@@ -139,7 +142,7 @@ def fit(
                     keeper.save("last")
                     saved, at = time.monotonic(), step.step
                 if number:
-                    stopped = Interrupted(int(number), f"step {step.step} is saved in {out}, which can be resumed")
+                    stopped = Interrupted(int(number), f"step {step.step} is saved in {out}; go on with --resume auto")
                     tell(str(stopped))
                     raise stopped
         except NotFinite as error:
@@ -200,11 +203,11 @@ def _config(
 
 
 def _shown(
-    progress: bool | Callable[[Step], None], name: str, stack: ExitStack
-) -> tuple[Callable[[Step], None], Callable[[str], None]]:
-    """What is called with every step, and what is called with a text that the user must read."""
+    progress: bool | Callable[[Step], None], learns: Learner, stack: ExitStack
+) -> tuple[Callable[[Step], None], Callable[[str], None], Callable[[str], None]]:
+    """What is called with every step, with a text that the user must read, and with one for the screen alone."""
     if progress is True and ranks.index() == 0:
-        display = stack.enter_context(Display(name))
-        return display.show, display.note
+        display = stack.enter_context(Display(MODELS.name_of(type(learns)) or type(learns).__name__))
+        return display.show, display.note, display.note
     show: Callable[[Step], None] = (lambda step: None) if isinstance(progress, bool) or ranks.index() > 0 else progress
-    return show, lambda text: warnings.warn(text, stacklevel=3)
+    return show, lambda text: warnings.warn(text, stacklevel=3), lambda text: None

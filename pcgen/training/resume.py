@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,25 +11,37 @@ from torch import Tensor
 
 from pcgen.models.base import Learner
 from pcgen.training import ranks
+from pcgen.training.feed import batches
 from pcgen.training.files import read_tensors
+from pcgen.training.limits import Limit
 from pcgen.training.run import Run
 from pcgen.training.state import State, read_state
 
-__all__ = ["compare", "continued", "name_of"]
+__all__ = ["Continuation", "compare", "continued", "name_of"]
 
 _LIMITS = ("training.epochs", "training.steps", "training.minutes")
 _NOTED = ("versions.", "threads", "device", "ranks")
+_READ = "data.training_set."
 _BINDING = ("model.", "data.shape", "data.sha256", "validation", "training.")
 
 
-def continued(model: Learner, path: str | Path, config: dict[str, Any]) -> tuple[State, list[str], Run | None]:
-    """Bring a model to the newest whole checkpoint of a run; returns the position, notes, and the run.
+@dataclass(frozen=True)
+class Continuation:
+    """Where a training goes on; the position is a fresh one, and the run None, where there is no checkpoint yet."""
 
-    The position is a fresh one, and the run None, where there is no folder, an empty one, or no checkpoint yet.
+    state: State = field(default_factory=State)
+    run: Run | None = None
+    said: str = ""  # where it goes on, in words
+    notes: tuple[str, ...] = ()  # what the user must know of it
+
+
+def continued(model: Learner, path: str | Path, config: dict[str, Any]) -> Continuation:
+    """Bring a model to the newest whole checkpoint of a run, whose config takes the new end; not if it is finished.
 
     Raises:
         FileNotFoundError: the folder holds something that is not a run.
-        ValueError: the run was made with other options, data or model, or all of its checkpoints are damaged.
+        ValueError: the run was made with other options, data or model, is past the end that is asked for, or all of its
+            checkpoints are damaged.
     """
     path = Path(path)
     # Rank 0 looks and the others follow it: it may make the folder before they have looked.
@@ -36,16 +49,32 @@ def continued(model: Learner, path: str | Path, config: dict[str, Any]) -> tuple
     checkpoint, notes = _newest(run) if run is not None else (None, [])
     chosen = int(ranks.first(torch.tensor(("last", "best", None).index(checkpoint))))
     if chosen == 2:
-        return State(), notes, None
+        return Continuation(notes=tuple(notes))
     run = Run.open(path) if run is None else run
     notes += compare(run, config)
     state, differences = read_state(run.checkpoint(("last", "best")[chosen]), model)
     notes += differences
+    if _finished(run, config["training"], model, state):
+        said = f"{path}: is finished, at step {state.step}; nothing is left to train"
+        return Continuation(state, run, said, tuple(notes))
     if ranks.index() == 0:
         kept = run.config.get("notes", [])
         run = Run(run.path, {**run.config, "training": config["training"], "notes": kept + notes})
         run.write_config()
-    return state, notes, run
+    return Continuation(state, run, f"{path}: resumed at step {state.step}", tuple(notes))
+
+
+def _finished(run: Run, training: dict[str, Any], model: Learner, state: State) -> bool:
+    per_epoch = batches(run.config["data"]["shape"][0], training["batch_size"])
+    asked = {name: training[name] for name in ("epochs", "steps", "minutes")}
+    fraction = Limit.choose(model.recipe, per_epoch, **asked).fraction(state.step, state.seconds)
+    same = all(run.config["training"].get(name) == value for name, value in asked.items())
+    if fraction > 1 and not same:  # A training of some minutes ends a little after them.
+        name, value = next((name, value) for name, value in asked.items() if value is not None)
+        raise ValueError(
+            f"resume: {run.path} is at step {state.step}, and {name} {value} asks for no more; give more {name}"
+        )
+    return fraction >= 1
 
 
 def _newest(run: Run) -> tuple[str | None, list[str]]:
@@ -76,19 +105,35 @@ def compare(run: Run, config: dict[str, Any]) -> list[str]:
         raise ValueError(f"{run.path}: was written by pcgen.training.save, not by a training: nothing to resume")
     before, now = _flat(run.config), _flat(config)
     movable = _LIMITS if now.get("training.schedule") == "constant" else ()
-    notes = []
+    notes, binding = [], list[str]()
     for name in sorted(before.keys() | now.keys()):
         old, new = before.get(name), now.get(name)
         if old == new or name in movable:
             continue
         if name.startswith(_BINDING):
-            raise ValueError(
-                f"resume: {name.removeprefix('training.')} was {old!r} in {run.path} and is {new!r} now; "
-                "give the former value, or train afresh in another folder"
-            )
-        if name.startswith(_NOTED):
+            binding.append(name)
+        elif name.startswith(_NOTED):
             notes.append(f"{name} was {old!r} and is {new!r} now: the continuation will not repeat the run bit for bit")
+    if binding:
+        told = "; ".join(
+            f"{name.rpartition('.')[2] if name.startswith(_READ) else name.removeprefix('training.')} "
+            f"was {before.get(name)!r} in {run.path} and is {now.get(name)!r} now"
+            for name in _cause(before, now, binding)
+        )
+        raise ValueError(f"resume: {told}; give the former value, or train afresh in another folder")
     return notes
+
+
+def _cause(before: dict[str, Any], now: dict[str, Any], binding: list[str]) -> list[str]:
+    """Of the entries that differ, those that a user recognises: the model's name, then how the data was read."""
+    if "model.name" in binding:
+        return ["model.name"]
+    if any(name.startswith("data.") for name in binding):
+        names = sorted(before.keys() | now.keys())
+        read = [name for name in names if name.startswith(_READ) and before.get(name) != now.get(name)]
+        if read:
+            return read
+    return binding[:1]
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

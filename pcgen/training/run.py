@@ -3,7 +3,8 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -78,17 +79,36 @@ class Run:
                 raise FileExistsError(
                     f"{path}: has a run already; choose another --out, or --overwrite or --resume auto"
                 )
-            # The config goes last: a folder without it is no run, and would not be overwritten again.
-            shutil.rmtree(run.path / EVENTS, ignore_errors=True)
-            written = [f"{name}.safetensors" for name in _CHECKPOINTS] + [_HISTORY, *run._batches(), _CONFIG]
-            for name in written:
-                (run.path / name).unlink(missing_ok=True)
+            run._delete()
         try:
             run.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OSError(f"{path}: could not be made ({error.strerror or error}); choose another --out") from error
         run.write_config()
         return run
+
+    @classmethod
+    @contextmanager
+    def begin(cls, path: str | Path, config: dict[str, Any], overwrite: bool = False) -> Iterator["Run"]:
+        """Create a run, and delete it again if the `with` block fails before it has saved anything there."""
+        stood = Path(path).exists()
+        run = cls.create(path, config, overwrite)
+        try:
+            yield run
+        except BaseException:
+            if not run._batches() and not any(run.checkpoint(name).exists() for name in _CHECKPOINTS):
+                with suppress(OSError):  # What failed is what must be told.
+                    run._delete()
+                    if not stood and not any(run.path.iterdir()):
+                        run.path.rmdir()
+            raise
+
+    def _delete(self) -> None:
+        shutil.rmtree(self.path / EVENTS, ignore_errors=True)
+        written = [f"{name}.safetensors" for name in _CHECKPOINTS] + [_HISTORY, *self._batches()]
+        # The config goes last: a folder without it is no run, and would not be overwritten again.
+        for name in [*written, _CONFIG]:
+            (self.path / name).unlink(missing_ok=True)
 
     def write_config(self) -> None:
         """Write config.json, whole or not at all."""

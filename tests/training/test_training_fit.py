@@ -214,7 +214,9 @@ def test_a_signal_saves_after_the_update_and_raises(tmp_path: Path, number: sign
     whole = fit(Denoiser((5,)), vectors(), **(options | {"out": tmp_path / "whole"}))
     torch.manual_seed(1)
     with (
-        pytest.warns(UserWarning, match=f"{number.name} stopped the training; step 4 is saved in"),
+        pytest.warns(
+            UserWarning, match=f"{number.name} stopped the training; step 4 is saved in .*; go on with --resume auto"
+        ),
         pytest.raises(Interrupted) as raised,
     ):
         fit(Denoiser((5,)), vectors(), progress=send(number, 4), **options)
@@ -298,6 +300,20 @@ def test_a_folder_with_something_in_it_is_not_overwritten(tmp_path: Path) -> Non
     assert (other / "thesis.txt").read_text() == "years of work"
     fit(Line(), torch.ones(4, 1), out=run, steps=3, overwrite=True)
     assert [row["step"] for row in Run.open(run).history] == [3]
+
+
+def test_a_training_that_fails_before_it_has_saved_anything_leaves_nothing(tmp_path: Path) -> None:
+    class Refusing(Line):
+        def setup(self, data: Tensor) -> None:
+            raise ValueError("components: must be at most 4")
+
+    (tmp_path / "stood").mkdir()
+    for _ in range(2):
+        for out in ("new", "stood"):
+            with pytest.raises(ValueError, match="components"):
+                fit(Refusing(), torch.ones(4, 1), out=tmp_path / out, steps=3)
+    assert os.listdir(tmp_path) == ["stood"]
+    assert os.listdir(tmp_path / "stood") == []
 
 
 def test_nothing_is_made_or_deleted_for_options_that_are_refused(tmp_path: Path) -> None:

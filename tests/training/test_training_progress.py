@@ -6,6 +6,7 @@ import pytest
 import torch
 from tiny_learners import Line, vectors
 
+from pcgen.models import MODELS
 from pcgen.training import Step, fit, progress
 from pcgen.training.progress import Display
 
@@ -65,3 +66,10 @@ def test_fit_shows_on_the_standard_error(capsys: pytest.CaptureFixture[str]) -> 
     assert "step 3" in told.err
     fit(Line((5,)), torch.ones(4, 5), steps=3)
     assert capsys.readouterr().err == ""
+
+
+def test_a_model_of_the_suite_is_shown_by_the_name_that_it_was_asked_for_by(capsys: pytest.CaptureFixture[str]) -> None:
+    fit(MODELS["gmm"]((5,), components=2), vectors(), steps=1, progress=True)
+    assert capsys.readouterr().err.startswith("gmm 100% step 1")
+    fit(Line((5,)), vectors(), steps=1, progress=True)
+    assert capsys.readouterr().err.startswith("Line 100% step 1")

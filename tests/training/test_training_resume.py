@@ -11,6 +11,7 @@ import torch
 from processes import start
 from tiny_learners import Denoiser, jitter, train, vectors
 
+from pcgen.models import MODELS, Learner
 from pcgen.training import Run, fit, load
 from pcgen.training.files import read_tensors
 
@@ -161,6 +162,44 @@ def test_resume_of_what_is_no_training_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="other: not a run folder"):
         short(tmp_path / "other", resume="auto")
     assert (tmp_path / "other" / "thesis.txt").read_text() == "years of work"
+
+
+@pytest.mark.parametrize(
+    ("limit", "told"),
+    [
+        ({"steps": 3}, "and steps 3 asks for no more; give more steps"),
+        ({"steps": None, "epochs": 1}, "and epochs 1 asks"),
+    ],
+)
+def test_an_end_that_lies_behind_is_refused_and_leaves_the_run_as_it_was(
+    tmp_path: Path, limit: dict, told: str
+) -> None:
+    short(tmp_path / "run")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
+    with pytest.raises(ValueError, match=f"run is at step 10, {told}"):
+        short(tmp_path / "run", resume="auto", **limit)
+    short(tmp_path / "run", resume="auto", steps=None, epochs=2)  # of 5 batches each: the end where it stands
+    assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
+
+
+def test_the_screen_tells_where_a_training_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    short(tmp_path / "run")
+    short(tmp_path / "run", resume="auto", progress=True)
+    assert f"note: {tmp_path / 'run'}: is finished, at step 10; nothing is left to train" in capsys.readouterr().err
+    short(tmp_path / "run", resume="auto", steps=12, progress=True)
+    assert f"note: {tmp_path / 'run'}: resumed at step 10" in capsys.readouterr().err
+
+
+def test_another_model_or_reading_of_the_data_is_told_before_what_follows_from_it(tmp_path: Path) -> None:
+    def train(model: Learner, normalize: str, scale: float, **options: object) -> None:
+        about = {"training_set": {"spec": "shapes", "normalize": normalize}, "normalization": {"name": normalize}}
+        fit(model, scale * vectors(), out=tmp_path / "run", about=about, steps=2, batch_size=8, **options)
+
+    train(MODELS["gan"]((5,)), "none", 1.0)
+    with pytest.raises(ValueError, match=r"^resume: normalize was 'none' in \S+/run and is 'unit_sphere' now; give"):
+        train(MODELS["gan"]((5,)), "unit_sphere", 2.0, resume="auto")
+    with pytest.raises(ValueError, match=r"^resume: model\.name was 'gan' in \S+/run and is 'vae' now; give"):
+        train(MODELS["vae"]((5,)), "unit_sphere", 2.0, resume="auto")
 
 
 def test_a_finished_training_is_resumed_without_a_step(tmp_path: Path) -> None:
