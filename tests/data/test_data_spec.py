@@ -15,8 +15,8 @@ from pcgen.data import Spec, default_split, parse
         ("a/b.npz:Figure Accessory@all", Spec("a/b.npz", ("Figure Accessory",), ("all",))),
         ("C:\\data\\b.npz", Spec("C:\\data\\b.npz")),
         ("C:\\data\\b.npz:Brick@val", Spec("C:\\data\\b.npz", ("Brick",), ("val",))),
-        ("/home/me@work/b.npz", Spec("/home/me@work/b.npz")),
-        ("/home/a:b/c.npz", Spec("/home/a:b/c.npz")),
+        ("/data/me@lab/b.npz", Spec("/data/me@lab/b.npz")),
+        ("/data/a:b/c.npz", Spec("/data/a:b/c.npz")),
     ],
 )
 def test_a_spec_is_taken_apart_and_put_together(text: str, spec: Spec) -> None:
