@@ -267,8 +267,13 @@ def test_a_disk_that_fills_up_stops_the_training_which_goes_on_where_it_was(tmp_
 
 
 def test_without_a_run_folder_signals_act_as_ever() -> None:
-    with pytest.raises(KeyboardInterrupt):
-        fit(Denoiser((5,)), vectors(), steps=9, progress=send(signal.SIGINT, 2))
+    # A shell starts what it runs in the background with SIGINT ignored, and this test may be run so.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            fit(Denoiser((5,)), vectors(), steps=9, progress=send(signal.SIGINT, 2))
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_training_in_another_thread_leaves_signals_alone(tmp_path: Path) -> None:
