@@ -1,17 +1,12 @@
 #include <algorithm>
-#include <stdexcept>
-#include <string>
 #include <tuple>
 
-#include <cuda_runtime.h>
-#include <torch/csrc/inductor/aoti_torch/c/shim.h>
-#include <torch/csrc/stable/accelerator.h>
 #include <torch/csrc/stable/library.h>
 #include <torch/csrc/stable/ops.h>
-#include <torch/csrc/stable/tensor.h>
 
 #include "check.h"
 #include "cuda/chamfer_program.h"
+#include "cuda/launch.h"
 #include "dispatch.h"
 
 namespace pcgen::cuda {
@@ -80,17 +75,6 @@ __global__ void matrix_kernel(const T* a, const T* b, int columns, int n, int m,
   const bool turned = blockIdx.y == 1;
   const double mean = nearest_mean_block(turned ? View<T>{y, x, m, n} : View<T>{x, y, n, m}, squared, shared);
   if (threadIdx.x == 0) (turned ? to_a : to_b)[pair] = mean;
-}
-
-cudaStream_t current_stream(const Tensor& t) {
-  void* stream = nullptr;
-  STABLE_TORCH_ERROR_CODE_CHECK(aoti_torch_get_current_cuda_stream(t.get_device_index(), &stream));
-  return static_cast<cudaStream_t>(stream);
-}
-
-void check_launch(const char* op) {
-  const cudaError_t error = cudaGetLastError();
-  if (error != cudaSuccess) throw std::runtime_error(std::string(op) + ": launch failed: " + cudaGetErrorString(error));
 }
 
 // How many blocks of `points` cover the larger cloud, and that the grid can hold them for every pair.

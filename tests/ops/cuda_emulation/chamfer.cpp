@@ -1,4 +1,4 @@
-// The blocks of csrc/cuda run one after another on the CPU, in float and double, for tests where there is no GPU.
+// Chamfer's blocks run one after another on the CPU, in float and double, for tests where there is no GPU.
 #include "cuda/chamfer_program.h"
 
 #include <memory>

@@ -1,45 +1,28 @@
-"""The programs of the CUDA blocks, compiled for the CPU, against the CPU's kernels; on a GPU, the real ones too."""
+"""Chamfer's CUDA blocks, compiled for the CPU, against the CPU's kernels; on a GPU, the real ones too."""
 
 import ctypes
-import os
-import shlex
-import shutil
-import subprocess
-from pathlib import Path
 
 import pytest
 import torch
 from cloud_problems import PROBLEMS, pairs
+from emulation import TYPES, call, program
 from torch import Tensor
 
 from pcgen import ops
 from pcgen.ops import reference
 
-HERE = Path(__file__).resolve().parent
-SOURCES = HERE.parent.parent / "csrc"
 SIZES = [(1, 1), (3, 300), (1025, 257), (1400, 1030)]  # around the block's 256 threads and 1024 queries
-TYPES = {torch.float32: "float", torch.float64: "double"}
 
 
 @pytest.fixture(scope="module")
-def programs(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
-    compiler = shlex.split(os.environ.get("CXX", "g++"))
-    if shutil.which(compiler[0]) is None or not SOURCES.is_dir():
-        pytest.skip("the programs cannot be compiled: no C++ compiler, or no source tree")
-    library = tmp_path_factory.mktemp("cuda") / "emulation.so"
-    flags = ["-std=c++20", "-O2", "-shared", "-fPIC", f"-I{SOURCES}"]
-    subprocess.run([*compiler, *flags, HERE / "cuda_emulation.cpp", "-o", library], check=True)
-    return ctypes.CDLL(str(library))
-
-
-def _call(function: object, *arguments: Tensor | int | bool) -> None:
-    function(*(ctypes.c_void_p(a.data_ptr()) if isinstance(a, Tensor) else a for a in arguments))  # type: ignore[operator]
+def programs() -> ctypes.CDLL:
+    return program("chamfer")
 
 
 def _chamfer(programs: ctypes.CDLL, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     batch, n, m = len(x), x.shape[1], y.shape[1]
     out = x.new_empty(batch), torch.empty(batch, n, dtype=torch.int64), torch.empty(batch, m, dtype=torch.int64)
-    _call(getattr(programs, f"chamfer_{TYPES[x.dtype]}"), x, y, batch, n, m, *out)
+    call(getattr(programs, f"chamfer_{TYPES[x.dtype]}"), x, y, batch, n, m, *out)
     return out
 
 
@@ -63,7 +46,7 @@ def test_gradient(programs: ctypes.CDLL, kind: str) -> None:
         _, x_to_y, y_to_x = torch.ops.pcgen.chamfer_with_index(x, y)
         expected = torch.ops.pcgen.chamfer_backward(g, x, y, x_to_y, y_to_x)
         ours = torch.full_like(x, torch.nan), torch.full_like(y, torch.nan)
-        _call(programs.gradient_double, g, x, y, 2, n, m, x_to_y, y_to_x, *ours)
+        call(programs.gradient_double, g, x, y, 2, n, m, x_to_y, y_to_x, *ours)
         for a, b in zip(ours, expected, strict=True):
             torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-16)
 
@@ -72,7 +55,7 @@ def test_gradient(programs: ctypes.CDLL, kind: str) -> None:
 def test_matrix(programs: ctypes.CDLL, squared: bool) -> None:
     a, b = torch.rand(2, 1100, 3), torch.rand(3, 300, 3)
     forth, back = torch.empty(2, 3, dtype=torch.float64), torch.empty(2, 3, dtype=torch.float64)
-    _call(programs.matrix_float, a, b, 2, 3, 1100, 300, squared, forth, back)
+    call(programs.matrix_float, a, b, 2, 3, 1100, 300, squared, forth, back)
     for ours, expected in zip((forth, back), ops.nearest_means(a, b, squared=squared), strict=True):
         torch.testing.assert_close(ours, expected, rtol=1e-6, atol=0)
 
