@@ -32,13 +32,19 @@ def suite(
     clouds: Annotated[
         int | None, typer.Option(min=2, help="Samples of each model (default: as many as the reference has).")
     ] = None,
+    reference_clouds: Annotated[
+        int | None,
+        typer.Option(min=2, help="At most this many clouds of the reference (default: all)."),
+    ] = None,
     points: Annotated[
         int | None, typer.Option(min=1, help="Points per cloud of an autoencoder that is trained here (default: 2048).")
     ] = None,
     normalize: Annotated[
         str | None, typer.Option(help="Normalisation for an autoencoder that is trained here (default: none).")
     ] = None,
-    protocol: Annotated[str, typer.Option(help="exact, latent_3d_points, pointflow, lion or dpm.")] = "exact",
+    protocol: Annotated[
+        str, typer.Option(help="exact, latent_3d_points, pointflow, lion, dpm, or several with commas between.")
+    ] = "exact",
     metrics: Annotated[str, typer.Option(help="Distances of MMD, COV and 1-NNA: cd, emd, or cd,emd.")] = "cd,emd",
     emd_clouds: Annotated[int, typer.Option(min=0, help="EMD on at most this many clouds a side; 0: all.")] = 64,
     emd_points: Annotated[int, typer.Option(min=0, help="EMD on at most this many points a cloud; 0: all.")] = 512,
@@ -82,14 +88,15 @@ def suite(
         effort=effort,
         seeds=seeds,
         clouds=clouds,
-        protocol=protocol,
+        reference_clouds=reference_clouds,
+        protocols=[name.strip() for name in protocol.split(",")],
         distances=parse_metrics(metrics),
         emd_clouds=emd_clouds or None,
         emd_points=emd_points or None,
         device=device,
         seed=seed,
     )
-    about = {"data": data, "autoencoder": str(codes or out / "autoencoder"), "protocol": protocol, "seed": seed}
+    about = {"autoencoder": str(codes or out / "autoencoder"), **plan.measurement()}
     kept = leaderboard.kept(out, about, names)
     torch.manual_seed(seed)
     if codes is None:
@@ -123,17 +130,19 @@ def suite(
         for entry in leaderboard.run(codes, out, plan, say=say, progress=progress):
             entries.append(entry)
             leaderboard.write(entries, out, about)
-    measured = {entry.name: list(entry.reports) for entry in entries if entry.reports}
-    if measured:
+    done = [entry for entry in entries if entry.reports]
+    for name in plan.protocols if done else []:
+        measured = {entry.name: list(entry.reports[name]) for entry in done}
         rich.console.Console().print(compare(measured, sort="one_nna_cd" if "cd" in plan.distances else None))
-        _draw(entries, out)
+    if done:
+        _draw(entries, plan.protocols[0], out)
     failed = [entry.name for entry in entries if entry.failure]
     if failed:
         say(f"failed: {', '.join(failed)}; the reasons are in {out / 'leaderboard.md'}")
         raise typer.Exit(1)
 
 
-def _draw(entries: "Sequence[Entry]", out: Path) -> None:
+def _draw(entries: "Sequence[Entry]", protocol: str, out: Path) -> None:
     """The contact sheet, as many clouds of each model and of the reference, and the plot of fidelity and coverage."""
     from pcgen.data import load
     from pcgen.leaderboard import REFERENCE
@@ -147,7 +156,7 @@ def _draw(entries: "Sequence[Entry]", out: Path) -> None:
     say(str(picture(shown, sheet, rows=list(sets), columns=columns, size=220, captions=(), overwrite=True)))
     marks = {}
     for entry in entries:
-        fidelity, covered = entry.mean("mmd_cd"), entry.mean("cov_cd")
+        fidelity, covered = entry.mean("mmd_cd", protocol), entry.mean("cov_cd", protocol)
         if fidelity is not None and covered is not None:
             marks[entry.name] = (fidelity, 100 * covered)
     if marks:

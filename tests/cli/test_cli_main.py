@@ -101,8 +101,9 @@ def test_a_leaderboard_goes_on_past_a_model_that_fails(pcgen, boxes, tmp_path, m
     board = json.loads((tmp_path / "board" / "leaderboard.json").read_text())
     failed, done = board["rows"]
     assert failed["model"] == "gaussian" and "a fault of the model's own" in failed["failure"]
-    assert done["model"] == "gmm" and np.isfinite(done["mean"]["one_nna_cd"]) and done["seeds"] == 2
-    assert done["deviation"]["mmd_cd"] > 0
+    found = done["results"]["exact"]
+    assert done["model"] == "gmm" and np.isfinite(found["mean"]["one_nna_cd"]) and done["seeds"] == 2
+    assert found["deviation"]["mmd_cd"] > 0
     table = (tmp_path / "board" / "leaderboard.md").read_text()
     assert "| gmm |" in table and "failed: RuntimeError" in table and "training set" in table
     for name in ("contact_sheet.png", "fidelity_coverage.png", "gmm/samples-1.npz", "reference.npz"):
@@ -121,10 +122,35 @@ def test_a_leaderboard_keeps_other_models_and_refuses_other_settings(pcgen, boxe
     result = pcgen(*command, "--models", "gaussian", "--seed", 5)
     assert result.code == 2 and "its seed is 0, asked for is 5" in result.err
     assert (board / "leaderboard.json").read_bytes() == before
+    result = pcgen(*command, "--models", "gaussian", "--emd-points", 7)
+    assert result.code == 2 and "its emd_points is 512, asked for is 7" in result.err
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "notes.txt").write_text("mine")
     result = pcgen("suite", "--data", boxes, "--models", "gaussian", "--out", tmp_path / "other")
     assert result.code == 2 and "notes.txt" in result.err
+
+
+def test_a_leaderboard_under_several_protocols_says_how_the_order_changes(pcgen, boxes, trained, tmp_path):
+    board, few = tmp_path / "board", ["--clouds", 4, "--reference-clouds", 3, "--models", "gmm,gaussian"]
+    command = ["suite", "--data", boxes, "--codes", trained[0], "--out", board, *few, "--effort", 0.1]
+    result = pcgen(*command, "--set", "gmm.components=2", "--protocol", "exact,lion,pointflow,dpm")
+    assert result.code == 0, result.err
+    found = json.loads((board / "leaderboard.json").read_text())
+    assert {name: stamp["emd"] for name, stamp in found["stamps"].items()} == {
+        "exact": "exact",
+        "lion": "approxmatch_squared",
+        "pointflow": "approxmatch_pointflow",
+        "dpm": None,
+    }
+    assert found["stamps"]["lion"]["counts"]["cd"] == {"samples": 4, "reference": 3, "points": 32}
+    values = found["rows"][0]["results"]
+    means = {name: result["mean"] for name, result in values.items()}
+    assert means["pointflow"]["mmd_cd"] == means["lion"]["mmd_cd"] != means["dpm"]["mmd_cd"]
+    assert means["pointflow"]["mmd_emd"] != means["lion"]["mmd_emd"] and "mmd_emd" not in means["dpm"]
+    table = (board / "leaderboard.md").read_text()
+    assert "## Protocol dpm" in table
+    assert "| model | exact | lion | pointflow | dpm |" in table and "| model | exact | lion | pointflow |" in table
+    assert len(data.load(str(board / "reference.npz"))) == 3
 
 
 @pytest.mark.parametrize(

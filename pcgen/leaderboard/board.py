@@ -1,0 +1,92 @@
+"""The files of a leaderboard: what is in its folder already, and the table as JSON and Markdown."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pcgen.leaderboard.entry import Entry
+from pcgen.leaderboard.table import markdown
+from pcgen.metrics.report import HEADLINE, Report
+from pcgen.training.files import write_whole
+
+__all__ = ["kept", "report_file", "samples_file", "write"]
+
+
+def samples_file(folder: Path, seed: int) -> Path:
+    """Where a model's samples of one seed are."""
+    return folder / f"samples-{seed}.npz"
+
+
+def report_file(folder: Path, protocol: str, seed: int) -> Path:
+    """Where the report on them under one protocol is."""
+    return folder / f"report-{protocol}-{seed}.json"
+
+
+def kept(out: str | Path, about: Mapping[str, Any], models: Sequence[str]) -> list[Entry]:
+    """The entries of a leaderboard that is in `out` already, but for `models`, which are to be trained again or on.
+
+    Raises:
+        ValueError: what is there was made otherwise: the message names both sides.
+        FileExistsError: the folder has something else in it than a leaderboard and its autoencoder.
+    """
+    out = Path(out)
+    path = out / "leaderboard.json"
+    if not path.is_file():
+        others = [each.name for each in out.iterdir() if each.name != "autoencoder"] if out.is_dir() else []
+        if others:
+            raise FileExistsError(f"{out}: has {others[0]} in it and is no leaderboard; choose another --out")
+        return []
+    board = json.loads(path.read_text(encoding="utf-8"))
+    for name, value in about.items():
+        if board.get(name) != value:
+            raise ValueError(f"{out}: its {name} is {board.get(name)}, asked for is {value}; choose another --out")
+    rows = [row for row in board["rows"] if row["model"] not in models and not row["failure"]]
+    return [_read(out / row["model"], row, about["seed"]) for row in rows]
+
+
+def _read(folder: Path, row: Mapping[str, Any], seed: int) -> Entry:
+    """The entry of one row, from the model's folder."""
+    seeds = range(seed, seed + row["seeds"])
+    reports = {
+        protocol: tuple(Report.from_json(report_file(folder, protocol, each).read_text("utf-8")) for each in seeds)
+        for protocol in row["results"]
+    }
+    return Entry(row["model"], reports, samples_file(folder, seed), row["training_seconds"])
+
+
+def write(entries: Sequence[Entry], out: str | Path, about: Mapping[str, Any]) -> Path:
+    """Write leaderboard.json and leaderboard.md into `out`; returns the second."""
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    first = next((entry for entry in entries if entry.reports), Entry(""))
+    board = {
+        **about,
+        "stamps": {protocol: reports[0].protocol for protocol, reports in first.reports.items()},
+        "rows": [_row(entry) for entry in entries],
+        "oracles": {
+            protocol: [{"row": row.name, "values": row.values} for row in reports[0].rows[1:]]
+            for protocol, reports in first.reports.items()
+        },
+    }
+    write_whole(out / "leaderboard.json", (json.dumps(board, indent=2) + "\n").encode())
+    path = out / "leaderboard.md"
+    write_whole(path, (markdown(entries) + "\n").encode())
+    return path
+
+
+def _row(entry: Entry) -> dict[str, Any]:
+    results = {}
+    for protocol in entry.reports:
+        spread = {metric: found for metric, found in entry.spread(protocol).items() if metric in HEADLINE}
+        results[protocol] = {
+            "mean": {metric: mean for metric, (mean, _) in spread.items()},
+            "deviation": {metric: deviation for metric, (_, deviation) in spread.items()} if entry.sets > 1 else None,
+        }
+    return {
+        "model": entry.name,
+        "failure": entry.failure or None,
+        "training_seconds": round(entry.seconds, 1),
+        "seeds": entry.sets,
+        "results": results,
+    }

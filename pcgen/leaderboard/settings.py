@@ -1,0 +1,68 @@
+"""How the models of a leaderboard are trained and measured."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pcgen import metrics
+from pcgen.errors import choose
+
+__all__ = ["Settings"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the models of a leaderboard are trained and measured.
+
+    Attributes:
+        reference: SOURCE[:CLASS][@SPLIT] of the clouds to hold samples against; @test unless it names a split.
+        models: names of heads.
+        config: arguments of models by name, {"gan": {"lr": 1e-4}}.
+        effort: multiplies every model's default number of steps.
+        seeds: sets of samples of each model; more than one gives means and deviations.
+        clouds: clouds in each set of samples; None is as many as the reference has.
+        reference_clouds: at most so many clouds of the reference, drawn by `seed`; None is all.
+        protocols: names of presets; the same samples are measured under each.
+        distances: "cd", "emd" or both.
+        emd_clouds, emd_points: limits under EMD; None is all.
+        device: where to train and sample.
+        seed: of all that is random; sets of samples take the seeds from it on.
+    """
+
+    reference: str
+    models: Sequence[str]
+    config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    effort: float = 1.0
+    seeds: int = 1
+    clouds: int | None = None
+    reference_clouds: int | None = None
+    protocols: Sequence[str] = ("exact",)
+    distances: Sequence[str] = ("cd", "emd")
+    emd_clouds: int | None = 64
+    emd_points: int | None = 512
+    device: str = "cpu"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.effort < math.inf:
+            raise ValueError(f"effort: must be a factor above 0, got {self.effort}")
+        if not self.protocols:
+            raise ValueError("protocols: must name at least one, got none")
+        for name in self.protocols:
+            metrics.protocol(name)
+        for distance in self.distances:
+            choose(distance, ["cd", "emd"], "distances")
+
+    def measurement(self) -> dict[str, Any]:
+        """What two rows must share to stand in one table, as JSON values."""
+        return {
+            "data": self.reference,
+            "protocols": list(self.protocols),
+            "distances": list(self.distances),
+            "clouds": self.clouds,
+            "reference_clouds": self.reference_clouds,
+            "emd_clouds": self.emd_clouds,
+            "emd_points": self.emd_points,
+            "seed": self.seed,
+        }

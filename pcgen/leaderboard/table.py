@@ -1,0 +1,100 @@
+"""The leaderboard in Markdown."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from pcgen.leaderboard.entry import Entry
+from pcgen.metrics.report import HEADLINE
+
+__all__ = ["markdown"]
+
+_HEADINGS = {
+    "jsd": "JSD",
+    "mmd_cd": "MMD-CD",
+    "cov_cd": "COV-CD %",
+    "one_nna_cd": "1-NNA-CD %",
+    "mmd_emd": "MMD-EMD",
+    "cov_emd": "COV-EMD %",
+    "one_nna_emd": "1-NNA-EMD %",
+}
+
+
+def markdown(entries: Sequence[Entry]) -> str:
+    """A table for each protocol, models by |1-NNA-CD - 50%| and the oracles beneath, shares in percent.
+
+    Under several protocols the order of the models by 1-NNA under each stands at the end, side by side.
+    """
+    done = [entry for entry in entries if entry.reports]
+    if not done:
+        return "\n".join(f"{entry.name}: {entry.failure}" for entry in entries)
+    failed = [entry for entry in entries if entry.failure]
+    protocols = list(done[0].reports)
+    parts = []
+    for protocol in protocols:
+        heading = [f"## Protocol {protocol}", ""] if len(protocols) > 1 else []
+        parts.append("\n".join([*heading, _protocol_table(done, failed, protocol)]))
+    if len(protocols) > 1:
+        parts += [_order_table(done, protocols, metric) for metric in ("one_nna_cd", "one_nna_emd")]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _protocol_table(done: Sequence[Entry], failed: Sequence[Entry], protocol: str) -> str:
+    done = sorted(done, key=lambda entry: _distance_from_half(entry.mean("one_nna_cd", protocol)))
+    first = done[0].reports[protocol][0]
+    shown = [metric for metric in HEADLINE if metric in first.values]
+    lines = [
+        f"| model | {' | '.join(_HEADINGS[metric] for metric in shown)} | training |",
+        f"|---|{'---:|' * (len(shown) + 1)}",
+    ]
+    for entry in done:
+        lines.append(f"| {entry.name} | {_cells(entry.spread(protocol), shown)} | {entry.seconds:.0f} s |")
+    for row in first.rows[1:]:
+        lines.append(f"| *{row.name}* | {_cells({key: (value, 0.0) for key, value in row.values.items()}, shown)} | |")
+    for entry in failed:
+        lines.append(f"| {entry.name} | failed: {entry.failure.replace('|', '/')} |" + " |" * len(shown))
+    stamp = first.protocol
+    lines += [
+        "",
+        f"Protocol {stamp['name']} {stamp['hash']}, {first.rows[0].clouds} clouds a model; 1-NNA is ideal at 50%.",
+    ]
+    if stamp["deviations"]:
+        lines.append(f"Deviates from the protocol's advice: {'; '.join(stamp['deviations'])}.")
+    return "\n".join(lines)
+
+
+def _order_table(done: Sequence[Entry], protocols: Sequence[str], metric: str) -> str:
+    """Each model's place under each protocol; empty where fewer than two protocols have the metric."""
+    places = {}
+    for protocol in protocols:
+        values = {entry.name: entry.mean(metric, protocol) for entry in done}
+        if all(value is not None for value in values.values()):
+            ordered = sorted(values, key=lambda name: _distance_from_half(values[name]))
+            places[protocol] = {name: ordered.index(name) + 1 for name in ordered}
+    if len(places) < 2:
+        return ""
+    first = next(iter(places.values()))
+    lines = [
+        f"## Places by {_HEADINGS[metric].removesuffix(' %')}",
+        "",
+        f"| model | {' | '.join(places)} |",
+        f"|---|{'---:|' * len(places)}",
+    ]
+    for name in sorted(first, key=lambda name: first[name]):
+        lines.append(f"| {name} | {' | '.join(str(place[name]) for place in places.values())} |")
+    return "\n".join(lines)
+
+
+def _cells(spread: Mapping[str, tuple[float, float]], shown: Sequence[str]) -> str:
+    return " | ".join(_cell(metric, *spread.get(metric, (None, 0.0))) for metric in shown)
+
+
+def _cell(metric: str, value: float | None, deviation: float) -> str:
+    if value is None:
+        return "-"
+    if metric.startswith(("cov", "one_nna")):
+        return f"{100 * value:.1f}" + (f" ± {100 * deviation:.1f}" if deviation else "")
+    return f"{value:.4g}" + (f" ± {deviation:.1g}" if deviation else "")
+
+
+def _distance_from_half(one_nna: float | None) -> float:
+    return math.inf if one_nna is None else abs(one_nna - 0.5)
