@@ -70,11 +70,21 @@ def main() -> None:
     except Exception as error:
         if debug:
             traceback.print_exc()
+        if _out_of_memory(error):
+            print("pcgen: out of memory; take fewer clouds, a smaller --batch-size or fewer --points", file=sys.stderr)
+            sys.exit(2)
         known = isinstance(error, (ValueError, OSError, FloatingPointError))
         kind = "" if known else f"{type(error).__name__}: "
         hint = "" if known or debug else "; this is a fault of pcgen: --debug shows where"
         print(f"pcgen: {kind}{error}{hint}", file=sys.stderr)
         sys.exit(getattr(error, "exit_code", 2 if known else 1))
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """Whether memory was not to be had, of the machine or of a GPU."""
+    # torch's allocator for the CPU says so by its text alone.
+    name, text = type(error).__name__, str(error)
+    return name in ("MemoryError", "OutOfMemoryError", "_ArrayMemoryError") or "can't allocate memory" in text
 
 
 def _usage(error: typer.TyperException) -> str:

@@ -81,7 +81,13 @@ def train(
     from pcgen.data import Augmentation
     from pcgen.data.training_set import training_set
     from pcgen.models import MODELS, build
+    from pcgen.training.limits import Limit, check_rates
+    from pcgen.training.ranks import device as check_device
 
+    # Refused before any data is read.
+    Limit.check(epochs, steps, minutes)
+    check_rates(schedule, warmup, clip)
+    check_device(device)
     torch.manual_seed(seed)
     if threads is not None:
         torch.set_num_threads(threads)
@@ -109,7 +115,7 @@ def train(
     say(*source.notes)
     say(
         f"{model}: {len(rows)} training {'codes' if codes else 'clouds'} of {source.spec}, {len(held_out)} held out; "
-        f"{weights:,} weights; run folder {out}"
+        f"{f'{weights:,} weights; ' if weights else ''}run folder {out}"
     )
     training.fit(
         learner,

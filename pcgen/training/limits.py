@@ -9,7 +9,7 @@ import torch
 from pcgen.errors import choose
 from pcgen.models.base import Recipe
 
-__all__ = ["SCHEDULES", "Limit", "rate_factor", "set_rates"]
+__all__ = ["SCHEDULES", "Limit", "check_rates", "rate_factor", "set_rates"]
 
 SCHEDULES: dict[str, Callable[[float], float]] = {
     "constant": lambda fraction: 1.0,
@@ -25,11 +25,9 @@ class Limit:
     updates: int | None = None
     minutes: float | None = None
 
-    @classmethod
-    def choose(
-        cls, recipe: Recipe, per_epoch: int, epochs: int | None, steps: int | None, minutes: float | None
-    ) -> "Limit":
-        """The one limit that was given; the recipe's updates where none was.
+    @staticmethod
+    def check(epochs: int | None, steps: int | None, minutes: float | None) -> None:
+        """Refuse two limits, and one that is none.
 
         Raises:
             ValueError: more than one was given, or one is not above zero.
@@ -38,10 +36,21 @@ class Limit:
         given = {name: value for name, value in asked.items() if value is not None}
         if len(given) > 1:
             named = ", ".join(f"{name}={value}" for name, value in given.items())
-            raise ValueError(f"epochs, steps, minutes: give one of them (or none: {recipe.steps} steps), got {named}")
+            raise ValueError(f"epochs, steps, minutes: give one of them (or none: the model's own), got {named}")
         for name, value in given.items():
             if not 0 < value < math.inf:
                 raise ValueError(f"{name}: must be above 0, got {value}")
+
+    @classmethod
+    def choose(
+        cls, recipe: Recipe, per_epoch: int, epochs: int | None, steps: int | None, minutes: float | None
+    ) -> "Limit":
+        """The one limit that was given; the recipe's updates where none was.
+
+        Raises:
+            ValueError: as `check`.
+        """
+        cls.check(epochs, steps, minutes)
         if minutes is not None:
             return cls(minutes=minutes)
         if epochs is not None:
@@ -55,6 +64,19 @@ class Limit:
         return step / (self.updates or 1)
 
 
+def check_rates(schedule: str, warmup: int, clip: float | None) -> None:
+    """Refuse what no training can be led by.
+
+    Raises:
+        ValueError: an argument is not as `pcgen.training.steps` says.
+    """
+    choose(schedule, SCHEDULES, "schedule")
+    if warmup < 0:
+        raise ValueError(f"warmup: must be a number of updates, at least 0, got {warmup}")
+    if clip is not None and not 0 < clip < math.inf:
+        raise ValueError(f"clip: must be a norm above 0, got {clip}")
+
+
 def rate_factor(schedule: str, warmup: int, step: int, fraction: float) -> float:
     """What the initial learning rates are multiplied by in the update after `step` others.
 
@@ -62,7 +84,7 @@ def rate_factor(schedule: str, warmup: int, step: int, fraction: float) -> float
     `1 - f` (linear) in the part f of the training that lies behind.
     """
     start = min(1.0, (step + 1) / warmup) if warmup else 1.0
-    return start * SCHEDULES[choose(schedule, SCHEDULES, "schedule")](fraction)
+    return start * SCHEDULES[schedule](fraction)
 
 
 def set_rates(optimizers: Iterable[torch.optim.Optimizer], factor: float) -> None:

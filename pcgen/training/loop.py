@@ -13,7 +13,7 @@ from pcgen.models.base import Batch, Learner
 from pcgen.training import ranks
 from pcgen.training.averages import Average, decay_of
 from pcgen.training.feed import Feed, as_rows
-from pcgen.training.limits import Limit, rate_factor, set_rates
+from pcgen.training.limits import Limit, check_rates, rate_factor, set_rates
 from pcgen.training.state import State
 
 __all__ = ["NotFinite", "Step", "steps"]
@@ -94,11 +94,7 @@ def steps(
     feed = Feed(model, rows, labels=labels, batch_size=batch_size, augment=augment)
     limit = Limit.choose(model.recipe, feed.per_epoch, epochs, steps, minutes)
     state.timed = limit.minutes is not None
-    rate_factor(schedule, warmup, 0, 0.0)
-    if warmup < 0:
-        raise ValueError(f"warmup: must be a number of updates, at least 0, got {warmup}")
-    if clip is not None and not 0 < clip < math.inf:
-        raise ValueError(f"clip: must be a norm above 0, got {clip}")
+    check_rates(schedule, warmup, clip)
     decay = decay_of(model, average)
     if decay and state.average is None:
         state.average = Average(model, decay)

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections import deque
 from types import TracebackType
 from typing import Self, TextIO
 
@@ -13,6 +14,7 @@ from pcgen.training.loop import Step
 __all__ = ["Display"]
 
 _REFRESH_SECONDS, _LINE_SECONDS = 0.2, 10.0
+_SPEED_SECONDS = 60.0  # the time that the speed and the time left are seen from
 
 
 class Display:
@@ -36,7 +38,7 @@ class Display:
             )
             self._task = self._bar.add_task(name, total=1.0, text="")
         self._shown = -float("inf")
-        self._first: Step | None = None
+        self._recent: deque[Step] = deque()
         self._last: Step | None = None
         self._written: Step | None = None
         self._validation: float | None = None
@@ -60,7 +62,8 @@ class Display:
 
     def show(self, step: Step) -> None:
         """Show a step, unless another has just been shown."""
-        self._first = step if self._first is None else self._first
+        if not self._recent:
+            self._recent.append(step)
         self._last = step
         self._validation = self._validation if step.validation is None else step.validation
         now = time.monotonic()
@@ -70,18 +73,21 @@ class Display:
 
     def _write(self, step: Step) -> None:
         self._written = step
+        while len(self._recent) > 1 and step.seconds - self._recent[1].seconds >= _SPEED_SECONDS:
+            self._recent.popleft()
         if self._bar is not None:
             self._bar.update(self._task, completed=min(step.fraction, 1.0), text=self._text(step), refresh=True)
         else:
             percent = f"{100 * min(step.fraction, 1):3.0f}%"
             self._console.print(f"{self._name} {percent} {self._text(step)}", markup=False, highlight=False)
+        self._recent.append(step)
 
     def _text(self, step: Step) -> str:
         parts = [f"step {step.step}", f"epoch {step.epoch}"]
         parts += [f"{name} {value:.4g}" for name, value in step.losses.items()]
         if self._validation is not None:
             parts.append(f"validation {self._validation:.4g}")
-        first = step if self._first is None else self._first
+        first = self._recent[0]
         # From what this process has seen, since a resumed training may run on another machine.
         seconds, updates, part = step.seconds - first.seconds, step.step - first.step, step.fraction - first.fraction
         if seconds > 0 and part > 0:

@@ -177,6 +177,10 @@ def test_a_leaderboard_under_several_protocols_says_how_the_order_changes(pcgen,
         (["evaluate", "shapes:chair=9", "--reference", "shapes:chair=9", "--out", "e.txt"], "must end in .json"),
         (["suite", "--data", "shapes:chair=9", "--effort", "-1", "--out", "b"], "effort: must be a factor above 0"),
         (["suite", "--data", "shapes:chair=9", "--set", "lr=3", "--out", "b"], "must be MODEL.name=value"),
+        (["train", "gan", "--data", "none", "--out", "x", "--schedule", "cosin"], "did you mean 'cosine'?"),
+        (["train", "gan", "--data", "none", "--out", "x", "--clip", "0"], "clip: must be a norm above 0"),
+        (["train", "gan", "--data", "none", "--out", "x", "--minutes", "-1"], "minutes: must be above 0"),
+        (["train", "gan", "--data", "none", "--out", "x", "--device", "gpu"], "device: must be cpu, cuda"),
         (["models", "gn"], "did you mean 'gan'?"),
     ],
 )
@@ -205,6 +209,14 @@ def test_settings_are_checked_by_the_signature(pcgen, boxes, setting, message, t
     result = pcgen("train", "autoencoder", "--data", boxes, "--points", 8, "--set", setting, "--out", tmp_path / "x")
     assert result.code == 2
     assert re.search(message.replace("?", r"\?"), result.err), result.err
+
+
+def test_want_of_memory_is_told_as_such(pcgen, boxes, tmp_path, monkeypatch):
+    from pcgen.models.clouds.autoencoder import Autoencoder
+
+    monkeypatch.setattr(Autoencoder, "loss", lambda *_: torch.empty(10**15))
+    result = pcgen("train", "autoencoder", "--data", boxes, *SMALL, "--steps", 1, "--out", tmp_path / "x")
+    assert result.code == 2 and result.err.splitlines()[-1].startswith("pcgen: out of memory; take fewer clouds")
 
 
 def test_debug_shows_the_trace(pcgen):

@@ -286,7 +286,7 @@ def test_data_that_does_not_fit_is_refused_before_any_update(model: Line, data: 
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"epochs": 1, "steps": 2}, "give one of them .* got epochs=1, steps=2"),
+        ({"epochs": 1, "steps": 2}, r"give one of them \(or none: .*\), got epochs=1, steps=2"),
         ({"steps": 0}, "steps: must be above 0, got 0"),
         ({"minutes": -1.0}, "minutes: must be above 0"),
         ({"minutes": math.nan}, "minutes: must be above 0"),

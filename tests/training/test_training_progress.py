@@ -45,6 +45,18 @@ def test_speed_and_time_left_of_a_resumed_training_are_those_of_this_process() -
     assert "10/s, 0:04 left" in file.getvalue().splitlines()[-1]
 
 
+def test_speed_and_time_left_are_those_of_the_last_minute() -> None:
+    file = io.StringIO()
+    with Display("Line", file) as display:
+        for number in range(1, 200):  # a step a second, then ten
+            display._shown = -float("inf")
+            display.show(step(number, float(number), number / 1000))
+        for number in range(200, 901):
+            display._shown = -float("inf")
+            display.show(step(number, 200 + (number - 200) / 10, number / 1000))
+    assert ", 10/s, 0:10 left" in file.getvalue().splitlines()[-1]
+
+
 def test_on_a_terminal_it_draws_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "160")
