@@ -161,4 +161,6 @@ def _draw(entries: "Sequence[Entry]", protocol: str, out: Path) -> None:
             marks[entry.name] = (fidelity, 100 * covered)
     if marks:
         labels = ("MMD-CD (lower is more faithful)", "COV-CD % (higher covers more)")
-        say(str(scatter(marks, out / "fidelity_coverage.png", labels=labels, overwrite=True)))
+        stamp = next(entry.reports[protocol][0].protocol for entry in entries if entry.reports)
+        title = f"protocol {stamp['name']} {stamp['hash']}"
+        say(str(scatter(marks, out / "fidelity_coverage.png", labels=labels, title=title, overwrite=True)))
