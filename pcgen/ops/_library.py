@@ -12,7 +12,8 @@ from pcgen.errors import choose
 
 __all__ = ["DEVICES", "INSTRUCTION_SETS", "build_info", "load", "set_instruction_set"]
 
-FOLDER = Path(__file__).resolve().parent.parent / "lib"
+# The variable is for a build beside this one, such as that of scripts/sanitize.sh.
+FOLDER = Path(os.environ.get("PCGEN_LIBRARY_FOLDER") or Path(__file__).resolve().parent.parent / "lib")
 BUILD = "pip install --no-build-isolation -e . in pcgen's source tree"
 INSTRUCTION_SETS = ("portable", "avx2", "avx512")
 DEVICES = {"cpu"}  # those with kernels; `load` adds "cuda"

@@ -36,15 +36,23 @@ def test_broken_library_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
         _library.load.__wrapped__()
 
 
-def test_instruction_set_from_the_environment() -> None:
-    code = "from pcgen.ops import build_info; print(build_info()['instruction_set'])"
+def test_instruction_set_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = _library.instruction_set()
+    try:
+        monkeypatch.setenv("PCGEN_INSTRUCTION_SET", "portable")
+        _library.load.__wrapped__()
+        assert build_info()["instruction_set"] == "portable"
+        monkeypatch.setenv("PCGEN_INSTRUCTION_SET", "avx")
+        with pytest.raises(ValueError, match="instruction set: must be one of portable, avx2, avx512; got 'avx'"):
+            _library.load.__wrapped__()
+    finally:
+        _library.set_instruction_set(chosen)
 
-    def run(name: str) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "PCGEN_INSTRUCTION_SET": name}
-        return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
 
-    assert run("portable").stdout.strip() == "portable"
-    assert "instruction set: must be one of portable, avx2, avx512; got 'avx'" in run("avx").stderr
+def test_folder_from_the_environment(tmp_path: Path) -> None:
+    environment = {**os.environ, "PCGEN_LIBRARY_FOLDER": str(tmp_path)}
+    ran = subprocess.run([sys.executable, "-c", "import pcgen.ops"], env=environment, capture_output=True, text=True)
+    assert f"not built: no file {tmp_path}/libpcgen_cpu.so" in ran.stderr
 
 
 def undefined(library: Path) -> list[str]:
