@@ -46,17 +46,28 @@ def convert(
     spec: Spec,
     out: Annotated[Path, typer.Option(help="The .npz to write.")],
     points: Annotated[int | None, typer.Option(min=1, help="Points per cloud; needed where counts differ.")] = None,
+    normalize: Annotated[
+        str,
+        typer.Option(
+            help="none, unit_sphere, unit_box or bbox, each cloud by itself; or global_std, by those of @train."
+        ),
+    ] = "none",
     up: Up = "y",
     max_bytes: MaxBytes = FOUR_GIB,
     drop_bad: DropBad = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Write any source as one npz of points, labels and splits."""
+    import dataclasses
+
     from pcgen import data
 
     check_out(out, ".npz", overwrite)
+    normalization = data.Normalization(normalize)
     clouds = data.load(spec, points=points, up=up, drop_bad=drop_bad, max_bytes=max_bytes)
-    data.save(out, clouds, overwrite=overwrite)
+    train = clouds.split("train") if clouds.splits and "train" in clouds.splits else clouds
+    normalized = normalization.fit(train.points).apply(clouds.points)
+    data.save(out, dataclasses.replace(clouds, points=normalized), overwrite=overwrite)
     if clouds.drawn:
         say("the source has no splits: those written were drawn by the clouds' names, 85% train, 5% val, 10% test")
     say(*clouds.notes, f"{out}: {len(clouds)} clouds of {clouds.points.shape[1]} points")

@@ -153,6 +153,19 @@ def test_a_leaderboard_under_several_protocols_says_how_the_order_changes(pcgen,
     assert len(data.load(str(board / "reference.npz"))) == 3
 
 
+def test_converted_clouds_keep_their_splits_and_are_normalised_if_asked(pcgen, boxes, tmp_path):
+    assert pcgen("data", "convert", boxes, "--normalize", "unit_box", "--out", tmp_path / "unit.npz").code == 0
+    before, after = data.load(f"{boxes}@all"), data.load(f"{tmp_path / 'unit.npz'}@all")
+    sides = after.points.amax(1) - after.points.amin(1)  # (S, 3)
+    assert torch.allclose(sides.amax(1), torch.ones(len(after)))
+    assert after.labels.equal(before.labels) and after.names == before.names and set(after.splits) >= {"train", "test"}
+    assert pcgen("data", "convert", boxes, "--normalize", "global_std", "--out", tmp_path / "std.npz").code == 0
+    train = data.load(f"{tmp_path / 'std.npz'}@train").points.double()
+    assert train.mean((0, 1)).abs().max() < 1e-6 and train.square().mean().item() == pytest.approx(1, abs=1e-6)
+    result = pcgen("data", "convert", boxes, "--normalize", "unit_bx", "--out", tmp_path / "x.npz")
+    assert result.code == 2 and "did you mean 'unit_box'?" in result.err
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
