@@ -2,7 +2,8 @@
 
     csrc/*.cpp, csrc/cpu/*.cpp   -> pcgen/lib/libpcgen_cpu.so    always, by g++ or clang++ (or $CXX)
     csrc/cuda/*.cu               -> pcgen/lib/libpcgen_cuda.so   wherever nvcc is found, with or without a GPU, unless
-                                                                 PCGEN_CUDA=0 is in the environment
+                                                                 PCGEN_CUDA=0 is in the environment; for the cards of
+                                                                 PCGEN_CUDA_ARCHITECTURES (80,90) and newer ones
 
 A unit called `*_avx2.cpp` or `*_avx512.cpp` is compiled for that instruction set on x86-64 and left out elsewhere; the
 library chooses among them when it is loaded. Objects are kept in build/native: a second build compiles what changed.
@@ -12,6 +13,7 @@ import hashlib
 import importlib.util
 import os
 import platform
+import re
 import shlex
 import shutil
 import subprocess
@@ -41,7 +43,6 @@ INSTRUCTION_SETS = {
         *("-Wno-unknown-warning-option", "-Wno-uninitialized", "-Wno-maybe-uninitialized"),
     ],
 }
-CUDA_ARCHITECTURES = ["-gencode=arch=compute_80,code=sm_80", "-gencode=arch=compute_90,code=[sm_90,compute_90]"]
 
 
 def torch_folder() -> Path:
@@ -78,6 +79,15 @@ def cuda_compiler() -> str | None:
         return None
     home = os.environ.get("CUDA_HOME", "/usr/local/cuda")
     return shutil.which("nvcc") or shutil.which("nvcc", path=os.path.join(home, "bin"))
+
+
+def cuda_targets() -> list[str]:
+    """Code for each architecture, and for the last PTX, which the drivers of newer cards compile."""
+    named = os.environ.get("PCGEN_CUDA_ARCHITECTURES", "80,90")
+    if not re.fullmatch(r"\d+(,\d+)*", named):
+        raise SystemExit(f"pcgen: PCGEN_CUDA_ARCHITECTURES: must be such as 75 or 80,90, got {named!r}")
+    architectures = named.split(",")
+    return [f"sm_{name}" for name in architectures] + [f"compute_{architectures[-1]}"]
 
 
 def host_sources() -> list[Path]:
@@ -148,9 +158,16 @@ def build_cpu(target: Path) -> None:
 
 def build_cuda(target: Path, nvcc: str) -> None:
     """Compile and link the CUDA library, which needs neither a GPU nor torch with CUDA."""
-    sources = sorted(ROOT.glob("csrc/cuda/*.cu"))
-    flags = [*COMMON, "-DUSE_CUDA", *CUDA_ARCHITECTURES, f"-Xcompiler={','.join(HOST[:2])}", "-isystem"]
-    command = [nvcc, *flags, str(torch_folder() / "include")]
+    sources, targets = sorted(ROOT.glob("csrc/cuda/*.cu")), cuda_targets()
+    cards = [f"-gencode=arch={target.replace('sm', 'compute')},code={target}" for target in targets]
+    flags = [
+        *COMMON,
+        "-DUSE_CUDA",
+        *cards,
+        f"-DPCGEN_CUDA_TARGETS={'-'.join(targets)}",
+        f"-Xcompiler={','.join(HOST[:2])}",
+    ]
+    command = [nvcc, *flags, "-isystem", str(torch_folder() / "include")]
     objects = compile_objects(sources, [command] * len(sources))
     # libtorch_cuda is absent from the CPU-only torch; a stand-in of its name records that the library needs it, so that
     # the loader finds torch's symbols on a machine that has it.
@@ -163,7 +180,7 @@ def build_cuda(target: Path, nvcc: str) -> None:
         "-ltorch_cpu",
         "-ltorch_cuda",
     ]
-    write(target, [nvcc, "-shared", "-cudart=static", *CUDA_ARCHITECTURES, *map(str, objects), *libraries])
+    write(target, [nvcc, "-shared", "-cudart=static", *cards, *map(str, objects), *libraries])
 
 
 class BuildNative(build_ext):

@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
+from typing import Any
 
 import typer
 
@@ -107,9 +108,33 @@ def _library() -> Finding:
         from pcgen.ops._library import build_info
 
         info = build_info()
-    except (ImportError, OSError, RuntimeError) as error:
+    except (ImportError, OSError, RuntimeError, ValueError) as error:
         return Finding(name, BROKEN, _line(error), _BUILD)
-    return Finding(name, OK, f"{info['instruction_set']} kernels, {info['cpu_library']}")
+    found = f"{info['instruction_set']} kernels, {info['cpu_library']}"
+    return Finding(name, OK, f"{found}, {info['cuda_library']}" if info["cuda_loaded"] else found)
+
+
+@dataclass(frozen=True)
+class Card:
+    """A card as its driver tells it, whatever torch is installed."""
+
+    name: str
+    driver: str
+    capability: tuple[int, int]
+
+
+def _cards() -> list[Card]:
+    """What nvidia-smi, which comes with the driver, lists; nothing where it is absent or fails."""
+    path = shutil.which("nvidia-smi")
+    if path is None:
+        return []
+    command = [path, "--query-gpu=name,driver_version,compute_cap", "--format=csv,noheader"]
+    try:
+        said = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout
+        rows = [line.split(", ") for line in said.splitlines()]
+        return [Card(name, driver, (int(c.partition(".")[0]), int(c.partition(".")[2]))) for name, driver, c in rows]
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return []
 
 
 def _cuda() -> Finding:
@@ -119,20 +144,48 @@ def _cuda() -> Finding:
 
         from pcgen.ops._library import build_info
 
-        devices = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-        library = build_info()["cuda_library"]
-    except (ImportError, OSError, RuntimeError) as error:
+        info = build_info()
+    except (ImportError, OSError, RuntimeError, ValueError) as error:
         return Finding(name, LACKS, f"not asked: {_line(error)}")
-    compiler = _nvcc()
-    if not devices:
-        why = "this torch is built without it" if torch.version.cuda is None else "torch sees no device"
-        return Finding(name, LACKS, f"{why}; all runs on the processor; {compiler}")
-    found = f"{', '.join(devices)}; torch for CUDA {torch.version.cuda}; {compiler}"
-    if library is None:
-        return Finding(
-            name, LACKS, f"{found}; pcgen's kernels are not built for it", "pip install --no-build-isolation -e ."
+    cards = _cards()
+    kernels = "pcgen's kernels are not built for it"
+    if info["cuda_library"] is not None:
+        least = "" if info["cuda_driver"] is None else f", driver {info['cuda_driver']} or newer"
+        kernels = f"pcgen's kernels are for {' '.join(info['cuda_targets'])} (CUDA {info['cuda_toolkit']}{least})"
+    seen = ", ".join(f"{card.name} (sm_{card.capability[0]}{card.capability[1]})" for card in cards) or "no card"
+    driver = f", driver {cards[0].driver}" if cards else ""
+    built = "without CUDA" if torch.version.cuda is None else f"for CUDA {torch.version.cuda}"
+    found = f"{seen}{driver}; torch {built}; {kernels}; {_nvcc()}"
+    if not cards and not torch.cuda.is_available():
+        return Finding(name, LACKS, f"{found}; all runs on the processor")
+    fault = _cuda_fault(info, cards)
+    return Finding(name, LACKS, f"{found}; {fault[0]}", fault[1]) if fault else Finding(name, OK, found)
+
+
+def _cuda_fault(info: dict[str, Any], cards: list[Card]) -> tuple[str, str] | None:
+    """Why pcgen's kernels cannot run on the cards that are there, and the line that mends it; None where they can."""
+    import torch
+
+    from pcgen.ops._cuda_build import CudaBuild
+
+    if info["cuda_library"] is None:
+        return "they lack", f"{_BUILD}, with nvcc on the PATH"
+    least = info["cuda_driver"]
+    if cards and least is not None and int(cards[0].driver.partition(".")[0]) < int(least):
+        return (
+            "the driver is too old for them",
+            f"install a driver of version {least} or newer, or build with an older nvcc",
         )
-    return Finding(name, OK, f"{found}; {library}")
+    build = CudaBuild(info["cuda_toolkit"], info["cuda_targets"])
+    strange = [card for card in cards if not build.runs_on(card.capability)]
+    if strange:
+        architecture = "".join(map(str, strange[0].capability))
+        return f"they have no code for {strange[0].name}", f"PCGEN_CUDA_ARCHITECTURES={architecture} {_BUILD}"
+    if torch.version.cuda is None:
+        return "this torch does not see it", "pip install --force-reinstall torch  (a build for CUDA)"
+    if not torch.cuda.is_available():
+        return "torch sees no device", "python -c 'import torch; torch.cuda.init()'  (it says why)"
+    return None
 
 
 def _nvcc() -> str:

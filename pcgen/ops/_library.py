@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from pcgen.errors import choose
+from pcgen.ops._cuda_build import CudaBuild
 
 __all__ = ["DEVICES", "INSTRUCTION_SETS", "build_info", "load", "set_instruction_set"]
 
@@ -57,13 +58,28 @@ def instruction_set() -> str:
 
 
 def build_info() -> dict[str, Any]:
-    """What is built and loaded: paths of the libraries (None where absent), and the instruction set in use."""
+    """What is built and loaded.
+
+    Returns:
+        cpu_library: path of the CPU library.
+        cuda_library: path of the CUDA library, None where it is not built.
+        cuda_loaded: whether the CUDA library is loaded, which it is where torch sees a CUDA device.
+        cuda_toolkit: the CUDA toolkit that compiled it ("13.0"), None where it is not built.
+        cuda_targets: what it has code for (("sm_80", "sm_90", "compute_90"): the last is PTX, for newer cards), else ().
+        cuda_driver: major version of the least driver that it needs ("580"), None where that is unknown.
+        instruction_set: that of the CPU's kernels in use: portable, avx2 or avx512.
+        threads: torch's.
+    """
     load()
-    cuda = FOLDER / "libpcgen_cuda.so"
+    path = FOLDER / "libpcgen_cuda.so"
+    cuda = CudaBuild.read(path) if path.is_file() else None
     return {
         "cpu_library": str(FOLDER / "libpcgen_cpu.so"),
-        "cuda_library": str(cuda) if cuda.is_file() else None,
+        "cuda_library": None if cuda is None else str(path),
         "cuda_loaded": "cuda" in DEVICES,
+        "cuda_toolkit": None if cuda is None else cuda.toolkit,
+        "cuda_targets": () if cuda is None else cuda.targets,
+        "cuda_driver": None if cuda is None else cuda.driver,
         "instruction_set": instruction_set(),
         "threads": torch.get_num_threads(),
     }

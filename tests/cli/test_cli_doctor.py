@@ -2,7 +2,9 @@
 
 import importlib
 import sys
+from collections.abc import Callable
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ import torch
 import typer
 
 from pcgen.cli.doctor import Finding, doctor, report
+from pcgen.ops import build_info
 
 module: Any = importlib.import_module("pcgen.cli.doctor")  # pcgen.cli.doctor, as an attribute, is the command
 
@@ -58,6 +61,68 @@ def test_a_library_that_is_not_built_is_told(monkeypatch: pytest.MonkeyPatch) ->
     assert "pip install" in finding.mend
 
 
+@pytest.fixture
+def card(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], Finding]:
+    """What doctor finds where nvidia-smi says a line and pcgen's library is built for sm_80 to sm_90 by CUDA 13.0."""
+    built = {
+        **build_info(),
+        "cuda_library": "libpcgen_cuda.so",
+        "cuda_toolkit": "13.0",
+        "cuda_driver": "580",
+        "cuda_targets": ("sm_80", "sm_90"),
+    }
+    monkeypatch.setattr("pcgen.ops._library.build_info", lambda: built)
+
+    def find(line: str) -> Finding:
+        program = tmp_path / "nvidia-smi"
+        program.write_text(f"#!/bin/sh\necho '{line}'\n")
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+        finding: Finding = module._cuda()
+        return finding
+
+    return find
+
+
+def test_a_card_that_torch_cannot_use_is_told(card: Callable[[str], Finding], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.version, "cuda", None)
+    finding = card("NVIDIA A100, 580.65.06, 8.0")
+    assert finding.state == "optional" and finding.mend.startswith("pip install") and "CUDA" in finding.mend
+    assert finding.found.startswith("NVIDIA A100 (sm_80), driver 580.65.06; torch without CUDA; ")
+    assert "kernels are for sm_80 sm_90 (CUDA 13.0, driver 580 or newer)" in finding.found
+
+
+@pytest.mark.parametrize(
+    ("line", "found", "mend"),
+    [
+        ("NVIDIA A100, 550.54.15, 8.0", "the driver is too old", "install a driver of version 580 or newer"),
+        ("Tesla T4, 580.65.06, 7.5", "no code for Tesla T4", "PCGEN_CUDA_ARCHITECTURES=75 pip install"),
+        ("NVIDIA H200, 580.65.06, 9.0", "torch sees no device", "python -c"),
+    ],
+)
+def test_why_the_kernels_cannot_run(
+    card: Callable[[str], Finding], monkeypatch: pytest.MonkeyPatch, line: str, found: str, mend: str
+) -> None:
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    finding = card(line)
+    assert finding.state == "optional" and found in finding.found and finding.mend.startswith(mend)
+
+
+def test_a_card_that_can_be_used(card: Callable[[str], Finding], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert card("NVIDIA H200, 580.65.06, 9.0").state == "ok"
+
+
+def test_no_card_is_no_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    finding = module._cuda()
+    assert (finding.state, finding.mend) == ("optional", "")
+    assert finding.found.startswith("no card; ") and finding.found.endswith("no nvcc; all runs on the processor")
+
+
 def test_open3d_that_is_absent_costs_windows_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "find_spec", lambda name: None)
     package, pictures = module._open3d()
@@ -65,7 +130,7 @@ def test_open3d_that_is_absent_costs_windows_only(monkeypatch: pytest.MonkeyPatc
     assert package.mend.startswith("pip install open3d") and "matplotlib" in pictures.found
 
 
-def test_open3d_that_breaks_is_told_with_its_reason(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+def test_open3d_that_breaks_is_told_with_its_reason(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     broken = tmp_path / "python"
     broken.write_text("#!/bin/sh\necho 'ImportError: libusb-1.0.so.0: cannot open shared object file' >&2\nexit 1\n")
     broken.chmod(0o755)

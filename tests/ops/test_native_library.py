@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from pcgen.ops import _library, build_info
+from pcgen.ops._cuda_build import CudaBuild
 
 
 def test_build_info() -> None:
@@ -19,6 +20,35 @@ def test_build_info() -> None:
     assert info["instruction_set"] in _library.INSTRUCTION_SETS
     assert info["cuda_loaded"] <= torch.cuda.is_available()
     assert info["threads"] == torch.get_num_threads()
+
+
+def test_build_of_the_cuda_library() -> None:
+    info = build_info()
+    if info["cuda_library"] is None:
+        assert (info["cuda_toolkit"], info["cuda_targets"], info["cuda_driver"]) == (None, (), None)
+        pytest.skip("the CUDA library is not built here")
+    assert int(info["cuda_driver"]) >= 450 and float(info["cuda_toolkit"]) >= 11
+    *code, last = info["cuda_targets"]
+    assert code and all(target.startswith("sm_") for target in code) and last.startswith("compute_")
+    if shutil.which("cuobjdump"):
+        said = subprocess.run(["cuobjdump", "-lelf", info["cuda_library"]], capture_output=True, text=True).stdout
+        assert set(re.findall(r"\.(sm_\d+)\.cubin", said)) == set(code)
+
+
+@pytest.mark.parametrize(
+    ("capability", "runs"),
+    [((7, 5), False), ((8, 0), True), ((8, 9), True), ((9, 0), True), ((10, 0), False), ((12, 1), True)],
+)
+def test_cards_that_a_build_serves(capability: tuple[int, int], runs: bool) -> None:
+    """Code serves later cards of its generation, PTX all later ones."""
+    assert CudaBuild("13.0", ("sm_80", "sm_90", "compute_120")).runs_on(capability) == runs
+
+
+def test_a_file_that_is_no_cuda_library_is_named(tmp_path: Path) -> None:
+    (tmp_path / "libpcgen_cuda.so").write_bytes(b"something else")
+    with pytest.raises(ValueError, match=r"libpcgen_cuda.so: must be pcgen's CUDA library, .* build it anew"):
+        CudaBuild.read(tmp_path / "libpcgen_cuda.so")
+    assert CudaBuild("14.2", ()).driver is None
 
 
 def test_missing_library_names_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
