@@ -27,7 +27,7 @@ def test_build_of_the_cuda_library() -> None:
     if info["cuda_library"] is None:
         assert (info["cuda_toolkit"], info["cuda_targets"], info["cuda_driver"]) == (None, (), None)
         pytest.skip("the CUDA library is not built here")
-    assert int(info["cuda_driver"]) >= 450 and float(info["cuda_toolkit"]) >= 11
+    assert int(info["cuda_driver"]) >= 525 and float(info["cuda_toolkit"]) >= 12
     *code, last = info["cuda_targets"]
     assert code and all(target.startswith("sm_") for target in code) and last.startswith("compute_")
     if shutil.which("cuobjdump"):
