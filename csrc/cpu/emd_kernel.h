@@ -39,9 +39,9 @@ class Solver {
   static constexpr int64_t kBids = 1000;
   // Chosen by measurement: the first eps from prices of zero, as a share of the clouds' size; the last, as a share of
   // the spacing; the last of the coarse problem; and about the factor between phases.
-  static constexpr double kFirst = 0.05, kLast = 0.01, kLastCoarse = 0.1, kStep = 6.0;
-  // After an auction the mean slack of rows is about 0.6 eps.
-  static constexpr double kGapEps = 1.5;
+  static constexpr double kFirst = 0.05, kLast = 0.01, kLastCoarse = 0.1, kStep = 10.0;
+  // With prices lowered after an auction the mean slack of rows is about 0.25 eps.
+  static constexpr double kGapEps = 3.2;
   // A smaller eps would be lost in the rounding of prices.
   static constexpr double kFinest = sizeof(Real) == 4 ? 0x1p-18 : 0x1p-46;
 
@@ -140,8 +140,9 @@ bool Solver<Real>::reach_gap(double first, double last) {
     double cost = 0.0;
     for (int i = 0; i < problem_.n; ++i) cost += market_.distance(i, problem_.column[i]);
     const double allowed = problem_.gap * cost / problem_.n;  // the mean slack
-    if (eps < 4 * allowed) {
+    if (eps < 8 * allowed) {
       paths_.set_profits();
+      paths_.lower_prices();
       sum_up();
       if (problem_.cost - problem_.bound <= problem_.gap * problem_.cost) return true;
     }
@@ -177,6 +178,7 @@ void Solver<Real>::solve() {
   }
   for (int round = 0; round < kRounds && !problem_.solved; ++round) {
     paths_.set_profits();
+    if (round == 0) paths_.lower_prices();
     if (is_complete()) {
       sum_up();
       problem_.solved = problem_.gap > 0.0 && problem_.cost - problem_.bound <= problem_.gap * problem_.cost;
@@ -188,7 +190,7 @@ void Solver<Real>::solve() {
 }
 
 constexpr int kCoarser = 4, kFewest = 32;
-constexpr double kFirstFromCoarse = 0.3;  // the first eps with such prices, as a share of the spacing
+constexpr double kFirstFromCoarse = 0.2;  // the first eps with such prices, as a share of the spacing
 
 // Prices to start from: those of the same problem with every fourth point, carried over by p_j = max_i (u_i - D_ij).
 template <class Real>

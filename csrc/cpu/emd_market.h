@@ -2,7 +2,8 @@
 //
 // Two ways spare a row from looking at all columns. Blocks of 16 neighbouring columns have a box and a least price, so
 // that whole blocks are ruled out by distance to box + least price. And a row keeps a shortlist of columns together
-// with a ceiling: every column not on the list has a value above the ceiling. Prices only rise, so this stays true.
+// with a ceiling: every column not on the list has a value above the ceiling. Rising prices leave this true, and where
+// prices fall the ceilings fall with them.
 #pragma once
 
 #include <cmath>
@@ -49,7 +50,8 @@ class Market {
   double highest_price() const { return highest_price_; }
   double rounding() const { return kRounding * (4.0 + highest_price_); }  // bounds the error of a rounded value
   void raise(int j, Real price);        // the rounded price alone
-  void set_price(int j, double price);  // both; never below what it was
+  void set_price(int j, double price);  // both
+  void expect_fallen(double most);      // to be called after prices have fallen, by at most so much
   void settle();                        // the exact prices become the rounded ones
 
   // How far beyond what is asked a refreshed shortlist reaches.
@@ -170,6 +172,12 @@ inline void Market<Real>::set_price(int j, double price) {
   price_[j] = static_cast<Real>(price);
   floor_[j / kBlock] = lowest(Wide::load(price_ + j / kBlock * kBlock));
   if (price > highest_price_) highest_price_ = price;
+}
+
+template <class Real>
+void Market<Real>::expect_fallen(double most) {
+  const Real fall = static_cast<Real>(most + rounding());
+  for (int i = 0; i < n_; ++i) ceiling_[i] -= fall;
 }
 
 template <class Real>
