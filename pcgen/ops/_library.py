@@ -65,7 +65,7 @@ def build_info() -> dict[str, Any]:
         cuda_library: path of the CUDA library, None where it is not built.
         cuda_loaded: whether the CUDA library is loaded, which it is where torch sees a CUDA device.
         cuda_toolkit: the CUDA toolkit that compiled it ("13.0"), None where it is not built.
-        cuda_targets: what it has code for (("sm_80", "sm_90", "compute_90"), the last being PTX for newer cards), or ().
+        cuda_targets: what it has code for (("sm_80", "sm_90", "compute_90"), the last PTX for newer cards), or ().
         cuda_driver: major version of the least driver that it needs ("580"), None where that is unknown.
         instruction_set: that of the CPU's kernels in use: portable, avx2 or avx512.
         threads: torch's.
