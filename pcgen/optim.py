@@ -6,7 +6,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-__all__ = ["descend", "reduce_mean", "reduce_sum"]
+__all__ = ["descend", "reduce_mean", "reduce_sum", "share"]
 
 
 def descend(loss: Tensor, optimizer: torch.optim.Optimizer) -> None:
@@ -51,6 +51,11 @@ def reduce_mean(tensors: Iterable[Tensor]) -> None:
     if _ranks() > 1:
         for tensor in tensors:
             tensor /= dist.get_world_size()
+
+
+def share(count: int) -> range:
+    """Which of `count` pieces of work this rank does: every n-th, where n, the range's step, is the number of ranks."""
+    return range(dist.get_rank() if _ranks() > 1 else 0, count, _ranks())
 
 
 def _ranks() -> int:

@@ -1,5 +1,6 @@
 """Metrics between generated clouds and a reference set; each number carries the protocol it was computed under."""
 
+from pcgen.metrics.clock import Progress
 from pcgen.metrics.codes import TwoSampleTest, two_sample_test
 from pcgen.metrics.coverage import coverage
 from pcgen.metrics.evaluation import evaluate
@@ -8,7 +9,6 @@ from pcgen.metrics.manifolds import Manifolds, manifolds
 from pcgen.metrics.mmd import mmd
 from pcgen.metrics.novelty import Novelty, novelty
 from pcgen.metrics.one_nna import OneNNA, one_nna
-from pcgen.metrics.pairs import Progress
 from pcgen.metrics.protocols import PROTOCOLS, Protocol, protocol
 from pcgen.metrics.published import Published, published
 from pcgen.metrics.report import Report, Row, compare, mean_and_deviation, side_by_side

@@ -1,12 +1,18 @@
 """Checks that the metrics share."""
 
+import torch
 from torch import Tensor
 
-__all__ = ["check_clouds", "check_matrix", "check_shape"]
+__all__ = ["check_clouds", "check_matrix", "check_shape", "least"]
 
 
-def check_matrix(matrix: Tensor, name: str, rows: int | None = None, columns: int | None = None) -> Tensor:
-    """Return a distance matrix as float64, or raise a ValueError that names what it must be."""
+def check_matrix(
+    matrix: Tensor, name: str, rows: int | None = None, columns: int | None = None, *, sparse: bool = False
+) -> Tensor:
+    """Return a distance matrix as float64, or raise a ValueError that names what it must be.
+
+    With `sparse`, entries may be infinite: distances that are known not to matter and were not computed.
+    """
     if matrix.ndim != 2 or 0 in matrix.shape:
         raise ValueError(f"{name}: must be a matrix with rows and columns, got shape {tuple(matrix.shape)}")
     for axis, (asked, word) in enumerate(((rows, "rows"), (columns, "columns"))):
@@ -16,9 +22,21 @@ def check_matrix(matrix: Tensor, name: str, rows: int | None = None, columns: in
                 "are two arguments swapped, or is one transposed?"
             )
     matrix = matrix.detach().double()
-    if not matrix.isfinite().all():
-        raise ValueError(f"{name}: must be finite, got {int((~matrix.isfinite()).sum())} entries that are not")
+    bad = ~matrix.isfinite()
+    if sparse:
+        bad &= matrix != torch.inf
+    if bad.any():
+        raise ValueError(f"{name}: must be finite, got {int(bad.sum())} entries that are not")
     return matrix
+
+
+def least(matrix: Tensor, dim: int, name: str) -> Tensor:
+    """The least entry of each column (dim 0) or row (dim 1), or a ValueError where all of one are infinite."""
+    values = matrix.amin(dim)
+    if not values.isfinite().all():
+        word = ("column", "row")[dim]
+        raise ValueError(f"{name}: must have a finite distance in every {word}, {int(values.isinf().sum())} have none")
+    return values
 
 
 def check_shape(points: Tensor, name: str) -> Tensor:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from pcgen.metrics._checks import check_matrix
+from pcgen.metrics._checks import check_matrix, least
 
 __all__ = ["coverage", "covered"]
 
@@ -15,10 +15,11 @@ def coverage(sample_reference: Tensor) -> float:
     beside the training set's value at the same |S| and |R|.
 
     Args:
-        sample_reference: distances D (S, R); rows are samples, columns are reference clouds.
+        sample_reference: distances D (S, R); rows are samples, columns are reference clouds; infinite where a pair is
+            known not to be the nearest of its row.
 
     Raises:
-        ValueError: D is not a finite matrix.
+        ValueError: D is no matrix, or holds NaN, or a row without a finite distance.
 
     Achlioptas, Diamanti, Mitliagkas, Guibas (2018), Learning Representations and Generative Models for 3D Point Clouds.
     """
@@ -27,7 +28,8 @@ def coverage(sample_reference: Tensor) -> float:
 
 def covered(sample_reference: Tensor) -> Tensor:
     """Which reference clouds are the nearest reference of a sample, (R,) bool, from distances D (S, R)."""
-    distances = check_matrix(sample_reference, "sample_reference")
+    distances = check_matrix(sample_reference, "sample_reference", sparse=True)
+    least(distances, 1, "sample_reference")
     mask = torch.zeros(distances.shape[1], dtype=torch.bool, device=distances.device)
     mask[distances.argmin(1)] = True
     return mask

@@ -26,8 +26,9 @@ class PairDistance:
 def pair_distance(name: str) -> PairDistance:
     """The distance of that name: "chamfer", "exact" (EMD), or one of the computations that pass for EMD in print.
 
-    Those depend on which cloud gives and which takes. As in PointFlow, the column's cloud gives: a reference cloud to a
-    sample, another cloud of its own set to the one whose nearest neighbour is looked for.
+    "exact_bound" is no more than "exact", and far quicker. Computations in print depend on which cloud gives and which
+    takes. As in PointFlow, the column's cloud gives: a reference cloud to a sample, another cloud of its own set to the
+    one whose nearest neighbour is looked for.
     """
     from pcgen import ops
 
@@ -35,6 +36,16 @@ def pair_distance(name: str) -> PairDistance:
         return PairDistance("CD", ops.chamfer_matrix)
     if name == "exact":
         return PairDistance("EMD", ops.emd_matrix)
+    if name == "exact_bound":
+        return PairDistance("bounds of EMD", _emd_bounds)
     from pcgen.ops.approxmatch import approxmatch_matrix
 
     return PairDistance(name, lambda a, b: approxmatch_matrix(b, a, name).T.contiguous(), symmetric=False)
+
+
+def _emd_bounds(a: Tensor, b: Tensor) -> Tensor:
+    from pcgen.ops.chamfer import nearest_means
+    from pcgen.ops.nearest import _sliced
+
+    forth, back = nearest_means(a, b)
+    return forth.maximum(back).maximum(_sliced(a, b))

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from pcgen.metrics._checks import check_matrix
+from pcgen.metrics._checks import check_matrix, least
 
 __all__ = ["mmd"]
 
@@ -13,11 +13,12 @@ def mmd(sample_reference: Tensor) -> float:
     MMD = (1 / |R|) sum_r min_s D[s, r], in the distance's own unit; low is good, beside the training set's value.
 
     Args:
-        sample_reference: distances D (S, R); rows are samples, columns are reference clouds.
+        sample_reference: distances D (S, R); rows are samples, columns are reference clouds; infinite where a pair is
+            known not to be the nearest of its column.
 
     Raises:
-        ValueError: D is not a finite matrix.
+        ValueError: D is no matrix, or holds NaN, or a column without a finite distance.
 
     Achlioptas, Diamanti, Mitliagkas, Guibas (2018), Learning Representations and Generative Models for 3D Point Clouds.
     """
-    return float(check_matrix(sample_reference, "sample_reference").amin(0).mean())
+    return float(least(check_matrix(sample_reference, "sample_reference", sparse=True), 0, "sample_reference").mean())

@@ -43,15 +43,15 @@ def novelty(sample_train: Tensor, floor: Tensor, quantile: float = 0.95) -> Nove
     Raises:
         ValueError: a matrix holds NaN or does not fit the other, K is 1, or `quantile` is not in (0, 1].
     """
-    distances = check_matrix(sample_train.double().clamp_max(torch.finfo(torch.float64).max), "sample_train")
+    distances = check_matrix(sample_train, "sample_train", sparse=True)
     floor = check_matrix(floor, "floor", rows=distances.shape[1])
     times = floor.shape[1]
     if times < 2:
         raise ValueError("floor: must have two samplings or more of each training cloud, (T, K), got K = 1")
     if not 0 < quantile <= 1:
         raise ValueError(f"quantile: must be in (0, 1], got {quantile}")
-    least = torch.finfo(floor.dtype).tiny  # the floor of a cloud that is one place
+    tiny = torch.finfo(floor.dtype).tiny  # the floor of a cloud that is one place
     others = (floor.sum(1, keepdim=True) - floor) / (times - 1)  # (T, K)
-    threshold = (floor.clamp_min(least) / others.clamp_min(least)).flatten().quantile(quantile)
-    ratio, rows = (distances / floor.mean(1).clamp_min(least)).min(1)
+    threshold = (floor.clamp_min(tiny) / others.clamp_min(tiny)).flatten().quantile(quantile)
+    ratio, rows = (distances / floor.mean(1).clamp_min(tiny)).min(1)
     return Novelty(float(ratio.quantile(0.5)), float(threshold), float((ratio <= threshold).double().mean()), rows)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pcgen.metrics._checks import check_matrix
+from pcgen.metrics._checks import check_matrix, least
 
 __all__ = ["OneNNA", "one_nna", "one_nna_correct"]
 
@@ -31,8 +31,10 @@ def one_nna(sample_reference: Tensor, sample_sample: Tensor, reference_reference
         sample_sample: distances (S, S); the diagonal is not read.
         reference_reference: distances (R, R); the diagonal is not read.
 
+    Each may be infinite where a pair is known to be no cloud's nearest.
+
     Raises:
-        ValueError: a matrix is not finite or does not fit the others.
+        ValueError: a matrix holds NaN or does not fit the others, or a cloud has no finite distance to the other set.
 
     Lopez-Paz, Oquab (2017), Revisiting Classifier Two-Sample Tests; Yang et al. (2019), PointFlow: 3D Point Cloud
     Generation with Continuous Normalizing Flows.
@@ -49,12 +51,13 @@ def one_nna_correct(
     sample_reference: Tensor, sample_sample: Tensor, reference_reference: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Whether each sample, (S,) bool, and each reference cloud, (R,) bool, is classified rightly; see `one_nna`."""
-    between = check_matrix(sample_reference, "sample_reference")
+    between = check_matrix(sample_reference, "sample_reference", sparse=True)
     s, r = between.shape
-    among_samples = _others(check_matrix(sample_sample, "sample_sample", s, s))
-    among_reference = _others(check_matrix(reference_reference, "reference_reference", r, r))
+    among_samples = _others(check_matrix(sample_sample, "sample_sample", s, s, sparse=True))
+    among_reference = _others(check_matrix(reference_reference, "reference_reference", r, r, sparse=True))
+    of_samples, of_reference = (least(between, dim, "sample_reference") for dim in (1, 0))
     # Samples come first in the joint order, so a tie between the classes goes to the sample: <= here, < there.
-    return among_samples.amin(1) <= between.amin(1), among_reference.amin(1) < between.amin(0)
+    return among_samples.amin(1) <= of_samples, among_reference.amin(1) < of_reference
 
 
 def _others(distances: Tensor) -> Tensor:

@@ -1,28 +1,31 @@
-"""Matrices of distances between sets of clouds: tile by tile, resumable, over all ranks, with the time that is left."""
+"""Matrices of distances between sets of clouds: part by part, resumable, over all ranks, with the time that is left."""
 
+import hashlib
 import time
-from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import torch
-import torch.distributed as dist
 from torch import Tensor
 
+from pcgen.metrics.clock import Clock, Kind, Progress
 from pcgen.metrics.distances import pair_distance
+from pcgen.metrics.search import Search
 from pcgen.metrics.store import TileStore, digests
-from pcgen.optim import reduce_sum
+from pcgen.optim import reduce_sum, share
 
-__all__ = ["Block", "Progress", "Tile", "pair_matrices", "tiles"]
+__all__ = ["Block", "Tile", "pair_matrices", "tiles"]
 
 Key = TypeVar("Key", bound=Hashable)
-_Kind = tuple[str, int, int]  # distance, points of a, points of b
 
 # Clouds to a side of a tile: a tile is what a killed evaluation loses, and what the threads share.
-_SIDE = {"chamfer": 64}
+_SIDE = {"chamfer": 64, "exact_bound": 64}
 _SIDE_OF_OTHERS = 16
 _ESTIMATE_SECONDS = 0.1  # how long the pairs take that the time is estimated from
+_WITH_TRANSFERS = 1.3  # a pair of a search that is matched had its bound raised from both sides: 1.3 times a matching
+_SAVE_SECONDS = 10.0  # between savings of a search
 
 
 @dataclass(frozen=True)
@@ -55,12 +58,24 @@ class Block:
     """One matrix to compute: distances from the clouds `a`, its rows, to the clouds `b`, its columns.
 
     Where `b` is `a` and the distance symmetric, each pair is computed once, the earlier cloud first.
+
+    Attributes:
+        title: what progress calls it.
+        distance: a name of `pair_distance`.
+        a: (S, N, 3).
+        b: (R, N, 3).
+        nearest: compute only what nearest neighbours depend on: the least entries of rows and columns, the first of
+            equal ones among them; others may be left infinite. For the distance "exact" alone.
+        below: the key of an earlier block with the same rows; of a row here all that is to be seen is whether its least
+            entry is at most that block's.
     """
 
     title: str
     distance: str
     a: Tensor  # (S, N, 3)
     b: Tensor  # (R, N, 3)
+    nearest: bool = False
+    below: Hashable = None
 
     @property
     def symmetric(self) -> bool:
@@ -68,23 +83,27 @@ class Block:
         return self.b is self.a and pair_distance(self.distance).symmetric
 
     @property
-    def kind(self) -> _Kind:
+    def kind(self) -> Kind:
         """What the time of a pair depends on."""
-        return self.distance, self.a.shape[1], self.b.shape[1]
+        return "nearest" if self.nearest else self.distance, self.a.shape[1], self.b.shape[1]
+
+    @property
+    def pairs(self) -> int:
+        """How many distances the whole matrix takes."""
+        return sum(tile.pairs for tile in self.tiles())
+
+    @property
+    def label(self) -> str:
+        """What progress says."""
+        return f"{pair_distance(self.distance).label}: {self.title}"
 
     def tiles(self) -> list[Tile]:
         side = _SIDE.get(self.distance, _SIDE_OF_OTHERS)
         return tiles(len(self.a), len(self.b), side, self.symmetric)
 
-
-@dataclass(frozen=True)
-class Progress:
-    """How far the matrices are: pairs done of all, over all ranks, and an estimate of the seconds that are left."""
-
-    title: str
-    done: int
-    total: int
-    seconds_left: float
+    def bounds(self) -> "Block":
+        """The lower bounds that the search for nearest neighbours begins with."""
+        return replace(self, distance="exact_bound", nearest=False, below=None)
 
 
 def pair_matrices(
@@ -95,37 +114,53 @@ def pair_matrices(
     """The distance matrices of `blocks`, (S, R) float64 each.
 
     A pair's value is a function of the pair alone, in the order (row, column), earlier cloud first within a set; so
-    neither tiles, ranks nor a resumed run change a bit. Under torch.distributed the ranks share the tiles and all get
+    neither tiles, ranks nor a resumed run change a bit. Under torch.distributed the ranks share the work and all get
     all matrices.
 
     Args:
-        blocks: what to compute.
-        store: where finished tiles are kept and looked up; None keeps none.
-        progress: called before the first tile, with the time measured on a few pairs, and after each.
+        blocks: what to compute, in this order.
+        store: where finished tiles, and searches under way, are kept and looked up; None keeps none.
+        progress: called at first, with the time measured on a few pairs, and whenever pairs are done.
     """
-    rank, ranks = (dist.get_rank(), dist.get_world_size()) if dist.is_available() and dist.is_initialized() else (0, 1)
-    clock = _Clock(list(blocks.values()), ranks, progress)
-    matrices = {}
+    work: Counter[Kind] = Counter()
+    examples: dict[Kind, Block] = {}
+    for block in blocks.values():
+        for part in (block.bounds(), block) if block.nearest else (block,):
+            work[part.kind] += part.pairs
+            examples.setdefault(part.kind, part)
+    clock = Clock(work, lambda kind: _seconds_per_pair(examples[kind]), progress)
+    matrices: dict[Key, Tensor] = {}
     for key, block in blocks.items():
-        names = (digests(block.a), digests(block.b)) if store else ([], [])
-        matrix = torch.zeros(len(block.a), len(block.b), dtype=torch.float64)
-        for number, tile in enumerate(block.tiles()):
-            if number % ranks == rank:
-                clouds = (*names[0][tile.rows], "to", *names[1][tile.columns])
-                values = store.get(block.distance, clouds) if store else None
-                if values is None:
-                    clock.start()
-                    values = _measure(block, tile)
-                    clock.stop(block, tile)
-                    if store:
-                        store.put(block.distance, clouds, values)
-                matrix[tile.rows, tile.columns] = values
-                if block.symmetric and not tile.diagonal:
-                    matrix[tile.columns, tile.rows] = values.T
-            clock.finish(block, tile)
-        reduce_sum([matrix])  # every entry is 0 on all ranks but one: no bit changes
-        matrices[key] = matrix
+        if block.nearest:
+            below = None if block.below is None else matrices[block.below].amin(1)  # type: ignore[index]
+            matrices[key] = _search(block, below, store, clock)
+        else:
+            matrices[key] = _whole(block, store, clock)
     return matrices
+
+
+def _whole(block: Block, store: TileStore | None, clock: Clock) -> Tensor:
+    """All entries, tile by tile."""
+    names = (digests(block.a), digests(block.b)) if store else ([], [])
+    matrix = torch.zeros(len(block.a), len(block.b), dtype=torch.float64)
+    every = block.tiles()
+    own = share(len(every))
+    for number, tile in enumerate(every):
+        if number in own:
+            clouds = (*names[0][tile.rows], "to", *names[1][tile.columns])
+            kept = store.get(block.distance, clouds) if store else None
+            if kept is None:
+                begin = time.perf_counter()
+                kept = {"values": _measure(block, tile)}
+                clock.compute(block.kind, tile.pairs, time.perf_counter() - begin)
+                if store:
+                    store.put(block.distance, clouds, kept)
+            matrix[tile.rows, tile.columns] = kept["values"]
+            if block.symmetric and not tile.diagonal:
+                matrix[tile.columns, tile.rows] = kept["values"].T
+        clock.finish(block.kind, tile.pairs, block.label)
+    reduce_sum([matrix])  # every entry is 0 on all ranks but one: no bit changes
+    return matrix
 
 
 def _measure(block: Block, tile: Tile) -> Tensor:
@@ -137,51 +172,51 @@ def _measure(block: Block, tile: Tile) -> Tensor:
     return values
 
 
-class _Clock:
-    """Estimates the time left: from a few pairs of each kind at first, then from what this rank computed."""
+def _search(block: Block, below: Tensor | None, store: TileStore | None, clock: Clock) -> Tensor:
+    """The entries that nearest neighbours depend on."""
+    search = Search.begin(block.a, block.b, _whole(block.bounds(), store, clock), below)
+    keep = store if 0 in share(1) else None  # all ranks have the same: the first one keeps it
+    clouds: list[str] = []
+    if store:
+        clouds = [*digests(block.a), "to", *digests(block.b)]
+        clouds += [] if below is None else ["below", hashlib.sha256(below.numpy().tobytes()).hexdigest()]
+        search.resume(_of_first_rank({**search.state(), **((keep and keep.get("nearest exact", clouds)) or {})}))
+    left = search.open()
+    clock.finish(block.kind, block.pairs - left, block.label)
+    saved = time.monotonic()
+    while left:
+        begin, before = time.perf_counter(), left
+        matched = search.advance()
+        clock.compute(block.kind, matched, time.perf_counter() - begin)
+        left = search.open()
+        clock.finish(block.kind, before - left, block.label)
+        if keep and left and time.monotonic() - saved > _SAVE_SECONDS:
+            keep.put("nearest exact", clouds, search.state())
+            saved = time.monotonic()
+    if keep:
+        keep.put("nearest exact", clouds, search.outcome())
+    return search.matrix()
 
-    def __init__(self, blocks: Sequence[Block], ranks: int, progress: Callable[[Progress], None] | None) -> None:
-        self.left: Counter[_Kind] = Counter()
-        for block in blocks:
-            self.left[block.kind] += sum(tile.pairs for tile in block.tiles())
-        self.total, self.ranks, self.progress = self.left.total(), ranks, progress
-        self.seconds: defaultdict[_Kind, float] = defaultdict(float)
-        self.computed: Counter[_Kind] = Counter()
-        self.guess = {block.kind: _seconds_per_pair(block) for block in blocks} if progress else {}
-        self.begin = 0.0
-        self._report("estimate")
 
-    def start(self) -> None:
-        self.begin = time.perf_counter()
-
-    def stop(self, block: Block, tile: Tile) -> None:
-        self.seconds[block.kind] += time.perf_counter() - self.begin
-        self.computed[block.kind] += tile.pairs
-
-    def finish(self, block: Block, tile: Tile) -> None:
-        self.left[block.kind] -= tile.pairs
-        self._report(f"{pair_distance(block.distance).label}: {block.title}")
-
-    def _report(self, title: str) -> None:
-        if self.progress:
-            seconds = sum(pairs * self._rate(kind) for kind, pairs in self.left.items()) / self.ranks
-            self.progress(Progress(title, self.total - self.left.total(), self.total, seconds))
-
-    def _rate(self, kind: _Kind) -> float:
-        computed = self.computed[kind]
-        return self.seconds[kind] / computed if computed else self.guess[kind]
+def _of_first_rank(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The first rank's tensors, on every rank."""
+    first = 0 in share(1)
+    values = {name: value.double() if first else torch.zeros_like(value).double() for name, value in state.items()}
+    reduce_sum(values.values())
+    return {name: value.to(state[name].dtype) for name, value in values.items()}
 
 
 def _seconds_per_pair(block: Block) -> float:
-    """Measured on as many pairs as take a while: on fewer, starting the threads would be all that is seen."""
+    """Measured on as many pairs as take a while, after one that starts the threads."""
     measure = pair_distance(block.distance).measure
     most = max(len(block.a), len(block.b))
+    measure(block.a[:1], block.b[-1:])
     side = 2
     while True:
-        a, b = block.a[:side], block.b[:side]
+        a, b = block.a[:side], block.b[-side:]  # other clouds, where b is a
         begin = time.perf_counter()
         measure(a, b)
         seconds = time.perf_counter() - begin
         if seconds > _ESTIMATE_SECONDS or side >= min(most, _SIDE.get(block.distance, _SIDE_OF_OTHERS)):
-            return seconds / (len(a) * len(b))
+            return seconds / (len(a) * len(b)) * (_WITH_TRANSFERS if block.nearest else 1)
         side *= 2

@@ -1,8 +1,9 @@
-"""Finished tiles on disk, named by the hash of their inputs, so that a killed evaluation goes on."""
+"""Finished parts of matrices on disk, named by the hash of their inputs, so that a killed evaluation goes on."""
 
 import hashlib
 import os
-from collections.abc import Sequence
+import zipfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +23,13 @@ def digests(clouds: Tensor) -> list[str]:
 
 
 class TileStore:
-    """A folder of tiles; each file's name is the hash of the distance, the library's version and the clouds."""
+    """A folder of tiles; each file's name is the hash of the distance, the library's version and the clouds.
+
+    A tile is one tensor or several by name; the folder is made with the first.
+    """
 
     def __init__(self, folder: Path | str) -> None:
-        """Make the folder if it is not there.
+        """Name the folder.
 
         Raises:
             ValueError: there is something of that name that is no folder.
@@ -33,32 +37,44 @@ class TileStore:
         self.folder = Path(folder)
         if self.folder.exists() and not self.folder.is_dir():
             raise ValueError(f"{self.folder}: must be a folder to keep finished tiles in, is a file; name another one")
-        self.folder.mkdir(parents=True, exist_ok=True)
 
-    def get(self, distance: str, clouds: Sequence[str]) -> Tensor | None:
-        """The tile of these clouds, (rows, columns) float64, or None where it has not been computed.
+    def get(self, distance: str, clouds: Sequence[str]) -> dict[str, Tensor] | None:
+        """What was put for these clouds, or None.
 
         Raises:
             ValueError: the file is not a whole tile.
         """
         path = self._path(distance, clouds)
         try:
-            return torch.from_numpy(np.load(path, allow_pickle=False))
+            with np.load(path, allow_pickle=False) as file:
+                return {name: torch.from_numpy(file[name]) for name in file}
         except FileNotFoundError:
             return None
-        except (ValueError, EOFError) as error:
+        except (ValueError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(f"{path}: must be a tile of distances, is damaged ({error}); delete it") from error
 
-    def put(self, distance: str, clouds: Sequence[str], values: Tensor) -> None:
-        """Write a tile whole or not at all."""
+    def put(self, distance: str, clouds: Sequence[str], values: Mapping[str, Tensor]) -> None:
+        """Write a tile whole or not at all, in the place of the one before.
+
+        Raises:
+            OSError: it cannot be written; nothing is left over.
+        """
         path = self._path(distance, clouds)
         part = path.with_suffix(f".part{os.getpid()}")
-        with part.open("wb") as file:
-            np.save(file, values.numpy())
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with part.open("wb") as file:
+                np.savez(file, allow_pickle=False, **{name: value.numpy() for name, value in values.items()})
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise OSError(
+                f"{self.folder}: finished tiles cannot be written there ({error.strerror or error}); free some space "
+                "or name another folder; what is there already is whole"
+            ) from error
 
     def _path(self, distance: str, clouds: Sequence[str]) -> Path:
         text = "\n".join((pcgen.__version__, distance, *clouds))
-        return self.folder / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.npy"
+        return self.folder / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.npz"

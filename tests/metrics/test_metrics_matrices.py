@@ -121,3 +121,25 @@ def test_bad_matrices_are_named() -> None:
         novelty(good, torch.ones(3, 2))
     with pytest.raises(ValueError, match=r"floor: must have two samplings or more"):
         novelty(good, torch.ones(4, 1))
+
+
+def test_distances_that_do_not_matter_may_be_infinite() -> None:
+    x_y, x_x, y_y, _, _ = vectors(6, 9)
+    want = mmd(x_y), coverage(x_y), one_nna(x_y, x_x, y_y)
+
+    def least(matrix: Tensor) -> Tensor:
+        """The matrix with the least entry of every row and column alone."""
+        kept = (matrix == matrix.amin(1, keepdim=True)) | (matrix == matrix.amin(0))
+        return torch.where(kept, matrix, torch.inf)
+
+    among = [matrix.fill_diagonal_(torch.inf) for matrix in (x_x, y_y)]
+    few = least(x_y)
+    assert few.isinf().sum() > 30
+    assert (mmd(few), coverage(few), one_nna(few, least(among[0]), least(among[1]))) == want
+    few[:, 3] = torch.inf
+    with pytest.raises(ValueError, match="sample_reference: must have a finite distance in every column, 1 have none"):
+        mmd(few)
+    with pytest.raises(ValueError, match="sample_reference: must have a finite distance in every row, 2 have none"):
+        coverage(torch.tensor([[1.0, torch.inf], [torch.inf, torch.inf], [torch.inf, torch.inf]]))
+    with pytest.raises(ValueError, match="sample_reference: must be finite, got 1 entries"):
+        mmd(torch.tensor([[1.0, -torch.inf]]))

@@ -10,8 +10,9 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 
 from pcgen.metrics import evaluate, pairs
+from pcgen.metrics.clock import Progress
 from pcgen.metrics.distances import PairDistance
-from pcgen.metrics.pairs import Block, Progress, pair_matrices, tiles
+from pcgen.metrics.pairs import Block, pair_matrices, tiles
 from pcgen.metrics.store import TileStore, digests
 
 
@@ -109,7 +110,7 @@ def test_a_killed_run_goes_on_with_the_same_bits(tmp_path: Path, monkeypatch: py
     got = pair_matrices(blocks, TileStore(tmp_path))
     assert len(resumed) == whole - 4
     assert all(torch.equal(got[key], want[key]) for key in want)
-    assert sorted(p.suffix for p in tmp_path.iterdir()) == [".npy"] * whole
+    assert sorted(p.suffix for p in tmp_path.iterdir()) == [".npz"] * whole
 
 
 def test_a_stored_tile_is_of_its_clouds_alone(tmp_path: Path) -> None:
@@ -131,6 +132,9 @@ def test_a_damaged_tile_is_named(tmp_path: Path) -> None:
     (file,) = tmp_path.iterdir()
     file.write_bytes(file.read_bytes()[:-20])
     with pytest.raises(ValueError, match=rf"{file}: must be a tile of distances, is damaged .*delete it"):
+        pair_matrices({0: Block("", "chamfer", a, a)}, TileStore(tmp_path))
+    file.write_bytes(b"")
+    with pytest.raises(ValueError, match=rf"{file}: must be a tile of distances, is damaged"):
         pair_matrices({0: Block("", "chamfer", a, a)}, TileStore(tmp_path))
     with pytest.raises(ValueError, match="must be a folder to keep finished tiles in, is a file"):
         TileStore(file)
