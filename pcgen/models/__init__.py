@@ -10,7 +10,17 @@ import torch
 from pcgen.errors import choose
 from pcgen.models.base import Batch, GenerativeModel, GradientLearner, Learner, Recipe
 
-__all__ = ["MODELS", "Batch", "GenerativeModel", "GradientLearner", "Learner", "Recipe", "build", "describe"]
+__all__ = [
+    "CLASSIFIERS",
+    "MODELS",
+    "Batch",
+    "GenerativeModel",
+    "GradientLearner",
+    "Learner",
+    "Recipe",
+    "build",
+    "describe",
+]
 
 
 class _Models(Mapping[str, type[Learner]]):
@@ -51,7 +61,16 @@ MODELS = _Models(
     }
 )
 
+CLASSIFIERS = _Models(
+    {
+        "pointnet_classifier": "pcgen.models.classifiers.pointnet:PointNetClassifier",
+        "pointnet2_classifier": "pcgen.models.classifiers.pointnet2:PointNet2Classifier",
+    }
+)
+"""Supervised references: learners that a run can hold, and no models of the suite, since they generate nothing."""
+
 _COMPOSITES = _Models({"latent_cloud_model": "pcgen.models.clouds.latent:LatentCloudModel"})
+_OTHERS = (CLASSIFIERS, _COMPOSITES)
 
 
 def build(description: Mapping[str, Any]) -> Learner:
@@ -62,7 +81,7 @@ def build(description: Mapping[str, Any]) -> Learner:
     """
     arguments = dict(description)
     name = arguments.pop("name", None)
-    cls = _COMPOSITES[name] if name in _COMPOSITES else MODELS[name]
+    cls = next((group[name] for group in _OTHERS if name in group), None) or MODELS[name]
     for argument in arguments:
         choose(argument, inspect.signature(cls).parameters, f"{name}: argument")
     return cls(**arguments)
@@ -74,7 +93,7 @@ def describe(model: Learner) -> dict[str, Any]:
     Raises:
         ValueError: the model is not of the suite, or an argument was given as a module, which JSON cannot hold.
     """
-    name = MODELS.name_of(type(model)) or _COMPOSITES.name_of(type(model))
+    name = next(filter(None, (group.name_of(type(model)) for group in (MODELS, *_OTHERS))), None)
     if name is None:
         raise ValueError(
             f"model: {type(model).__name__} is not in pcgen.models.MODELS, so its configuration has no name; "

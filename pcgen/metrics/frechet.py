@@ -1,0 +1,179 @@
+"""Frechet distance between Gaussians fitted to features, and on the features of a classifier that pcgen has trained."""
+
+import hashlib
+import json
+import math
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pcgen.data.clouds import Clouds
+from pcgen.models import describe
+from pcgen.models.classifiers.base import Classifier, in_batches
+
+__all__ = ["FrechetClassifierDistance", "frechet_classifier_distance", "frechet_distance"]
+
+
+@dataclass(frozen=True)
+class FrechetClassifierDistance:
+    """A Frechet distance on a classifier's features, named after the classifier: no other one gives comparable numbers.
+
+    Attributes:
+        value: of the two sets, squared, in the features' units.
+        chance: what sets of these sizes score that are drawn from both alike: the mean over random relabellings.
+        classifier: what the number depends on: name, run, hash of the weights, classes, width of the features.
+        clouds: sizes of both sets, samples first.
+        notes: what a reader must know of this number.
+    """
+
+    value: float
+    chance: float
+    classifier: dict[str, Any]
+    clouds: tuple[int, int]
+    notes: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The metric's name in tables and reports: "fcd[pointnet_classifier, RUN, 1a2b3c4d5e6f]"."""
+        return f"fcd[{', '.join(str(self.classifier[key]) for key in ('name', 'run', 'hash') if self.classifier[key])}]"
+
+
+def frechet_distance(features_a: Tensor, features_b: Tensor) -> Tensor:
+    """Squared 2-Wasserstein distance between the Gaussians fitted to two samples of vectors.
+
+        |m_a - m_b|^2 + tr(C_a + C_b - 2 (C_a^1/2 C_b C_a^1/2)^1/2)
+
+    with sample means m and covariances C (divided by n - 1). The root's trace is exact: with C = R^T R, R triangular of
+    the centred sample, it is the sum of the singular values of R_a R_b^T, also where covariances are singular.
+
+    Args:
+        features_a: (S, D), S >= 2.
+        features_b: (R, D), R >= 2.
+
+    Returns:
+        A float64 scalar on the CPU, without a graph, in squared units of the features. A sample adds to it by chance;
+        where it has no more than D vectors its covariance is singular, and it adds much.
+
+    Raises:
+        ValueError: shapes do not fit, or a value is not finite.
+
+    Heusel, Ramsauer, Unterthiner, Nessler, Hochreiter (2017), GANs Trained by a Two Time-Scale Update Rule Converge to
+    a Local Nash Equilibrium; Dowson, Landau (1982), The Frechet distance between multivariate normal distributions.
+    """
+    a, b = _checked("features_a", features_a), _checked("features_b", features_b)
+    if a.shape[1] != b.shape[1]:
+        raise ValueError(f"features_b: must have the width of features_a, {a.shape[1]}, got {b.shape[1]}")
+    means, roots = zip(*(_gaussian(each) for each in (a, b)), strict=True)
+    common = torch.linalg.svdvals(roots[0] @ roots[1].T).sum()
+    variances = torch.stack([root.square().sum() for root in roots]).sum()
+    distance: Tensor = (means[0] - means[1]).square().sum() + variances - 2 * common
+    return distance.clamp(min=0)  # Below zero it is rounding.
+
+
+def frechet_classifier_distance(
+    samples: Tensor | Clouds,
+    reference: Tensor | Clouds,
+    classifier: Classifier,
+    *,
+    run: str = "",
+    relabellings: int = 20,
+    seed: int = 0,
+) -> FrechetClassifierDistance:
+    """The Frechet distance between the features that a classifier has of generated and of reference clouds.
+
+    The features are those of the last hidden layer. This is what Shu et al. call the Frechet point cloud distance (FPD)
+    on a classifier of their own; numbers of two classifiers, or of two numbers of points, cannot be compared. The
+    classifier puts every cloud into the unit sphere: place and size of clouds are not measured.
+
+    Args:
+        samples: (S, N, 3), in any unit.
+        reference: (R, N, 3), of as many points.
+        classifier: trained by pcgen, on shapes like the reference's.
+        run: the name of its run folder, for the metric's name.
+        relabellings: how often both sets are pooled and divided anew at random, for `chance`; at least 1.
+        seed: of the relabellings; torch's global generator is not touched.
+
+    Raises:
+        ValueError: no classifier, clouds of different size or number of points, or fewer than two in a set.
+
+    Shu, Park, Kwon (2019), 3D Point Cloud Generative Adversarial Network Based on Tree Structured Graph Convolutions.
+    """
+    if not isinstance(classifier, Classifier):
+        raise ValueError(
+            f"classifier: must be a classifier of clouds, got {type(classifier).__name__}; "
+            "`pcgen classify --supervised` trains some"
+        )
+    if relabellings < 1:
+        raise ValueError(f"relabellings: must be at least 1, got {relabellings}")
+    a, b = (each.points if isinstance(each, Clouds) else each for each in (samples, reference))
+    for name, each in (("samples", a), ("reference", b)):
+        if each.ndim != 3 or each.shape[2] != 3 or len(each) < 2 or not each.isfinite().all():
+            raise ValueError(
+                f"{name}: must be two or more finite clouds (S, N, 3), got {tuple(each.shape)}; drop those with NaN"
+            )
+    if a.shape[1] != b.shape[1]:
+        raise ValueError(
+            f"samples: must have as many points as reference, {b.shape[1]}, got {a.shape[1]}: the features depend "
+            "on it; subsample the larger"
+        )
+    x, y = (in_batches(classifier, classifier.features, each.float()).double().cpu() for each in (a, b))
+    width = x.shape[1]
+    return FrechetClassifierDistance(
+        value=float(frechet_distance(x, y)),
+        chance=_chance(x, y, relabellings, seed),
+        classifier=_identity(classifier, run, width),
+        clouds=(len(a), len(b)),
+        notes=_notes(len(a), len(b), width, run or type(classifier).__name__),
+    )
+
+
+def _notes(samples: int, reference: int, width: int, classifier: str) -> tuple[str, ...]:
+    notes = [f"features of {classifier}: to be compared with numbers of the same weights and set sizes alone"]
+    few = min(samples, reference)
+    if few <= width:
+        notes.append(
+            f"{few} clouds give a singular covariance of {width} features, which raises the distance: hold it against "
+            "`chance`, what as many clouds of one distribution score"
+        )
+    return tuple(notes)
+
+
+def _chance(a: Tensor, b: Tensor, relabellings: int, seed: int) -> float:
+    generator = torch.Generator().manual_seed(seed)
+    pooled = torch.cat((a, b))
+    orders = (torch.randperm(len(pooled), generator=generator) for _ in range(relabellings))
+    return fmean(float(frechet_distance(pooled[order[: len(a)]], pooled[order[len(a) :]])) for order in orders)
+
+
+def _identity(classifier: Classifier, run: str, width: int) -> dict[str, Any]:
+    description = describe(classifier)
+    digest = hashlib.sha256(json.dumps(description, sort_keys=True).encode())
+    for name, tensor in sorted(classifier.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return {
+        "name": description["name"],
+        "run": run,
+        "hash": digest.hexdigest()[:12],
+        "classes": list(classifier.classes),
+        "width": width,
+    }
+
+
+def _gaussian(features: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean (D,) and a root R of the covariance, R^T R, (min(n, D), D)."""
+    mean = features.mean(0)
+    root: Tensor = torch.linalg.qr((features - mean) / math.sqrt(len(features) - 1), mode="r").R
+    return mean, root
+
+
+def _checked(name: str, features: Tensor) -> Tensor:
+    if features.ndim != 2 or len(features) < 2 or not features.shape[1]:
+        raise ValueError(f"{name}: must be two or more vectors (n, D), got {tuple(features.shape)}")
+    if not features.isfinite().all():
+        bad = int((~features.isfinite()).any(1).sum())
+        raise ValueError(f"{name}: must be finite, got NaN or infinity in {bad} rows")
+    return features.detach().double().cpu()

@@ -1,0 +1,106 @@
+"""What all classifiers of clouds share: their classes, the fully connected end, cross-entropy."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from pcgen.models.base import Batch, GradientLearner
+from pcgen.models.shape import cloud_points
+from pcgen.nets.pointwise import PointwiseMLP
+
+__all__ = ["Classifier", "in_batches", "in_unit_sphere"]
+
+
+class Classifier(GradientLearner):
+    """Classes of clouds, learned from labels.
+
+        loss = mean over the batch of -log softmax(logits(x))[label]
+
+    A subclass encodes clouds that have been put into the unit sphere (their mean at 0, their outermost point at
+    distance 1), as both papers do: place and size of a cloud make no difference, and neither does its unit.
+
+    Args:
+        shape: (points, 3) of the clouds in training; any number of points can be classified.
+        classes: the names of the classes, which labels are places in.
+        code: width of what `encode` returns.
+        dropout: probability of zeroing a unit of the two hidden layers, of 512 and 256, in training.
+        name: of the model, for messages.
+    """
+
+    def __init__(self, shape: Sequence[int], classes: Sequence[str], code: int, dropout: float, name: str) -> None:
+        super().__init__()
+        self.shape = (cloud_points(shape, name), 3)
+        if isinstance(classes, str) or len(classes) < 2 or len(set(classes)) < len(classes):
+            raise ValueError(f"classes: must be two different names or more, got {classes!r}")
+        if not code > 0:
+            raise ValueError(f"code: must be positive, got {code}")
+        if not 0 <= dropout < 1:
+            raise ValueError(f"dropout: must be a probability in [0, 1), got {dropout}")
+        self.classes = tuple(classes)
+        self.hidden = nn.Sequential(PointwiseMLP((code, 512)), nn.Dropout(dropout), PointwiseMLP((512, 256)))
+        self.dropout = nn.Dropout(dropout)
+        self.last = nn.Linear(256, len(self.classes))
+
+    @abstractmethod
+    def encode(self, x: Tensor) -> Tensor:
+        """Codes (B, code) of clouds (B, N, 3) in the unit sphere."""
+
+    def features(self, x: Tensor) -> Tensor:
+        """The last layer before the logits, (B, 256), of clouds (B, N, 3): what a Frechet distance is taken on."""
+        hidden: Tensor = self.hidden(self.encode(in_unit_sphere(x)))
+        return hidden
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Unnormalised log-probabilities of the classes, (B, K), of clouds (B, N, 3)."""
+        return self._logits(self.encode(in_unit_sphere(x)))
+
+    @torch.no_grad()
+    def predict(self, x: Tensor) -> Tensor:
+        """The likeliest class of each cloud, (B,) int64, without a graph."""
+        return self.logits(x).argmax(1)
+
+    def accuracy(self, x: Tensor, labels: Tensor) -> float:
+        """Share of clouds (B, N, 3) that are classified rightly, a batch at a time in evaluation mode."""
+        right = in_batches(self, self.predict, x) == labels.to(self.device)
+        return float(right.double().mean())
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        return self.cross_entropy(self.encode(in_unit_sphere(batch.x)), batch.labels)
+
+    def cross_entropy(self, codes: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
+        """The loss of codes (B, code) whose clouds have these labels, (B,)."""
+        if labels is None:
+            raise ValueError(
+                f"labels: a {type(self).__name__} learns from labels, got none; give labels= to the training and no "
+                "validation=, whose rows have none"
+            )
+        if int(labels.min()) < 0 or int(labels.max()) >= len(self.classes):
+            raise ValueError(
+                f"labels: must be places in the {len(self.classes)} classes of the model, got {int(labels.min())} to "
+                f"{int(labels.max())}; make it with the data's classes"
+            )
+        return {"cross_entropy": nn.functional.cross_entropy(self._logits(codes), labels)}
+
+    def _logits(self, codes: Tensor) -> Tensor:
+        logits: Tensor = self.last(self.dropout(self.hidden(codes)))
+        return logits
+
+
+def in_unit_sphere(x: Tensor) -> Tensor:
+    """Clouds (B, N, 3) with their mean at 0 and their outermost point at distance 1; a single point stays at 0."""
+    x = x - x.mean(1, keepdim=True)
+    size = x.norm(dim=2).amax(1)[:, None, None]  # (B, 1, 1)
+    return x / torch.where(size > 0, size, torch.ones_like(size))
+
+
+@torch.no_grad()
+def in_batches(model: Classifier, function: Callable[[Tensor], Tensor], clouds: Tensor, batch_size: int = 64) -> Tensor:
+    """`function`, a method of the model, of clouds (S, N, 3), a batch at a time in evaluation mode, without a graph."""
+    mode = model.training
+    model.eval()
+    try:
+        return torch.cat([function(part.to(model.device)) for part in clouds.split(batch_size)])
+    finally:
+        model.train(mode)
