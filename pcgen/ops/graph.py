@@ -1,0 +1,238 @@
+"""Neighbours as edges of graphs, for clouds of any sizes in one tensor: torch-geometric's way to batch them.
+
+A batch of clouds is one tensor of all points (N, D) and a vector (N,) that says which cloud a point belongs to, 0 for
+all unless given; it must not descend. Indices count through the whole tensor. `serve_torch_geometric` puts these
+functions where torch-geometric looks for pyg-lib's.
+"""
+
+import math
+from collections.abc import Callable
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from pcgen.ops._ragged import edges, pointers, points, same_size
+from pcgen.ops.neighbours import ball_query, farthest_points
+from pcgen.ops.neighbours import knn as knn_of_clouds
+
+__all__ = ["fps", "knn", "radius", "serve_torch_geometric"]
+
+
+def knn(x: Tensor, y: Tensor, k: int, batch_x: Tensor | None = None, batch_y: Tensor | None = None) -> Tensor:
+    """Edges from each point of y to its k nearest points of x in the same cloud.
+
+    In up to three dimensions by `pcgen.ops.knn`; in more, where trees and tiles of coordinates are of no use, by all
+    distances of a cloud at once.
+
+    Args:
+        x: (N, D), float32 or float64: the points to be found.
+        y: (M, D), of the same type and device: the points that ask.
+        k: at least 1; a cloud with fewer points gives all of them.
+        batch_x, batch_y: (N,) and (M,) int64, the cloud of each point.
+
+    Returns:
+        (2, E) int64: row 0 indexes y, row 1 indexes x, as in torch-cluster and pyg-lib. By points of y, for each the
+        nearest first, the lower index first of those at the same distance.
+
+    Raises:
+        ValueError: wrong shape, type or device, a coordinate that is not finite, k below 1, a batch that descends.
+    """
+    return _knn(x, y, pointers(x, batch_x, "batch_x"), pointers(y, batch_y, "batch_y"), k)
+
+
+def radius(
+    x: Tensor,
+    y: Tensor,
+    r: float,
+    batch_x: Tensor | None = None,
+    batch_y: Tensor | None = None,
+    max_num_neighbors: int = 32,
+) -> Tensor:
+    """Edges from each point of y to the points of x in the same cloud with |x_j - y_i| < r.
+
+    The sphere itself is left out, as in torch-cluster and pyg-lib, where `pcgen.ops.ball_query` has it. Of more than
+    max_num_neighbors the first by index are taken, as pyg-lib does on GPUs.
+
+    Args:
+        x: (N, D), float32 or float64, D at most 3: the points to be found.
+        y: (M, D), of the same type and device: the points that ask.
+        r: above 0, in the clouds' unit.
+        batch_x, batch_y: (N,) and (M,) int64, the cloud of each point.
+        max_num_neighbors: at least 1.
+
+    Returns:
+        (2, E) int64: row 0 indexes y, row 1 indexes x. By points of y, for each by index.
+
+    Raises:
+        ValueError: as `knn`; more than three dimensions, r not above 0.
+    """
+    ends = pointers(x, batch_x, "batch_x"), pointers(y, batch_y, "batch_y")
+    return _radius(x, y, *ends, r, max_num_neighbors)
+
+
+def fps(x: Tensor, batch: Tensor | None = None, ratio: float = 0.5, random_start: bool = True) -> Tensor:
+    """A share of each cloud's points, each the farthest from those chosen before it: ceil(ratio * size) of them.
+
+    Args:
+        x: (N, D), float32 or float64, D at most 3.
+        batch: (N,) int64, the cloud of each point.
+        ratio: in (0, 1].
+        random_start: begin each cloud with a point drawn from torch's global generator; otherwise with its first.
+
+    Returns:
+        (K,) int64, by clouds, for each in the order of choice.
+
+    Raises:
+        ValueError: as `knn`; more than three dimensions, a ratio outside (0, 1].
+
+    Qi, Yi, Su and Guibas, 2017, PointNet++: Deep Hierarchical Feature Learning on Point Sets in a Metric Space.
+    """
+    return _fps(x, pointers(x, batch, "batch"), ratio, random_start)
+
+
+def serve_torch_geometric() -> tuple[str, ...]:
+    """Let torch-geometric's layers and pooling use the functions above where pyg-lib is absent, for this process.
+
+    torch-geometric calls `torch.ops.pyg.knn`, `radius` and `fps`, which pyg-lib defines, if flags in
+    `torch_geometric.typing` say that they are there. This defines those that are not there and raises their flags; what
+    pyg-lib has is left alone. Then `torch_geometric.nn.fps`, `radius`, `knn`, `knn_graph`, `knn_interpolate`,
+    `DynamicEdgeConv`, `XConv` and the like work as with pyg-lib. Call it before such layers are constructed; a second
+    call does nothing.
+
+    Returns:
+        The names that this call defined.
+
+    Raises:
+        RuntimeError: this version of torch-geometric looks elsewhere, as all before 2.8 do.
+    """
+    import torch_geometric
+    import torch_geometric.typing as flags
+
+    wanted = {name: f"WITH_{name.upper()}" for name in _SERVED}
+    if lacking := [flag for flag in wanted.values() if not hasattr(flags, flag)]:
+        raise RuntimeError(
+            f"torch-geometric {torch_geometric.__version__} does not look for pyg-lib's neighbours (it has no "
+            f"torch_geometric.typing.{lacking[0]}): install torch-geometric 2.8 or newer, or call pcgen.ops.graph.knn, "
+            "radius and fps yourself"
+        )
+    served = tuple(name for name, flag in wanted.items() if not getattr(flags, flag))
+    for name in served:
+        schema, function = _SERVED[name]
+        _fragment().define(f"{name}{schema}")
+        _fragment().impl(name, function, "CompositeExplicitAutograd")
+        setattr(flags, wanted[name], True)
+    return served
+
+
+@torch.no_grad()
+def _knn(
+    x: Tensor, y: Tensor, ptr_x: Tensor | None, ptr_y: Tensor | None, k: int, cosine: bool = False, num_workers: int = 1
+) -> Tensor:
+    if cosine:
+        raise ValueError("cosine: must be False: neighbours are Euclidean; normalise x and y for the same order")
+    if k < 1:
+        raise ValueError(f"k: must be at least 1, got {k}")
+    x, y = points(x, "x"), points(y, "y")
+    search = _nearest if x.shape[1] == 3 else _nearest_features
+    groups = same_size(x, y, ptr_x, ptr_y)
+    return edges([(search(a, b, min(k, a.shape[1])), u, v) for a, b, u, v in groups], x.device)
+
+
+@torch.no_grad()
+def _radius(
+    x: Tensor,
+    y: Tensor,
+    ptr_x: Tensor | None,
+    ptr_y: Tensor | None,
+    r: float,
+    max_num_neighbors: int = 32,
+    num_workers: int = 1,
+    ignore_same_index: bool = False,
+) -> Tensor:
+    if not 0 < r < math.inf:
+        raise ValueError(f"r: must be finite and above 0, got {r}")
+    if max_num_neighbors < 1:
+        raise ValueError(f"max_num_neighbors: must be at least 1, got {max_num_neighbors}")
+    x, y = points(x, "x", 3), points(y, "y", 3)
+    reach, found = _just_below(r, x.dtype), []
+    for a, b, first_x, first_y in same_size(x, y, ptr_x, ptr_y):
+        index = ball_query(b, a, reach, min(max_num_neighbors + ignore_same_index, a.shape[1]))
+        if ignore_same_index:
+            index = _without_itself(index, first_x, first_y)[:, :, :max_num_neighbors]
+        found.append((index, first_x, first_y))
+    return edges(found, x.device)
+
+
+@torch.no_grad()
+def _fps(x: Tensor, ptr: Tensor | None, ratio: float = 0.5, random_start: bool = True) -> Tensor:
+    if not 0 < ratio <= 1:
+        raise ValueError(f"ratio: must be in (0, 1], got {ratio}")
+    x = points(x, "x", 3)
+    chosen: dict[int, Tensor] = {}
+    for clouds, _, first, _ in same_size(x, x, ptr, ptr):
+        count = int((torch.tensor(float(clouds.shape[1])) * ratio).ceil())  # in float32, as torch-cluster counts
+        start = None if random_start else first.new_zeros(len(first))
+        index = farthest_points(clouds, count, start) + first[:, None]
+        chosen.update(zip(first.tolist(), index, strict=True))
+    none = torch.empty(0, dtype=torch.int64, device=x.device)
+    return torch.cat([none, *(chosen[first] for first in sorted(chosen))])
+
+
+def _nearest(x: Tensor, y: Tensor, k: int) -> Tensor:
+    return knn_of_clouds(y, x, k)[1]
+
+
+def _nearest_features(x: Tensor, y: Tensor, k: int) -> Tensor:
+    """The k nearest of x (B, n, D) for each of y (B, m, D), ties by index: (B, m, k), from all n m distances."""
+    for name, value in (("x", x), ("y", y)):
+        if not value.isfinite().all():
+            raise ValueError(f"{name}: must be finite; drop or repair such points first")
+    return torch.stack([_least(a, b, k) for a, b in zip(x, y, strict=True)])
+
+
+def _least(x: Tensor, y: Tensor, k: int) -> Tensor:
+    distances = torch.cdist(y, x, compute_mode="donot_use_mm_for_euclid_dist")  # (m, n)
+    if x.dtype == torch.float64:
+        return distances.sort(dim=1, stable=True).indices[:, :k]
+    # Floats that are not negative are ordered as their bits are; with the index below them no two keys are equal.
+    keys = (distances.view(torch.int32).long() << 32) | torch.arange(len(x), device=x.device)
+    return keys.topk(k, dim=1, largest=False).values & 0xFFFFFFFF
+
+
+def _just_below(r: float, dtype: torch.dtype) -> float:
+    """The radius of the largest ball without its sphere: its square, in the clouds' type, comes just before r^2."""
+    if dtype == torch.float64:
+        return math.nextafter(r, 0)
+    square = torch.tensor(r * r, dtype=dtype)
+    return math.sqrt(torch.nextafter(square, torch.zeros_like(square)))
+
+
+def _without_itself(index: Tensor, first_x: Tensor, first_y: Tensor) -> Tensor:
+    """The neighbours (B, m, k) with those taken out that have the index of the point that asks, the rest moved up."""
+    queries = first_y[:, None, None] + torch.arange(index.shape[1], device=index.device)[:, None]
+    itself = (index >= 0) & (index + first_x[:, None, None] == queries)
+    kept = index.masked_fill(itself, -1)
+    return kept.gather(2, (kept < 0).int().argsort(dim=2, stable=True))
+
+
+# As pyg-lib declares them.
+_SERVED: dict[str, tuple[str, Callable[..., Tensor]]] = {
+    "knn": (
+        "(Tensor x, Tensor y, Tensor? ptr_x=None, Tensor? ptr_y=None, int k=1, bool cosine=False, int num_workers=1)"
+        " -> Tensor",
+        _knn,
+    ),
+    "radius": (
+        "(Tensor x, Tensor y, Tensor? ptr_x=None, Tensor? ptr_y=None, float r=1.0, int max_num_neighbors=32, "
+        "int num_workers=1, bool ignore_same_index=False) -> Tensor",
+        _radius,
+    ),
+    "fps": ("(Tensor src, Tensor ptr, float ratio=0.5, bool random_start=True) -> Tensor", _fps),
+}
+
+
+@cache
+def _fragment() -> torch.library.Library:
+    """Where the ops are defined; they live as long as it does."""
+    return torch.library.Library("pyg", "FRAGMENT")

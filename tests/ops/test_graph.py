@@ -1,0 +1,198 @@
+"""Neighbours as edges, against loops over all points; torch-geometric's layers on them."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+from cloud_problems import PROBLEMS, pairs
+from torch import Tensor
+
+from pcgen.ops import graph, reference
+
+SIZES_X = [40, 1, 0, 40, 33, 5]
+SIZES_Y = [20, 3, 4, 20, 0, 9]
+
+
+def batched(sizes: list[int], kind: str, dimensions: int = 3) -> tuple[Tensor, Tensor]:
+    """Clouds of these sizes in one tensor (N, D) float64, and which cloud each point belongs to."""
+    if dimensions > 3:
+        points = torch.randint(0, 2, (sum(sizes), dimensions)).double()  # many ties
+    else:
+        points = PROBLEMS[kind](sum(sizes), 1)[0][:, :dimensions]
+    return points, torch.arange(len(sizes)).repeat_interleave(torch.tensor(sizes))
+
+
+def squares(x: Tensor, y: Tensor) -> Tensor:
+    return reference.squared_distances(y[None], x[None])[0]
+
+
+def knn_by_loops(x: Tensor, y: Tensor, k: int, batch_x: Tensor, batch_y: Tensor) -> Tensor:
+    edges = []
+    for i, row in enumerate(squares(x, y)):
+        mine = (batch_x == batch_y[i]).nonzero().squeeze(1).tolist()
+        edges += [(i, j) for j in sorted(mine, key=lambda j, row=row: (float(row[j]), j))[:k]]
+    return torch.tensor(edges, dtype=torch.int64).reshape(-1, 2).T
+
+
+def radius_by_loops(x: Tensor, y: Tensor, r: float, batch_x: Tensor, batch_y: Tensor, most: int, loop: bool) -> Tensor:
+    edges = []
+    for i, row in enumerate(squares(x, y)):
+        near = [j for j in range(len(x)) if batch_x[j] == batch_y[i] and row[j] < r * r and (loop or j != i)]
+        edges += [(i, j) for j in near[:most]]
+    return torch.tensor(edges, dtype=torch.int64).reshape(-1, 2).T
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("dimensions", [1, 2, 3, 9])
+@pytest.mark.parametrize("kind", ["lattice", "cubes"])
+def test_knn_equals_loops(kind: str, dimensions: int, dtype: torch.dtype) -> None:
+    x, batch_x = batched(SIZES_X, kind, dimensions)
+    y, batch_y = batched(SIZES_Y, kind, dimensions)
+    x, y = x.to(dtype), y.to(dtype)
+    for k in (1, 7):
+        assert torch.equal(graph.knn(x, y, k, batch_x, batch_y), knn_by_loops(x, y, k, batch_x, batch_y))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("dimensions", [1, 3])
+@pytest.mark.parametrize(("kind", "r"), [("lattice", 1.0), ("lattice", 2.0), ("lattice", 1.01), ("cubes", 0.3)])
+def test_radius_equals_loops(kind: str, r: float, dimensions: int, dtype: torch.dtype) -> None:
+    """On a lattice most distances are r itself: those points are outside."""
+    x, batch_x = batched(SIZES_X, kind, dimensions)
+    y, batch_y = batched(SIZES_Y, kind, dimensions)
+    for most in (3, 32):
+        found = graph.radius(x.to(dtype), y.to(dtype), r, batch_x, batch_y, most)
+        assert torch.equal(found, radius_by_loops(x, y, r, batch_x, batch_y, most, loop=True))
+
+
+def test_one_cloud_needs_no_batch() -> None:
+    (x,), (y,) = pairs("cubes", 1, 50, 20, torch.float64)
+    none = torch.zeros(50, dtype=torch.int64), torch.zeros(20, dtype=torch.int64)
+    assert torch.equal(graph.knn(x, y, 4), knn_by_loops(x, y, 4, *none))
+    assert torch.equal(graph.radius(x, y, 0.4), radius_by_loops(x, y, 0.4, *none, 32, loop=True))
+    assert graph.fps(x, ratio=0.11).shape == (6,)  # the ceiling of 5.5
+    assert graph.knn(x[:0], y, 4).shape == (2, 0) and graph.fps(x[:0]).shape == (0,)
+
+
+def test_farthest_points_of_each_cloud() -> None:
+    x, batch = batched(SIZES_X, "lattice")
+    found = graph.fps(x, batch, 0.3, random_start=False)
+    expected = []
+    for cloud, size in enumerate(SIZES_X):
+        if size:
+            points, first = x[batch == cloud][None], (batch == cloud).nonzero()[0]
+            count = -(-3 * size // 10)
+            expected.append(reference.farthest_points(points, count, torch.zeros(1, dtype=torch.int64))[0] + first)
+    assert torch.equal(found, torch.cat(expected))
+    starts = {int(graph.fps(x, batch, 0.3)[0]) for _ in range(20)}
+    assert len(starts) > 5 and all(start < SIZES_X[0] for start in starts)
+
+
+def test_bad_input_is_named() -> None:
+    x, batch = torch.rand(4, 3), torch.tensor([0, 0, 1, 1])
+    with pytest.raises(ValueError, match=r"batch_y: must be int64 and tell the cloud of each point, \(4,\), got"):
+        graph.knn(x, x, 1, batch, batch[:3])
+    with pytest.raises(ValueError, match="batch_x: must not descend, from 0 on; sort the points"):
+        graph.radius(x, x, 1, batch.flip(0), batch)
+    with pytest.raises(ValueError, match=r"x: must have at most 3 dimensions, got \(4, 5\); pass positions"):
+        graph.fps(torch.rand(4, 5))
+    with pytest.raises(ValueError, match="y: must have as many dimensions as x, 5, got 4"):
+        graph.knn(torch.rand(4, 5), torch.rand(4, 4), 1)
+    with pytest.raises(ValueError, match=r"y: must be of .* type and device, torch.float32 on cpu, got torch.float64"):
+        graph.knn(x, x.double(), 1)
+    with pytest.raises(ValueError, match=r"x: must be float32 or float64, got torch\.int64"):
+        graph.knn(x.long(), x.long(), 1)
+    with pytest.raises(ValueError, match="k: must be at least 1, got 0"):
+        graph.knn(x, x, 0)
+    with pytest.raises(ValueError, match="r: must be finite and above 0, got 0"):
+        graph.radius(x, x, 0)
+    with pytest.raises(ValueError, match="max_num_neighbors: must be at least 1, got 0"):
+        graph.radius(x, x, 1, max_num_neighbors=0)
+    with pytest.raises(ValueError, match=r"ratio: must be in \(0, 1\], got 1.5"):
+        graph.fps(x, ratio=1.5)
+    for features in (torch.rand(4, 3), torch.rand(4, 8)):
+        with pytest.raises(ValueError, match="must be finite"):
+            graph.knn(features / 0, features, 1)
+
+
+def test_nothing_is_served_unless_asked() -> None:
+    code = "import sys, torch, pcgen.ops.graph; print('torch_geometric' in sys.modules, hasattr(torch.ops.pyg, 'knn'))"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == ["False", "False"]
+
+
+@pytest.fixture(scope="module")
+def served() -> None:
+    """torch-geometric on pcgen's neighbours, or on pyg-lib's where that is installed."""
+    from torch_geometric import typing
+
+    lacking = {name for name in ("knn", "radius", "fps") if not getattr(typing, f"WITH_{name.upper()}")}
+    assert set(graph.serve_torch_geometric()) == lacking
+    assert graph.serve_torch_geometric() == ()
+
+
+@pytest.mark.usefixtures("served")
+def test_graphs_of_torch_geometric() -> None:
+    from torch_geometric import nn
+
+    x, batch = batched([30, 12, 25], "cubes")
+    edges = knn_by_loops(x, x, 5, batch, batch)
+    assert torch.equal(nn.knn_graph(x, 4, batch), edges[:, edges[0] != edges[1]].flip(0))
+    for most in (3, 32):
+        found = nn.radius_graph(x, 0.4, batch, max_num_neighbors=most)
+        assert torch.equal(found, radius_by_loops(x, x, 0.4, batch, batch, most, loop=False).flip(0))
+    everyone = nn.fps(x, batch, ratio=1.0)
+    assert torch.equal(everyone.sort().values, torch.arange(67))
+    with pytest.raises(ValueError, match="cosine: must be False"):
+        nn.knn(x, x, 2, batch, batch, cosine=True)
+
+
+@pytest.mark.usefixtures("served")
+def test_set_abstraction_of_pointnet2() -> None:
+    """The layer of torch-geometric's PointNet++: farthest points, balls around them, a PointNet in each."""
+    from torch_geometric import nn
+
+    x, batch = batched([50, 20, 35], "cubes")
+    x = x.float()
+    layer = nn.PointNetConv(nn.MLP([3, 8, 16], norm=None), add_self_loops=False)
+    chosen = nn.fps(x, batch, ratio=0.4)
+    query, found = nn.radius(x, x[chosen], 0.5, batch, batch[chosen], max_num_neighbors=64)
+    features = layer((None, None), (x, x[chosen]), torch.stack([found, query]))
+
+    expected = []
+    for i in chosen.tolist():
+        ball = (batch == batch[i]) & ((x - x[i]).double().norm(dim=1) < 0.5)
+        expected.append(layer.local_nn(x[ball] - x[i]).amax(0))
+    assert chosen.shape == (20 + 8 + 14,)
+    torch.testing.assert_close(features, torch.stack(expected), rtol=1e-5, atol=1e-6)
+    assert torch.autograd.grad(features.sum(), list(layer.parameters()))[0].abs().sum() > 0
+
+
+@pytest.mark.usefixtures("served")
+def test_dynamic_edges_of_features() -> None:
+    from torch_geometric import nn
+
+    features, batch = torch.randn(60, 16), torch.arange(3).repeat_interleave(torch.tensor([20, 10, 30]))
+    mlp = nn.MLP([32, 8], norm=None)
+    edges = knn_by_loops(features, features, 6, batch, batch).flip(0)
+    static, dynamic = nn.EdgeConv(mlp), nn.DynamicEdgeConv(mlp, 6)  # both draw the parameters anew
+    torch.testing.assert_close(dynamic(features, batch), static(features, edges))
+
+
+@pytest.mark.usefixtures("served")
+def test_interpolation_between_clouds() -> None:
+    from torch_geometric import nn
+
+    coarse, batch = batched([15, 12], "cubes")
+    values = (coarse @ torch.tensor([[1.0], [2.0], [3.0]], dtype=torch.float64)).repeat(1, 2)
+    again = nn.knn_interpolate(values, coarse, coarse, batch, batch, k=3)
+    torch.testing.assert_close(again, values, rtol=1e-6, atol=1e-6)  # a point at a node has the node's value
+
+
+def test_another_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch_geometric
+
+    monkeypatch.delattr(torch_geometric.typing, "WITH_FPS")
+    with pytest.raises(RuntimeError, match=r"has no torch_geometric.typing.WITH_FPS\): install torch-geometric 2.8"):
+        graph.serve_torch_geometric()
