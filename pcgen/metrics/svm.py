@@ -1,12 +1,17 @@
 """Classification of codes by a linear support vector machine: how well an encoder separates classes it never saw."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-__all__ = ["LinearSVM", "linear_svm"]
+from pcgen.errors import choose
+from pcgen.metrics.accuracy import accuracy
 
+__all__ = ["LOSSES", "LinearSVM", "linear_svm"]
+
+LOSSES = ("squared_hinge", "hinge")
 _PENALTIES = tuple(10.0**exponent for exponent in (-3, -2.5, -2, -1.5, -1, -0.5, 0, 0.5, 1))
 _FOLDS = 5
 
@@ -21,6 +26,7 @@ class LinearSVM:
         penalty: C, the weight of errors against the margin, for codes of unit scale.
         loss: "hinge" or "squared_hinge".
         validation: accuracy of that choice, mean over the folds of the training rows.
+        interval: of the accuracy over other draws of test rows, 95% bootstrap.
     """
 
     accuracy: float
@@ -28,21 +34,32 @@ class LinearSVM:
     penalty: float
     loss: str
     validation: float
+    interval: tuple[float, float]
 
 
-def linear_svm(codes: Tensor, labels: Tensor, test_codes: Tensor, test_labels: Tensor, *, seed: int = 0) -> LinearSVM:
+def linear_svm(
+    codes: Tensor,
+    labels: Tensor,
+    test_codes: Tensor,
+    test_labels: Tensor,
+    *,
+    losses: Sequence[str] = LOSSES[:1],
+    seed: int = 0,
+) -> LinearSVM:
     """Train a linear SVM on codes and test it on others: one classifier against the rest, balanced classes, L2 penalty.
 
-    Penalty (1e-3 to 10 by half decades) and loss (hinge or its square) are chosen by stratified cross-validation on the
-    training rows alone, in up to 5 folds. Codes are shifted by their training mean and divided by one scalar, their
-    training deviation, so that the penalties mean the same for every encoder; directions keep their scale. An untrained
-    encoder already separates classes: give its accuracy beside a trained one's.
+    Penalty (1e-3 to 10 by half decades) and loss are chosen by stratified cross-validation on the training rows alone,
+    in up to 5 folds. The paper chooses between both losses; the square of the hinge, whose problem is smooth, is solved
+    several times faster, and on as many threads as torch has. Codes are shifted by their training mean and divided by
+    one scalar, their training deviation, so that the penalties mean the same for every encoder; directions keep their
+    scale. An untrained encoder already separates classes: give its accuracy beside a trained one's.
 
     Args:
         codes: (S, D), of the training rows.
         labels: (S,) int64.
         test_codes: (R, D).
         test_labels: (R,) int64; a class that training lacks counts as wrong.
+        losses: those to choose from, "squared_hinge", "hinge" or both.
         seed: of the folds and the solver.
 
     Raises:
@@ -53,10 +70,15 @@ def linear_svm(codes: Tensor, labels: Tensor, test_codes: Tensor, test_labels: T
     """
     import warnings
 
+    from joblib import parallel_config  # type: ignore[import-untyped]
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.model_selection import GridSearchCV, StratifiedKFold
     from sklearn.svm import LinearSVC
 
+    for loss in losses:
+        choose(loss, LOSSES, "losses")
+    if not losses:
+        raise ValueError(f"losses: must be one of {', '.join(LOSSES)} or both, got none")
     _check("codes", codes, "labels", labels, codes.shape[-1])
     _check("test_codes", test_codes, "test_labels", test_labels, codes.shape[-1])
     classes, rows = labels.unique(return_counts=True)
@@ -71,22 +93,25 @@ def linear_svm(codes: Tensor, labels: Tensor, test_codes: Tensor, test_labels: T
     x, test_x = (((c.double() - centre) / scale).cpu().numpy() for c in (codes, test_codes))
     y, test_y = labels.cpu().numpy(), test_labels.cpu()
     search = GridSearchCV(
-        LinearSVC(class_weight="balanced", dual=True, max_iter=2000, random_state=seed),
-        {"C": _PENALTIES, "loss": ("hinge", "squared_hinge")},
+        LinearSVC(class_weight="balanced", tol=1e-3, max_iter=1000, random_state=seed),
+        # The hinge has a dual problem alone; that of its square is solved faster in the primal.
+        [{"C": _PENALTIES, "loss": [loss], "dual": [loss == "hinge"]} for loss in losses],
         cv=StratifiedKFold(min(_FOLDS, int(rows.min())), shuffle=True, random_state=seed),
     )
-    with warnings.catch_warnings():
+    # The dual's solver draws from one generator of the whole process: threads would not repeat its result.
+    threads = 1 if "hinge" in losses else torch.get_num_threads()
+    with warnings.catch_warnings(), parallel_config("threading", n_jobs=threads):
         # Loose penalties are not solved to the end; cross-validation judges them as they are.
         warnings.simplefilter("ignore", ConvergenceWarning)
         search.fit(x, y)
-    right = (torch.from_numpy(search.predict(test_x)) == test_y).double()
-    by_class = torch.stack([right[test_y == label].mean() for label in test_y.unique()])
+    reached = accuracy(torch.from_numpy(search.predict(test_x)), test_y, seed=seed)
     return LinearSVM(
-        accuracy=float(right.mean()),
-        class_accuracy=float(by_class.mean()),
+        accuracy=reached.overall,
+        class_accuracy=reached.by_class,
         penalty=float(search.best_params_["C"]),
         loss=str(search.best_params_["loss"]),
         validation=float(search.best_score_),
+        interval=reached.interval,
     )
 
 

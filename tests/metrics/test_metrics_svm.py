@@ -72,3 +72,61 @@ def test_bad_input_is_named() -> None:
         linear_svm(x * 0, y, x, y)
     with pytest.raises(ValueError, match="codes: must be finite, got NaN or infinity in 12 rows"):
         linear_svm(x / 0, y, x, y)
+
+
+def test_the_losses_to_choose_from_are_the_callers() -> None:
+    x, y = codes(60, 0.3, 0)
+    test_x, test_y = codes(60, 0.3, 1)
+    square, hinge = (linear_svm(x, y, test_x, test_y, losses=[loss]) for loss in ("squared_hinge", "hinge"))
+    assert (square.loss, hinge.loss) == ("squared_hinge", "hinge")
+    both = linear_svm(x, y, test_x, test_y, losses=["squared_hinge", "hinge"])
+    assert both.validation == max(square.validation, hinge.validation)
+    with pytest.raises(ValueError, match="losses: must be one of squared_hinge, hinge; got 'log'"):
+        linear_svm(x, y, test_x, test_y, losses=["log"])
+    with pytest.raises(ValueError, match="losses: must be one of squared_hinge, hinge or both, got none"):
+        linear_svm(x, y, test_x, test_y, losses=[])
+
+
+def test_it_classifies_as_the_minimum_of_its_objective_does() -> None:
+    """The separator of the chosen penalty, found by scipy from the definition of the squared hinge."""
+    import numpy as np
+    from scipy.optimize import minimize
+
+    x, y = codes(40, 0.8, 0)
+    y = (y > 0).long()
+    result = linear_svm(x, y, x, y)
+    wide = x.double()
+    z = ((wide - wide.mean(0)) / wide.std(0).square().mean().sqrt()).numpy()
+    z = np.hstack([z, np.ones((40, 1))])  # the intercept is one more weight, and is penalised
+    sign = np.where(y.numpy() > 0, 1.0, -1.0)
+    counts = torch.bincount(y).numpy()
+    weight = 40 / (2 * counts[y.numpy()])  # balanced classes
+
+    def objective(w):
+        return w @ w / 2 + result.penalty * (weight * np.maximum(0, 1 - sign * (z @ w)) ** 2).sum()
+
+    best = minimize(objective, np.zeros(9), method="BFGS", options={"gtol": 1e-9}).x
+    assert result.accuracy == pytest.approx(float(((z @ best > 0) == (sign > 0)).mean()))
+
+
+def test_threads_do_not_change_the_result() -> None:
+    x, y = codes(90, 0.6, 0)
+    test_x, test_y = codes(60, 0.6, 1)
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        one = linear_svm(x, y, test_x, test_y)
+        torch.set_num_threads(2)
+        assert linear_svm(x, y, test_x, test_y) == one
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_the_interval_holds_the_accuracy() -> None:
+    x, y = codes(90, 0.6, 0)
+    test_x, test_y = codes(300, 0.6, 1)
+    result = linear_svm(x, y, test_x, test_y)
+    low, high = result.interval
+    deviation = (result.accuracy * (1 - result.accuracy) / 300) ** 0.5
+    assert low < result.accuracy < high
+    assert high - low == pytest.approx(2 * 1.96 * deviation, rel=0.15)
