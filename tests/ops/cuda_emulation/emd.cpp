@@ -1,0 +1,112 @@
+// The blocks of the exact EMD run one after another on the CPU, for tests where there is no GPU.
+#include "cuda/emd_program.h"
+
+#include <memory>
+#include <new>
+
+using namespace pcgen::cuda;
+using namespace pcgen::cuda::emd;
+
+namespace {
+
+// Aligned as the GPU's is.
+class Memory {
+ public:
+  explicit Memory(int64_t bytes) : memory_(new(std::align_val_t{128}) char[bytes + 1]) {}
+  ~Memory() { ::operator delete[](memory_, std::align_val_t{128}); }
+  Memory(const Memory&) = delete;
+  Memory& operator=(const Memory&) = delete;
+  char* data() const { return memory_; }
+
+ private:
+  char* memory_;
+};
+
+// A set of clouds made ready, and the memory that holds it.
+template <class T>
+class Prepared {
+ public:
+  Prepared(const T* points, int64_t count, int n) : memory_(bytes(count, n)), clouds(places(count, n)) {
+    Pieces counted(nullptr);
+    Tree<T>(points, n, counted);
+    const Memory scratch(counted.used());
+    auto shared = std::make_unique<CloudShared>();
+    for (int64_t c = 0; c < count; ++c) prepare_block(points, c, n, clouds, scratch.data(), *shared);
+  }
+
+ private:
+  static int64_t bytes(int64_t count, int n) {
+    Pieces counted(nullptr);
+    Clouds(count, n, counted);
+    return counted.used();
+  }
+  Clouds places(int64_t count, int n) {
+    Pieces pieces(memory_.data());
+    return Clouds(count, n, pieces);
+  }
+
+  Memory memory_;
+
+ public:
+  Clouds clouds;
+};
+
+// f(memory in two pieces, shared memory) for a solver of one kind.
+template <class Real, class F>
+void with_solver(int n, const F& f) {
+  auto shared = std::make_unique<Shared>();
+  Pieces fast(nullptr), rest(nullptr);
+  Solver<Real>(n, fast, rest, *shared);
+  const Memory near(fast.used()), far(rest.used());
+  f(Pieces(near.data()), Pieces(far.data()), *shared);
+}
+
+template <class T>
+void solve(const T* x, const T* y, int64_t rows, int64_t columns, int n, bool all, double gap, const double* start,
+           const Results& out) {
+  const Prepared<T> px(x, rows, n), py(y, columns, n);
+  const Pairs pairs{px.clouds, py.clouds, n, all ? rows * columns : rows, all ? columns : 0};
+  for (int64_t pair = 0; pair < pairs.count; ++pair) {
+    with_solver<float>(n, [&](Pieces fast, Pieces rest, Shared& shared) {
+      match_block<float>(pairs, pair, gap, start, out, fast, rest, shared);
+    });
+    with_solver<double>(n, [&](Pieces fast, Pieces rest, Shared& shared) {
+      match_block<double>(pairs, pair, gap, start, out, fast, rest, shared);
+    });
+  }
+}
+
+template <class T>
+void bounds(const T* x, const T* y, int64_t batch, int n, const double* x_dual, double* bound) {
+  const Prepared<T> px(x, batch, n), py(y, batch, n);
+  const Pairs pairs{px.clouds, py.clouds, n, batch, 0};
+  for (int64_t pair = 0; pair < batch; ++pair) {
+    with_solver<float>(n, [&](Pieces fast, Pieces rest, Shared& shared) {
+      bound_block<float>(pairs, pair, x_dual, bound, fast, rest, shared);
+    });
+    with_solver<double>(n, [&](Pieces fast, Pieces rest, Shared& shared) {
+      bound_block<double>(pairs, pair, x_dual, bound, fast, rest, shared);
+    });
+  }
+}
+
+}  // namespace
+
+extern "C" void set_order(uint64_t seed) { order_seed = seed; }
+
+#define EXPORT(T)                                                                                                        \
+  extern "C" void match_##T(const T* x, const T* y, int batch, int n, double gap, const double* start, int64_t* index,   \
+                            double* cost, double* bound, double* x_dual, double* y_dual, float* value) {                 \
+    solve(x, y, batch, batch, n, false, gap, start, {cost, value, bound, index, x_dual, y_dual});                       \
+  }                                                                                                                      \
+  extern "C" void matrix_##T(const T* a, const T* b, int rows, int columns, int n, double gap, double* cost) {           \
+    solve(a, b, rows, columns, n, true, gap, nullptr, {cost, nullptr, nullptr, nullptr, nullptr, nullptr});              \
+  }                                                                                                                      \
+  extern "C" void lower_bound_##T(const T* x, const T* y, int batch, int n, const double* x_dual, double* bound) {       \
+    bounds(x, y, batch, n, x_dual, bound);                                                                               \
+  }                                                                                                                      \
+  extern "C" void gradient_##T(const T* g, const T* x, const T* y, int batch, int n, const int64_t* index, T* gx, T* gy) { \
+    for (int b = 0; b < batch; ++b) gradient_block(b, n, g, x, y, index, gx, gy);                                        \
+  }
+EXPORT(float)
+EXPORT(double)
