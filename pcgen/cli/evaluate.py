@@ -1,26 +1,36 @@
-"""`pcgen evaluate`: how good samples are, as a table and as JSON."""
+"""`pcgen evaluate`: how good samples are, as tables and as JSON."""
 
 import dataclasses
 import functools
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pcgen.cli.common import FOUR_GIB, DropBad, MaxBytes, Overwrite, Seed, Up, check_out, parse_metrics, say
+from pcgen.errors import choose
 
 if TYPE_CHECKING:
     from pcgen.data import Clouds
-    from pcgen.metrics import Protocol
+    from pcgen.metrics import Protocol, Report
 
 __all__ = ["evaluate"]
 
 
 def evaluate(
     samples: Annotated[
-        str, typer.Argument(help="Generated clouds: any SOURCE[:CLASS]\\[@SPLIT] that data can be read from.")
+        list[str],
+        typer.Argument(
+            help="Generated clouds, SOURCE[:CLASS]\\[@SPLIT], or a report that --out wrote; several stand side by side."
+        ),
     ],
-    reference: Annotated[str, typer.Option(help="Clouds to hold them against; @test unless a split is named.")],
+    reference: Annotated[
+        str | None, typer.Option(help="Clouds to hold them against; @test unless a split is named.")
+    ] = None,
     train: Annotated[
         str | None, typer.Option(help="The training set, for the oracle rows; @train unless a split is named.")
     ] = None,
@@ -28,17 +38,33 @@ def evaluate(
         str, typer.Option(help="exact, latent_3d_points, pointflow, lion, dpm, or several with commas between.")
     ] = "exact",
     metrics: Annotated[str, typer.Option(help="Distances of MMD, COV and 1-NNA: cd, emd, or cd,emd.")] = "cd,emd",
+    seeds: Annotated[
+        bool, typer.Option("--seeds", help="The SAMPLES are of one model by several seeds: mean and deviation too.")
+    ] = False,
     published: Annotated[
         str | None, typer.Option(help="Print published numbers of a ShapeNet class beneath: airplane, chair or car.")
     ] = None,
     points: Annotated[
         int | None, typer.Option(min=1, help="Subsample every cloud to this many points (default: all sets' smallest).")
     ] = None,
-    emd_clouds: Annotated[int, typer.Option(min=0, help="EMD on at most this many clouds a side; 0: all.")] = 64,
-    emd_points: Annotated[int, typer.Option(min=0, help="EMD on at most this many points a cloud; 0: all.")] = 512,
+    emd_clouds: Annotated[
+        int | None,
+        typer.Option(min=0, help="EMD on at most this many clouds a side (default: 100 exact, else 64); 0: all."),
+    ] = None,
+    emd_points: Annotated[
+        int | None,
+        typer.Option(min=0, help="EMD on at most this many points a cloud (default: 2048 exact, else 512); 0: all."),
+    ] = None,
+    full_matrix: Annotated[
+        bool, typer.Option("--full-matrix", help="Every EMD: precision, recall, density and coverage under it too.")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="Write the report as JSON.")] = None,
     tiles: Annotated[
-        Path | None, typer.Option(help="A folder for finished parts: an evaluation that was killed goes on from there.")
+        Path | None,
+        typer.Option(
+            help="Keep finished parts in this folder, for other evaluations too (default: beside --out, until it is "
+            "written): an evaluation that was killed goes on from there."
+        ),
     ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads (default: torch's choice).")] = None,
     up: Up = "y",
@@ -47,78 +73,169 @@ def evaluate(
     seed: Seed = 0,
     overwrite: Overwrite = False,
 ) -> None:
-    """Measure generated clouds against a reference: JSD, MMD, coverage and 1-NNA, beside what oracles score."""
+    """Measure generated clouds against a reference: JSD, MMD, coverage and 1-NNA, beside what oracles score.
+
+    `torchrun --nproc-per-node 2 -m pcgen evaluate ...` shares the distances among processes.
+    """
     if out is not None:
         check_out(out, ".json", overwrite)
     distances = parse_metrics(metrics)
-    import json
-
+    measured = [spec for spec in samples if not spec.endswith(".json")]
+    if len(set(samples)) < len(samples):
+        raise ValueError(f"SAMPLES: must be different files or sets, got {', '.join(samples)}; name each once")
+    if measured and reference is None:
+        raise ValueError("--reference: name the clouds to hold the samples against, shapes:chair or data.npz@test say")
+    if seeds and len(samples) < 2:
+        raise ValueError(f"--seeds: must have two sets of samples or more, got {samples[0]}; name the others too")
     import rich.console
     import torch
 
     from pcgen import data
     from pcgen import metrics as pcgen_metrics
-    from pcgen.cli.progress import pair_progress
-    from pcgen.metrics import side_by_side
+    from pcgen.cli.reports import as_json, as_tables, read_reports
+    from pcgen.metrics.store import TileStore
+    from pcgen.training import ranks
     from pcgen.training.files import write_whole
 
     if threads is not None:
         torch.set_num_threads(threads)
     if tiles is not None and tiles.exists() and not tiles.is_dir():
         raise ValueError(f"--tiles: must be a folder, {tiles} is a file; name another one")
-    presets = [pcgen_metrics.protocol(name.strip()) for name in protocol.split(",")]
+    names = [choose(name.strip(), pcgen_metrics.PROTOCOLS, "--protocol") for name in protocol.split(",")]
+    reports = {spec: read_reports(Path(spec)) for spec in samples if spec not in measured}
     if published is not None:
-        for preset in presets:
-            pcgen_metrics.published(preset.name, published)  # refused before any work where there are no such numbers
-    read = functools.partial(data.load, up=up, drop_bad=drop_bad, max_bytes=max_bytes)
-    sets: dict[str, Clouds] = {"samples": read(samples)}
-    say(*sets["samples"].notes)
-    for name, spec, split in (("reference", reference, "test"), ("train", train, "train")):
-        if spec is not None:
-            full, note = data.default_split(spec, split)
-            # Twice the points of a surface: the second half is a second sample of the same shapes, an oracle's row.
-            size = (2 if name == "reference" else 1) * (points or sets["samples"].points.shape[1])
-            sets[name] = read(full, surface_points=size)
-            say(*([note] if note else []), *sets[name].notes)
-    chosen = [_at_points(preset, sets, points) for preset in presets]
-    reports = []
-    for each in chosen:
-        with pair_progress(each.name) as progress:
-            reports.append(
-                pcgen_metrics.evaluate(
-                    sets["samples"],
-                    sets["reference"],
-                    sets.get("train"),
-                    each,
-                    distances=distances,
-                    emd_clouds=emd_clouds or None,
-                    emd_points=emd_points or None,
-                    seed=seed,
-                    tiles=tiles,
-                    progress=progress,
-                )
-            )
+        of = {*(names if measured else ()), *(each.protocol["name"] for found in reports.values() for each in found)}
+        for name in of:  # refused before any work where there are no such numbers
+            with _options("published"):
+                pcgen_metrics.published(name, published)
+    first = True
+    if measured:
+        read = functools.partial(data.load, up=up, drop_bad=drop_bad, max_bytes=max_bytes)
+        with _options("up", "max_bytes"):
+            generated, sets = _load(read, measured, {"reference": str(reference), "train": train}, points)
+        presets = [_at_points(pcgen_metrics.protocol(name), [*generated, *sets.values()], points) for name in names]
+        options = {
+            "distances": distances,
+            "emd_clouds": "auto" if emd_clouds is None else emd_clouds or None,
+            "emd_points": "auto" if emd_points is None else emd_points or None,
+            "full": full_matrix,
+            "seed": seed,
+        }
+        beside = None if out is None or tiles else out.with_name(f"{out.name}.tiles")
+        with ranks.group(torch.device("cpu")), _folder(tiles or beside, len(generated) * len(presets)) as folder:
+            first = ranks.index() == 0
+            with warnings.catch_warnings():
+                if not first:
+                    warnings.simplefilter("ignore")
+                measure = functools.partial(_measure, sets=sets, presets=presets, tiles=folder, options=options)
+                for spec, clouds in zip(measured, generated, strict=True):
+                    reports[spec] = measure(clouds, title="" if len(measured) == 1 else f", {spec}", listen=first)
+    if not first:
+        return
     console = rich.console.Console()
-    console.print(reports[0].table(published) if len(reports) == 1 else side_by_side(reports))
+    ordered = {spec: reports[spec] for spec in samples}
+    for table in as_tables(ordered, mean=seeds, published=published, apart=len(names) > 1):
+        console.print(table)
     if out is not None:
-        text = (
-            reports[0].to_json()
-            if len(reports) == 1
-            else json.dumps([json.loads(r.to_json()) for r in reports], indent=2)
-        )
-        write_whole(out, text.encode())
+        write_whole(out, as_json(ordered, mean=seeds, apart=len(names) > 1).encode())
         say(f"{out}: the report as JSON")
+        if measured and beside is not None:
+            TileStore(beside).clear()
 
 
-def _at_points(protocol: "Protocol", sets: "dict[str, Clouds]", points: int | None) -> "Protocol":
+def _load(
+    read: Callable[..., "Clouds"], samples: Sequence[str], others: Mapping[str, str | None], points: int | None
+) -> "tuple[list[Clouds], dict[str, Clouds]]":
+    """The sets of samples, then the reference and the training set, where they are named."""
+    from pcgen import data
+
+    generated = [read(spec) for spec in samples]
+    say(*(note for clouds in generated for note in clouds.notes))
+    size = points or min(clouds.points.shape[1] for clouds in generated)
+    sets = {}
+    for name, spec in others.items():
+        if spec is not None:
+            whole, note = data.default_split(spec, "test" if name == "reference" else name)
+            # Twice the points of a surface: the second half is a second sample of the same shapes, an oracle's row.
+            sets[name] = read(whole, surface_points=(2 if name == "reference" else 1) * size)
+            say(*([note] if note else []), *sets[name].notes)
+    for clouds in generated:
+        if _is_data(clouds) and not _is_data(sets["reference"]):
+            say(
+                f"warning: {clouds.source}, given as samples, is data with splits, and {sets['reference'].source}, the "
+                "reference, is not: are they swapped? Samples come first, the data after --reference; swapped, MMD and "
+                "COV are of the wrong side"
+            )
+    return generated, sets
+
+
+def _is_data(clouds: "Clouds") -> bool:
+    """Whether this is a set that one learns from, rather than what was drawn from a model."""
+    return (clouds.splits is not None and not clouds.drawn) or clouds.source.startswith("shapes")
+
+
+def _measure(
+    samples: "Clouds",
+    sets: "Mapping[str, Clouds]",
+    presets: "Sequence[Protocol]",
+    tiles: Path | None,
+    options: Mapping[str, Any],
+    title: str,
+    listen: bool,
+) -> "list[Report]":
+    """One report for each protocol."""
+    from pcgen import metrics
+    from pcgen.cli.progress import pair_progress
+
+    reports = []
+    for preset in presets:
+        progress = pair_progress(preset.name + title) if listen else nullcontext()
+        with progress as heard, _options("emd_clouds", "emd_points"):
+            found = metrics.evaluate(
+                samples, sets["reference"], sets.get("train"), preset, tiles=tiles, progress=heard, **options
+            )
+        reports.append(found)
+    return reports
+
+
+@contextmanager
+def _folder(named: Path | None, evaluations: int) -> Iterator[Path | None]:
+    """Where finished parts are kept; several evaluations without such a folder share them in a temporary one."""
+    if named is None and evaluations > 1:
+        with tempfile.TemporaryDirectory() as temporary:
+            yield Path(temporary)
+        return
+    if named is not None and named.is_dir():
+        say(f"{named}: its finished parts are used where they fit")
+    try:
+        yield named
+    except KeyboardInterrupt:
+        if named is not None and named.is_dir():
+            say(f"{named}: holds what is finished; the same command goes on from there")
+        raise
+
+
+@contextmanager
+def _options(*arguments: str) -> Iterator[None]:
+    """Errors that begin with the name of one of these arguments of the library name the option instead."""
+    try:
+        yield
+    except ValueError as error:
+        name, colon, rest = str(error).partition(":")
+        if name in arguments:
+            raise ValueError(f"--{name.replace('_', '-')}{colon}{rest}") from error
+        raise
+
+
+def _at_points(protocol: "Protocol", sets: "Sequence[Clouds]", points: int | None) -> "Protocol":
     """The protocol with the number of points asked for; without one, the smallest set's where the sets differ."""
-    counts = {name: clouds.points.shape[1] for name, clouds in sets.items()}
-    if points is None and (protocol.points is not None or len(set(counts.values())) == 1):
+    counts = [clouds.points.shape[1] for clouds in sets]
+    if points is None and (protocol.points is not None or len(set(counts)) == 1):
         return protocol
-    wanted = min(counts.values()) if points is None else points
-    for name, count in counts.items():
+    wanted = min(counts) if points is None else points
+    for clouds, count in zip(sets, counts, strict=True):
         if count < wanted:
-            raise ValueError(f"--points: {wanted} are asked for, but the {name} ({sets[name].source}) have {count}")
+            raise ValueError(f"--points: {wanted} are asked for, but the clouds of {clouds.source} have {count}")
         if count > wanted:
-            say(f"{name}: {wanted} of the {count} points of each cloud are used ({protocol.subset})")
+            say(f"{clouds.source}: {wanted} of the {count} points of each cloud are used ({protocol.subset})")
     return dataclasses.replace(protocol, points=wanted)

@@ -38,17 +38,21 @@ def pair_progress(title: str) -> Iterator[Callable[["Progress"], None]]:
         def show(progress: "Progress") -> None:
             nonlocal first
             if first and progress.seconds_left > _WORTH_A_WORD:
-                say(f"{title}: {progress.total:,} pairs, about {_duration(progress.seconds_left)}")
+                say(f"{title}: {progress.total:,} pairs, {_left(progress)}")
             first = False
             bars.update(
                 bar,
                 description=f"{title}: {progress.title}",
                 total=progress.total,
                 completed=progress.done,
-                left=_duration(progress.seconds_left),
+                left=_left(progress),
             )
 
         yield show
+
+
+def _left(progress: "Progress") -> str:
+    return f"{'at most about' if progress.at_most else 'about'} {_duration(progress.seconds_left)}"
 
 
 def _duration(seconds: float) -> str:

@@ -3,6 +3,7 @@
 from pcgen.metrics.clock import Progress
 from pcgen.metrics.codes import TwoSampleTest, two_sample_test
 from pcgen.metrics.coverage import coverage
+from pcgen.metrics.details import details
 from pcgen.metrics.evaluation import evaluate
 from pcgen.metrics.jsd import JSD, Grid, jsd
 from pcgen.metrics.manifolds import Manifolds, manifolds
@@ -30,6 +31,7 @@ __all__ = [
     "TwoSampleTest",
     "compare",
     "coverage",
+    "details",
     "evaluate",
     "jsd",
     "linear_svm",

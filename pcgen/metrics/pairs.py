@@ -185,16 +185,14 @@ def _search(block: Block, below: Tensor | None, store: TileStore | None, clock: 
     clock.finish(block.kind, block.pairs - left, block.label)
     saved = time.monotonic()
     while left:
-        begin, before = time.perf_counter(), left
+        begin = time.perf_counter()
         matched = search.advance()
         clock.compute(block.kind, matched, time.perf_counter() - begin)
-        left = search.open()
+        before, left = left, search.open()
         clock.finish(block.kind, before - left, block.label)
-        if keep and left and time.monotonic() - saved > _SAVE_SECONDS:
-            keep.put("nearest exact", clouds, search.state())
+        if keep and (not left or time.monotonic() - saved > _SAVE_SECONDS):
+            keep.put("nearest exact", clouds, search.state() if left else search.outcome())
             saved = time.monotonic()
-    if keep:
-        keep.put("nearest exact", clouds, search.outcome())
     return search.matrix()
 
 

@@ -91,6 +91,8 @@ def prepare(
         for role, clouds in given.items()
         if clouds.dropped
     ]
+    for role, loaded in ((SAMPLES, samples), ("reference", reference), (TRAINING, train), (SECOND, second)):
+        notes += [f"{role}: {note}" for note in loaded.notes] if isinstance(loaded, Clouds) else []
     warnings = _leaks(protocol, given)
     spare = given["reference"]
     sets = {role: c.subset(points, protocol.subset, generator_for(seed, f"points {role}")) for role, c in given.items()}

@@ -166,8 +166,9 @@ def _shared(
     count: int, shapes: Sequence[tuple[int, ...]], compute: Callable[[Tensor], tuple[Tensor, ...]]
 ) -> tuple[Tensor, ...]:
     """float64 tensors (count, *shape) of which each rank computes the rows that are its own."""
-    own = torch.tensor(share(count), dtype=torch.int64)
-    if len(own) == count:
+    mine = share(count)
+    own = torch.tensor(mine, dtype=torch.int64)
+    if mine.step == 1:
         return compute(own)
     found = tuple(torch.zeros(count, *shape, dtype=torch.float64) for shape in shapes)
     if len(own):

@@ -1,7 +1,9 @@
 """Finished parts of matrices on disk, named by the hash of their inputs, so that a killed evaluation goes on."""
 
+import contextlib
 import hashlib
 import os
+import re
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +15,8 @@ from torch import Tensor
 import pcgen
 
 __all__ = ["TileStore", "digests"]
+
+_TILE = re.compile(r"[0-9a-f]{32}\.(npz|part\d+)")
 
 
 def digests(clouds: Tensor) -> list[str]:
@@ -74,6 +78,16 @@ class TileStore:
                 f"{self.folder}: finished tiles cannot be written there ({error.strerror or error}); free some space "
                 "or name another folder; what is there already is whole"
             ) from error
+
+    def clear(self) -> None:
+        """Delete all tiles, and the folder if nothing else is in it."""
+        if not self.folder.is_dir():
+            return
+        for path in self.folder.iterdir():
+            if _TILE.fullmatch(path.name):
+                path.unlink()
+        with contextlib.suppress(OSError):
+            self.folder.rmdir()
 
     def _path(self, distance: str, clouds: Sequence[str]) -> Path:
         text = "\n".join((pcgen.__version__, distance, *clouds))

@@ -25,10 +25,10 @@ _COLUMNS = (
 IDEAL = "1-NNA is ideal at 50%; beneath it, its accuracies on the samples / on the reference"
 
 
-def shown_columns(rows: "Iterable[Row]") -> list[Column]:
+def shown_columns(rows: "Iterable[Row]", columns: Sequence[Column] = _COLUMNS) -> list[Column]:
     """The columns that some row has a value for."""
     measured = {key for row in rows for key in row.values}
-    return [column for column in _COLUMNS if column[0] in measured]
+    return [column for column in columns if column[0] in measured]
 
 
 def new_table(title: str, left: Sequence[str], shown: Sequence[Column], notes: Sequence[str]) -> "Table":

@@ -1,0 +1,161 @@
+"""`pcgen evaluate`: several sets, reports read again, what it says, and what it keeps on disk."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from pcgen import data
+from pcgen.cli.progress import pair_progress
+from pcgen.metrics import Progress
+
+
+def boxes(seed: int, count: int = 12, points: int = 48) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    sides = torch.rand(count, 1, 3, generator=generator) + 0.2
+    return (torch.rand(count, points, 3, generator=generator) - 0.5) * sides
+
+
+@pytest.fixture
+def sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder, made the current one, with samples a, b and c, and a reference."""
+    for seed, name in enumerate(("a", "b", "c", "reference")):
+        data.save(tmp_path / f"{name}.npz", boxes(seed))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+AGAINST = ("--reference", "reference.npz@all")
+
+
+def test_several_sets_stand_side_by_side(pcgen: Callable, sets: Path) -> None:
+    result = pcgen("evaluate", "a.npz", "b.npz", *AGAINST, "--metrics", "cd", "--out", "e.json")
+    assert result.code == 0, result.err
+    alone = pcgen("evaluate", "b.npz", *AGAINST, "--metrics", "cd", "--out", "b.json")
+    assert alone.code == 0
+    both = json.loads(Path("e.json").read_text())
+    assert [report["samples"]["source"] for report in both] == ["a.npz", "b.npz"]
+    assert both[1] == json.loads(Path("b.json").read_text())
+    rows = [line.split()[0] for line in result.out.splitlines() if line.startswith((" a ", " b "))]
+    assert rows == ["a", "b", "a", "b"]  # in the headline table, and in that of precision and recall
+    assert "mean of" not in result.out and "precision" in result.out
+
+
+def test_seeds_of_one_model_have_a_mean_and_a_deviation(pcgen: Callable, sets: Path) -> None:
+    result = pcgen("evaluate", "a.npz", "b.npz", "c.npz", *AGAINST, "--seeds", "--metrics", "cd", "--out", "e.json")
+    assert result.code == 0, result.err
+    assert "mean of 3" in result.out and "+-" in result.out
+    found = json.loads(Path("e.json").read_text())
+    values = torch.tensor([report["mmd_cd"] for report in found["reports"]], dtype=torch.float64)
+    assert found["mean"]["mmd_cd"] == pytest.approx(float(values.mean()))
+    assert found["deviation"]["mmd_cd"] == pytest.approx(float(values.std()))
+    one = pcgen("evaluate", "a.npz", *AGAINST, "--seeds")
+    assert one.code == 2 and "--seeds: must have two sets of samples or more, got a.npz" in one.err
+    twice = pcgen("evaluate", "a.npz", "a.npz", *AGAINST)
+    assert twice.code == 2 and "must be different" in twice.err
+
+
+def test_a_report_is_read_again_and_not_merged_with_another_protocol(pcgen: Callable, sets: Path) -> None:
+    few = ("--metrics", "cd", "--overwrite")
+    assert pcgen("evaluate", "a.npz", *AGAINST, *few, "--out", "a.json").code == 0
+    result = pcgen("evaluate", "a.json", "b.npz", *AGAINST, *few, "--out", "both.json")
+    assert result.code == 0 and " a " in result.out and " b " in result.out
+    again = pcgen("evaluate", "both.json", "a.json", "--out", "three.json")
+    assert again.code == 0 and len(json.loads(Path("three.json").read_text())) == 3
+    assert pcgen("evaluate", "b.npz", *AGAINST, *few, "--protocol", "dpm", "--out", "b.json").code == 0
+    refused = pcgen("evaluate", "a.json", "b.json")
+    assert refused.code == 2
+    assert "must share one protocol; a has exact" in refused.err and "b has dpm" in refused.err
+    Path("bad.json").write_text("[]")
+    for name, text in (("bad.json", "bad.json: must be a report"), ("none.json", "none.json: no such file")):
+        wrong = pcgen("evaluate", name)
+        assert wrong.code == 2 and text in wrong.err
+
+
+def test_finished_parts_are_gone_with_the_report_and_kept_where_asked(pcgen: Callable, sets: Path) -> None:
+    Path("e.json.tiles").mkdir()
+    Path("e.json.tiles", "mine.txt").write_text("mine")
+    assert pcgen("evaluate", "a.npz", *AGAINST, "--out", "e.json").code == 0
+    assert [path.name for path in Path("e.json.tiles").iterdir()] == ["mine.txt"]
+    assert pcgen("evaluate", "a.npz", *AGAINST, "--out", "f.json").code == 0
+    assert not Path("f.json.tiles").exists()
+    assert pcgen("evaluate", "a.npz", *AGAINST, "--out", "g.json", "--tiles", "kept").code == 0
+    assert len(list(Path("kept").iterdir())) > 5 and not Path("g.json.tiles").exists()
+    texts = {Path(name).read_text() for name in ("e.json", "f.json", "g.json")}
+    assert len(texts) == 1
+    assert pcgen("evaluate", "b.npz", *AGAINST).code == 0 and not list(sets.glob("*.tiles/*.npz"))
+
+
+def test_the_full_matrix_has_more_and_nothing_else(pcgen: Callable, sets: Path) -> None:
+    assert pcgen("evaluate", "a.npz", *AGAINST, "--out", "near.json").code == 0
+    result = pcgen("evaluate", "a.npz", *AGAINST, "--full-matrix", "--out", "full.json")
+    assert result.code == 0
+    near, full = (json.loads(Path(f"{name}.json").read_text()) for name in ("near", "full"))
+    more = {f"{metric}_emd" for metric in ("precision", "recall", "density", "coverage")}
+    for row in full["rows"]:
+        assert more <= row["values"].keys()
+        for metric in more:
+            del row["values"][metric]
+    assert near == full
+
+
+def test_dropped_clouds_are_in_the_report(pcgen: Callable, sets: Path) -> None:
+    bad = boxes(0)
+    bad[3, 5, 1] = torch.nan
+    data.save("bad.npz", data.Clouds(bad))
+    refused = pcgen("evaluate", "bad.npz", *AGAINST)
+    assert refused.code == 2 and "--drop-bad" in refused.err
+    result = pcgen("evaluate", "bad.npz", *AGAINST, "--drop-bad", "--metrics", "cd", "--out", "e.json")
+    assert result.code == 0 and "1 of 12 clouds dropped" in result.err
+    report = json.loads(Path("e.json").read_text())
+    assert report["samples"]["clouds"] == 11
+    assert any(note.startswith("samples: 1 of 12 clouds dropped") for note in report["notes"])
+
+
+def test_copies_and_class_accuracies_are_shown(pcgen: Callable, sets: Path) -> None:
+    result = pcgen("evaluate", "a.npz", *AGAINST, "--train", "b.npz@all", "--metrics", "cd", "--out", "e.json")
+    assert result.code == 0, result.err
+    values = json.loads(Path("e.json").read_text())["rows"][0]["values"]
+    classes = "/".join(f"{100 * values[f'one_nna_cd_{side}']:.0f}" for side in ("samples", "reference"))
+    assert classes in result.out and "copies" in result.out and f"{values['novelty']:.3g}" in result.out
+
+
+def test_samples_that_look_like_the_data_are_doubted(pcgen: Callable, sets: Path) -> None:
+    clouds = data.Clouds(boxes(0), splits=("train",) * 6 + ("test",) * 6)
+    data.save("data.npz", clouds)
+    swapped = pcgen("evaluate", "data.npz@test", "--reference", "a.npz@all", "--metrics", "cd")
+    assert swapped.code == 0 and "are they swapped?" in swapped.err
+    right = pcgen("evaluate", "a.npz", "--reference", "data.npz@test", "--metrics", "cd")
+    assert right.code == 0 and "swapped" not in right.err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["a.npz"], "--reference: name the clouds"),
+        (["a.npz", *AGAINST, "--protocol", "exct"], "--protocol: must be one of exact, "),
+        (["a.npz", *AGAINST, "--published", "chair"], "--published: numbers in print are of the protocols"),
+        (["a.npz", *AGAINST, "--protocol", "lion", "--published", "chiar"], "--published: must be one of airplane"),
+        (["a.npz", *AGAINST, "--up", "w"], "--up: must be"),
+        (["a.npz", *AGAINST, "--emd-clouds", "-1"], "--emd-clouds"),
+        (["a.npz", *AGAINST, "--points", "99"], "--points: 99 are asked for, but the clouds of a.npz have 48"),
+        (["a.npz", *AGAINST, "--tiles", "a.npz"], "--tiles: must be a folder, a.npz is a file"),
+    ],
+)
+def test_errors_name_the_option(pcgen: Callable, sets: Path, words: list[str], message: str) -> None:
+    before = sorted(sets.iterdir())
+    result = pcgen("evaluate", *words)
+    assert result.code == 2 and message in result.err, result.err
+    assert sorted(sets.iterdir()) == before
+
+
+def test_an_upper_bound_of_the_time_is_told_as_such(capsys: pytest.CaptureFixture[str]) -> None:
+    with pair_progress("exact") as show:
+        show(Progress("estimate", 0, 319600, 840.0, at_most=True))
+    assert "exact: 319,600 pairs, at most about 14 min 0 s" in capsys.readouterr().err
+    with pair_progress("lion") as show:
+        show(Progress("estimate", 0, 10, 3660.0))
+        show(Progress("CD", 5, 10, 1830.0))
+    assert capsys.readouterr().err.strip() == "lion: 10 pairs, about 1 h 1 min"
