@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 import pcgen
+from pcgen.cli.classify import classify
 from pcgen.cli.data import app as data_app
 from pcgen.cli.doctor import doctor
 from pcgen.cli.evaluate import evaluate
@@ -28,7 +29,7 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, sample, evaluate, view, suite, models, doctor):
+for command in (train, sample, evaluate, classify, view, suite, models, doctor):
     app.command()(command)
 app.add_typer(data_app, name="data")
 

@@ -1,0 +1,99 @@
+"""`pcgen classify`: how well codes separate classes, beside floors and supervised references, as one table."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pcgen.cli.common import FOUR_GIB, DropBad, MaxBytes, Seed, say
+
+__all__ = ["classify"]
+
+
+def classify(
+    data: Annotated[str, typer.Option(help="A labelled set, SOURCE[:CLASS,CLASS]; @train is learned, @test tested.")],
+    out: Annotated[Path, typer.Option(help="The folder of the table; what is in it already is kept.")],
+    runs: Annotated[
+        list[str] | None, typer.Argument(help="Run folders of autoencoders, whose codes a linear SVM classifies.")
+    ] = None,
+    supervised: Annotated[
+        bool, typer.Option("--supervised", help="Train PointNet with and without T-Nets, and PointNet++, too.")
+    ] = False,
+    models: Annotated[
+        str | None, typer.Option(help="Those of pointnet, pointnet_tnets, pointnet2 to train, with commas between.")
+    ] = None,
+    points: Annotated[int, typer.Option(min=1, help="Points per cloud of the supervised references.")] = 1024,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Train each this many times over the data.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Train each this many updates (default: 5000).")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Train each this long.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=2, help="Clouds per update (default: 32).")] = None,
+    rotate: Annotated[
+        float, typer.Option(min=0, help="Turn clouds about the up axis by up to +- this (degrees).")
+    ] = 180,
+    jitter: Annotated[float, typer.Option(min=0, help="Noise of every point, in the unit sphere.")] = 0.02,
+    losses: Annotated[
+        str, typer.Option(help="The SVM's losses to choose from: squared_hinge, hinge, or both with a comma (slow).")
+    ] = "squared_hinge",
+    bf16: Annotated[bool, typer.Option("--bf16", help="Train in bfloat16 where it is safe.")] = False,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads (default: torch's choice).")] = None,
+    up: Annotated[str, typer.Option(help="Up axis of the data: x, y, z, -x, -y or -z; clouds are turned y up.")] = "y",
+    drop_bad: DropBad = False,
+    max_bytes: MaxBytes = FOUR_GIB,
+    seed: Seed = 0,
+) -> None:
+    """Classify a labelled set by a linear SVM on codes, and by supervised references; floors stand beside."""
+    if not runs and not supervised and not models:
+        raise ValueError("RUNS, --supervised: give an autoencoder's run folder, or --supervised, or both")
+    import rich.console
+    import rich.markdown
+    import torch
+
+    from pcgen import classification, training
+    from pcgen.errors import choose
+    from pcgen.metrics.svm import LOSSES
+
+    names = list(classification.REFERENCES) if supervised else []
+    if models:
+        names = [choose(name.strip(), classification.REFERENCES, "--models") for name in models.split(",")]
+    chosen = [choose(loss.strip(), LOSSES, "--losses") for loss in losses.split(",")]
+    opened = [training.Run.open(run) for run in runs or []]
+    if threads is not None:
+        torch.set_num_threads(threads)
+    wanted = [int(run.config["model"].get("shape", [0])[0]) for run in opened] + [points]
+    sets = classification.labelled(
+        data, surface_points=max(2048, *wanted), up=up, drop_bad=drop_bad, max_bytes=max_bytes
+    )
+    if names:
+        classification.check_points(sets, points, "--points")
+    about = {"data": data, "seed": seed, **sets.about}
+    rows = {row.name: row for row in classification.kept(out, about)}
+    say(*sets.train.notes, f"{data}: {len(sets.train)} clouds of @train are learned, {len(sets.test)} of @test tested")
+
+    def add(*made: classification.Row) -> None:
+        rows.update({row.name: row for row in made})
+        classification.write(list(rows.values()), out, about)
+
+    add(classification.majority(sets))
+    for run in runs or []:
+        say(f"{run}: linear SVM on its codes, and on those of its untrained encoder")
+        add(*classification.on_codes(run, sets, losses=chosen, device=device, seed=seed))
+    for name in names:
+        options = {"epochs": epochs, "steps": steps, "minutes": minutes, "batch_size": batch_size, "bf16": bf16}
+        add(
+            classification.supervised(
+                name,
+                sets,
+                out / name,
+                points=points,
+                rotate=rotate,
+                jitter=jitter,
+                device=device,
+                seed=seed,
+                resume="auto",
+                progress=True,
+                **options,
+            )
+        )
+    rich.console.Console().print(rich.markdown.Markdown(classification.table(list(rows.values()), about)))
+    say(f"{out}: classification.json and classification.md")

@@ -1,0 +1,177 @@
+import json
+
+import pytest
+import torch
+
+from pcgen import classification, data, training
+from pcgen.data import Augmentation, Clouds
+from pcgen.models import build
+from pcgen.models.classifiers.base import Classifier
+
+AUTOENCODER = ["--set", "code=8", "--set", 'encoder={"name": "pointnet", "widths": [16, 16]}']
+AUTOENCODER += ["--set", 'decoder={"name": "fully_connected", "widths": [32]}', "--points", 32, "--batch-size", 16]
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory):
+    """An npz of 90 ellipsoids of 64 points: balls, plates and rods, 60 to learn and 30 to be tested on."""
+    torch.manual_seed(0)
+    labels = torch.arange(90) % 3
+    axes = torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.1, 1.0], [1.0, 0.1, 0.1]])[labels][:, None]
+    points = Augmentation(rotation=180)(torch.nn.functional.normalize(torch.randn(90, 64, 3), dim=2) * axes)
+    splits = tuple("train" if row < 60 else "test" for row in range(90))
+    clouds = Clouds(points, labels=labels, classes=("ball", "plate", "rod"), splits=splits)
+    return data.save(tmp_path_factory.mktemp("shapes") / "shapes.npz", clouds)
+
+
+@pytest.fixture
+def autoencoder(pcgen, shapes, tmp_path):
+    run = tmp_path / "ae"
+    assert pcgen("train", "autoencoder", "--data", shapes, *AUTOENCODER, "--steps", 60, "--out", run).code == 0
+    return run
+
+
+def rows(out):
+    return {row["name"]: row for row in json.loads((out / "classification.json").read_text())["rows"]}
+
+
+def test_codes_are_classified_beside_their_floors(pcgen, shapes, autoencoder, tmp_path):
+    out = tmp_path / "table"
+    result = pcgen("classify", autoencoder, "--data", shapes, "--out", out)
+    assert result.code == 0, result.err
+    found = rows(out)
+    assert list(found) == ["majority", f"svm[{autoencoder}]", f"svm_untrained[{autoencoder}]"]
+    assert found["majority"]["accuracy"] == pytest.approx(1 / 3)
+    assert found[f"svm[{autoencoder}]"]["accuracy"] > 0.8
+    for row in found.values():
+        assert row["interval"][0] <= row["accuracy"] <= row["interval"][1]
+    about = json.loads((out / "classification.json").read_text())
+    assert (about["train"]["clouds"], about["test"]["clouds"], about["seed"]) == (60, 30, 0)
+    assert about["classes"] == ["ball", "plate", "rod"]
+    assert "untrained" in (out / "classification.md").read_text() and "untrained" in result.out
+    assert "60 clouds of @train are learned, 30 of @test tested" in result.err
+
+
+def test_the_floor_is_the_untrained_encoder_and_the_row_its_trained_one(pcgen, shapes, autoencoder):
+    """Both rows against codes that are taken by hand from the run and from its configuration."""
+    sets = classification.labelled(str(shapes))
+    trained, untrained = classification.on_codes(autoencoder, sets, seed=3)
+    torch.manual_seed(3)
+    first = build(training.Run.open(autoencoder).config["model"]).eval()
+    thinned = [data.training_set.thin(each.points, 32, 3) for each in (sets.train, sets.test)]
+    for row, model in ((trained, training.load(autoencoder)), (untrained, first)):
+        with torch.no_grad():
+            codes, test_codes = (model.encode(each) for each in thinned)
+        expected = classification.linear_svm(codes, sets.labels, test_codes, sets.test_labels, seed=3)
+        assert (row.accuracy, row.details["penalty"]) == (expected.accuracy, expected.penalty)
+
+
+def test_normalisation_is_that_of_the_autoencoders_training(pcgen, shapes, tmp_path):
+    """The same shapes elsewhere and larger give the same codes to an autoencoder of clouds in the unit sphere."""
+    run = tmp_path / "ae"
+    words = ["--data", shapes, *AUTOENCODER, "--normalize", "unit_sphere", "--steps", 20, "--out", run]
+    assert pcgen("train", "autoencoder", *words).code == 0
+    clouds = data.load(str(shapes))
+    moved = Clouds(clouds.points * 30 + 5, labels=clouds.labels, classes=clouds.classes, splits=clouds.splits)
+    far = data.save(tmp_path / "far.npz", moved)
+    near, there = (classification.on_codes(run, classification.labelled(str(each)))[0] for each in (shapes, far))
+    assert there.accuracy == near.accuracy and there.details["validation"] == near.details["validation"]
+
+
+def test_supervised_references_join_the_table_and_are_resumed(pcgen, shapes, autoencoder, tmp_path):
+    out = tmp_path / "table"
+    few = ["--points", 32, "--steps", 30, "--batch-size", 20, "--rotate", 0]
+    assert pcgen("classify", autoencoder, "--data", shapes, "--out", out).code == 0
+    result = pcgen("classify", "--models", "pointnet", "--data", shapes, "--out", out, *few)
+    assert result.code == 0, result.err
+    assert list(rows(out)) == ["majority", f"svm[{autoencoder}]", f"svm_untrained[{autoencoder}]", "pointnet"]
+    row = rows(out)["pointnet"]
+    assert row["points"] == 32 and row["details"]["steps"] == 30
+    model = training.load(out / "pointnet")
+    assert isinstance(model, Classifier) and model.classes == ("ball", "plate", "rod")
+    sets = classification.labelled(str(shapes))
+    assert row["accuracy"] == pytest.approx(
+        model.accuracy(data.training_set.thin(sets.test.points, 32, 0), sets.test_labels)
+    )
+    before = (out / "pointnet" / "last.safetensors").read_bytes()
+    result = pcgen("classify", "--models", "pointnet", "--data", shapes, "--out", out, *few)
+    assert result.code == 0 and "nothing is left to train" in result.err
+    assert (out / "pointnet" / "last.safetensors").read_bytes() == before
+    assert rows(out)["pointnet"]["accuracy"] == row["accuracy"]
+
+
+def test_all_references_are_trained_on_request(pcgen, shapes, tmp_path):
+    few = ["--points", 24, "--steps", 1, "--batch-size", 8]
+    result = pcgen("classify", "--supervised", "--data", shapes, "--out", tmp_path / "table", *few)
+    assert result.code == 0, result.err
+    assert list(rows(tmp_path / "table")) == ["majority", "pointnet", "pointnet_tnets", "pointnet2"]
+    assert training.load(tmp_path / "table" / "pointnet_tnets").config["tnets"] is True
+
+
+def test_another_set_or_seed_is_refused_and_the_table_kept(pcgen, shapes, autoencoder, tmp_path):
+    out = tmp_path / "table"
+    assert pcgen("classify", autoencoder, "--data", shapes, "--out", out).code == 0
+    before = (out / "classification.json").read_bytes()
+    result = pcgen("classify", autoencoder, "--data", shapes, "--out", out, "--seed", 4)
+    assert result.code == 2 and "its seed is 0, asked for is 4; choose another --out" in result.err
+    result = pcgen("classify", autoencoder, "--data", f"{shapes}:ball,rod", "--out", out)
+    assert result.code == 2 and "its data is" in result.err
+    assert (out / "classification.json").read_bytes() == before
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "notes.txt").write_text("mine")
+    result = pcgen("classify", autoencoder, "--data", shapes, "--out", tmp_path / "other")
+    assert result.code == 2 and "has notes.txt in it" in result.err
+
+
+def write(tmp_path, labels, splits, classes=("a", "b")):
+    points = torch.randn(len(splits), 16, 3)
+    given = None if labels is None else torch.tensor(labels)
+    return data.save(
+        tmp_path / "few.npz", Clouds(points, labels=given, classes=classes if labels else (), splits=splits)
+    )
+
+
+@pytest.mark.parametrize(
+    ("labels", "splits", "message"),
+    [
+        (None, ("train", "train", "test"), "its clouds have no labels, and classification needs them"),
+        ([0, 0, 0], ("train", "train", "test"), "has one class, a, and classification needs two"),
+        (
+            [0, 0, 1, 0],
+            ("train", "train", "train", "test"),
+            "too few has b (1); give more, or name the others: SOURCE:a",
+        ),
+        ([0, 0, 0, 1], ("train", "train", "test", "test"), "too few has b (0)"),
+        ([0, 0, 1, 1], ("train",) * 4, "has no split 'test'; it has train, and all"),
+    ],
+)
+def test_a_set_that_cannot_be_classified_is_told_in_one_line(pcgen, labels, splits, message, tmp_path):
+    path = write(tmp_path, labels, splits)
+    result = pcgen("classify", "--supervised", "--points", 16, "--data", path, "--out", tmp_path / "table")
+    assert result.code == 2
+    assert message in result.err and len(result.err.strip().splitlines()) == 1
+    assert not (tmp_path / "table").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "RUNS, --supervised: give an autoencoder's run folder, or --supervised, or both"),
+        (["nowhere"], "nowhere: no such run folder"),
+        (["--models", "pointnet3"], "--models: must be one of pointnet, pointnet_tnets, pointnet2; got 'pointnet3'"),
+        (["--supervised", "--losses", "hing"], "--losses: must be one of squared_hinge, hinge; got 'hing'"),
+        (["--supervised", "--points", "65"], "--points: must be at most 64, which the clouds of"),
+    ],
+)
+def test_an_error_is_short_and_names_what_is_right(pcgen, shapes, words, message, tmp_path):
+    result = pcgen("classify", *words, "--data", shapes, "--out", tmp_path / "table")
+    assert result.code == 2
+    assert message in result.err and "Traceback" not in result.err
+    assert not (tmp_path / "table").exists()
+
+
+def test_a_run_without_codes_is_refused(pcgen, shapes, autoencoder, tmp_path):
+    head = tmp_path / "head"
+    assert pcgen("train", "gaussian", "--codes", autoencoder, "--out", head).code == 0
+    result = pcgen("classify", head, "--data", shapes, "--out", tmp_path / "table")
+    assert result.code == 2 and "which has no codes of clouds; give the run folder of an autoencoder" in result.err
