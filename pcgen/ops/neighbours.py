@@ -26,8 +26,8 @@ def knn(x: Tensor, y: Tensor, k: int) -> tuple[Tensor, Tensor]:
         the lower index first of those at the same distance.
 
     Raises:
-        ValueError: wrong shape, type or device, an empty cloud, k out of range, a coordinate that is not finite (on a GPU
-            it makes the squares NaN instead, of its query or of all that ask in its cloud).
+        ValueError: wrong shape, type or device, an empty cloud, k out of range, a coordinate that is not finite (on a
+            GPU it makes the squares NaN instead, of its query or of all that ask in its cloud).
     """
     x, y = cloud_pairs(x, y)
     squares, indices = _ops.knn(x, y, k)
@@ -48,8 +48,8 @@ def ball_query(x: Tensor, y: Tensor, radius: float, k: int) -> Tensor:
         (B, N, k) int64; -1 in the places after the last where a ball has fewer than k points.
 
     Raises:
-        ValueError: wrong shape, type or device, an empty cloud, a negative radius, a coordinate that is not finite (on a
-            GPU such a point is in no ball instead, and has an empty one).
+        ValueError: wrong shape, type or device, an empty cloud, a negative radius, a coordinate that is not finite (on
+            a GPU such a point is in no ball instead, and has an empty one).
 
     Qi, Yi, Su and Guibas, 2017, PointNet++: Deep Hierarchical Feature Learning on Point Sets in a Metric Space.
     """
@@ -67,15 +67,15 @@ def farthest_points(x: Tensor, k: int, start: Tensor | None = None) -> Tensor:
     Args:
         x: (B, N, 3), float32 or float64.
         k: from 1 to N.
-        start: (B,) int64, the first point of each cloud; drawn uniformly from torch's global generator unless given. On a
-            GPU its range is checked, which waits for the device.
+        start: (B,) int64, the first point of each cloud; drawn uniformly from torch's global generator unless given.
+            On a GPU its range is checked, which waits for the device.
 
     Returns:
         (B, k) int64, in the order of choice.
 
     Raises:
-        ValueError: wrong shape or type, an empty cloud, k or start out of range, a coordinate that is not finite (on a GPU
-            such a point counts as infinitely far from all instead: it is chosen at once).
+        ValueError: wrong shape or type, an empty cloud, k or start out of range, a coordinate that is not finite (on a
+            GPU such a point counts as infinitely far from all instead: it is chosen at once).
 
     Gonzalez, 1985, Clustering to Minimize the Maximum Intercluster Distance.
     """
