@@ -16,7 +16,7 @@ from pcgen.errors import choose
 
 if TYPE_CHECKING:
     from pcgen.data import Clouds
-    from pcgen.metrics import Protocol, Report
+    from pcgen.metrics import FeatureSpace, Protocol, Report
 
 __all__ = ["evaluate"]
 
@@ -58,6 +58,13 @@ def evaluate(
     full_matrix: Annotated[
         bool, typer.Option("--full-matrix", help="Every EMD: precision, recall, density and coverage under it too.")
     ] = False,
+    features: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A run folder; may be given many times. A classifier's: the Frechet distance on its features. "
+            "An autoencoder's: energy distance and kernel MMD of its codes, tested."
+        ),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Write the report as JSON.")] = None,
     tiles: Annotated[
         Path | None,
@@ -108,6 +115,7 @@ def evaluate(
         for name in of:  # refused before any work where there are no such numbers
             with _options("published"):
                 pcgen_metrics.published(name, published)
+    spaces = [_feature_space(run) for run in features or ()]
     first = True
     if measured:
         read = functools.partial(data.load, up=up, drop_bad=drop_bad, max_bytes=max_bytes)
@@ -119,6 +127,7 @@ def evaluate(
             "emd_clouds": "auto" if emd_clouds is None else emd_clouds or None,
             "emd_points": "auto" if emd_points is None else emd_points or None,
             "full": full_matrix,
+            "features": spaces,
             "seed": seed,
         }
         beside = None if out is None or tiles else out.with_name(f"{out.name}.tiles")
@@ -141,6 +150,20 @@ def evaluate(
         say(f"{out}: the report as JSON")
         if measured and beside is not None:
             TileStore(beside).clear()
+
+
+def _feature_space(path: str) -> "FeatureSpace":
+    """The model of a run folder, and what its clouds go through."""
+    from pcgen import training
+    from pcgen.data import Normalization
+    from pcgen.metrics import FeatureSpace
+
+    run = training.Run.open(path)
+    place = Normalization.from_dict(run.normalization) if run.normalization else Normalization("none")
+    try:
+        return FeatureSpace(run.model(), path, place)
+    except ValueError as error:
+        raise ValueError(f"--features {path}: {str(error).removeprefix('model: ')}") from error
 
 
 def _load(

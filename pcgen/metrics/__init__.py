@@ -5,6 +5,8 @@ from pcgen.metrics.codes import TwoSampleTest, two_sample_test
 from pcgen.metrics.coverage import coverage
 from pcgen.metrics.details import details
 from pcgen.metrics.evaluation import evaluate
+from pcgen.metrics.features import FeatureSpace
+from pcgen.metrics.frechet import FrechetClassifierDistance, frechet_classifier_distance, frechet_distance
 from pcgen.metrics.jsd import JSD, Grid, jsd
 from pcgen.metrics.manifolds import Manifolds, manifolds
 from pcgen.metrics.mmd import mmd
@@ -18,6 +20,8 @@ from pcgen.metrics.svm import LinearSVM, linear_svm
 __all__ = [
     "JSD",
     "PROTOCOLS",
+    "FeatureSpace",
+    "FrechetClassifierDistance",
     "Grid",
     "LinearSVM",
     "Manifolds",
@@ -33,6 +37,8 @@ __all__ = [
     "coverage",
     "details",
     "evaluate",
+    "frechet_classifier_distance",
+    "frechet_distance",
     "jsd",
     "linear_svm",
     "manifolds",

@@ -1,6 +1,6 @@
 """What the headline table leaves out: precision, recall, density, coverage, and copies."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pcgen.metrics.report import Report
@@ -25,22 +25,42 @@ _COPIES = (
     "copies: samples as near to a training cloud as it sampled again is; novelty: median distance to the nearest "
     "training cloud over that of its two samplings"
 )
+_FEATURES = (
+    "chance: what sets of these sizes and of one distribution score; p: how often chance alone scores as much; "
+    "comparable with numbers of the same model and hash alone"
+)
 
 
 def details(reports: Mapping[str, Report]) -> "list[Table]":
-    """A table of the models' precision, recall, density, coverage and share of copies, the oracles beneath.
+    """Tables of precision, recall, density, coverage and share of copies, and of metrics on trained models' features.
 
-    No table where nothing of it was computed. The reports must be of one protocol and reference, as for `compare`.
+    The oracles stand beneath; what was not computed has no table. The reports must be of one protocol and reference, as
+    for `compare`.
     """
     rows = [row for report in reports.values() for row in report.rows]
-    shown = shown_columns(rows, _COLUMNS)
-    if not shown:
-        return []
-    keys = {key for key, _, _ in shown}
-    notes = [_BALLS] * bool(keys - {"copies", "novelty"}) + [_COPIES] * ("copies" in keys)
-    table = new_table("fidelity, diversity, novelty", ("", "clouds"), shown, notes)
+    tables = []
+    if shown := shown_columns(rows, _COLUMNS):
+        keys = {key for key, _, _ in shown}
+        notes = [_BALLS] * bool(keys - {"copies", "novelty"}) + [_COPIES] * ("copies" in keys)
+        tables.append(_table("fidelity, diversity, novelty", reports, shown, notes))
+    on_features = dict.fromkeys(key for row in rows for key in row.values if "[" in key)
+    if on_features:
+        columns = [(key, _heading(key), False) for key in on_features]
+        tables.append(_table("on the features of trained models", reports, columns, [_FEATURES]))
+    return tables
+
+
+def _table(title: str, reports: Mapping[str, Report], shown: Sequence[Column], notes: Sequence[str]) -> "Table":
+    table = new_table(title, ("", "clouds"), shown, notes)
     for name, report in reports.items():
         table.add_row(name, str(report.rows[0].clouds), *cells_of(report.rows[0], shown))
     oracles = {row.name: row for report in reports.values() for row in report.rows[1:]}
     add_dim(table, list(oracles.values()), shown)
-    return [table]
+    return table
+
+
+def _heading(key: str) -> str:
+    """The parts of "energy[autoencoder, RUN, 1a2b3c] p", a line each."""
+    name, _, rest = key.partition("[")
+    inside, _, suffix = rest.partition("]")
+    return "\n".join((name + suffix, *inside.split(", ")))

@@ -1,7 +1,7 @@
 """The evaluation: samples against a reference, under a protocol, beside the oracles."""
 
 import warnings
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -15,6 +15,7 @@ from pcgen.errors import choose
 from pcgen.metrics.clock import Progress
 from pcgen.metrics.copies import CopySearch
 from pcgen.metrics.coverage import coverage, covered
+from pcgen.metrics.features import FeatureSpace
 from pcgen.metrics.intervals import jsd_interval, mean_interval
 from pcgen.metrics.jsd import ABSOLUTE, CELLS, Grid, jsd_of_counts
 from pcgen.metrics.manifolds import manifolds
@@ -50,6 +51,7 @@ def evaluate(
     emd_clouds: int | Literal["auto"] | None = "auto",
     emd_points: int | Literal["auto"] | None = "auto",
     full: bool = False,
+    features: Sequence[FeatureSpace] = (),
     drop_bad: bool = False,
     seed: int = 0,
     tiles: Path | str | None = None,
@@ -75,6 +77,7 @@ def evaluate(
             exact EMD, 64 under those in print.
         emd_points: at most so many points of each cloud under EMD; None is all; "auto" is 2048, and 512.
         full: compute every EMD, for precision, recall, density and coverage under it.
+        features: trained models on whose features, or codes, the sets are compared too.
         drop_bad: leave out clouds with NaN or infinity, counting and naming them; else they are an error.
         seed: of all draws, from generators of their own: torch's global one is not touched.
         tiles: a folder for finished parts of the distance matrices: an evaluation that was killed goes on from there.
@@ -122,6 +125,11 @@ def evaluate(
         result = copies.finish(matrices["cd", SAMPLES, "train"])
         found[SAMPLES].values |= {"copies": result.copies, "novelty": result.ratio}
         notes.append(copies.describe(result))
+    for space in features:
+        for name, row in found.items():
+            values, remarks = space.compare(sets.rows[name].points, sets.reference.points, seed)
+            row.values |= values
+            notes += [remark for remark in remarks if remark not in notes]
     deviations = measured["emd" if "emd" in columns else "cd"].deviations
     if "emd" in distances and protocol.emd is None:
         notes.append(f"EMD: the protocol {protocol.name} has none")

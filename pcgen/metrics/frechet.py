@@ -1,17 +1,14 @@
 """Frechet distance between Gaussians fitted to features, and on the features of a classifier that pcgen has trained."""
 
-import hashlib
-import json
 import math
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from pcgen.data.clouds import Clouds
-from pcgen.models import describe
+from pcgen.metrics.identity import Identity
 from pcgen.models.classifiers.base import Classifier, in_batches
 
 __all__ = ["FrechetClassifierDistance", "frechet_classifier_distance", "frechet_distance"]
@@ -24,21 +21,21 @@ class FrechetClassifierDistance:
     Attributes:
         value: of the two sets, squared, in the features' units.
         chance: what sets of these sizes score that are drawn from both alike: the mean over random relabellings.
-        classifier: what the number depends on: name, run, hash of the weights, classes, width of the features.
+        classifier: the classifier that the number depends on.
         clouds: sizes of both sets, samples first.
         notes: what a reader must know of this number.
     """
 
     value: float
     chance: float
-    classifier: dict[str, Any]
+    classifier: Identity
     clouds: tuple[int, int]
     notes: tuple[str, ...]
 
     @property
     def name(self) -> str:
         """The metric's name in tables and reports: "fcd[pointnet_classifier, RUN, 1a2b3c4d5e6f]"."""
-        return f"fcd[{', '.join(str(self.classifier[key]) for key in ('name', 'run', 'hash') if self.classifier[key])}]"
+        return self.classifier.metric("fcd")
 
 
 def frechet_distance(features_a: Tensor, features_b: Tensor) -> Tensor:
@@ -124,7 +121,7 @@ def frechet_classifier_distance(
     return FrechetClassifierDistance(
         value=float(frechet_distance(x, y)),
         chance=_chance(x, y, relabellings, seed),
-        classifier=_identity(classifier, run, width),
+        classifier=Identity.of(classifier, run),
         clouds=(len(a), len(b)),
         notes=_notes(len(a), len(b), width, run or type(classifier).__name__),
     )
@@ -146,21 +143,6 @@ def _chance(a: Tensor, b: Tensor, relabellings: int, seed: int) -> float:
     pooled = torch.cat((a, b))
     orders = (torch.randperm(len(pooled), generator=generator) for _ in range(relabellings))
     return fmean(float(frechet_distance(pooled[order[: len(a)]], pooled[order[len(a) :]])) for order in orders)
-
-
-def _identity(classifier: Classifier, run: str, width: int) -> dict[str, Any]:
-    description = describe(classifier)
-    digest = hashlib.sha256(json.dumps(description, sort_keys=True).encode())
-    for name, tensor in sorted(classifier.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return {
-        "name": description["name"],
-        "run": run,
-        "hash": digest.hexdigest()[:12],
-        "classes": list(classifier.classes),
-        "width": width,
-    }
 
 
 def _gaussian(features: Tensor) -> tuple[Tensor, Tensor]:

@@ -153,6 +153,17 @@ def test_a_leaderboard_under_several_protocols_says_how_the_order_changes(pcgen,
     assert len(data.load(str(board / "reference.npz"))) == 3
 
 
+def test_samples_are_compared_on_the_codes_of_a_run(pcgen, boxes, trained, tmp_path):
+    command = ["evaluate", f"{boxes}@train", "--reference", f"{boxes}@test", "--metrics", "cd", "--features"]
+    result = pcgen(*command, trained[0], "--out", tmp_path / "report.json")
+    assert result.code == 0, result.err
+    values = json.loads((tmp_path / "report.json").read_text())["rows"][0]["values"]
+    tested = [name for name in values if name.endswith(" p")]
+    assert {name.partition("[")[0] for name in tested} == {"energy", "kernel_mmd"}
+    assert all(str(trained[0]) in name and 0 < values[name] <= 1 for name in tested)
+    assert "on the features of trained models" in result.out
+
+
 def test_converted_clouds_keep_their_splits_and_are_normalised_if_asked(pcgen, boxes, tmp_path):
     assert pcgen("data", "convert", boxes, "--normalize", "unit_box", "--out", tmp_path / "unit.npz").code == 0
     before, after = data.load(f"{boxes}@all"), data.load(f"{tmp_path / 'unit.npz'}@all")

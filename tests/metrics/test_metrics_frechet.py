@@ -123,11 +123,11 @@ def test_chance_is_what_equal_distributions_score(classifier):
 def test_the_name_says_whose_features_and_changes_with_the_weights(classifier):
     x = torch.randn(8, 32, 3)
     result = frechet_classifier_distance(x, x, classifier, run="parts")
-    assert result.name == f"fcd[pointnet_classifier, parts, {result.classifier['hash']}]"
-    assert len(result.classifier["hash"]) == 12 and result.classifier["classes"] == ["ball", "rod"]
-    assert frechet_classifier_distance(x, x, classifier).classifier["hash"] == result.classifier["hash"]
+    assert result.name == f"fcd[pointnet_classifier, parts, {result.classifier.hash}]"
+    assert len(result.classifier.hash) == 12
+    assert frechet_classifier_distance(x, x, classifier).classifier.hash == result.classifier.hash
     other = PointNetClassifier((32, 3), CLASSES, code=16)
-    assert frechet_classifier_distance(x, x, other).classifier["hash"] != result.classifier["hash"]
+    assert frechet_classifier_distance(x, x, other).classifier.hash != result.classifier.hash
 
 
 def test_too_few_clouds_for_the_features_are_told(classifier):

@@ -1,0 +1,63 @@
+"""Sets of clouds compared by the vectors that a trained model makes of them."""
+
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from pcgen.data import Normalization
+from pcgen.metrics.codes import two_sample_test
+from pcgen.metrics.frechet import frechet_classifier_distance
+from pcgen.metrics.identity import Identity
+from pcgen.models import Learner
+from pcgen.models.base import Latent
+from pcgen.models.classifiers.base import Classifier
+from pcgen.models.clouds.latent import encode_all
+
+__all__ = ["FeatureSpace"]
+
+
+@dataclass(frozen=True)
+class FeatureSpace:
+    """A trained model whose features of clouds are compared, as `evaluate` does for each of its rows.
+
+    A classifier gives the Frechet distance on its features; any other model that encodes clouds gives the energy
+    distance and the kernel MMD of its codes, each with the p-value of a permutation test. Every name of a metric holds
+    the model's name, run and hash.
+
+    Attributes:
+        model: a classifier, or a model that encodes clouds.
+        run: the name of its run folder, for the metrics' names.
+        normalization: what its clouds went through before it saw them.
+
+    Raises:
+        ValueError: the model is neither.
+    """
+
+    model: Learner
+    run: str = ""
+    normalization: Normalization = field(default_factory=lambda: Normalization("none"))
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.model, Classifier | Latent):
+            raise ValueError(
+                f"model: must be a classifier or encode clouds, {type(self.model).__name__} does neither; "
+                "`pcgen train autoencoder` and `pcgen classify --supervised` make such runs"
+            )
+
+    def compare(self, clouds: Tensor, reference: Tensor, seed: int = 0) -> tuple[dict[str, float], tuple[str, ...]]:
+        """The metrics of clouds (S, N, 3) against a reference (R, N, 3), by name, and what is to be said of them.
+
+        Raises:
+            ValueError: a set has fewer than two clouds.
+        """
+        if isinstance(self.model, Classifier):
+            found = frechet_classifier_distance(clouds, reference, self.model, run=self.run, seed=seed)
+            return {found.name: found.value, f"{found.name} chance": found.chance}, found.notes
+        identity = Identity.of(self.model, self.run)
+        x, y = (encode_all(self.model, self.normalization.apply(each)) for each in (clouds, reference))
+        values: dict[str, float] = {}
+        for statistic in ("energy", "kernel_mmd"):
+            test = two_sample_test(x, y, statistic, seed=seed)
+            name = identity.metric(statistic)
+            values |= {name: test.value, f"{name} chance": test.chance, f"{name} p": test.p_value}
+        return values, ()

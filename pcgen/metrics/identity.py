@@ -1,0 +1,38 @@
+"""What a trained model is called beside a number that depends on it."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+from pcgen.models import Learner, describe
+
+__all__ = ["Identity"]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A trained model, so that numbers of two are not taken for comparable.
+
+    Attributes:
+        name: of the model in the suite, or of its class.
+        run: its run folder, as the user names it; may be empty.
+        hash: of its configuration and weights.
+    """
+
+    name: str
+    run: str
+    hash: str
+
+    @classmethod
+    def of(cls, model: Learner, run: str = "") -> "Identity":
+        """The identity of a model as it is now."""
+        description = describe(model)
+        digest = hashlib.sha256(json.dumps(description, sort_keys=True).encode())
+        for name, tensor in sorted(model.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        return cls(str(description["name"]), run, digest.hexdigest()[:12])
+
+    def metric(self, name: str) -> str:
+        """What a metric on this model's features is called: "fcd[pointnet_classifier, RUN, 1a2b3c4d5e6f]"."""
+        return f"{name}[{', '.join(filter(None, (self.name, self.run, self.hash)))}]"
