@@ -99,16 +99,10 @@ def run_checks(device: torch.device, quick: bool) -> tuple[Table, bool]:
     for check in checks(quick):
         lacking = missing(check.needs, device)
         start = time.perf_counter()
+        torch.manual_seed(0)
         try:
-            torch.manual_seed(0)
-            result, said = (
-                ("missing", f"no kernel for {device.type}: {', '.join(lacking)}")
-                if lacking
-                else (
-                    "ok",
-                    check.run(device),
-                )
-            )
+            said = f"no kernel for {device.type}: {', '.join(lacking)}" if lacking else check.run(device)
+            result = "missing" if lacking else "ok"
         except Exception as error:  # each check is told, whatever another one met
             traceback.print_exc()
             result, said, good = "FAILED", " ".join(str(error).split())[:300] or type(error).__name__, False
