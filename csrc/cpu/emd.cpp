@@ -65,6 +65,19 @@ Cloud cloud(const Tensor& clouds, int64_t row, const char* name) {
   });
 }
 
+// Calls f(pair, cloud of x, cloud of y) for each pair. One that has threads to spare has its clouds made ready on two.
+template <class F>
+void for_each_pair(const Tensor& x, const Tensor& y, const F& f) {
+  const int64_t batch = x.size(0);
+  if (batch >= torch::stable::get_num_threads()) {
+    parallel_for_each(batch, [&](int64_t b) { f(b, cloud(x, b, "x"), cloud(y, b, "y")); });
+    return;
+  }
+  std::vector<Cloud> both(2 * batch);
+  parallel_for_each(2 * batch, [&](int64_t k) { both[k] = k % 2 == 0 ? cloud(x, k / 2, "x") : cloud(y, k / 2, "y"); });
+  parallel_for_each(batch, [&](int64_t b) { f(b, both[2 * b], both[2 * b + 1]); });
+}
+
 std::tuple<Tensor, Tensor> emd(const Tensor& x, const Tensor& y, double gap) {
   check_pairs(x, y, gap);
   const int64_t batch = x.size(0), n = x.size(1);
@@ -74,9 +87,9 @@ std::tuple<Tensor, Tensor> emd(const Tensor& x, const Tensor& y, double gap) {
     using T = decltype(zero);
     T* const values = value.mutable_data_ptr<T>();
     int64_t* const indices = index.mutable_data_ptr<int64_t>();
-    parallel_for_each(batch, [&](int64_t b) {
+    for_each_pair(x, y, [&](int64_t b, const Cloud& from, const Cloud& to) {
       const Places out{.index = indices + b * n};
-      values[b] = static_cast<T>(solve(cloud(x, b, "x"), cloud(y, b, "y"), gap, nullptr, out).cost);
+      values[b] = static_cast<T>(solve(from, to, gap, nullptr, out).cost);
     });
   });
   return {value, index};
@@ -131,11 +144,11 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> match(
   int64_t* const indices = index.mutable_data_ptr<int64_t>();
   double *const costs = cost.mutable_data_ptr<double>(), *const bounds = bound.mutable_data_ptr<double>();
   double *const us = x_dual.mutable_data_ptr<double>(), *const vs = y_dual.mutable_data_ptr<double>();
-  parallel_for_each(batch, [&](int64_t b) {
-    const double* const from = begin == nullptr ? nullptr : begin + b * n;
-    if (from != nullptr) check_finite("start", begin, b, n);
+  for_each_pair(x, y, [&](int64_t b, const Cloud& from, const Cloud& to) {
+    const double* const duals = begin == nullptr ? nullptr : begin + b * n;
+    if (duals != nullptr) check_finite("start", begin, b, n);
     const Places out{indices + b * n, us + b * n, vs + b * n};
-    const Value value = solve(cloud(x, b, "x"), cloud(y, b, "y"), gap, from, out);
+    const Value value = solve(from, to, gap, duals, out);
     costs[b] = value.cost, bounds[b] = value.lower_bound;
   });
   return {index, cost, bound, x_dual, y_dual};

@@ -42,6 +42,8 @@ class Solver {
   static constexpr double kFirst = 0.05, kLast = 0.01, kLastCoarse = 0.1, kStep = 10.0;
   // With prices lowered after an auction the mean slack of rows is about 0.25 eps.
   static constexpr double kGapEps = 3.2;
+  // Parts of the cloud whose rows take turns at the beginning of a phase.
+  static constexpr int kApart = 256;
   // A smaller eps would be lost in the rounding of prices.
   static constexpr double kFinest = sizeof(Real) == 4 ? 0x1p-18 : 0x1p-46;
 
@@ -65,7 +67,12 @@ template <class Real>
 void Solver<Real>::auction(Real eps) {
   const int n = problem_.n;
   int64_t limit = kBids * n;
-  for (int j = 0; j < n; ++j) problem_.row[j] = problem_.column[j] = -1, queue_[j] = j;
+  for (int j = 0; j < n; ++j) problem_.row[j] = problem_.column[j] = -1;
+  // Neighbours want the same columns: rows far from each other begin.
+  const int stride = (n + kApart - 1) / kApart;
+  for (int first = 0, k = 0; first < stride; ++first) {
+    for (int i = first; i < n; i += stride) queue_[k++] = i;
+  }
   for (int head = 0, waiting = n; waiting > 0 && limit > 0; --limit) {
     const int i = queue_[head];
     head = head + 1 == n ? 0 : head + 1;
@@ -117,7 +124,7 @@ template <class Real>
 void Solver<Real>::profits_below() {
   market_.open();
   for (int i = 0; i < problem_.n; ++i) {
-    problem_.profit[i] = static_cast<double>(market_.lowest_value(i)) - market_.rounding();
+    problem_.profit[i] = static_cast<double>(market_.lowest_value(problem_.x[0][i], problem_.x[1][i], problem_.x[2][i])) - market_.rounding();
   }
 }
 
@@ -215,27 +222,20 @@ void start_prices(Problem& problem, char* memory) {
   Scratch rest(memory + scratch.used());
   Solver<Real>(few, rest).rough(few.profit);
 
-  using Wide = Lanes<Real>;
+  // The rows are now what columns were, and cost the less the higher their profits.
+  Problem rows = few;
+  rows.first_eps = few.spacing;
+  for (int a = 0; a < 3; ++a) rows.y[a] = few.x[a];
+  double highest_profit = few.profit[0];
+  for (int i = 1; i < m; ++i) highest_profit = few.profit[i] > highest_profit ? few.profit[i] : highest_profit;
+  for (int i = 0; i < m; ++i) rows.price[i] = highest_profit - few.profit[i];
+  Scratch again(memory + scratch.used());
+  Market<Real> market(rows, again);
+  market.open();
   double lowest_price = std::numeric_limits<double>::infinity();
-  for (int j = 0; j < problem.slots; j += kLanes) {
-    alignas(64) Real at[3][kLanes], price[kLanes];
-    for (int a = 0; a < 3; ++a) {
-      for (int k = 0; k < kLanes; ++k) at[a][k] = static_cast<Real>(problem.y[a][j + k] - problem.centre[a]);
-    }
-    const Wide x = Wide::load(at[0]), y = Wide::load(at[1]), z = Wide::load(at[2]);
-    Wide highest = Wide::all(-Market<Real>::kFar);
-    for (int i = 0; i < m; ++i) {
-      const Wide dx = x - Wide::all(static_cast<Real>(few.x[0][i] - problem.centre[0]));
-      const Wide dy = y - Wide::all(static_cast<Real>(few.x[1][i] - problem.centre[1]));
-      const Wide dz = z - Wide::all(static_cast<Real>(few.x[2][i] - problem.centre[2]));
-      const Wide distance = root(fused(dz, dz, fused(dy, dy, dx * dx)));
-      highest = most(highest, Wide::all(static_cast<Real>(few.profit[i])) - distance);
-    }
-    highest.store(price);
-    for (int k = 0; k < kLanes && j + k < n; ++k) {
-      problem.price[j + k] = static_cast<double>(price[k]);
-      lowest_price = problem.price[j + k] < lowest_price ? problem.price[j + k] : lowest_price;
-    }
+  for (int j = 0; j < n; ++j) {
+    problem.price[j] = -static_cast<double>(market.lowest_value(problem.y[0][j], problem.y[1][j], problem.y[2][j]));
+    lowest_price = problem.price[j] < lowest_price ? problem.price[j] : lowest_price;
   }
   for (int j = 0; j < n; ++j) problem.price[j] -= lowest_price;
   problem.first_eps = kFirstFromCoarse * problem.spacing;

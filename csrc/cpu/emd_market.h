@@ -37,8 +37,8 @@ class Market {
 
   // The least value of row i, its column, and the least value of any other column, rounded.
   Bid best_two(int i);
-  // The least value of row i alone.
-  Real lowest_value(int i) const;
+  // The least value that a row in this place would have.
+  Real lowest_value(double x, double y, double z) const;
   // Calls visit(j, value) for every column of row i whose value, in double, is at most limit, and for none above it,
   // until it returns false; columns with skip(j) are left out.
   template <class Skip, class Visit>
@@ -238,8 +238,10 @@ Real Market<Real>::bound_second(const Point& p) const {
 }
 
 template <class Real>
-Real Market<Real>::lowest_value(int i) const {
-  const Point p = point(i);
+Real Market<Real>::lowest_value(double x, double y, double z) const {
+  const double* const c = problem_.centre;
+  const auto rounded = [](double v) { return Wide::all(static_cast<Real>(v)); };
+  const Point p{rounded(x - c[0]), rounded(y - c[1]), rounded(z - c[2])};
   Wide low = Wide::all(bound_second(p));
   visit_blocks(p, lowest(low), [&](int first) { low = least(low, distances(p, first) + Wide::load(price_ + first)); });
   return lowest(low);

@@ -6,6 +6,7 @@
 #include <new>
 #include <stdexcept>
 
+#include "cpu/emd_closed.h"
 #include "cpu/instruction_set.h"
 
 namespace pcgen {
@@ -125,7 +126,7 @@ Value solve(const Cloud& x, const Cloud& y, double gap, const double* start, con
   problem.gap = gap;
   if (start != nullptr) space.set_prices(start, y, scale);
 
-  (geometry.is_fine ? kernels.wide : kernels.single)(problem);
+  if (!solve_closed(problem)) (geometry.is_fine ? kernels.wide : kernels.single)(problem);
   if (!problem.solved) {
     throw std::runtime_error("match: rounding hides the optimum; ask for a gap, such as 1e-9, instead");
   }

@@ -30,6 +30,10 @@ def _half_stuck(n: int) -> Tensor:
     return cloud
 
 
+def _on_axis(n: int) -> Tensor:
+    return torch.randint(-9, 10, (n, 1)) * torch.tensor([[0.0, -0.5, 0.0]], dtype=torch.float64)
+
+
 def _outlier(n: int) -> Tensor:
     cloud = torch.randn(n, 3, dtype=torch.float64)
     cloud[0] = 1e4
@@ -43,6 +47,9 @@ MATCHED = {kind: (lambda n, make=make: make(n, n)) for kind, make in PROBLEMS.it
     "half_stuck": lambda n: (_half_stuck(n), _half_stuck(n)),
     "outlier": lambda n: (_outlier(n), torch.randn(n, 3, dtype=torch.float64)),
     "to_one_point": lambda n: (torch.randn(n, 3, dtype=torch.float64), torch.zeros(n, 3, dtype=torch.float64)),
+    "from_one_point": lambda n: (torch.ones(n, 3, dtype=torch.float64), torch.randn(n, 3, dtype=torch.float64)),
+    "line_with_ties": lambda n: (_on_axis(n), _on_axis(n)),
+    "nearly_a_line": lambda n: (_on_axis(n) + 1e-9 * torch.randn(n, 3).double(), _on_axis(n)),
     "two_points": lambda n: (torch.zeros(n, 3).double(), torch.ones(n, 3).double()),
     "huge": lambda n: (1e6 * torch.randn(n, 3).double(), 1e6 * torch.randn(n, 3).double()),
     "very_far_apart": lambda n: (torch.randn(n, 3).double(), torch.randn(n, 3).double() + 1e6),
@@ -109,6 +116,18 @@ def test_distance_on_a_line_is_that_of_the_sorted_points() -> None:
     torch.testing.assert_close(emd(x, y), (along[0] - along[1]).abs().mean(1), rtol=1e-12, atol=0)
 
 
+def test_many_points_in_one_place_or_on_a_line() -> None:
+    n = 20_000
+    x, y, place = torch.randn(1, n, 1), torch.randn(1, n, 1), torch.tensor([0.5, -1.0, 2.0])
+    for cloud, other in ((x * place, place.expand(1, n, 3)), (place.expand(1, n, 3), y * place)):
+        expected = (cloud.double() - other.double()).norm(dim=2).mean(1)
+        torch.testing.assert_close(match(cloud.contiguous(), other.contiguous()).cost, expected, rtol=1e-13, atol=0)
+    matching = match(x * place, y * place)
+    expected = (x.double().sort(1).values - y.double().sort(1).values).abs().mean((1, 2)) * place.double().norm()
+    torch.testing.assert_close(matching.cost, expected, rtol=1e-13, atol=0)
+    torch.testing.assert_close(matching.lower_bound, expected, rtol=1e-12, atol=0)
+
+
 @pytest.mark.parametrize("kind", ["cubes", "lattice", "duplicates"])
 def test_order_of_the_points_does_not_matter_to_the_last_bit(kind: str) -> None:
     x, y = (cloud[None] for cloud in MATCHED[kind](333))
@@ -142,6 +161,8 @@ def test_value_is_the_same_in_any_batch_order_and_thread_count() -> None:
                 again = match(x[rows], y[rows])
                 assert torch.equal(again.cost, first.cost[rows]) and torch.equal(again.index, first.index[rows])
                 assert torch.equal(again.x_dual, first.x_dual[rows]) and torch.equal(again.y_dual, first.y_dual[rows])
+        with pytest.raises(ValueError, match="y: must be finite, got nan in point 7 of cloud 1"):
+            match(x[:2], y[:2].index_put((torch.tensor(1), torch.tensor(7)), torch.tensor(float("nan"))))
     finally:
         torch.set_num_threads(threads)
 

@@ -1,0 +1,128 @@
+#include "cpu/emd_closed.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <numeric>
+#include <vector>
+
+namespace pcgen::emd {
+namespace {
+
+using Vector = std::array<double, 3>;
+
+Vector at(const double* const* cloud, int i) { return {cloud[0][i], cloud[1][i], cloud[2][i]}; }
+Vector operator-(const Vector& p, const Vector& q) { return {p[0] - q[0], p[1] - q[1], p[2] - q[2]}; }
+double length(const Vector& p) { return std::sqrt(p[0] * p[0] + p[1] * p[1] + p[2] * p[2]); }
+
+bool is_one_place(const double* const* cloud, int n) {
+  for (int a = 0; a < 3; ++a) {
+    const auto [low, high] = std::minmax_element(cloud[a], cloud[a] + n);
+    if (*low != *high) return false;
+  }
+  return true;
+}
+
+void pair(Problem& problem, int i, int j) { problem.column[i] = j, problem.row[j] = i; }
+
+void sum_up(Problem& problem) {
+  problem.cost = problem.bound = 0;
+  for (int i = 0; i < problem.n; ++i) {
+    problem.cost += length(at(problem.x, i) - at(problem.y, problem.column[i]));
+    problem.bound += problem.profit[i] - problem.price[problem.column[i]];
+  }
+  problem.solved = true;
+}
+
+// All matchings cost the same. The cloud that spreads out has its distances as duals, the other has zeros.
+void solve_one_place(Problem& problem, bool is_y) {
+  for (int i = 0; i < problem.n; ++i) {
+    pair(problem, i, i);
+    const double distance = length(at(problem.x, i) - at(problem.y, i));
+    problem.profit[i] = is_y ? distance : 0;
+    problem.price[i] = is_y ? 0 : -distance;
+  }
+  sum_up(problem);
+}
+
+// The points of both clouds along their common line.
+class Line {
+ public:
+  explicit Line(const Problem& problem) : problem_(problem), base_(at(problem.x, 0)) {
+    double farthest = 0;
+    for (const double* const* cloud : {problem.x, problem.y}) {
+      for (int i = 0; i < problem.n; ++i) {
+        const Vector step = at(cloud, i) - base_;
+        if (length(step) > farthest) farthest = length(step), direction_ = step;
+      }
+    }
+    for (int a = 1; a < 3; ++a) axis_ = std::abs(direction_[a]) > std::abs(direction_[axis_]) ? a : axis_;
+    unit_ = farthest / std::abs(direction_[axis_]);
+  }
+
+  // Exact for float32: a product of two differences is a double.
+  bool holds_all() const {
+    for (const double* const* cloud : {problem_.x, problem_.y}) {
+      for (int i = 0; i < problem_.n; ++i) {
+        const Vector step = at(cloud, i) - base_;
+        for (int a = 0; a < 3; ++a) {
+          const int b = (a + 1) % 3;
+          if (step[a] * direction_[b] != step[b] * direction_[a]) return false;
+        }
+      }
+    }
+    return true;
+  }
+
+  double place(const double* const* cloud, int i) const { return (cloud[axis_][i] - base_[axis_]) * unit_; }
+
+  std::vector<int> sorted(const double* const* cloud) const {
+    std::vector<int> order(problem_.n);
+    std::iota(order.begin(), order.end(), 0);
+    std::stable_sort(order.begin(), order.end(), [&](int i, int j) { return cloud[axis_][i] < cloud[axis_][j]; });
+    return order;
+  }
+
+ private:
+  const Problem& problem_;
+  Vector base_, direction_{};
+  int axis_ = 0;
+  double unit_ = 1;
+};
+
+// Sorted points are matched in order. One potential f gives both duals, f(x_i) and -f(y_j): it falls at the rate 1 where
+// more of x than of y lies behind, and mass moves forth, and rises where mass moves back.
+void solve_line(Problem& problem, const Line& line) {
+  const std::vector<int> rows = line.sorted(problem.x), columns = line.sorted(problem.y);
+  for (int k = 0; k < problem.n; ++k) pair(problem, rows[k], columns[k]);
+
+  double turn = 0, at_turn = 0;  // where the slope changed last, and f there
+  int slope = 0;
+  for (int r = 0, c = 0; r < problem.n || c < problem.n;) {
+    const double x = r < problem.n ? line.place(problem.x, rows[r]) : INFINITY;
+    const double y = c < problem.n ? line.place(problem.y, columns[c]) : INFINITY;
+    const double place = std::min(x, y), f = at_turn + slope * (place - turn);
+    if (x <= y) problem.profit[rows[r++]] = f;
+    else problem.price[columns[c++]] = f;
+    const int behind = r > c ? -1 : r < c ? 1 : 0;
+    if (behind != slope) turn = place, at_turn = f, slope = behind;
+  }
+  sum_up(problem);
+}
+
+}  // namespace
+
+bool solve_closed(Problem& problem) {
+  if (is_one_place(problem.y, problem.n)) {
+    solve_one_place(problem, true);
+  } else if (is_one_place(problem.x, problem.n)) {
+    solve_one_place(problem, false);
+  } else if (const Line line(problem); line.holds_all()) {
+    solve_line(problem, line);
+  } else {
+    return false;
+  }
+  return true;
+}
+
+}  // namespace pcgen::emd
