@@ -86,6 +86,7 @@ def prepare(
         if clouds is not None
     }
     points, deviations = _points(protocol, given)
+    deviations = [*protocol.departures(), *deviations]
     notes = [
         f"{role}: {len(clouds.dropped)} clouds with NaN or infinity were dropped: {', '.join(clouds.dropped)}"
         for role, clouds in given.items()

@@ -45,6 +45,18 @@ class Protocol:
     seeds: int = 1
     split: str | None = None
 
+    def departures(self) -> list[str]:
+        """Where this differs from the preset of its name, a line each; nothing where there is no such preset.
+
+        A preset without a number of points takes those of the clouds: any number is its own.
+        """
+        preset = PROTOCOLS.get(self.name)
+        if preset is None:
+            return []
+        own, presets = dataclasses.asdict(self), dataclasses.asdict(preset)
+        differ = [name for name in own if own[name] != presets[name] and presets[name] is not None]
+        return [f"{name}: {own[name]}, {self.name} has {presets[name]}" for name in differ if name != "about"]
+
     def stamp(self, **conditions: Any) -> dict[str, Any]:
         """What a number carries: the fields, the conditions of one evaluation, and the hash over both.
 

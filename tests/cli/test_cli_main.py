@@ -148,7 +148,7 @@ def test_a_leaderboard_under_several_protocols_says_how_the_order_changes(pcgen,
     assert means["pointflow"]["mmd_cd"] == means["lion"]["mmd_cd"] != means["dpm"]["mmd_cd"]
     assert means["pointflow"]["mmd_emd"] != means["lion"]["mmd_emd"] and "mmd_emd" not in means["dpm"]
     table = (board / "leaderboard.md").read_text()
-    assert "## Protocol dpm" in table
+    assert "## Protocol dpm" in table and "points: 32, dpm has 2048" in table
     assert "| model | exact | lion | pointflow | dpm |" in table and "| model | exact | lion | pointflow |" in table
     assert len(data.load(str(board / "reference.npz"))) == 3
 

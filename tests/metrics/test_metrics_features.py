@@ -14,7 +14,7 @@ from pcgen.models.mixtures.gaussian import Gaussian
 @pytest.fixture(scope="module")
 def sets() -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(0)
-    samples = torch.randn(9, 24, 3, generator=generator) * torch.tensor([1.0, 0.5, 0.2])
+    samples = torch.randn(7, 24, 3, generator=generator) * torch.tensor([1.0, 0.5, 0.2])
     return samples, torch.randn(7, 24, 3, generator=generator)
 
 

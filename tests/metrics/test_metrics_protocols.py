@@ -30,6 +30,14 @@ def test_unknown_preset_names_the_nearest() -> None:
     assert protocol(own) is own
 
 
+def test_a_changed_preset_says_in_what() -> None:
+    assert [p.departures() for p in PROTOCOLS.values()] == [[]] * 5
+    changed = dataclasses.replace(protocol("lion"), points=512, subset="random")
+    assert changed.departures() == ["points: 512, lion has 2048", "subset: random, lion has first"]
+    assert dataclasses.replace(protocol("exact"), points=512).departures() == []
+    assert dataclasses.replace(changed, name="mine").departures() == []
+
+
 def test_hash_covers_every_field_and_condition() -> None:
     base = protocol("lion")
     changed: dict[str, object] = {
