@@ -11,7 +11,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pcgen.cli.common import FOUR_GIB, DropBad, MaxBytes, Overwrite, Seed, Up, check_out, parse_metrics, say
+from pcgen.cli.common import (
+    FOUR_GIB,
+    DropBad,
+    EmdClouds,
+    EmdPoints,
+    MaxBytes,
+    Overwrite,
+    Seed,
+    Up,
+    check_out,
+    emd_limit,
+    parse_metrics,
+    say,
+)
 from pcgen.errors import choose
 
 if TYPE_CHECKING:
@@ -47,14 +60,8 @@ def evaluate(
     points: Annotated[
         int | None, typer.Option(min=1, help="Subsample every cloud to this many points (default: all sets' smallest).")
     ] = None,
-    emd_clouds: Annotated[
-        int | None,
-        typer.Option(min=0, help="EMD on at most this many clouds a side (default: 100 exact, else 64); 0: all."),
-    ] = None,
-    emd_points: Annotated[
-        int | None,
-        typer.Option(min=0, help="EMD on at most this many points a cloud (default: 2048 exact, else 512); 0: all."),
-    ] = None,
+    emd_clouds: EmdClouds = None,
+    emd_points: EmdPoints = None,
     full_matrix: Annotated[
         bool, typer.Option("--full-matrix", help="Every EMD: precision, recall, density and coverage under it too.")
     ] = False,
@@ -124,8 +131,8 @@ def evaluate(
         presets = [_at_points(pcgen_metrics.protocol(name), [*generated, *sets.values()], points) for name in names]
         options = {
             "distances": distances,
-            "emd_clouds": "auto" if emd_clouds is None else emd_clouds or None,
-            "emd_points": "auto" if emd_points is None else emd_points or None,
+            "emd_clouds": emd_limit(emd_clouds),
+            "emd_points": emd_limit(emd_points),
             "full": full_matrix,
             "features": spaces,
             "seed": seed,

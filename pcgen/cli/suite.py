@@ -5,7 +5,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pcgen.cli.common import FOUR_GIB, DropBad, MaxBytes, Seed, parse_metrics, parse_settings, say
+from pcgen.cli.common import (
+    FOUR_GIB,
+    DropBad,
+    EmdClouds,
+    EmdPoints,
+    MaxBytes,
+    Seed,
+    emd_limit,
+    parse_metrics,
+    parse_settings,
+    say,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,8 +57,8 @@ def suite(
         str, typer.Option(help="exact, latent_3d_points, pointflow, lion, dpm, or several with commas between.")
     ] = "exact",
     metrics: Annotated[str, typer.Option(help="Distances of MMD, COV and 1-NNA: cd, emd, or cd,emd.")] = "cd,emd",
-    emd_clouds: Annotated[int, typer.Option(min=0, help="EMD on at most this many clouds a side; 0: all.")] = 64,
-    emd_points: Annotated[int, typer.Option(min=0, help="EMD on at most this many points a cloud; 0: all.")] = 512,
+    emd_clouds: EmdClouds = None,
+    emd_points: EmdPoints = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
     up: Annotated[str | None, typer.Option(help="Up axis of the data: x, y (default), z, -x, -y or -z.")] = None,
     drop_bad: DropBad = False,
@@ -91,8 +102,8 @@ def suite(
         reference_clouds=reference_clouds,
         protocols=[name.strip() for name in protocol.split(",")],
         distances=parse_metrics(metrics),
-        emd_clouds=emd_clouds or None,
-        emd_points=emd_points or None,
+        emd_clouds=emd_limit(emd_clouds),
+        emd_points=emd_limit(emd_points),
         device=device,
         seed=seed,
     )

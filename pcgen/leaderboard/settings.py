@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from pcgen import metrics
 from pcgen.errors import choose
@@ -25,7 +25,7 @@ class Settings:
         reference_clouds: at most so many clouds of the reference, drawn by `seed`; None is all.
         protocols: names of presets; the same samples are measured under each.
         distances: "cd", "emd" or both.
-        emd_clouds, emd_points: limits under EMD; None is all.
+        emd_clouds, emd_points: limits under EMD, as in `pcgen.metrics.evaluate`.
         device: where to train and sample.
         seed: of all that is random; sets of samples take the seeds from it on.
     """
@@ -39,8 +39,8 @@ class Settings:
     reference_clouds: int | None = None
     protocols: Sequence[str] = ("exact",)
     distances: Sequence[str] = ("cd", "emd")
-    emd_clouds: int | None = 64
-    emd_points: int | None = 512
+    emd_clouds: int | Literal["auto"] | None = "auto"
+    emd_points: int | Literal["auto"] | None = "auto"
     device: str = "cpu"
     seed: int = 0
 

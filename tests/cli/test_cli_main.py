@@ -123,7 +123,7 @@ def test_a_leaderboard_keeps_other_models_and_refuses_other_settings(pcgen, boxe
     assert result.code == 2 and "its seed is 0, asked for is 5" in result.err
     assert (board / "leaderboard.json").read_bytes() == before
     result = pcgen(*command, "--models", "gaussian", "--emd-points", 7)
-    assert result.code == 2 and "its emd_points is 512, asked for is 7" in result.err
+    assert result.code == 2 and "its emd_points is auto, asked for is 7" in result.err
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "notes.txt").write_text("mine")
     result = pcgen("suite", "--data", boxes, "--models", "gaussian", "--out", tmp_path / "other")
