@@ -134,7 +134,7 @@ def compile_object(source: Path, command: list[str]) -> Path:
     rule = dependencies.read_text().replace("\\\n", " ") if dependencies.is_file() else ""
     included = shlex.split(rule.partition(":")[2])
     if not included or stale(target, map(Path, included)):
-        print(f"compiling {source.relative_to(ROOT)}")
+        sys.stdout.write(f"compiling {source.relative_to(ROOT)}\n")  # whole lines, though threads meet
         write(target, [*command, "-MD", "-MF", str(dependencies), "-c", str(source)])
     return target
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from pcgen import ops
 from pcgen.models.base import Batch
 from pcgen.models.clouds.autoencoder import Autoencoder
+from pcgen.ops import graph
 
 OPS = {
     "chamfer": ("chamfer", "chamfer_with_index", "chamfer_backward"),
@@ -177,6 +178,21 @@ def check_neighbours(sizes: tuple[int, ...], device: torch.device) -> str:
     return "identical" if exact else "the same distances (the CPU's portable kernels round otherwise)"
 
 
+def check_graph(device: torch.device) -> str:
+    """Edges between clouds of unequal sizes in one tensor, of points and of features."""
+    batch = torch.arange(5).repeat_interleave(torch.tensor([90, 40, 1, 90, 7]))
+    lines = []
+    for x in (torch.rand(len(batch), 3), torch.randint(0, 2, (len(batch), 16)).float()):
+        here, there = (x, batch), (x.to(device), batch.to(device))
+        pairs = [[graph.knn(p, p, 5, b, b) for p, b in (here, there)]]
+        if x.shape[1] == 3:
+            pairs.append([graph.radius(p, p, 0.3, b, b) for p, b in (here, there)])
+            pairs.append([graph.fps(p, b, 0.4, random_start=False) for p, b in (here, there)])
+        assert all(torch.equal(a, b.cpu()) for a, b in pairs), "other edges"
+        lines.append(f"{pairs[0][0].shape[1]} edges in {x.shape[1]} dimensions")
+    return ", ".join(lines)
+
+
 def check_approxmatch(sizes: tuple[int, ...], device: torch.device) -> str:
     worst = 0.0
     for points in sizes:
@@ -273,6 +289,7 @@ def checks(quick: bool) -> list[Check]:
         Check("emd_matrix", ("emd_matrix",), partial(check_emd_matrix, small)),
         Check("nearest", ("nearest",), partial(check_nearest, small)),
         Check("knn, ball_query, farthest_points", ("neighbours",), partial(check_neighbours, sizes)),
+        Check("graph", ("neighbours",), check_graph),
         Check("approxmatch", ("approxmatch",), partial(check_approxmatch, small)),
         Check("registration (opcheck)", (), partial(check_registration, quick)),
         Check("the caller's stream", (), check_stream),
