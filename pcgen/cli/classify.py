@@ -1,11 +1,11 @@
 """`pcgen classify`: how well codes separate classes, beside floors and supervised references, as one table."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from pcgen.cli.common import FOUR_GIB, DropBad, MaxBytes, Seed, say
+from pcgen.cli.common import FOUR_GIB, DropBad, MaxBytes, Seed, parse_settings, say
 
 __all__ = ["classify"]
 
@@ -21,6 +21,10 @@ def classify(
     ] = False,
     models: Annotated[
         str | None, typer.Option(help="Those of pointnet, pointnet_tnets, pointnet2 to train, with commas between.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="An option of a supervised reference, MODEL.name=value; may be given many times."),
     ] = None,
     points: Annotated[int, typer.Option(min=1, help="Points per cloud of the supervised references.")] = 1024,
     epochs: Annotated[int | None, typer.Option(min=1, help="Train each this many times over the data.")] = None,
@@ -52,10 +56,19 @@ def classify(
     from pcgen import classification, training
     from pcgen.errors import choose
     from pcgen.metrics.svm import LOSSES
+    from pcgen.models import CLASSIFIERS
 
     names = list(classification.REFERENCES) if supervised else []
     if models:
         names = [choose(name.strip(), classification.REFERENCES, "--models") for name in models.split(",")]
+    config: dict[str, dict[str, Any]] = {}
+    for setting in settings or []:
+        name, dot, rest = setting.partition(".")
+        if not dot:
+            raise ValueError(f"--set: must be MODEL.name=value, got {setting!r}")
+        target = CLASSIFIERS[classification.REFERENCES[choose(name, names, "--set: model")]["name"]]
+        settled = ["shape", "classes", *classification.REFERENCES[name]]
+        config.setdefault(name, {}).update(parse_settings([rest], target, skip=settled))
     chosen = [choose(loss.strip(), LOSSES, "--losses") for loss in losses.split(",")]
     opened = [training.Run.open(run) for run in runs or []]
     if threads is not None:
@@ -67,7 +80,7 @@ def classify(
     if names:
         classification.check_points(sets, points, "--points")
     about = {"data": data, "seed": seed, **sets.about}
-    rows = {row.name: row for row in classification.kept(out, about)}
+    rows = {row.name: row for row in classification.kept(out, about, classification.REFERENCES)}
     say(*sets.train.notes, f"{data}: {len(sets.train)} clouds of @train are learned, {len(sets.test)} of @test tested")
 
     def add(*made: classification.Row) -> None:
@@ -90,6 +103,7 @@ def classify(
                 jitter=jitter,
                 device=device,
                 seed=seed,
+                config=config.get(name),
                 resume="auto",
                 progress=True,
                 **options,

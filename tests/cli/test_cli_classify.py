@@ -5,6 +5,7 @@ import torch
 
 from pcgen import classification, data, training
 from pcgen.data import Augmentation, Clouds
+from pcgen.metrics.svm import linear_svm
 from pcgen.models import build
 from pcgen.models.classifiers.base import Classifier
 
@@ -62,7 +63,7 @@ def test_the_floor_is_the_untrained_encoder_and_the_row_its_trained_one(pcgen, s
     for row, model in ((trained, training.load(autoencoder)), (untrained, first)):
         with torch.no_grad():
             codes, test_codes = (model.encode(each) for each in thinned)
-        expected = classification.linear_svm(codes, sets.labels, test_codes, sets.test_labels, seed=3)
+        expected = linear_svm(codes, sets.labels, test_codes, sets.test_labels, seed=3)
         assert (row.accuracy, row.details["penalty"]) == (expected.accuracy, expected.penalty)
 
 
@@ -101,11 +102,12 @@ def test_supervised_references_join_the_table_and_are_resumed(pcgen, shapes, aut
 
 
 def test_all_references_are_trained_on_request(pcgen, shapes, tmp_path):
-    few = ["--points", 24, "--steps", 1, "--batch-size", 8]
+    few = ["--points", 24, "--steps", 1, "--batch-size", 8, "--set", "pointnet2.neighbours=[6, 5]"]
     result = pcgen("classify", "--supervised", "--data", shapes, "--out", tmp_path / "table", *few)
     assert result.code == 0, result.err
     assert list(rows(tmp_path / "table")) == ["majority", "pointnet", "pointnet_tnets", "pointnet2"]
     assert training.load(tmp_path / "table" / "pointnet_tnets").config["tnets"] is True
+    assert training.load(tmp_path / "table" / "pointnet2").config["neighbours"] == [6, 5]
 
 
 def test_another_set_or_seed_is_refused_and_the_table_kept(pcgen, shapes, autoencoder, tmp_path):
@@ -160,6 +162,13 @@ def test_a_set_that_cannot_be_classified_is_told_in_one_line(pcgen, labels, spli
         (["nowhere"], "nowhere: no such run folder"),
         (["--models", "pointnet3"], "--models: must be one of pointnet, pointnet_tnets, pointnet2; got 'pointnet3'"),
         (["--supervised", "--losses", "hing"], "--losses: must be one of squared_hinge, hinge; got 'hing'"),
+        (["--supervised", "--set", "pointnet.tnets=true"], "--set: must be one of regularization, code, dropout, lr"),
+        (["--supervised", "--set", "pointnet2.neighbors=[4,4]"], "did you mean 'neighbours'?"),
+        (
+            ["--models", "pointnet2", "--set", "pointnet.code=4"],
+            "--set: model: must be one of pointnet2; got 'pointnet'",
+        ),
+        (["--supervised", "--set", "code=4"], "--set: must be MODEL.name=value, got 'code=4'"),
         (["--supervised", "--points", "65"], "--points: must be at most 64, which the clouds of"),
     ],
 )

@@ -1,0 +1,168 @@
+"""What stands in the table of a classification: floors, an SVM on codes, supervised references."""
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pcgen import data, training
+from pcgen.classification.sets import Sets, check_points
+from pcgen.classification.table import Row
+from pcgen.data import Normalization
+from pcgen.data.training_set import thin
+from pcgen.metrics.accuracy import Accuracy, accuracy
+from pcgen.metrics.svm import linear_svm
+from pcgen.models import Learner, build
+from pcgen.models.base import Latent
+from pcgen.models.classifiers.base import Classifier, in_batches
+from pcgen.models.clouds.latent import encode_all
+
+__all__ = ["REFERENCES", "majority", "on_codes", "supervised"]
+
+REFERENCES: Mapping[str, Mapping[str, Any]] = {
+    "pointnet": {"name": "pointnet_classifier", "tnets": False},
+    "pointnet_tnets": {"name": "pointnet_classifier", "tnets": True},
+    "pointnet2": {"name": "pointnet2_classifier"},
+}
+"""The supervised references: PointNet without and with T-Nets, PointNet++; descriptions for `pcgen.models.build`."""
+
+_NAMES = {"pointnet": "PointNet", "pointnet_tnets": "PointNet with T-Nets", "pointnet2": "PointNet++"}
+
+
+def majority(sets: Sets) -> Row:
+    """The floor that needs no cloud: always the largest class of the training set."""
+    label = int(torch.bincount(sets.labels).argmax())
+    reached = accuracy(torch.full_like(sets.test_labels, label), sets.test_labels)
+    return _row("majority", f"always {sets.train.classes[label]}", reached)
+
+
+def on_codes(
+    run: str | Path, sets: Sets, *, losses: Sequence[str] = ("squared_hinge",), device: str = "cpu", seed: int = 0
+) -> list[Row]:
+    """A linear SVM on the codes of a run's autoencoder, and on those of the same encoder before any training.
+
+    Both encode every cloud once, by as many of its points as the autoencoder has, normalised as in its training.
+
+    Args:
+        run: the run folder of an autoencoder; it may have learned other shapes, without labels.
+        sets: the labelled clouds, in the unit of the autoencoder's data.
+        losses: as in `pcgen.metrics.linear_svm`.
+        device: where to encode.
+        seed: of the points that are drawn, the untrained weights and the SVM's folds.
+
+    Raises:
+        ValueError: the run's model has no codes, or the clouds have fewer points than the autoencoder.
+    """
+    opened = training.Run.open(run)
+    trained = opened.model(device=device)
+    if not isinstance(trained, Latent):
+        name = opened.config["model"].get("name")
+        raise ValueError(f"{run}: a run of {name}, which has no codes of clouds; give the run folder of an autoencoder")
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        untrained = build(opened.config["model"]).to(trained.device)
+    learned = opened.config["data"].get("training_set", {}).get("spec")
+    return [
+        _svm(f"svm[{run}]", f"linear SVM on codes of {run}", trained, opened, sets, losses, seed, {"learned": learned}),
+        _svm(f"svm_untrained[{run}]", f"the same, {run} untrained", untrained, opened, sets, losses, seed, {}),
+    ]
+
+
+def supervised(
+    name: str,
+    sets: Sets,
+    out: str | Path,
+    *,
+    points: int = 1024,
+    rotate: float = 180.0,
+    jitter: float = 0.02,
+    device: str = "cpu",
+    seed: int = 0,
+    config: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> Row:
+    """Train one of `REFERENCES` on the labels, or go on with its training, and test it.
+
+    Clouds are put into the unit sphere, subsampled afresh at each draw, turned about the up axis and shaken; the rate
+    falls to zero along a cosine. The weights of the last step are tested: no test cloud chooses anything.
+
+    Args:
+        name: of `REFERENCES`.
+        sets: the labelled clouds.
+        out: the run folder.
+        points: points per cloud, in training and test.
+        rotate: degrees, the largest turn.
+        jitter: standard deviation of each coordinate's noise, in the unit sphere.
+        device: where to train.
+        seed: of the training and of the points that are drawn for the test.
+        config: arguments of the classifier other than its own defaults: {"dropout": 0.5}.
+        options: of `pcgen.training.fit`: steps, epochs, minutes, resume, ...
+
+    Raises:
+        ValueError: the clouds have fewer points, or what `fit` raises.
+    """
+    check_points(sets, points, "--points")
+    torch.manual_seed(seed)
+    model = build({**REFERENCES[name], **(config or {}), "shape": (points, 3), "classes": sets.train.classes})
+    sphere = Normalization("unit_sphere")
+    training.fit(
+        model,
+        sphere.apply(sets.train.points),
+        labels=sets.labels,
+        out=out,
+        about={"classes": list(sets.train.classes), "rotate": rotate, "jitter": jitter},
+        augment=data.Augmentation(rotation=rotate, jitter=jitter) if rotate or jitter else None,
+        schedule="cosine",
+        device=device,
+        seed=seed,
+        **options,
+    )
+    trained = training.load(out, device=device)
+    if not isinstance(trained, Classifier):
+        raise ValueError(f"{out}: a run of {type(trained).__name__}, which classifies nothing; choose another --out")
+    last = training.Run.open(out).history[-1]
+    reached = accuracy(in_batches(trained, trained.predict, thin(sets.test.points, points, seed)), sets.test_labels)
+    details = {"steps": last["step"], "epochs": last["epoch"] + 1, "rotate": rotate, "jitter": jitter}
+    return _row(name, f"{_NAMES[name]}, {last['step']} steps", reached, points, float(last["seconds"]), details)
+
+
+def _svm(
+    name: str,
+    what: str,
+    encoder: Learner,
+    run: training.Run,
+    sets: Sets,
+    losses: Sequence[str],
+    seed: int,
+    details: Mapping[str, Any],
+) -> Row:
+    began = time.perf_counter()
+    points = int(encoder.shape[0])  # type: ignore[index]
+    check_points(sets, points, f"{run.path}: points")
+    place = Normalization.from_dict(run.normalization) if run.normalization else Normalization("none")
+    codes, test_codes = (
+        encode_all(encoder, place.apply(thin(clouds.points, points, seed))).cpu() for clouds in (sets.train, sets.test)
+    )
+    found = linear_svm(codes, sets.labels, test_codes, sets.test_labels, losses=losses, seed=seed)
+    details = {
+        **details,
+        "width": codes.shape[1],
+        "penalty": found.penalty,
+        "loss": found.loss,
+        "validation": found.validation,
+    }
+    seconds = round(time.perf_counter() - began, 1)
+    return Row(name, what, found.accuracy, found.class_accuracy, found.interval, points, seconds, details)
+
+
+def _row(
+    name: str,
+    what: str,
+    reached: Accuracy,
+    points: int = 0,
+    seconds: float = 0.0,
+    details: Mapping[str, Any] | None = None,
+) -> Row:
+    return Row(name, what, reached.overall, reached.by_class, reached.interval, points, seconds, details or {})
