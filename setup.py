@@ -82,11 +82,11 @@ def cuda_compiler() -> str | None:
 
 
 def cuda_targets() -> list[str]:
-    """Code for each architecture, and for the last PTX, which the drivers of newer cards compile."""
+    """Code for each architecture, and PTX for the newest, which the drivers of newer cards compile."""
     named = os.environ.get("PCGEN_CUDA_ARCHITECTURES", "80,90")
     if not re.fullmatch(r"\d+(,\d+)*", named):
         raise SystemExit(f"pcgen: PCGEN_CUDA_ARCHITECTURES: must be such as 75 or 80,90, got {named!r}")
-    architectures = named.split(",")
+    architectures = sorted(set(named.split(",")), key=int)
     return [f"sm_{name}" for name in architectures] + [f"compute_{architectures[-1]}"]
 
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -49,6 +50,21 @@ def test_a_file_that_is_no_cuda_library_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"libpcgen_cuda.so: must be pcgen's CUDA library, .* build it anew"):
         CudaBuild.read(tmp_path / "libpcgen_cuda.so")
     assert CudaBuild("14.2", ()).driver is None
+
+
+def test_cards_are_chosen_when_building(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = Path(__file__).resolve().parent.parent.parent / "setup.py"
+    if not recipe.is_file():
+        pytest.skip("no source tree")
+    monkeypatch.setattr("setuptools.setup", lambda **_: None)
+    targets = runpy.run_path(str(recipe))["cuda_targets"]
+    monkeypatch.delenv("PCGEN_CUDA_ARCHITECTURES", raising=False)
+    assert targets() == ["sm_80", "sm_90", "compute_90"]
+    monkeypatch.setenv("PCGEN_CUDA_ARCHITECTURES", "100,75")
+    assert targets() == ["sm_75", "sm_100", "compute_100"]
+    monkeypatch.setenv("PCGEN_CUDA_ARCHITECTURES", "sm_75")
+    with pytest.raises(SystemExit, match="PCGEN_CUDA_ARCHITECTURES: must be such as 75 or 80,90, got 'sm_75'"):
+        targets()
 
 
 def test_missing_library_names_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
