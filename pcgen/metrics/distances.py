@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from pcgen.metrics.bounds import emd_bounds
+
 __all__ = ["PairDistance", "pair_distance"]
 
 
@@ -37,15 +39,7 @@ def pair_distance(name: str) -> PairDistance:
     if name == "exact":
         return PairDistance("EMD", ops.emd_matrix)
     if name == "exact_bound":
-        return PairDistance("bounds of EMD", _emd_bounds)
+        return PairDistance("bounds of EMD", emd_bounds)
     from pcgen.ops.approxmatch import approxmatch_matrix
 
     return PairDistance(name, lambda a, b: approxmatch_matrix(b, a, name).T.contiguous(), symmetric=False)
-
-
-def _emd_bounds(a: Tensor, b: Tensor) -> Tensor:
-    from pcgen.ops.chamfer import nearest_means
-    from pcgen.ops.nearest import _sliced
-
-    forth, back = nearest_means(a, b)
-    return forth.maximum(back).maximum(_sliced(a, b))

@@ -205,16 +205,19 @@ def _of_first_rank(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _seconds_per_pair(block: Block) -> float:
-    """Measured on as many pairs as take a while, after one that starts the threads."""
+    """Measured on more and more pairs, until they take a while and each takes no less than before.
+
+    On few pairs one would see what starting the threads takes, and what is done once for each cloud.
+    """
     measure = pair_distance(block.distance).measure
-    most = max(len(block.a), len(block.b))
-    measure(block.a[:1], block.b[-1:])
-    side = 2
+    most = min(max(len(block.a), len(block.b)), _SIDE.get(block.distance, _SIDE_OF_OTHERS))
+    side, before = 2, torch.inf
     while True:
         a, b = block.a[:side], block.b[-side:]  # other clouds, where b is a
         begin = time.perf_counter()
         measure(a, b)
         seconds = time.perf_counter() - begin
-        if seconds > _ESTIMATE_SECONDS or side >= min(most, _SIDE.get(block.distance, _SIDE_OF_OTHERS)):
-            return seconds / (len(a) * len(b)) * (_WITH_TRANSFERS if block.nearest else 1)
-        side *= 2
+        rate = seconds / (len(a) * len(b))
+        if side >= most or (seconds > _ESTIMATE_SECONDS and rate > before / 2):
+            return rate * (_WITH_TRANSFERS if block.nearest else 1)
+        side, before = side * 2, rate
