@@ -5,12 +5,16 @@ import torch
 
 from pcgen import classification, data, training
 from pcgen.data import Augmentation, Clouds
+from pcgen.data.training_set import thin, training_set
 from pcgen.metrics.svm import linear_svm
 from pcgen.models import build
 from pcgen.models.classifiers.base import Classifier
 
-AUTOENCODER = ["--set", "code=8", "--set", 'encoder={"name": "pointnet", "widths": [16, 16]}']
-AUTOENCODER += ["--set", 'decoder={"name": "fully_connected", "widths": [32]}', "--points", 32, "--batch-size", 16]
+SMALL = {
+    "code": 8,
+    "encoder": {"name": "pointnet", "widths": [16, 16]},
+    "decoder": {"name": "fully_connected", "widths": [32]},
+}
 
 
 @pytest.fixture(scope="module")
@@ -25,11 +29,18 @@ def shapes(tmp_path_factory):
     return data.save(tmp_path_factory.mktemp("shapes") / "shapes.npz", clouds)
 
 
-@pytest.fixture
-def autoencoder(pcgen, shapes, tmp_path):
-    run = tmp_path / "ae"
-    assert pcgen("train", "autoencoder", "--data", shapes, *AUTOENCODER, "--steps", 60, "--out", run).code == 0
+def train(shapes, run, normalize="none", steps=60):
+    source = training_set(str(shapes), points=32, normalize=normalize)
+    torch.manual_seed(0)
+    model = build({"name": "autoencoder", "shape": [32, 3], **SMALL})
+    data_options = {"labels": source.labels, "about": source.about}
+    training.fit(model, source.train, out=run, steps=steps, batch_size=16, seed=0, **data_options)
     return run
+
+
+@pytest.fixture(scope="module")
+def autoencoder(shapes, tmp_path_factory):
+    return train(shapes, tmp_path_factory.mktemp("runs") / "ae")
 
 
 def rows(out):
@@ -53,13 +64,13 @@ def test_codes_are_classified_beside_their_floors(pcgen, shapes, autoencoder, tm
     assert "60 clouds of @train are learned, 30 of @test tested" in result.err
 
 
-def test_the_floor_is_the_untrained_encoder_and_the_row_its_trained_one(pcgen, shapes, autoencoder):
+def test_the_floor_is_the_untrained_encoder_and_the_row_its_trained_one(shapes, autoencoder):
     """Both rows against codes that are taken by hand from the run and from its configuration."""
     sets = classification.labelled(str(shapes))
     trained, untrained = classification.on_codes(autoencoder, sets, seed=3)
     torch.manual_seed(3)
     first = build(training.Run.open(autoencoder).config["model"]).eval()
-    thinned = [data.training_set.thin(each.points, 32, 3) for each in (sets.train, sets.test)]
+    thinned = [thin(each.points, 32, 3) for each in (sets.train, sets.test)]
     for row, model in ((trained, training.load(autoencoder)), (untrained, first)):
         with torch.no_grad():
             codes, test_codes = (model.encode(each) for each in thinned)
@@ -67,11 +78,9 @@ def test_the_floor_is_the_untrained_encoder_and_the_row_its_trained_one(pcgen, s
         assert (row.accuracy, row.details["penalty"]) == (expected.accuracy, expected.penalty)
 
 
-def test_normalisation_is_that_of_the_autoencoders_training(pcgen, shapes, tmp_path):
+def test_normalisation_is_that_of_the_autoencoders_training(shapes, tmp_path):
     """The same shapes elsewhere and larger give the same codes to an autoencoder of clouds in the unit sphere."""
-    run = tmp_path / "ae"
-    words = ["--data", shapes, *AUTOENCODER, "--normalize", "unit_sphere", "--steps", 20, "--out", run]
-    assert pcgen("train", "autoencoder", *words).code == 0
+    run = train(shapes, tmp_path / "ae", normalize="unit_sphere", steps=20)
     clouds = data.load(str(shapes))
     moved = Clouds(clouds.points * 30 + 5, labels=clouds.labels, classes=clouds.classes, splits=clouds.splits)
     far = data.save(tmp_path / "far.npz", moved)
@@ -91,9 +100,7 @@ def test_supervised_references_join_the_table_and_are_resumed(pcgen, shapes, aut
     model = training.load(out / "pointnet")
     assert isinstance(model, Classifier) and model.classes == ("ball", "plate", "rod")
     sets = classification.labelled(str(shapes))
-    assert row["accuracy"] == pytest.approx(
-        model.accuracy(data.training_set.thin(sets.test.points, 32, 0), sets.test_labels)
-    )
+    assert row["accuracy"] == pytest.approx(model.accuracy(thin(sets.test.points, 32, 0), sets.test_labels))
     before = (out / "pointnet" / "last.safetensors").read_bytes()
     result = pcgen("classify", "--models", "pointnet", "--data", shapes, "--out", out, *few)
     assert result.code == 0 and "nothing is left to train" in result.err

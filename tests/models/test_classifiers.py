@@ -70,6 +70,14 @@ def test_it_learns_its_classes_and_generalises(name):
     assert torch.equal(model.predict(test_x), model.logits(test_x).argmax(1))
 
 
+def test_it_trains_in_bfloat16(name):
+    x, labels = shapes(48)
+    values = []
+    model = fit(make(name), x, labels=labels, steps=12, bf16=True, progress=lambda step: values.append(step.losses))
+    assert values[-1]["cross_entropy"] < values[0]["cross_entropy"]
+    assert all(value.dtype == torch.float32 for value in model.parameters())
+
+
 def test_an_update_reaches_every_parameter(name):
     model, (x, labels) = make(name), shapes(24)
     before = copy.deepcopy(dict(model.named_parameters()))
