@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <new>
 #include <optional>
 #include <tuple>
 
@@ -43,22 +44,42 @@ struct Space {
   __device__ char* own() const { return memory + blockIdx.x * bytes; }
 };
 
+// A block's solver, all that its threads share of it in shared memory.
+template <class Real>
+struct Room {
+  Shared shared;
+  alignas(Solver<Real>) char solver[sizeof(Solver<Real>)];
+
+  __device__ Solver<Real>& open(int n, const Space& space, char* dynamic) {
+    step([&](int thread) {
+      if (thread != 0) return;
+      Pieces fast = space.fast_pieces(dynamic), rest = space.pieces();
+      new (solver) Solver<Real>(n, fast, rest, shared);
+    });
+    return *reinterpret_cast<Solver<Real>*>(solver);
+  }
+};
+
 // grid: as many blocks as find a place, which take one pair after another
 template <class Real>
-__global__ void __launch_bounds__(threads, 3) match_kernel(Pairs pairs, double gap, const double* start, Results out, Space space) {
+__global__ void __launch_bounds__(threads, 3)
+    match_kernel(Pairs pairs, double gap, const double* start, Results out, Space space) {
   extern __shared__ __align__(128) char dynamic[];
-  __shared__ Shared shared;
+  __shared__ Room<Real> room;
+  Solver<Real>& solver = room.open(pairs.n, space, dynamic);
   for (int64_t pair = blockIdx.x; pair < pairs.count; pair += gridDim.x) {
-    match_block<Real>(pairs, pair, gap, start, out, space.fast_pieces(dynamic), space.pieces(), shared);
+    match_block(pairs, pair, gap, start, out, solver);
   }
 }
 
 template <class Real>
-__global__ void __launch_bounds__(threads, 3) bound_kernel(Pairs pairs, const double* x_dual, double* bound, Space space) {
+__global__ void __launch_bounds__(threads, 3)
+    bound_kernel(Pairs pairs, const double* x_dual, double* bound, Space space) {
   extern __shared__ __align__(128) char dynamic[];
-  __shared__ Shared shared;
+  __shared__ Room<Real> room;
+  Solver<Real>& solver = room.open(pairs.n, space, dynamic);
   for (int64_t pair = blockIdx.x; pair < pairs.count; pair += gridDim.x) {
-    bound_block<Real>(pairs, pair, x_dual, bound, space.fast_pieces(dynamic), space.pieces(), shared);
+    bound_block(pairs, pair, x_dual, bound, solver);
   }
 }
 

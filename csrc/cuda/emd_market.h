@@ -21,14 +21,20 @@ PCGEN_DEVICE Bid<Value> no_bid() {
   return {static_cast<Value>(INFINITY), static_cast<Value>(INFINITY), INT_MAX, INT_MAX};
 }
 
+template <class Value>
+PCGEN_DEVICE bool comes_before(Value v, int column, Value w, int other) {
+  return v < w || (v == w && column < other);
+}
+
 // The two least of two pairs.
 template <class Value>
 PCGEN_DEVICE Bid<Value> better(const Bid<Value>& p, const Bid<Value>& q) {
-  const bool swap = q.best < p.best || (q.best == p.best && q.column < p.column);
-  Bid<Value> a = swap ? q : p;
-  const Bid<Value>& b = swap ? p : q;
-  if (b.best < a.second || (b.best == a.second && b.column < a.next)) a.second = b.best, a.next = b.column;
-  return a;
+  const bool swap = comes_before(q.best, q.column, p.best, p.column);
+  // Field by field: a choice between the two as wholes would put them in memory.
+  const Value best = swap ? q.best : p.best, loser = swap ? p.best : q.best, second = swap ? q.second : p.second;
+  const int column = swap ? q.column : p.column, lost = swap ? p.column : q.column, next = swap ? q.next : p.next;
+  const bool is_next = comes_before(loser, lost, second, next);
+  return {best, is_next ? loser : second, column, is_next ? lost : next};
 }
 
 // Scaled by a power of two that makes the extent of both clouds at most one: exact, unlike a shift of the origin.
@@ -89,7 +95,7 @@ class Market {
 
   // What follows is for one warp, all lanes together.
 
-  // visit(g) for every group that may have a column of value at most `limit`.
+  // visit(lane, j, rounded value) for every column j whose rounded value is at most `limit`; a lane's come in their order.
   template <class Visit>
   PCGEN_DEVICE void visit_below(const Point<Real>& r, Real limit, const Visit& visit) const;
   // The two best columns for row i: by rounded values, or (Value = double, Real = float) by exact ones.
@@ -151,7 +157,9 @@ PCGEN_DEVICE Real Market<Real>::bound(const Point<Real>& r, int g) const {
 // Columns, boxes and prices of zero; no hints.
 template <class Real>
 PCGEN_DEVICE void Market<Real>::open(const Sides& both) {
-  sides = both;
+  step([&](int thread) {
+    if (thread == 0) sides = both;
+  });
   step([&](int thread) {
     for (int j = thread; j < groups * group; j += threads) {
       const bool is_there = j < sides.n;
@@ -180,9 +188,24 @@ PCGEN_DEVICE void Market<Real>::open(const Sides& both) {
 template <class Real>
 template <class Visit>
 PCGEN_DEVICE void Market<Real>::visit_below(const Point<Real>& r, Real limit, const Visit& visit) const {
+  constexpr int together = 4;
   for (int first = 0; first < groups; first += lanes) {
-    uint32_t near = ballot([&](int lane) { return first + lane < groups && bound(r, first + lane) <= limit; });
-    for (; near != 0; near &= near - 1) visit(first + first_bit(near));
+    const uint32_t near = ballot([&](int lane) { return first + lane < groups && bound(r, first + lane) <= limit; });
+    each_lane([&](int lane) {
+      for (uint32_t left = near; left != 0;) {
+        int j[together];
+        Real v[together];  // computed side by side: a root takes long
+        for (int k = 0; k < together; ++k) {
+          const bool is_there = left != 0;
+          j[k] = is_there ? (first + first_bit(left)) * group + lane : lane;
+          v[k] = is_there ? value(r, j[k]) : static_cast<Real>(INFINITY);
+          left &= left - 1;
+        }
+        for (int k = 0; k < together; ++k) {
+          if (v[k] <= limit && v[k] < INFINITY) visit(lane, j[k], v[k]);
+        }
+      }
+    });
   }
 }
 
@@ -226,18 +249,13 @@ PCGEN_DEVICE auto Market<Real>::best_two(int i, double highest) {
   const Real limit = static_cast<Real>(static_cast<double>(bound_second(r, i)) + 2 * rounding(highest));
   PerLane<Bid<Value>> bids;
   each_lane([&](int lane) { bids[lane] = no_bid<Value>(); });
-  visit_below(r, limit, [&](int g) {
-    each_lane([&](int lane) {
-      const int j = g * group + lane;
-      const Real rounded = value(r, j);
-      if (!(rounded <= limit) || j >= sides.n) return;
-      Value v;
-      if constexpr (is_exact) v = distance(r, j) + price[j];
-      else v = rounded;
-      Bid<Value>& bid = bids[lane];
-      if (v < bid.best) bid.second = bid.best, bid.next = bid.column, bid.best = v, bid.column = j;
-      else if (v < bid.second) bid.second = v, bid.next = j;
-    });
+  visit_below(r, limit, [&](int lane, int j, Real rounded) {
+    Value v;
+    if constexpr (is_exact) v = distance(r, j) + price[j];
+    else v = rounded;
+    Bid<Value>& bid = bids[lane];
+    if (v < bid.best) bid.second = bid.best, bid.next = bid.column, bid.best = v, bid.column = j;
+    else if (v < bid.second) bid.second = v, bid.next = j;
   });
   const Bid<Value> bid = reduce(bids, better<Value>);
   each_lane([&](int lane) {
@@ -254,13 +272,9 @@ PCGEN_DEVICE double Market<Real>::least_value(int i, double limit, double highes
   const Real bar = static_cast<Real>(known);
   PerLane<double> least;
   each_lane([&](int lane) { least[lane] = limit; });
-  visit_below(r, bar, [&](int g) {
-    each_lane([&](int lane) {
-      const int j = g * group + lane;
-      if (!(value(r, j) <= bar) || j >= sides.n) return;
-      const double v = distance(r, j) + price[j];
-      least[lane] = v < least[lane] ? v : least[lane];
-    });
+  visit_below(r, bar, [&](int lane, int j, Real) {
+    const double v = distance(r, j) + price[j];
+    least[lane] = v < least[lane] ? v : least[lane];
   });
   return reduce(least, [](double a, double b) { return a < b ? a : b; });
 }

@@ -46,7 +46,8 @@ class Paths {
   // The groups of a warp are its number and every eighth beyond.
   PCGEN_DEVICE int groups_of(int warp) const { return (market_.groups - warp + warps - 1) / warps; }
   static PCGEN_DEVICE Target nearer(const Target& a, const Target& b) {
-    return b.depth < a.depth || (b.depth == a.depth && b.column < a.column) ? b : a;
+    const bool is_b = comes_before(b.depth, b.column, a.depth, a.column);
+    return {is_b ? b.depth : a.depth, is_b ? b.column : a.column};
   }
 
   Market<Real>& market_;

@@ -54,13 +54,12 @@ PCGEN_DEVICE void prepare_block(const T* points, int64_t cloud, int n, const Clo
 // by that of doubles.
 template <class Real>
 PCGEN_DEVICE void match_block(const Pairs& pairs, int64_t pair, double gap, const double* start, const Results& out,
-                              Pieces fast, Pieces pieces, Shared& shared) {
+                              Solver<Real>& solver) {
   const Cloud x = pairs.x_of(pair), y = pairs.y_of(pair);
   const bool is_finite = x.facts->is_finite != 0 && y.facts->is_finite != 0;
   const Geometry geometry = geometry_of(*x.facts, *y.facts);
   if ((is_finite && geometry.is_fine) != (sizeof(Real) == 8)) return;
   const int n = pairs.n;
-  Solver<Real> solver(n, fast, pieces, shared);
   bool solved = is_finite;
   if (solved) {
     solver.open(x, y, geometry);
@@ -86,13 +85,12 @@ PCGEN_DEVICE void match_block(const Pairs& pairs, int64_t pair, double gap, cons
 
 // The mean of x's duals, and that of what they leave to y's points: y's points are the rows here.
 template <class Real>
-PCGEN_DEVICE void bound_block(const Pairs& pairs, int64_t pair, const double* x_dual, double* bound, Pieces fast,
-                              Pieces pieces, Shared& shared) {
+PCGEN_DEVICE void bound_block(const Pairs& pairs, int64_t pair, const double* x_dual, double* bound,
+                              Solver<Real>& solver) {
   const Cloud x = pairs.x_of(pair), y = pairs.y_of(pair);
   bool is_finite = x.facts->is_finite != 0 && y.facts->is_finite != 0;
   const Geometry geometry = geometry_of(*y.facts, *x.facts);
   if ((is_finite && geometry.is_fine) != (sizeof(Real) == 8)) return;
-  Solver<Real> solver(pairs.n, fast, pieces, shared);
   if (is_finite) {
     solver.open(y, x, geometry);
     is_finite = solver.set_prices(x_dual + pair * pairs.n, geometry.scale);

@@ -57,6 +57,7 @@ PCGEN_DEVICE Sides sides_of(const Cloud& x, const Cloud& y, int n, double scale)
   return sides;
 }
 
+// The object lies in shared memory on the GPU: all threads of a block use the same.
 template <class Real>
 class Solver {
  public:
@@ -83,7 +84,9 @@ class Solver {
   static constexpr int kCertificates = 8;
   // Chosen by counting bids and rounds: the first eps from prices of zero, as a share of the clouds' size; the first from
   // duals, and the last, as a share of the spacing; and the factor between phases.
-  static constexpr double kFirst = 0.05, kFirstFromDuals = 0.1, kLast = 0.02, kStep = 6.0;
+  static constexpr double kFirst = 0.05, kFirstFromDuals = 0.1, kLast = 0.01, kStep = 6.0;
+  // How much farther than the least depth searches along paths go on at once, as a share of the last eps.
+  static constexpr double kWidth = 0.1;
   // An auction's matching, its last rows matched along paths, has a mean slack of about 0.6 eps.
   static constexpr double kGapEps = 1.5;
 
@@ -194,7 +197,7 @@ PCGEN_DEVICE double Solver<Real>::matched_cost() {
 
 template <class Real>
 PCGEN_DEVICE void Solver<Real>::sum_up() {
-  cost = matched_cost();
+  const double all = matched_cost();
   each_warp([&](int warp) {
     PerLane<double> sum;
     each_lane([&](int lane) {
@@ -207,8 +210,9 @@ PCGEN_DEVICE void Solver<Real>::sum_up() {
     const double total = reduce(sum, Add());
     once([&] { shared_.sum2[warp] = total; });
   });
-  bound = gather(shared_.sum2, Add());
-  step([](int) {});
+  step([&](int thread) {
+    if (thread == 0) cost = all, bound = gather(shared_.sum2, Add());
+  });
 }
 
 template <class Real>
@@ -239,7 +243,7 @@ PCGEN_DEVICE bool Solver<Real>::auctions(double gap, double first, double last) 
     auction.from_scratch(static_cast<Real>(eps));
     // The mean slack that the gap allows.
     const double allowed = gap > 0 ? gap * matched_cost() / state.n : 0;
-    if (gap > 0 && eps < 4 * allowed && reaches(gap, last)) return true;
+    if (gap > 0 && eps < 4 * allowed && reaches(gap, kWidth * last)) return true;
     if (eps <= last) return false;
     double next = eps / kStep;
     // No finer than just about gives the gap.
@@ -262,7 +266,7 @@ PCGEN_DEVICE bool Solver<Real>::solve(double gap, const Geometry& geometry, bool
     auction.reduce_rows();
     set_profits(tight());
     auction.queue_free();
-    paths_.match_all(last);
+    paths_.match_all(kWidth * last);
   }
   sum_up();
   return true;

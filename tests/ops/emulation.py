@@ -24,7 +24,7 @@ def program(name: str) -> ctypes.CDLL:
     compiler = shlex.split(os.environ.get("CXX", "g++"))
     if shutil.which(compiler[0]) is None or not SOURCES.is_dir():
         pytest.skip("the programs cannot be compiled: no C++ compiler, or no source tree")
-    flags = ["-std=c++20", "-O2", "-shared", "-fPIC", "-ffp-contract=off", f"-I{SOURCES}"]
+    flags = ["-std=c++20", "-O3", "-shared", "-fPIC", "-ffp-contract=off", f"-I{SOURCES}"]
     with tempfile.TemporaryDirectory() as folder:
         library = Path(folder) / f"{name}.so"
         subprocess.run([*compiler, *flags, HERE / "cuda_emulation" / f"{name}.cpp", "-o", library], check=True)

@@ -1,7 +1,7 @@
-"""The exact EMD's CUDA blocks, compiled for the CPU, against the CPU's kernels and scipy; on a GPU, the real ones too."""
+"""The exact EMD's CUDA blocks, compiled for the CPU, against scipy and the CPU's kernels; on a GPU, the real ones."""
 
 import ctypes
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
@@ -9,8 +9,9 @@ from emulation import TYPES, call, program
 from test_emd import MATCHED, check_certificate
 from torch import Tensor
 
+from pcgen import ops
 from pcgen.ops import reference
-from pcgen.ops.emd import Matching, match
+from pcgen.ops.emd import Matching, emd, emd_matrix, match
 
 SIZES = [1, 2, 3, 9, 31, 32, 33, 64, 100, 300]  # around the 8 warps of a block and the groups of 32 points
 
@@ -20,11 +21,10 @@ def programs() -> ctypes.CDLL:
     return program("emd")
 
 
-@pytest.fixture(params=[0, 1, 2], ids=["in_order", "shuffled", "shuffled_again"])
-def order(request: pytest.FixtureRequest, programs: ctypes.CDLL) -> Iterator[int]:
-    """Steps run their threads, warps and lanes in order, or in another order each time."""
-    programs.set_order(ctypes.c_uint64(request.param))
-    yield request.param
+@pytest.fixture
+def set_order(programs: ctypes.CDLL) -> Iterator[Callable[[int], None]]:
+    """Steps run their threads, warps and lanes in another order each time, drawn by a seed; in order where it is 0."""
+    yield lambda seed: programs.set_order(ctypes.c_uint64(seed))
     programs.set_order(ctypes.c_uint64(0))
 
 
@@ -59,3 +59,164 @@ def test_optimal_and_certified(programs: ctypes.CDLL, kind: str, dtype: torch.dt
         torch.testing.assert_close(matching.cost, match(x, y).cost, rtol=1e-12, atol=1e-300, msg=f"{kind} {n}")
         if n < 100:
             torch.testing.assert_close(matching.cost, reference.match(x, y)[1], rtol=1e-12, atol=1e-300)
+
+
+@pytest.mark.parametrize("kind", ["cubes", "spheres", "lattice", "clusters", "duplicates"])
+def test_optimal_at_full_size(programs: ctypes.CDLL, kind: str) -> None:
+    x, y = _clouds(kind, 1, 1500)
+    matching = _match(programs, x, y)
+    check_certificate(x, y, matching)
+    torch.testing.assert_close(matching.cost, match(x, y).cost, rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("kind", ["cubes", "lattice", "line", "clusters", "one_place", "shared_points", "far_apart"])
+def test_no_order_of_threads_matters(programs: ctypes.CDLL, set_order: Callable[[int], None], kind: str) -> None:
+    x, y = _clouds(kind, 2, 270)
+    for gap in (0.0, 0.05):
+        set_order(0)
+        first = _match(programs, x, y, gap)
+        assert _same(_match(programs, x, y, gap), first)
+        for seed in (1, 2, 3):
+            set_order(seed)
+            assert _same(_match(programs, x, y, gap), first), f"order {seed}, gap {gap}"
+
+
+@pytest.mark.parametrize("kind", ["cubes", "lattice", "duplicates", "line"])
+def test_order_of_the_points_does_not_matter_to_the_last_bit(programs: ctypes.CDLL, kind: str) -> None:
+    x, y = _clouds(kind, 1, 300)
+    first = _match(programs, x, y)
+    for _ in range(3):
+        again = _match(programs, x[:, torch.randperm(300)].contiguous(), y[:, torch.randperm(300)].contiguous())
+        assert torch.equal(again.cost, first.cost) and torch.equal(again.lower_bound, first.lower_bound)
+
+
+@pytest.mark.parametrize("gap", [0.3, 0.01, 0.001])
+@pytest.mark.parametrize("kind", MATCHED)
+def test_gap_is_certified(programs: ctypes.CDLL, kind: str, gap: float) -> None:
+    for n in (1, 40, 200):
+        x, y = _clouds(kind, 1, n)
+        matching = _match(programs, x, y, gap)
+        check_certificate(x, y, matching, gap)
+        assert matching.gap.item() <= gap + 1e-12
+
+
+def test_a_gap_is_used(programs: ctypes.CDLL) -> None:
+    x, y = _clouds("cubes", 3, 300)
+    assert (_match(programs, x, y, 0.1).cost > _match(programs, x, y).cost).all()
+
+
+@pytest.mark.parametrize("kind", ["cubes", "lattice", "clusters"])
+def test_start_from_any_duals(programs: ctypes.CDLL, kind: str) -> None:
+    x, y = _clouds(kind, 1, 200)
+    first = _match(programs, x, y)
+    starts = {
+        "own": first.y_dual,
+        "nearly": _match(programs, x + 0.01 * torch.randn_like(x), y).y_dual,
+        "noise": torch.randn(1, 200, dtype=torch.float64),
+        "absurd": 1e300 * torch.randn(1, 200, dtype=torch.float64),
+    }
+    for name, start in starts.items():
+        again = _match(programs, x, y, start=start)
+        check_certificate(x, y, again)
+        torch.testing.assert_close(again.cost, first.cost, rtol=1e-13, atol=0, msg=name)
+
+
+@pytest.mark.parametrize("scale", [1e-290, 2.0**-60, 2.0**40, 1e300])
+def test_scale(programs: ctypes.CDLL, scale: float) -> None:
+    x, y = _clouds("cubes", 1, 60, torch.float64)
+    ours, expected = _match(programs, x * scale, y * scale).cost / scale, _match(programs, x, y).cost
+    torch.testing.assert_close(ours, expected, rtol=1e-12, atol=0)
+
+
+def test_a_pair_that_cannot_be_solved_is_nan(programs: ctypes.CDLL) -> None:
+    x, y = _clouds("cubes", 4, 50)
+    good = _match(programs, x, y)
+    x[1, 49, 2], y[2, 0, 0] = float("nan"), float("inf")
+    start = torch.zeros(4, 50, dtype=torch.float64)
+    start[3, 7] = float("inf")
+    matching = _match(programs, x, y, start=start)
+    assert matching.cost.isnan().tolist() == [False, True, True, True]
+    torch.testing.assert_close(matching.cost[0], good.cost[0], rtol=1e-12, atol=0)
+    for flagged in (matching.lower_bound[1:], matching.x_dual[1:], matching.y_dual[1:]):
+        assert flagged.isnan().all()
+    assert matching.index[1:].eq(-1).all() and matching.index[0].sort().values.equal(torch.arange(50))
+
+
+def test_matrix_is_that_of_the_pairs(programs: ctypes.CDLL) -> None:
+    a, b = torch.rand(3, 60, 3), torch.rand(4, 60, 3)
+    matrix = torch.empty(3, 4, dtype=torch.float64)
+    call(programs.matrix_float, a, b, 3, 4, 60, 0.0, matrix)
+    for i in range(3):
+        assert torch.equal(matrix[i], _match(programs, a[i].expand(4, -1, -1).contiguous(), b).cost)
+
+
+@pytest.mark.parametrize("dtype", TYPES, ids=TYPES.values())
+@pytest.mark.parametrize("kind", ["cubes", "lattice", "clusters", "very_far_apart"])
+def test_lower_bound_of_any_duals(programs: ctypes.CDLL, kind: str, dtype: torch.dtype) -> None:
+    x, y = _clouds(kind, 2, 150, dtype)
+    optimum = _match(programs, x, y)
+    distances = reference.squared_distances(x, y).sqrt()
+    wild = 10 * distances.amax() * torch.randn(2, 150, dtype=torch.float64)
+    for duals in (optimum.x_dual, torch.zeros_like(wild), wild):
+        ours = torch.empty(2, dtype=torch.float64)
+        call(getattr(programs, f"lower_bound_{TYPES[dtype]}"), x, y, 2, 150, duals, ours)
+        expected = duals.mean(1) + (distances - duals[:, :, None]).amin(1).mean(1)
+        rounding = 1e-13 * (distances.amax() + duals.abs().amax()).item()
+        assert (ours >= expected - rounding).all() and (ours <= optimum.cost).all()
+        if duals is not wild:  # those beyond the clouds' diameter are of no use, and replaced
+            torch.testing.assert_close(ours, expected, rtol=0, atol=rounding)
+
+
+@pytest.mark.parametrize("dtype", TYPES, ids=TYPES.values())
+def test_gradient(programs: ctypes.CDLL, dtype: torch.dtype) -> None:
+    x, y = _clouds("shared_points", 3, 300, dtype)
+    y[:, :100] += 0.1
+    g = torch.rand(3, dtype=dtype)
+    index = match(x, y).index
+    ours = torch.empty_like(x), torch.empty_like(y)
+    gradient = getattr(programs, f"gradient_{TYPES[dtype]}")
+    call(gradient, g, x, y, 3, 300, index, *ours)
+    for a, b in zip(ours, torch.ops.pcgen.emd_backward(g, x, y, index), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-6 if dtype == torch.float32 else 1e-14, atol=0)
+    index[1] = -1  # a pair that was not solved
+    call(gradient, g, x, y, 3, 300, index, *ours)
+    for a in ours:
+        assert a[1].isnan().all() and a[::2].isfinite().all()
+
+
+@pytest.mark.skipif(not ops.build_info()["cuda_loaded"], reason="no CUDA device, or pcgen's CUDA library is not built")
+@pytest.mark.parametrize("dtype", TYPES, ids=TYPES.values())
+@pytest.mark.parametrize("kind", MATCHED)
+def test_on_the_gpu(kind: str, dtype: torch.dtype) -> None:
+    for n in (1, 7, 33, 300, 1024):
+        x, y = _clouds(kind, 3, n, dtype)
+        stream = torch.cuda.Stream()
+        with torch.cuda.stream(stream):
+            a, b = x.cuda().requires_grad_(), y.cuda().requires_grad_()
+            exact, again, within = match(a, b), match(a, b), match(a, b, 0.02)
+            warm = match(a, b, start=exact.y_dual)
+            value = emd(a, b)
+            gradient = torch.autograd.grad(value.sum(), (a, b))
+            matrix = emd_matrix(a.detach(), b.detach())
+            bound = torch.ops.pcgen.emd_lower_bound(a, b, exact.x_dual)
+        stream.synchronize()
+        assert _same(exact, again)
+        for matching, gap in ((exact, 0.0), (within, 0.02), (warm, 0.0)):
+            on_cpu = Matching(*(getattr(matching, name).cpu() for name in Matching.__dataclass_fields__))
+            check_certificate(x, y, on_cpu, gap)
+        expected = match(x, y).cost
+        torch.testing.assert_close(exact.cost.cpu(), expected, rtol=1e-12, atol=1e-300)
+        torch.testing.assert_close(value.detach().cpu(), expected.to(dtype), rtol=2e-7, atol=1e-300)
+        torch.testing.assert_close(matrix.diag().cpu(), expected, rtol=1e-12, atol=1e-300)
+        assert (bound <= exact.cost).all()
+        on_cpu = torch.ops.pcgen.emd_backward(torch.ones(3, dtype=dtype), x, y, exact.index.cpu())
+        for p, q in zip(gradient, on_cpu, strict=True):
+            torch.testing.assert_close(p.cpu(), q, rtol=1e-5, atol=0)
+
+
+@pytest.mark.skipif(not ops.build_info()["cuda_loaded"], reason="no CUDA device, or pcgen's CUDA library is not built")
+@pytest.mark.parametrize("n", [2048, 5000, 16384])
+def test_sizes_on_the_gpu(n: int) -> None:
+    x, y = _clouds("spheres", 2, n)
+    matching = match(x.cuda(), y.cuda())
+    torch.testing.assert_close(matching.cost.cpu(), match(x, y).cost, rtol=1e-12, atol=0)

@@ -51,14 +51,27 @@ class Prepared {
   Clouds clouds;
 };
 
-// f(memory in two pieces, shared memory) for a solver of one kind.
+// f(solver) for a solver of one kind.
 template <class Real, class F>
 void with_solver(int n, const F& f) {
   auto shared = std::make_unique<Shared>();
   Pieces fast(nullptr), rest(nullptr);
   Solver<Real>(n, fast, rest, *shared);
   const Memory near(fast.used()), far(rest.used());
-  f(Pieces(near.data()), Pieces(far.data()), *shared);
+  Pieces fast_pieces(near.data()), rest_pieces(far.data());
+  Solver<Real> solver(n, fast_pieces, rest_pieces, *shared);
+  f(solver);
+}
+
+// f(pair, solver) for all pairs, by one solver after the other, as the kernels do.
+template <class F>
+void for_pairs(const Pairs& pairs, const F& f) {
+  with_solver<float>(pairs.n, [&](auto& solver) {
+    for (int64_t pair = 0; pair < pairs.count; ++pair) f(pair, solver);
+  });
+  with_solver<double>(pairs.n, [&](auto& solver) {
+    for (int64_t pair = 0; pair < pairs.count; ++pair) f(pair, solver);
+  });
 }
 
 template <class T>
@@ -66,28 +79,14 @@ void solve(const T* x, const T* y, int64_t rows, int64_t columns, int n, bool al
            const Results& out) {
   const Prepared<T> px(x, rows, n), py(y, columns, n);
   const Pairs pairs{px.clouds, py.clouds, n, all ? rows * columns : rows, all ? columns : 0};
-  for (int64_t pair = 0; pair < pairs.count; ++pair) {
-    with_solver<float>(n, [&](Pieces fast, Pieces rest, Shared& shared) {
-      match_block<float>(pairs, pair, gap, start, out, fast, rest, shared);
-    });
-    with_solver<double>(n, [&](Pieces fast, Pieces rest, Shared& shared) {
-      match_block<double>(pairs, pair, gap, start, out, fast, rest, shared);
-    });
-  }
+  for_pairs(pairs, [&](int64_t pair, auto& solver) { match_block(pairs, pair, gap, start, out, solver); });
 }
 
 template <class T>
 void bounds(const T* x, const T* y, int64_t batch, int n, const double* x_dual, double* bound) {
   const Prepared<T> px(x, batch, n), py(y, batch, n);
   const Pairs pairs{px.clouds, py.clouds, n, batch, 0};
-  for (int64_t pair = 0; pair < batch; ++pair) {
-    with_solver<float>(n, [&](Pieces fast, Pieces rest, Shared& shared) {
-      bound_block<float>(pairs, pair, x_dual, bound, fast, rest, shared);
-    });
-    with_solver<double>(n, [&](Pieces fast, Pieces rest, Shared& shared) {
-      bound_block<double>(pairs, pair, x_dual, bound, fast, rest, shared);
-    });
-  }
+  for_pairs(pairs, [&](int64_t pair, auto& solver) { bound_block(pairs, pair, x_dual, bound, solver); });
 }
 
 }  // namespace
