@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pcgen.cli.common import FOUR_GIB, DropBad, MaxBytes, Seed, parse_settings, say
+from pcgen.cli.common import FOUR_GIB, DropBad, MaxBytes, Seed, Up, parse_settings, say
 
 __all__ = ["classify"]
 
@@ -41,7 +41,7 @@ def classify(
     bf16: Annotated[bool, typer.Option("--bf16", help="Train in bfloat16 where it is safe.")] = False,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads (default: torch's choice).")] = None,
-    up: Annotated[str, typer.Option(help="Up axis of the data: x, y, z, -x, -y or -z; clouds are turned y up.")] = "y",
+    up: Up = "y",
     drop_bad: DropBad = False,
     max_bytes: MaxBytes = FOUR_GIB,
     seed: Seed = 0,
