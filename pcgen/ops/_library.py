@@ -24,7 +24,8 @@ DEVICES = {"cpu"}  # those with kernels; `load` adds "cuda"
 def load() -> None:
     """Load the CPU library, and the CUDA one where there is a CUDA device; once in a process.
 
-    The environment variable PCGEN_INSTRUCTION_SET (portable, avx2 or avx512) replaces the automatic choice.
+    The environment variable PCGEN_INSTRUCTION_SET (portable, avx2 or avx512) replaces the automatic choice, and
+    PCGEN_LIBRARY_FOLDER the folder where the libraries are.
 
     Raises:
         ImportError: the CPU library is not built, or does not load.

@@ -22,8 +22,8 @@ __all__ = ["fps", "knn", "radius", "serve_torch_geometric"]
 def knn(x: Tensor, y: Tensor, k: int, batch_x: Tensor | None = None, batch_y: Tensor | None = None) -> Tensor:
     """Edges from each point of y to its k nearest points of x in the same cloud.
 
-    In up to three dimensions by `pcgen.ops.knn`; in more, where trees and tiles of coordinates are of no use, by all
-    distances of a cloud at once.
+    In up to three dimensions by `pcgen.ops.knn`; in more, such as those of features, by `torch.cdist` without its
+    expansion, which would not be exact. Half precision is widened.
 
     Args:
         x: (N, D), float32 or float64: the points to be found.
@@ -184,11 +184,12 @@ def _nearest(x: Tensor, y: Tensor, k: int) -> Tensor:
 
 
 def _nearest_features(x: Tensor, y: Tensor, k: int) -> Tensor:
-    """The k nearest of x (B, n, D) for each of y (B, m, D), ties by index: (B, m, k), from all n m distances."""
+    """The k nearest of x (B, n, D) for each of y (B, m, D), ties by index: (B, m, k), from all distances."""
     for name, value in (("x", x), ("y", y)):
         if not value.isfinite().all():
             raise ValueError(f"{name}: must be finite; drop or repair such points first")
-    return torch.stack([_least(a, b, k) for a, b in zip(x, y, strict=True)])
+    rows = max(1, 2**24 // x.shape[1])  # some 200 MB of distances and keys at once, however large a cloud is
+    return torch.stack([torch.cat([_least(a, part, k) for part in b.split(rows)]) for a, b in zip(x, y, strict=True)])
 
 
 def _least(x: Tensor, y: Tensor, k: int) -> Tensor:

@@ -75,6 +75,21 @@ def test_one_cloud_needs_no_batch() -> None:
     assert graph.knn(x[:0], y, 4).shape == (2, 0) and graph.fps(x[:0]).shape == (0,)
 
 
+def test_features_of_half_precision_are_widened() -> None:
+    for dtype in (torch.float16, torch.bfloat16):
+        x = torch.randn(40, 8).to(dtype)
+        assert torch.equal(graph.knn(x, x, 5), graph.knn(x.float(), x.float(), 5))
+
+
+def test_large_clouds_of_features_go_in_parts() -> None:
+    """4,200 x 4,200 distances are more than are held at once; a point's copies are its nearest."""
+    places, copies = torch.randn(1400, 4), 3
+    x = places.repeat(copies, 1)
+    query, found = graph.knn(x, x, copies)
+    assert torch.equal(query, torch.arange(len(x)).repeat_interleave(copies))
+    assert torch.equal(found % 1400, query % 1400)
+
+
 def test_farthest_points_of_each_cloud() -> None:
     x, batch = batched(SIZES_X, "lattice")
     found = graph.fps(x, batch, 0.3, random_start=False)
