@@ -10,7 +10,7 @@ import slow_metrics
 import torch
 from torch import Tensor
 
-from pcgen.data import Clouds
+from pcgen.data import Clouds, load
 from pcgen.metrics import PROTOCOLS, evaluate, pairs
 from pcgen.metrics.report import HEADLINE
 
@@ -300,3 +300,34 @@ def test_clouds_where_they_should_not_be_are_warned_of() -> None:
     test = Clouds(REFERENCE, splits=("test",) * 8)
     with pytest.warns(UserWarning, match="reference: is the split test; numbers of pointflow are of val"):
         evaluate(SAMPLES, test, protocol="pointflow", distances=())
+
+
+@pytest.mark.filterwarnings("ignore:(place|scale). :UserWarning")
+@pytest.mark.parametrize("preset", PROTOCOLS)
+def test_no_statistic_of_the_measured_sets_enters_a_distance(preset: str) -> None:
+    # An outlier in the reference adds its own distance to the nearest sample, and moves no other.
+    outlier = REFERENCE[:1] * torch.tensor([1.0, 30.0, 5.0]) + 3
+    base, more, alone = (
+        evaluate(SAMPLES, reference, protocol=preset)
+        for reference in (REFERENCE, torch.cat((REFERENCE, outlier)), outlier)
+    )
+    for name in ("mmd_cd", "mmd_emd"):
+        if name in base.values:
+            assert 9 * more.values[name] == pytest.approx(8 * base.values[name] + alone.values[name], rel=1e-6)
+
+
+def test_the_order_of_a_folder_does_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, cloud in zip("chaedgbf", REFERENCE, strict=True):
+        np.save(tmp_path / f"{name}.npy", cloud.numpy())
+    drawn = {"protocol": AT_15, "emd_clouds": 3, "emd_points": 8}
+    want = evaluate(SAMPLES, load(str(tmp_path)), load(str(tmp_path)), **drawn).to_json()
+    listing, asked = Path.rglob, []
+    for backwards in (False, True):
+
+        def listed(folder: Path, pattern: str, backwards: bool = backwards) -> list[Path]:
+            asked.append(folder)
+            return sorted(listing(folder, pattern), reverse=backwards)
+
+        monkeypatch.setattr(Path, "rglob", listed)
+        assert evaluate(SAMPLES, load(str(tmp_path)), load(str(tmp_path)), **drawn).to_json() == want
+    assert asked
