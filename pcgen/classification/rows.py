@@ -35,7 +35,7 @@ def majority(sets: Sets) -> Row:
     """The floor that needs no cloud: always the largest class of the training set."""
     label = int(torch.bincount(sets.labels).argmax())
     reached = accuracy(torch.full_like(sets.test_labels, label), sets.test_labels)
-    return _row("majority", f"always {sets.train.classes[label]}", reached)
+    return _row("majority", f"always {sets.train.classes[label]}", sets, reached)
 
 
 def on_codes(
@@ -66,7 +66,9 @@ def on_codes(
     learned = opened.config["data"].get("training_set", {}).get("spec")
     return [
         _svm(f"svm[{run}]", f"linear SVM on codes of {run}", trained, opened, sets, losses, seed, {"learned": learned}),
-        _svm(f"svm_untrained[{run}]", f"the same, {run} untrained", untrained, opened, sets, losses, seed, {}),
+        _svm(
+            f"svm_untrained[{run}]", f"floor of {run}: its encoder untrained", untrained, opened, sets, losses, seed, {}
+        ),
     ]
 
 
@@ -125,7 +127,7 @@ def supervised(
     last = training.Run.open(out).history[-1]
     reached = accuracy(in_batches(trained, trained.predict, thin(sets.test.points, points, seed)), sets.test_labels)
     details = {"steps": last["step"], "epochs": last["epoch"] + 1, "rotate": rotate, "jitter": jitter}
-    return _row(name, f"{_NAMES[name]}, {last['step']} steps", reached, points, float(last["seconds"]), details)
+    return _row(name, f"{_NAMES[name]}, {last['step']} steps", sets, reached, points, float(last["seconds"]), details)
 
 
 def _svm(
@@ -146,23 +148,20 @@ def _svm(
         encode_all(encoder, place.apply(thin(clouds.points, points, seed))).cpu() for clouds in (sets.train, sets.test)
     )
     found = linear_svm(codes, sets.labels, test_codes, sets.test_labels, losses=losses, seed=seed)
-    details = {
-        **details,
-        "width": codes.shape[1],
-        "penalty": found.penalty,
-        "loss": found.loss,
-        "validation": found.validation,
-    }
+    chosen = {"penalty": found.penalty, "loss": found.loss, "validation": found.validation}
     seconds = round(time.perf_counter() - began, 1)
-    return Row(name, what, found.accuracy, found.class_accuracy, found.interval, points, seconds, details)
+    return _row(name, what, sets, found.test, points, seconds, {**details, "width": codes.shape[1], **chosen})
 
 
 def _row(
     name: str,
     what: str,
+    sets: Sets,
     reached: Accuracy,
     points: int = 0,
     seconds: float = 0.0,
     details: Mapping[str, Any] | None = None,
 ) -> Row:
-    return Row(name, what, reached.overall, reached.by_class, reached.interval, points, seconds, details or {})
+    classes = {sets.train.classes[label]: share for label, share in reached.shares.items()}
+    scores = (reached.overall, reached.by_class, reached.interval)
+    return Row(name, what, *scores, points, seconds, details or {}, classes)

@@ -26,6 +26,7 @@ class Row:
         points: points of each cloud that it saw; 0 for one that sees none.
         seconds: that it took to train, encoding included.
         details: what it was made with.
+        classes: the share classified rightly of each class that is tested.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Row:
     points: int = 0
     seconds: float = 0.0
     details: Mapping[str, Any] = field(default_factory=dict)
+    classes: Mapping[str, float] = field(default_factory=dict)
 
 
 def kept(out: str | Path, about: Mapping[str, Any], runs: Collection[str]) -> list[Row]:

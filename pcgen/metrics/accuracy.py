@@ -1,8 +1,9 @@
 """How many clouds a classifier gets right: of all, of each class, and how sure that is."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from statistics import fmean
 
-import torch
 from torch import Tensor
 
 from pcgen.metrics.intervals import mean_interval
@@ -19,12 +20,14 @@ class Accuracy:
         by_class: mean over the rows' classes of the share within each.
         interval: of `overall` over other draws of test rows, 95% bootstrap; not over other trainings.
         rows: the number of test rows.
+        shares: of each class among the rows, by its label, the share classified rightly.
     """
 
     overall: float
     by_class: float
     interval: tuple[float, float]
     rows: int
+    shares: Mapping[int, float]
 
 
 def accuracy(predicted: Tensor, labels: Tensor, *, seed: int = 0) -> Accuracy:
@@ -44,5 +47,6 @@ def accuracy(predicted: Tensor, labels: Tensor, *, seed: int = 0) -> Accuracy:
             f"{tuple(labels.shape)}"
         )
     right = (predicted.cpu() == labels.cpu()).double()
-    shares = torch.stack([right[labels.cpu() == label].mean() for label in labels.cpu().unique()])
-    return Accuracy(float(right.mean()), float(shares.mean()), mean_interval(right, seed=seed), len(right))
+    shares = {label: float(right[labels.cpu() == label].mean()) for label in labels.unique().tolist()}
+    interval = mean_interval(right, seed=seed)
+    return Accuracy(float(right.mean()), fmean(shares.values()), interval, len(right), shares)

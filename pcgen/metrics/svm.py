@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from pcgen.errors import choose
-from pcgen.metrics.accuracy import accuracy
+from pcgen.metrics.accuracy import Accuracy, accuracy
 
 __all__ = ["LOSSES", "LinearSVM", "linear_svm"]
 
@@ -26,7 +26,7 @@ class LinearSVM:
         penalty: C, the weight of errors against the margin, for codes of unit scale.
         loss: "hinge" or "squared_hinge".
         validation: accuracy of that choice, mean over the folds of the training rows.
-        interval: of the accuracy over other draws of test rows, 95% bootstrap.
+        test: the accuracies in full: of each class, and the interval over other draws of test rows.
     """
 
     accuracy: float
@@ -34,7 +34,7 @@ class LinearSVM:
     penalty: float
     loss: str
     validation: float
-    interval: tuple[float, float]
+    test: Accuracy
 
 
 def linear_svm(
@@ -111,7 +111,7 @@ def linear_svm(
         penalty=float(search.best_params_["C"]),
         loss=str(search.best_params_["loss"]),
         validation=float(search.best_score_),
-        interval=reached.interval,
+        test=reached,
     )
 
 

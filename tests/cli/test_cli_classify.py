@@ -55,7 +55,9 @@ def test_codes_are_classified_beside_their_floors(pcgen, shapes, autoencoder, tm
     assert list(found) == ["majority", f"svm[{autoencoder}]", f"svm_untrained[{autoencoder}]"]
     assert found["majority"]["accuracy"] == pytest.approx(1 / 3)
     assert found[f"svm[{autoencoder}]"]["accuracy"] > 0.8
+    assert found["majority"]["classes"] == {"ball": 1.0, "plate": 0.0, "rod": 0.0}
     for row in found.values():
+        assert row["class_accuracy"] == pytest.approx(sum(row["classes"].values()) / 3)
         assert row["interval"][0] <= row["accuracy"] <= row["interval"][1]
     about = json.loads((out / "classification.json").read_text())
     assert (about["train"]["clouds"], about["test"]["clouds"], about["seed"]) == (60, 30, 0)

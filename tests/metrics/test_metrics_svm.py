@@ -126,7 +126,7 @@ def test_the_interval_holds_the_accuracy() -> None:
     x, y = codes(90, 0.6, 0)
     test_x, test_y = codes(300, 0.6, 1)
     result = linear_svm(x, y, test_x, test_y)
-    low, high = result.interval
+    low, high = result.test.interval
     deviation = (result.accuracy * (1 - result.accuracy) / 300) ** 0.5
     assert low < result.accuracy < high
     assert high - low == pytest.approx(2 * 1.96 * deviation, rel=0.15)
