@@ -47,6 +47,10 @@ def evaluate(
     train: Annotated[
         str | None, typer.Option(help="The training set, for the oracle rows; @train unless a split is named.")
     ] = None,
+    second: Annotated[
+        str | None,
+        typer.Option(help="Another sampling of the reference's shapes, for an oracle row (surfaces have one anyway)."),
+    ] = None,
     protocol: Annotated[
         str, typer.Option(help="exact, latent_3d_points, pointflow, lion, dpm, or several with commas between.")
     ] = "exact",
@@ -127,7 +131,7 @@ def evaluate(
     if measured:
         read = functools.partial(data.load, up=up, drop_bad=drop_bad, max_bytes=max_bytes)
         with _options("up", "max_bytes"):
-            generated, sets = _load(read, measured, {"reference": str(reference), "train": train}, points)
+            generated, sets = _load(read, measured, {"reference": reference, "train": train, "second": second}, points)
         presets = [_at_points(pcgen_metrics.protocol(name), [*generated, *sets.values()], points) for name in names]
         options = {
             "distances": distances,
@@ -176,7 +180,7 @@ def _feature_space(path: str) -> "FeatureSpace":
 def _load(
     read: Callable[..., "Clouds"], samples: Sequence[str], others: Mapping[str, str | None], points: int | None
 ) -> "tuple[list[Clouds], dict[str, Clouds]]":
-    """The sets of samples, then the reference and the training set, where they are named."""
+    """The sets of samples, and the others by name: the reference, and what oracles' rows are made of."""
     from pcgen import data
 
     generated = [read(spec) for spec in samples]
@@ -185,7 +189,7 @@ def _load(
     sets = {}
     for name, spec in others.items():
         if spec is not None:
-            whole, note = data.default_split(spec, "test" if name == "reference" else name)
+            whole, note = data.default_split(spec, "train" if name == "train" else "test")
             # Twice the points of a surface: the second half is a second sample of the same shapes, an oracle's row.
             sets[name] = read(whole, surface_points=(2 if name == "reference" else 1) * size)
             say(*([note] if note else []), *sets[name].notes)
@@ -222,7 +226,14 @@ def _measure(
         progress = pair_progress(preset.name + title) if listen else nullcontext()
         with progress as heard, _options("emd_clouds", "emd_points"):
             found = metrics.evaluate(
-                samples, sets["reference"], sets.get("train"), preset, tiles=tiles, progress=heard, **options
+                samples,
+                sets["reference"],
+                sets.get("train"),
+                preset,
+                second=sets.get("second"),
+                tiles=tiles,
+                progress=heard,
+                **options,
             )
         reports.append(found)
     return reports

@@ -1,6 +1,7 @@
 """Progress of long computations on the screen."""
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -13,11 +14,12 @@ if TYPE_CHECKING:
 __all__ = ["pair_progress"]
 
 _WORTH_A_WORD = 5.0  # seconds
+_LINE_SECONDS = 60.0  # between lines where there is no terminal
 
 
 @contextmanager
 def pair_progress(title: str) -> Iterator[Callable[["Progress"], None]]:
-    """A callback for `pcgen.metrics.evaluate`: the estimate first, then a bar where there is a terminal."""
+    """A callback for `pcgen.metrics.evaluate`: an estimate, then a bar, or a line a minute without a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
     from rich.progress import Progress as Bars
@@ -33,12 +35,15 @@ def pair_progress(title: str) -> Iterator[Callable[["Progress"], None]]:
     )
     with bars:
         bar = bars.add_task(title, total=None, left="?")
-        first = True
+        first, told = True, time.monotonic()
 
         def show(progress: "Progress") -> None:
-            nonlocal first
+            nonlocal first, told
             if first and progress.seconds_left > _WORTH_A_WORD:
                 say(f"{title}: {progress.total:,} pairs, {_left(progress)}")
+            elif bars.disable and not first and time.monotonic() - told > _LINE_SECONDS:
+                told = time.monotonic()
+                say(f"{title}: {progress.title}: {progress.done:,} of {progress.total:,} pairs, {_left(progress)} left")
             first = False
             bars.update(
                 bar,

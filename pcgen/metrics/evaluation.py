@@ -60,8 +60,8 @@ def evaluate(
     """Measure samples against a reference: JSD, and MMD, COV and 1-NNA under CD and EMD, beside the oracles' rows.
 
     95% intervals, precision, recall, density and coverage, and with `train` the share of copies are in the report too.
-    Under the exact EMD only those distances are computed that a nearest neighbour may depend on, with the same numbers
-    to the bit; precision, recall, density and coverage need them all.
+    Under the exact EMD, on a CPU, only those distances are computed that a nearest neighbour may depend on, with the
+    same numbers to the bit; precision, recall, density and coverage need them all.
     What looks like a mistake (ranges, axes, set sizes, a cloud in two sets) is warned of before anything is computed,
     and noted in the report.
 

@@ -123,7 +123,9 @@ def prepare(
     if SECOND in sets:
         rows[SECOND] = sets[SECOND]
     else:
-        notes.append(f"{SECOND}: of the reference, no row: all {points} points of its clouds are in use (second=)")
+        notes.append(
+            f"{SECOND}: of the reference, no row: all {points} points of its clouds are in use (second=, --second)"
+        )
     return Prepared(rows, sets["reference"], sets.get(TRAINING), tuple(deviations), tuple(warnings), tuple(notes))
 
 

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from pcgen import data
+from pcgen.cli import progress
 from pcgen.cli.progress import pair_progress
-from pcgen.metrics import Progress
+from pcgen.metrics import Progress, pairs
 
 
 def boxes(seed: int, count: int = 12, points: int = 48) -> torch.Tensor:
@@ -151,7 +152,9 @@ def test_errors_name_the_option(pcgen: Callable, sets: Path, words: list[str], m
     assert sorted(sets.iterdir()) == before
 
 
-def test_an_upper_bound_of_the_time_is_told_as_such(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_upper_bound_of_the_time_is_told_as_such(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pair_progress("exact") as show:
         show(Progress("estimate", 0, 319600, 840.0, at_most=True))
     assert "exact: 319,600 pairs, at most about 14 min 0 s" in capsys.readouterr().err
@@ -159,3 +162,31 @@ def test_an_upper_bound_of_the_time_is_told_as_such(capsys: pytest.CaptureFixtur
         show(Progress("estimate", 0, 10, 3660.0))
         show(Progress("CD", 5, 10, 1830.0))
     assert capsys.readouterr().err.strip() == "lion: 10 pairs, about 1 h 1 min"
+    monkeypatch.setattr(progress, "_LINE_SECONDS", -1.0)
+    with pair_progress("lion") as show:
+        show(Progress("estimate", 0, 10, 1.0))
+        show(Progress("CD: samples x reference", 5, 10, 1830.0))
+    assert capsys.readouterr().err.strip() == "lion: CD: samples x reference: 5 of 10 pairs, about 30 min 30 s left"
+
+
+def test_an_interrupted_evaluation_says_where_it_goes_on(
+    pcgen: Callable, sets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pairs, "_search", stop)
+        result = pcgen("evaluate", "a.npz", *AGAINST, "--out", "e.json")
+    assert result.code == 130 and "e.json.tiles: holds what is finished; the same command goes on" in result.err
+    assert not Path("e.json").exists() and list(Path("e.json.tiles").iterdir())
+    again = pcgen("evaluate", "a.npz", *AGAINST, "--out", "e.json")
+    assert again.code == 0 and "e.json.tiles: its finished parts are used" in again.err
+    assert not Path("e.json.tiles").exists()
+
+
+def test_another_sampling_of_the_reference_is_a_row(pcgen: Callable, sets: Path) -> None:
+    result = pcgen("evaluate", "a.npz", *AGAINST, "--second", "c.npz@all", "--metrics", "cd")
+    assert result.code == 0 and "second" in result.out and "--second" not in result.out
+    without = pcgen("evaluate", "a.npz", *AGAINST, "--metrics", "cd")
+    assert "--second" in without.out
