@@ -52,7 +52,7 @@ class TileStore:
         try:
             with np.load(path, allow_pickle=False) as file:
                 return {name: torch.from_numpy(file[name]) for name in file}
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except (ValueError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(f"{path}: must be a tile of distances, is damaged ({error}); delete it") from error
@@ -73,7 +73,8 @@ class TileStore:
                 os.fsync(file.fileno())
             part.replace(path)
         except OSError as error:
-            part.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                part.unlink()
             raise OSError(
                 f"{self.folder}: finished tiles cannot be written there ({error.strerror or error}); free some space "
                 "or name another folder; what is there already is whole"

@@ -10,7 +10,7 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 
 from pcgen.metrics import evaluate, pairs
-from pcgen.metrics.clock import Progress
+from pcgen.metrics.clock import Clock, Progress
 from pcgen.metrics.distances import PairDistance
 from pcgen.metrics.pairs import Block, pair_matrices, tiles
 from pcgen.metrics.store import TileStore, digests
@@ -138,6 +138,27 @@ def test_a_damaged_tile_is_named(tmp_path: Path) -> None:
         pair_matrices({0: Block("", "chamfer", a, a)}, TileStore(tmp_path))
     with pytest.raises(ValueError, match="must be a folder to keep finished tiles in, is a file"):
         TileStore(file)
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    a = torch.rand(3, 8, 3)
+    with pytest.raises(OSError, match=rf"{tmp_path}/file/tiles: finished tiles cannot be written there"):
+        pair_matrices({0: Block("", "chamfer", a, a)}, TileStore(tmp_path / "file" / "tiles"))
+
+
+def test_the_time_left_is_guessed_then_learned() -> None:
+    quick, slow = ("chamfer", 8, 8), ("nearest", 8, 8)
+    seen: list[Progress] = []
+    clock = Clock({quick: 10, slow: 5}, lambda kind: 2.0 if kind == quick else 30.0, seen.append)
+    clock.compute(quick, 4, 1.0)
+    clock.finish(quick, 4, "quick")
+    clock.finish(slow, 5, "ruled out")
+    assert [(p.done, p.total, p.seconds_left, p.at_most) for p in seen] == [
+        (0, 15, 170.0, True),
+        (4, 15, 6 * 0.25 + 150.0, True),
+        (9, 15, 1.5, False),
+    ]
 
 
 def test_progress_begins_with_an_estimate_and_ends_with_all() -> None:
