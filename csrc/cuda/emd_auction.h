@@ -144,7 +144,12 @@ PCGEN_DEVICE void Auction<Real>::rounds(Real eps, int64_t limit) {
       if (warp == 0) settle<is_exact>(bids);
     });
     each_warp([&](int warp) {
-      if (warp < bids && shared_.wanted[warp] >= 0) market_.set_floor(shared_.wanted[warp] / group);
+      if (warp >= bids || shared_.wanted[warp] < 0) return;
+      const int g = shared_.wanted[warp] / group;
+      for (int other = 0; other < warp; ++other) {
+        if (shared_.wanted[other] >= 0 && shared_.wanted[other] / group == g) return;  // one of them is enough
+      }
+      market_.set_floor(g);
     });
   }
   step([](int) {});  // nobody changes the queue before all have read that it is done

@@ -21,14 +21,37 @@ TYPES = {torch.float32: "float", torch.float64: "double"}  # as the names of exp
 @cache
 def program(name: str) -> ctypes.CDLL:
     """The functions of cuda_emulation/NAME.cpp; the test is skipped where they cannot be compiled."""
-    compiler = shlex.split(os.environ.get("CXX", "g++"))
-    if shutil.which(compiler[0]) is None or not SOURCES.is_dir():
-        pytest.skip("the programs cannot be compiled: no C++ compiler, or no source tree")
-    flags = ["-std=c++20", "-O3", "-shared", "-fPIC", "-ffp-contract=off", f"-I{SOURCES}"]
     with tempfile.TemporaryDirectory() as folder:
         library = Path(folder) / f"{name}.so"
-        subprocess.run([*compiler, *flags, HERE / "cuda_emulation" / f"{name}.cpp", "-o", library], check=True)
+        _compile(name, library, "-O3", "-shared", "-fPIC")
         return ctypes.CDLL(str(library))  # stays loaded without its file
+
+
+def race(name: str) -> None:
+    """Run cuda_emulation/NAME.cpp as a program whose warps race; the race that a missing barrier leaves is a failure."""
+    with tempfile.TemporaryDirectory() as folder:
+        binary = Path(folder) / name
+        flags = ("-fsanitize=thread", "-pthread")
+        trial = Path(folder) / "trial.cpp"
+        trial.write_text("int main() { return 0; }")
+        tried = subprocess.run([*_compiler(), *flags, trial, "-o", binary], capture_output=True)
+        if tried.returncode != 0 or subprocess.run([binary], capture_output=True).returncode != 0:
+            pytest.skip("ThreadSanitizer does not run here")
+        _compile(name, binary, "-O1", "-g", "-DPCGEN_WARPS_RACE", *flags)
+        result = subprocess.run([binary], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr[:4000]
+
+
+def _compiler() -> list[str]:
+    return shlex.split(os.environ.get("CXX", "g++"))
+
+
+def _compile(name: str, output: Path, *flags: str) -> None:
+    if shutil.which(_compiler()[0]) is None or not SOURCES.is_dir():
+        pytest.skip("the programs cannot be compiled: no C++ compiler, or no source tree")
+    source = HERE / "cuda_emulation" / f"{name}.cpp"
+    common = ("-std=c++20", "-ffp-contract=off", f"-I{SOURCES}")
+    subprocess.run([*_compiler(), *common, *flags, source, "-o", output], check=True)
 
 
 def call(function: object, *arguments: Tensor | float | bool | None) -> None:

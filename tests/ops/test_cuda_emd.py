@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import torch
-from emulation import TYPES, call, program
+from emulation import TYPES, call, program, race
 from test_emd import MATCHED, check_certificate
 from torch import Tensor
 
@@ -79,6 +79,10 @@ def test_no_order_of_threads_matters(programs: ctypes.CDLL, set_order: Callable[
         for seed in (1, 2, 3):
             set_order(seed)
             assert _same(_match(programs, x, y, gap), first), f"order {seed}, gap {gap}"
+
+
+def test_warps_do_not_race() -> None:
+    race("emd")
 
 
 @pytest.mark.parametrize("kind", ["cubes", "lattice", "duplicates", "line"])

@@ -1,8 +1,12 @@
 // The blocks of the exact EMD run one after another on the CPU, for tests where there is no GPU.
+//
+// With PCGEN_WARPS_RACE this is a program that solves a few pairs by warps that race; it fails where a proof does.
 #include "cuda/emd_program.h"
 
+#include <cstdlib>
 #include <memory>
 #include <new>
+#include <vector>
 
 using namespace pcgen::cuda;
 using namespace pcgen::cuda::emd;
@@ -31,7 +35,9 @@ class Prepared {
     Tree<T>(points, n, counted);
     const Memory scratch(counted.used());
     auto shared = std::make_unique<CloudShared>();
-    for (int64_t c = 0; c < count; ++c) prepare_block(points, c, n, clouds, scratch.data(), *shared);
+    run_block([&] {
+      for (int64_t c = 0; c < count; ++c) prepare_block(points, c, n, clouds, scratch.data(), *shared);
+    });
   }
 
  private:
@@ -66,12 +72,13 @@ void with_solver(int n, const F& f) {
 // f(pair, solver) for all pairs, by one solver after the other, as the kernels do.
 template <class F>
 void for_pairs(const Pairs& pairs, const F& f) {
-  with_solver<float>(pairs.n, [&](auto& solver) {
-    for (int64_t pair = 0; pair < pairs.count; ++pair) f(pair, solver);
-  });
-  with_solver<double>(pairs.n, [&](auto& solver) {
-    for (int64_t pair = 0; pair < pairs.count; ++pair) f(pair, solver);
-  });
+  const auto all = [&](auto& solver) {
+    run_block([&] {
+      for (int64_t pair = 0; pair < pairs.count; ++pair) f(pair, solver);
+    });
+  };
+  with_solver<float>(pairs.n, all);
+  with_solver<double>(pairs.n, all);
 }
 
 template <class T>
@@ -105,7 +112,46 @@ extern "C" void set_order(uint64_t seed) { order_seed = seed; }
     bounds(x, y, batch, n, x_dual, bound);                                                                               \
   }                                                                                                                      \
   extern "C" void gradient_##T(const T* g, const T* x, const T* y, int batch, int n, const int64_t* index, T* gx, T* gy) { \
-    for (int b = 0; b < batch; ++b) gradient_block(b, n, g, x, y, index, gx, gy);                                        \
+    run_block([&] {                                                                                                      \
+      for (int b = 0; b < batch; ++b) gradient_block(b, n, g, x, y, index, gx, gy);                                      \
+    });                                                                                                                  \
   }
 EXPORT(float)
 EXPORT(double)
+
+#ifdef PCGEN_WARPS_RACE
+
+namespace {
+
+template <class T>
+bool proves(int n, int values, T apart, double gap) {
+  constexpr int batch = 2;
+  std::vector<T> x(batch * n * 3), y(x), gx(x), gy(x), g(batch, T(1));
+  for (T& v : x) v = static_cast<T>(std::rand() % values) / static_cast<T>(values);
+  for (T& v : y) v = static_cast<T>(std::rand() % values) / static_cast<T>(values) + apart;
+  std::vector<int64_t> index(batch * n);
+  std::vector<double> cost(batch), bound(batch), u(batch * n), v(batch * n);
+  const Results out{cost.data(), nullptr, bound.data(), index.data(), u.data(), v.data()};
+  solve(x.data(), y.data(), batch, batch, n, false, gap, nullptr, out);
+  solve(x.data(), y.data(), batch, batch, n, false, gap, v.data(), out);  // from the duals just found
+  bool proved = true;
+  for (int b = 0; b < batch; ++b) proved = proved && cost[b] - bound[b] <= (gap + 1e-12) * cost[b];
+  bounds(x.data(), y.data(), batch, n, u.data(), bound.data());
+  for (int b = 0; b < batch; ++b) proved = proved && bound[b] <= cost[b];
+  run_block([&] {
+    for (int b = 0; b < batch; ++b) gradient_block(b, n, g.data(), x.data(), y.data(), index.data(), gx.data(), gy.data());
+  });
+  return proved;
+}
+
+}  // namespace
+
+int main() {
+  bool proved = proves<float>(100, 1 << 20, 0, 0) && proves<float>(100, 1 << 20, 0, 0.05);
+  proved = proves<float>(70, 3, 0, 0) && proved;            // many ties
+  proved = proves<double>(70, 1 << 20, 1e5, 0) && proved;  // floats cannot tell distances apart
+  proved = proves<float>(5, 1, 0, 0) && proved;            // one place
+  return proved ? 0 : 1;
+}
+
+#endif

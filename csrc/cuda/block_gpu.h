@@ -1,0 +1,92 @@
+// A block of threads on the GPU.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+#include "cuda/block.h"
+
+#define PCGEN_DEVICE __device__ __forceinline__
+
+namespace pcgen::cuda {
+
+// f(thread) on every thread, then a barrier. Every thread of the block must come here.
+template <class F>
+PCGEN_DEVICE void step(const F& f) {
+  f(static_cast<int>(threadIdx.x));
+  __syncthreads();
+}
+
+// f(warp) on every warp, then a barrier of the block.
+template <class F>
+PCGEN_DEVICE void each_warp(const F& f) {
+  f(static_cast<int>(threadIdx.x / lanes));
+  __syncthreads();
+}
+
+// Within a warp's step: f(lane) on every lane, then a barrier of the warp.
+template <class F>
+PCGEN_DEVICE void each_lane(const F& f) {
+  f(static_cast<int>(threadIdx.x % lanes));
+  __syncwarp();
+}
+
+// One value for each thread, of which a thread touches its own alone: a register.
+template <class T>
+class PerThread {
+ public:
+  PCGEN_DEVICE T& operator[](int) { return value_; }
+
+ private:
+  T value_;
+};
+
+template <class T>
+using PerLane = PerThread<T>;
+
+// A bit for each lane of a warp.
+template <class F>
+PCGEN_DEVICE uint32_t ballot(const F& f) {
+  return __ballot_sync(~0u, f(static_cast<int>(threadIdx.x % lanes)));
+}
+
+// The lanes' values made one by a rule that does not care for their order; every lane gets it.
+template <class T, class F>
+PCGEN_DEVICE T reduce(PerLane<T>& values, const F& rule) {
+  static_assert(sizeof(T) % sizeof(int) == 0);
+  constexpr int words = sizeof(T) / sizeof(int);
+  T own = values[0];
+#pragma unroll
+  for (int distance = lanes / 2; distance > 0; distance /= 2) {
+    int word[words];
+    memcpy(word, &own, sizeof(T));
+#pragma unroll
+    for (int k = 0; k < words; ++k) word[k] = __shfl_xor_sync(~0u, word[k], distance);
+    T other;
+    memcpy(&other, word, sizeof(T));
+    own = rule(own, other);
+  }
+  return own;
+}
+
+// What one lane has; every lane gets it.
+PCGEN_DEVICE int from_lane(PerLane<int>& values, int lane) { return __shfl_sync(~0u, values[lane], lane); }
+
+PCGEN_DEVICE int count_bits(uint32_t bits) { return __popc(bits); }
+PCGEN_DEVICE int first_bit(uint32_t bits) { return __ffs(static_cast<int>(bits)) - 1; }
+
+// Makes `count` places at the end of a list, and returns the first. In which order callers come is left to chance.
+PCGEN_DEVICE int add_places(int& size, int count) { return atomicAdd(&size, count); }
+
+PCGEN_DEVICE float fused(float a, float b, float c) { return fmaf(a, b, c); }
+PCGEN_DEVICE double fused(double a, double b, double c) { return fma(a, b, c); }
+
+// Within an ulp or two for floats.
+PCGEN_DEVICE float root(float v) {
+  float r;
+  asm("sqrt.approx.f32 %0, %1;" : "=f"(r) : "f"(v));
+  return r;
+}
+PCGEN_DEVICE double root(double v) { return sqrt(v); }
+
+}  // namespace pcgen::cuda
