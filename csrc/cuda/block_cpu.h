@@ -115,7 +115,10 @@ T reduce(PerLane<T>& values, const F& rule) {
   return own[0];
 }
 
-inline int from_lane(PerLane<int>& values, int lane) { return values[lane]; }
+template <class T>
+T from_lane(PerLane<T>& values, int lane) {
+  return values[lane];
+}
 
 inline int count_bits(uint32_t bits) { return __builtin_popcount(bits); }
 inline int first_bit(uint32_t bits) { return __builtin_ctz(bits); }

@@ -50,27 +50,36 @@ PCGEN_DEVICE uint32_t ballot(const F& f) {
   return __ballot_sync(~0u, f(static_cast<int>(threadIdx.x % lanes)));
 }
 
+// A value as words, which is how lanes exchange it: exchange(word) for each of them.
+template <class T, class F>
+PCGEN_DEVICE T exchanged(const T& value, const F& exchange) {
+  static_assert(sizeof(T) % sizeof(int) == 0);
+  constexpr int words = sizeof(T) / sizeof(int);
+  int word[words];
+  memcpy(word, &value, sizeof(T));
+#pragma unroll
+  for (int k = 0; k < words; ++k) word[k] = exchange(word[k]);
+  T other;
+  memcpy(&other, word, sizeof(T));
+  return other;
+}
+
 // The lanes' values made one by a rule that does not care for their order; every lane gets it.
 template <class T, class F>
 PCGEN_DEVICE T reduce(PerLane<T>& values, const F& rule) {
-  static_assert(sizeof(T) % sizeof(int) == 0);
-  constexpr int words = sizeof(T) / sizeof(int);
   T own = values[0];
 #pragma unroll
   for (int distance = lanes / 2; distance > 0; distance /= 2) {
-    int word[words];
-    memcpy(word, &own, sizeof(T));
-#pragma unroll
-    for (int k = 0; k < words; ++k) word[k] = __shfl_xor_sync(~0u, word[k], distance);
-    T other;
-    memcpy(&other, word, sizeof(T));
-    own = rule(own, other);
+    own = rule(own, exchanged(own, [&](int word) { return __shfl_xor_sync(~0u, word, distance); }));
   }
   return own;
 }
 
 // What one lane has; every lane gets it.
-PCGEN_DEVICE int from_lane(PerLane<int>& values, int lane) { return __shfl_sync(~0u, values[lane], lane); }
+template <class T>
+PCGEN_DEVICE T from_lane(PerLane<T>& values, int lane) {
+  return exchanged(values[lane], [&](int word) { return __shfl_sync(~0u, word, lane); });
+}
 
 PCGEN_DEVICE int count_bits(uint32_t bits) { return __popc(bits); }
 PCGEN_DEVICE int first_bit(uint32_t bits) { return __ffs(static_cast<int>(bits)) - 1; }

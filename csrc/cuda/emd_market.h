@@ -81,6 +81,8 @@ class Market {
 
   PCGEN_DEVICE void open(const Sides& sides);
   PCGEN_DEVICE Point<Real> row(int i) const { return point(sides.x, i); }
+  // A row from its exact coordinates.
+  PCGEN_DEVICE Point<Real> rounded(const double* exact) const;
   // In double, of row and column.
   PCGEN_DEVICE double distance(const Point<Real>& r, int j) const;
   // Distance + price, rounded.
@@ -120,12 +122,18 @@ class Market {
 
 template <class Real>
 PCGEN_DEVICE Point<Real> Market<Real>::point(const Cloud& cloud, int i) const {
-  Point<Real> p;
-  for (int a = 0; a < 3; ++a) p.exact[a] = cloud.at[a * int64_t{sides.n} + i] * sides.scale;
-  p.x = static_cast<Real>(p.exact[0] - sides.centre[0]);
-  p.y = static_cast<Real>(p.exact[1] - sides.centre[1]);
-  p.z = static_cast<Real>(p.exact[2] - sides.centre[2]);
-  return p;
+  const double* const at = cloud.at + i;
+  const int64_t n = sides.n;
+  const double exact[3] = {at[0] * sides.scale, at[n] * sides.scale, at[2 * n] * sides.scale};
+  return rounded(exact);
+}
+
+template <class Real>
+PCGEN_DEVICE Point<Real> Market<Real>::rounded(const double* exact) const {
+  return {{exact[0], exact[1], exact[2]},
+          static_cast<Real>(exact[0] - sides.centre[0]),
+          static_cast<Real>(exact[1] - sides.centre[1]),
+          static_cast<Real>(exact[2] - sides.centre[2])};
 }
 
 template <class Real>

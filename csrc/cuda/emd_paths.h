@@ -31,15 +31,20 @@ class Paths {
     double depth;
     int row;
   };
+  // A row of the frontier at a group of columns.
+  struct Visit {
+    double at[3], profit, depth;
+    int row, group;
+  };
   struct Target {
     double depth;
-    int column;
+    int column, unused;
   };
 
   PCGEN_DEVICE void open();
   PCGEN_DEVICE Target search(int root, double width);
   PCGEN_DEVICE void improve(int warp, const Entry* entries, int count, double reach, double rounding);
-  PCGEN_DEVICE void relax(int g, const Entry& entry, double reach, double rounding, PerLane<Target>& nearest);
+  PCGEN_DEVICE void relax(const Visit& visit, double reach, double rounding, PerLane<Target>& nearest);
   PCGEN_DEVICE void select(int warp, double reach, double last, int* size);
   PCGEN_DEVICE void raise(double length, int root);
 
@@ -47,7 +52,7 @@ class Paths {
   PCGEN_DEVICE int groups_of(int warp) const { return (market_.groups - warp + warps - 1) / warps; }
   static PCGEN_DEVICE Target nearer(const Target& a, const Target& b) {
     const bool is_b = comes_before(b.depth, b.column, a.depth, a.column);
-    return {is_b ? b.depth : a.depth, is_b ? b.column : a.column};
+    return {is_b ? b.depth : a.depth, is_b ? b.column : a.column, 0};
   }
 
   Market<Real>& market_;
@@ -68,27 +73,25 @@ PCGEN_DEVICE void Paths<Real>::open() {
   });
 }
 
-// Row `entry.row`, reached at entry.depth, looks at the columns of one group.
+// Looks at the columns of one group from a row reached at visit.depth.
 template <class Real>
-PCGEN_DEVICE void Paths<Real>::relax(int g, const Entry& entry, double reach, double rounding,
-                                     PerLane<Target>& nearest) {
-  const Point<Real> r = market_.row(entry.row);
-  const double profit = state_.profit[entry.row];
-  const uint32_t fresh = fresh_[g];
+PCGEN_DEVICE void Paths<Real>::relax(const Visit& visit, double reach, double rounding, PerLane<Target>& nearest) {
+  const Point<Real> r = market_.rounded(visit.at);
+  const uint32_t fresh = fresh_[visit.group];
   const uint32_t improved = ballot([&](int lane) {
-    const int j = g * group + lane;
+    const int j = visit.group * group + lane;
     if (j >= state_.n) return false;
-    const double known = depth_[j], limit = profit + ((known < reach ? known : reach) - entry.depth);
+    const double known = depth_[j], limit = visit.profit + ((known < reach ? known : reach) - visit.depth);
     if (!(market_.value(r, j) <= static_cast<Real>(limit + rounding))) return false;
     const double value = market_.distance(r, j) + market_.price[j];
-    const double depth = entry.depth + (value > profit ? value - profit : 0.0);
-    const bool ties = depth == known && (fresh >> lane & 1) != 0 && entry.row < parent_[j];
+    const double depth = visit.depth + (value > visit.profit ? value - visit.profit : 0.0);
+    const bool ties = depth == known && (fresh >> lane & 1) != 0 && visit.row < parent_[j];
     if (!(depth < known || ties) || depth > reach) return false;
-    depth_[j] = depth, parent_[j] = entry.row;
-    if (state_.row[j] < 0) nearest[lane] = nearer(nearest[lane], {depth, j});
+    depth_[j] = depth, parent_[j] = visit.row;
+    if (state_.row[j] < 0) nearest[lane] = nearer(nearest[lane], {depth, j, 0});
     return true;
   });
-  once([&] { fresh_[g] = fresh | improved; });
+  once([&] { fresh_[visit.group] = fresh | improved; });
 }
 
 // Improves the warp's columns from all of the frontier, and tells its nearest free column and the least pending depth.
@@ -97,22 +100,22 @@ PCGEN_DEVICE void Paths<Real>::improve(int warp, const Entry* entries, int count
   const double far = static_cast<double>(INFINITY);
   PerLane<Target> nearest;
   PerLane<double> low;
-  each_lane([&](int lane) { nearest[lane] = {far, INT_MAX}, low[lane] = far; });
-  // Lanes rule out pairs of a group and an entry of the frontier.
+  each_lane([&](int lane) { nearest[lane] = {far, INT_MAX, 0}, low[lane] = far; });
+  // Lanes rule out pairs of a group and an entry of the frontier; all look together at what is left.
   const int own = groups_of(warp), pairs = own * count;
   for (int first = 0; first < pairs; first += lanes) {
+    PerLane<Visit> visits;
     uint32_t near = ballot([&](int lane) {
       const int pair = first + lane;
+      visits[lane] = {};
       if (pair >= pairs) return false;
-      const Entry& entry = entries[pair / own];
+      const Entry entry = entries[pair / own];
       const Point<Real> r = market_.row(entry.row);
-      const double limit = state_.profit[entry.row] + (reach - entry.depth) + rounding;
-      return market_.bound(r, warp + pair % own * warps) <= static_cast<Real>(limit);
+      const double profit = state_.profit[entry.row];
+      visits[lane] = {{r.exact[0], r.exact[1], r.exact[2]}, profit, entry.depth, entry.row, warp + pair % own * warps};
+      return market_.bound(r, visits[lane].group) <= static_cast<Real>(profit + (reach - entry.depth) + rounding);
     });
-    for (; near != 0; near &= near - 1) {
-      const int pair = first + first_bit(near);
-      relax(warp + pair % own * warps, entries[pair / own], reach, rounding, nearest);
-    }
+    for (; near != 0; near &= near - 1) relax(from_lane(visits, first_bit(near)), reach, rounding, nearest);
   }
   for (int k = 0; k < own; ++k) {
     const int g = warp + k * warps;
@@ -162,7 +165,7 @@ PCGEN_DEVICE void Paths<Real>::select(int warp, double reach, double last, int* 
 template <class Real>
 PCGEN_DEVICE typename Paths<Real>::Target Paths<Real>::search(int root, double width) {
   const double rounding = Market<Real>::rounding(shared_.highest);
-  Target target{static_cast<double>(INFINITY), INT_MAX};
+  Target target{static_cast<double>(INFINITY), INT_MAX, 0};
   step([&](int thread) {
     if (thread == 0) frontier_[0] = {0.0, root}, shared_.frontier[0] = 1;
   });
@@ -173,7 +176,7 @@ PCGEN_DEVICE typename Paths<Real>::Target Paths<Real>::search(int root, double w
       if (warp == 0) once([&] { shared_.frontier[1 - now] = 0; });
       improve(warp, frontier_, count, target.depth, rounding);
     });
-    for (int w = 0; w < warps; ++w) target = nearer(target, {shared_.nearest[w], shared_.target[w]});
+    for (int w = 0; w < warps; ++w) target = nearer(target, {shared_.nearest[w], shared_.target[w], 0});
     const double low = gather(shared_.low, Least());
     if (!(low < target.depth)) return target;
     each_warp([&](int warp) { select(warp, target.depth, low + width, &shared_.frontier[1 - now]); });

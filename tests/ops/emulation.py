@@ -28,7 +28,7 @@ def program(name: str) -> ctypes.CDLL:
 
 
 def race(name: str) -> None:
-    """Run cuda_emulation/NAME.cpp as a program whose warps race; the race that a missing barrier leaves is a failure."""
+    """Run cuda_emulation/NAME.cpp as a program whose warps race; what a missing barrier lets happen is a failure."""
     with tempfile.TemporaryDirectory() as folder:
         binary = Path(folder) / name
         flags = ("-fsanitize=thread", "-pthread")
