@@ -20,8 +20,9 @@ export CXX="g++ -fsanitize=address,undefined -fno-sanitize-recover=all"
 PCGEN_CUDA=0 CXXFLAGS="-O1 -g1" "$python" setup.py -q build_ext --build-lib "$folder"
 
 # Python leaks by design. The runtimes must come before the first library that uses them, torch's among them.
-export PCGEN_LIBRARY_FOLDER=$PWD/$folder/pcgen/lib OMP_NUM_THREADS=2
+export PCGEN_LIBRARY_FOLDER=$PWD/$folder/pcgen/lib OMP_NUM_THREADS=1
 export ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1
-# What runs no code of the library is left out. A report goes to the terminal past pytest, which dies with the process.
-LD_PRELOAD=$runtime exec "$python" -m pytest -p no:cacheprovider --capture=sys tests/ops --ignore=tests/ops/test_transport.py \
-    --ignore=tests/ops/test_native_library.py -k "not opcheck" "$@"
+# What runs no code of the library is left out. A report goes to the terminal past pytest, which dies with the process. Each
+# file's tests stay together, as the emulation is compiled once for each process.
+LD_PRELOAD=$runtime exec "$python" -m pytest -n 2 --dist loadfile -p no:cacheprovider --capture=sys tests/ops \
+    --ignore=tests/ops/test_transport.py --ignore=tests/ops/test_native_library.py -k "not opcheck" "$@"
