@@ -1,10 +1,11 @@
 """Time pcgen's distances beside their peers, in one process, and print the ratios.
 
-    python scripts/bench_distances.py [--quick] [--points 2048] [--out docs/distances.md]
+    python scripts/bench_distances.py [--quick] [--points 2048] [--full] [--out docs/distances.md]
 
 Each figure is the median over repeats, in milliseconds for one pair; a ratio is the peer's time over pcgen's for the
 same clouds. Machines and their load vary by tens of percent: compare ratios, not milliseconds. A peer that is not
-installed is left out, and the line below the table says so.
+installed is left out, and the line below the table says so; geomloss and point-cloud-utils are no dependencies of
+pcgen, install them beside it to see them here. With --out, a plot of time against size is drawn beside the tables.
 """
 
 import importlib.util
@@ -13,13 +14,14 @@ import platform
 import statistics
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import torch
 import typer
+from distance_peers import CHAMFER, CHAMFER_GRADIENT, EMD, Measure, Pair, Peer, exact_chamfer, exact_emd, make_pairs
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
@@ -27,105 +29,10 @@ from torch import Tensor
 import pcgen
 from pcgen import ops
 
-Measure = Callable[[Tensor, Tensor], object]
 VECTOR_LANES = {"portable": 4, "avx2": 8, "avx512": 16}
 CLOCK = 3e9
-
-
-@dataclass(frozen=True)
-class Peer:
-    """One way to compute a distance; `package` must be installed; `slow` ones are repeated least."""
-
-    name: str
-    run: Measure
-    package: str = "torch"
-    slow: bool = False
-
-
-def make_pairs(points: int) -> dict[str, tuple[Tensor, Tensor]]:
-    """Four kinds of pairs (1, N, 3): two unrelated cubes, a sphere and a torus, two chairs, one chair sampled twice."""
-    torch.manual_seed(0)
-    directions = torch.nn.functional.normalize(torch.randn(points, 3), dim=1)
-    angles = 2 * math.pi * torch.rand(2, points)
-    ring = 0.35 + 0.15 * angles[1].cos()
-    torus = torch.stack([ring * angles[0].cos(), 0.15 * angles[1].sin(), ring * angles[0].sin()], 1)
-    chairs = pcgen.data.load("shapes:chair@test", points=2 * points).points[:2]
-    halves = chairs[0][torch.randperm(2 * points)].view(2, points, 3)
-    return {
-        "cubes": (torch.rand(1, points, 3), torch.rand(1, points, 3)),
-        "sphere/torus": (directions[None] / 2, torus[None]),
-        "two chairs": (chairs[:1, ::2].contiguous(), chairs[1:, ::2].contiguous()),
-        "one twice": (halves[:1].contiguous(), halves[1:].contiguous()),
-    }
-
-
-def backward(distance: Callable[[Tensor, Tensor], Tensor]) -> Measure:
-    """The distance and its gradient to both clouds."""
-
-    def run(x: Tensor, y: Tensor) -> object:
-        x, y = x.clone().requires_grad_(), y.clone().requires_grad_()
-        return torch.autograd.grad(distance(x, y).sum(), (x, y))
-
-    return run
-
-
-def cdist_chamfer(x: Tensor, y: Tensor) -> Tensor:
-    distances = torch.cdist(x, y).square()
-    return distances.amin(2).mean(1) + distances.amin(1).mean(1)
-
-
-def tree_chamfer(x: Tensor, y: Tensor) -> float:
-    from scipy.spatial import cKDTree
-
-    a, b = x[0].numpy(), y[0].numpy()
-    return float((cKDTree(b).query(a)[0] ** 2).mean() + (cKDTree(a).query(b)[0] ** 2).mean())
-
-
-def pcu_chamfer(x: Tensor, y: Tensor) -> object:
-    import point_cloud_utils
-
-    return point_cloud_utils.chamfer_distance(x[0].numpy(), y[0].numpy())
-
-
-def pot_emd(x: Tensor, y: Tensor) -> object:
-    import numpy
-    import ot
-
-    costs = torch.cdist(x[0].double(), y[0].double()).numpy()
-    weights = numpy.full(len(costs), 1 / len(costs))
-    return ot.emd2(weights, weights, costs, numItermax=10**8)
-
-
-def scipy_emd(x: Tensor, y: Tensor) -> object:
-    from scipy.optimize import linear_sum_assignment
-
-    costs = torch.cdist(x[0].double(), y[0].double()).numpy()
-    return costs[linear_sum_assignment(costs)].mean()
-
-
-def geomloss_emd(x: Tensor, y: Tensor) -> object:
-    from geomloss import SamplesLoss
-
-    return SamplesLoss("sinkhorn", p=1, blur=1e-3)(x, y)
-
-
-CHAMFER = [
-    Peer("pcgen", ops.chamfer),
-    Peer("torch.cdist", cdist_chamfer),
-    Peer("scipy cKDTree, built twice", tree_chamfer, "scipy"),
-    Peer("point-cloud-utils", pcu_chamfer, "point_cloud_utils"),
-]
-CHAMFER_GRADIENT = [
-    Peer("pcgen", backward(ops.chamfer)),
-    Peer("torch.cdist", backward(cdist_chamfer)),
-]
-EMD = [
-    Peer("pcgen, exact", ops.emd),
-    Peer("pcgen, certified gap 1%", lambda x, y: ops.emd(x, y, gap=0.01)),
-    Peer("POT emd2 and cdist", pot_emd, "ot", slow=True),
-    Peer("scipy assignment and cdist", scipy_emd, "scipy", slow=True),
-    Peer("geomloss Sinkhorn, blur 0.001", geomloss_emd, "geomloss", slow=True),
-]
+SHAPES = Path(__file__).resolve().parents[2] / "shared" / "data" / "ldraw_parts.npz"
+Curves = dict[str, dict[int, float]]  # milliseconds by name and number of points
 
 
 def measure(
@@ -139,7 +46,7 @@ def measure(
     for turn in range(max(repeats)):
         for run, taken, limit in zip(runs, times, repeats, strict=True):
             if turn < limit:
-                if turn == 0 or limit > 5:  # what ran before has the caches; a slow run fills them on its own
+                if limit > 5 or (turn == 0 and limit > 1):  # what ran before has the caches; slow runs fill their own
                     run()
                 start = time.perf_counter()
                 run()
@@ -147,53 +54,159 @@ def measure(
     return [summary(taken) for taken in times]
 
 
-def compare(title: str, peers: list[Peer], pairs: dict[str, tuple[Tensor, Tensor]], repeats: tuple[int, int]) -> Table:
-    """A row for each peer: milliseconds and, in brackets, how many times pcgen's first row."""
-    installed = [peer for peer in peers if importlib.util.find_spec(peer.package)]
-    missing = [peer.name for peer in peers if peer not in installed]
-    caption = f"not installed, left out: {', '.join(missing)}" if missing else None
-    table = Table("", *pairs, "median ratio", title=title, caption=caption)
-    counts = [repeats[peer.slow] for peer in installed]
-    columns = [
-        measure([lambda p=peer, x=x, y=y: p.run(x, y) for peer in installed], counts)  # type: ignore[misc]
-        for x, y in pairs.values()
-    ]
-    for row, peer in enumerate(installed):
-        ratios = [column[row] / column[0] for column in columns]
-        cells = [f"{column[row]:.3g} ({ratio:.3g}x)" for column, ratio in zip(columns, ratios, strict=True)]
-        table.add_row(peer.name, *cells, f"{statistics.median(ratios):.3g}x")
+def installed(peers: list[Peer]) -> tuple[list[Peer], str | None]:
+    """Those whose package is there, and a line on the others."""
+    there = [peer for peer in peers if importlib.util.find_spec(peer.package)]
+    missing = [peer.name for peer in peers if peer not in there]
+    return there, f"not installed, left out: {', '.join(missing)}" if missing else None
+
+
+def time_peers(peers: list[Peer], pair: Pair, repeats: int) -> tuple[list[float], list[float]]:
+    """Milliseconds of each peer for one pair, and the values they return."""
+    values = [math.nan] * len(peers)
+
+    def run(row: int) -> None:
+        values[row] = float(torch.as_tensor(peers[row].run(*pair)))
+
+    runs = [partial(run, row) for row in range(len(peers))]
+    return measure(runs, [min(repeats, peer.repeats) for peer in peers]), values
+
+
+def compare(title: str, peers: list[Peer], pairs: dict[str, Pair], repeats: int, exact: Measure | None = None) -> Table:
+    """A row for each peer: milliseconds, in brackets how many times the first row's, and the error against `exact`."""
+    peers, caption = installed(peers)
+    table = Table("", *pairs, "median ratio", *(["error"] if exact else []), title=title, caption=caption)
+    timed = [time_peers(peers, pair, repeats) for pair in pairs.values()]
+    truth = [float(torch.as_tensor(exact(*pair))) for pair in pairs.values()] if exact else []
+    for row, peer in enumerate(peers):
+        ratios = [times[row] / times[0] for times, _ in timed]
+        cells = [f"{times[row]:.3g} ({ratio:.3g}x)" for (times, _), ratio in zip(timed, ratios, strict=True)]
+        errors = [values[row] / true - 1 for (_, values), true in zip(timed, truth, strict=False)]
+        table.add_row(peer.name, *cells, f"{statistics.median(ratios):.3g}x", *([in_words(errors)] if errors else []))
     return table
 
 
-def compare_sizes(sizes: list[int], repeats: int) -> Table:
-    """Chamfer of two chairs as clouds grow, against the tree's."""
-    table = Table("points", "pcgen chamfer", "cKDTree", "pcgen emd", title="Two chairs, by size")
+def in_words(errors: list[float]) -> str:
+    """Relative errors as a range, where they are more than the rounding of float32."""
+    if max(map(abs, errors)) < 1e-5:
+        return "rounding"
+    return f"{100 * min(errors):+.2g}% to {100 * max(errors):+.2g}%"
+
+
+def compare_sizes(peers: list[Peer], sizes: list[int], repeats: int, budget: float) -> Curves:
+    """Milliseconds for two chairs as clouds grow; a peer that took more than `budget` is not asked for larger ones."""
+    peers, _ = installed(peers)
+    curves: Curves = {peer.name: {} for peer in peers}
     for size in sizes:
-        x, y = make_pairs(size)["two chairs"]
-        runs: list[Callable[[], object]] = [lambda x=x, y=y: ops.chamfer(x, y), lambda x=x, y=y: tree_chamfer(x, y)]  # type: ignore[misc]
-        ours, tree = measure(runs, [repeats, max(repeats // 4, 1)])
-        emd = "not timed"
-        if size <= 8192:
-            emd = f"{measure([lambda x=x, y=y: ops.emd(x, y)], [max(repeats // 8, 1)])[0]:.3g}"  # type: ignore[misc]
-        table.add_row(str(size), f"{ours:.3g}", f"{tree:.3g} ({tree / ours:.3g}x)", emd)
+        pair = make_pairs(size)["two chairs"]
+        able = [p for p in peers if size <= p.most and max(curves[p.name].values(), default=0) <= budget]
+        for peer, took in zip(able, time_peers(able, pair, repeats)[0], strict=True):
+            curves[peer.name][size] = took
+    return curves
+
+
+def tabulate(title: str, curves: Curves) -> Table:
+    """Milliseconds and, in brackets, how many times the first curve's."""
+    caption = "No peer is asked for sizes that it needs too much time or memory for."
+    table = Table("points", *curves, title=title, caption=caption)
+    first = next(iter(curves.values()))
+    for size in first:
+        took = [curve.get(size) for curve in curves.values()]
+        table.add_row(str(size), *("" if ms is None else f"{ms:.3g} ({ms / first[size]:.3g}x)" for ms in took))
     return table
 
 
-def compare_threads(pair: tuple[Tensor, Tensor], repeats: int) -> Table:
-    """One Chamfer pair, and a batch of 16, on one thread and on two.
+def compare_search(curve: dict[int, float]) -> Table:
+    """Chamfer by size beside what looking at all pairs would take, at the best rate of the sizes where that is done."""
+    rate = min(ms / size**2 for size, ms in curve.items() if size <= 4096)
+    table = Table("points", "pcgen", "all pairs", "faster", title="Where Chamfer's tree begins to pay")
+    table.caption = (
+        "Up to 4096 x 4096 points pcgen looks at all pairs, beyond it searches the leaves of a k-d tree; 'all pairs' "
+        "is the time that looking at all would take, from the best rate up to there."
+    )
+    for size, ms in curve.items():
+        if size < 2048:
+            continue
+        table.add_row(str(size), f"{ms:.3g}", f"{rate * size**2:.3g}", f"{rate * size**2 / ms:.3g}x")
+    return table
+
+
+def compare_threads(pair: Pair, repeats: int) -> Table:
+    """One pair, and a batch, on one thread and on two.
 
     The fastest of the repeats: two threads wait for each other, so anything else that runs counts many times over.
     """
-    table = Table("", "1 thread", "2 threads", "faster", title="Chamfer on two threads, fastest of the repeats")
+    table = Table("", "1 thread", "2 threads", "faster", title="Two threads, fastest of the repeats")
     x, y = pair
-    for name, count in (("one pair", 1), ("a batch of 16", 16)):
-        times = []
-        for threads in (1, 2):
-            torch.set_num_threads(threads)
-            times += measure([lambda n=count: ops.chamfer(x.repeat(n, 1, 1), y.repeat(n, 1, 1))], [repeats], min)  # type: ignore[misc]
-        torch.set_num_threads(1)
-        table.add_row(name, f"{times[0]:.3g}", f"{times[1]:.3g}", f"{times[0] / times[1]:.3g}x")
+    distances: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"Chamfer": ops.chamfer, "exact EMD": ops.emd}
+    for name, distance in distances.items():
+        for count in (1, 32):
+            batch = x.repeat(count, 1, 1), y.repeat(count, 1, 1)
+            times = []
+            for threads in (1, 2):
+                torch.set_num_threads(threads)
+                few = repeats if name == "Chamfer" else max(repeats // (4 + count), 2)
+                times += measure([partial(distance, *batch)], [few], min)
+            torch.set_num_threads(1)
+            what = "one pair" if count == 1 else f"a batch of {count}"
+            table.add_row(f"{name}, {what}", *(f"{ms:.3g}" for ms in times), f"{times[0] / times[1]:.3g}x")
     return table
+
+
+def compare_nearest(shapes: Path, label: str, count: int, points: int, full: bool) -> Table:
+    """Nearest neighbours under EMD between two sets of one class of real shapes, and within one, beside all pairs."""
+    title = f"Nearest neighbours under EMD, {count} + {count} shapes {label!r} of {points} points"
+    table = Table("", "solved", "share", "seconds", "all distances, seconds", "faster", title=title)
+    clouds = pcgen.data.load(f"{shapes}:{label}@all", points=points).points
+    clouds = clouds[torch.randperm(len(clouds), generator=torch.Generator().manual_seed(0))][: 2 * count]
+    a, b = clouds[:count].contiguous(), clouds[count:].contiguous()
+    within = count * (count - 1) // 2
+    for name, other, pairs in (("between the sets", b, count * len(b)), ("within one set", a, within)):
+        begin = time.perf_counter()
+        found = ops.nearest(a, other)
+        took = time.perf_counter() - begin
+        begin = time.perf_counter()
+        if full:
+            matrix = ops.emd_matrix(a, other)
+            all_pairs = time.perf_counter() - begin
+            least = matrix.fill_diagonal_(torch.inf).argmin(1) if other is a else matrix.argmin(1)
+            if not torch.equal(least, found.index[:, 0]):
+                raise RuntimeError(f"nearest: differs from the full matrix {name}")
+        else:
+            some = min(count, 40)
+            ops.match(a[:some], other[:some].flip(0))
+            all_pairs = (time.perf_counter() - begin) / some * pairs
+        share = f"{100 * found.solved / pairs:.3g}%"
+        table.add_row(name, str(found.solved), share, f"{took:.3g}", f"{all_pairs:.3g}", f"{all_pairs / took:.3g}x")
+    if not full:
+        table.caption = "The time of all distances is estimated from a few of them; --full computes them."
+    return table
+
+
+def draw(chamfer: Curves, emd: Curves, path: Path) -> None:
+    """Time against the number of points, both distances side by side, pcgen's curves in colour."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 4.2), layout="constrained")
+    for axes, curves, title in zip(
+        figure.subplots(1, 2), (chamfer, emd), ("Chamfer distance", "Earth Mover's distance"), strict=True
+    ):
+        greys = iter(["#444444", "#777777", "#999999", "#5b4a3f", "#8a7465", "#b09a8a"])
+        blues = iter(["#0057b8", "#39a0ed", "#8cc8f5"])
+        markers = iter("osD^vPX*")
+        for name, curve in curves.items():
+            ours = name.startswith("pcgen")
+            style = {"color": next(blues if ours else greys), "linewidth": 2.5 if ours else 1.3, "markersize": 5}
+            axes.loglog(list(curve), list(curve.values()), marker=next(markers), label=name, **style)
+        axes.set_title(f"{title}, two chairs, one thread", fontsize=11)
+        sizes = list(next(iter(curves.values())))
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(sizes, labels=[str(size) for size in sizes], fontsize=8)
+        axes.set_xlabel("points in each cloud")
+        axes.set_ylabel("milliseconds")
+        axes.grid(alpha=0.3, which="major")
+        axes.legend(fontsize=8, frameon=False)
+    figure.savefig(path, dpi=150)
 
 
 def markdown(table: Table) -> str:
@@ -206,14 +219,18 @@ def markdown(table: Table) -> str:
 
 def main(
     points: Annotated[int, typer.Option(help="Points in each cloud.")] = 2048,
-    quick: Annotated[bool, typer.Option("--quick", help="Few repeats, and no table of sizes.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Write the tables to this Markdown file.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Few repeats, small clouds, no slow peers.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="All distances where neighbours are sought: minutes.")] = False,
+    shapes: Annotated[Path, typer.Option(help="Real shapes, .npz with labels.")] = SHAPES,
+    label: Annotated[str, typer.Option(help="Their class among which neighbours are sought.")] = "Brick",
+    out: Annotated[Path | None, typer.Option(help="Write the tables to this Markdown file, a plot beside it.")] = None,
 ) -> None:
     """Time pcgen's distances beside their peers on one core."""
     torch.set_num_threads(1)
     info = ops.build_info()
     pairs = make_pairs(points)
-    repeats = (7, 1) if quick else (41, 5)
+    repeats = 5 if quick else 41
+    emd_peers = [peer for peer in EMD if not (quick and peer.repeats < repeats)]
     limit = 1e3 * points**2 * 8 / VECTOR_LANES[info["instruction_set"]] / 2 / CLOCK
     notes = (
         f"{date.today()}, {platform.processor() or platform.machine()}, {info['instruction_set']}, torch "
@@ -221,18 +238,35 @@ def main(
         f"Chamfer, 8 instructions for each vector of pairs at 2 a cycle and 3 GHz, is {limit:.3g} ms."
     )
     tables = [
-        compare("Chamfer", CHAMFER, pairs, repeats),
-        compare("Chamfer with gradient", CHAMFER_GRADIENT, pairs, repeats),
-        compare("Earth Mover's distance", EMD, pairs, repeats),
-        compare_threads(pairs["cubes"], 101),
+        compare("Chamfer", CHAMFER, pairs, repeats, exact_chamfer),
+        compare("Chamfer with gradient", CHAMFER_GRADIENT, pairs, repeats, exact_chamfer),
+        compare("Earth Mover's distance", emd_peers, pairs, repeats, exact_emd),
+        compare_threads(pairs["cubes"], 11 if quick else 101),
     ]
-    if not quick:
-        tables.append(compare_sizes([512, 2048, 8192, 32768], 16))
+    sizes = [256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536]
+    chamfer = compare_sizes(CHAMFER, sizes[:6] if quick else sizes, 3 if quick else 9, 2000)
+    emd = compare_sizes(
+        [peer for peer in emd_peers if "gradient" not in peer.name],
+        sizes[:4] if quick else sizes[:7],
+        2 if quick else 5,
+        2000,
+    )
+    tables += [
+        tabulate("Chamfer of two chairs, by size", chamfer),
+        compare_search(chamfer["pcgen"]),
+        tabulate("Earth Mover's distance of two chairs, by size", emd),
+    ]
+    if shapes.is_file():
+        tables.append(compare_nearest(shapes, label, 20 if quick else 100, 512 if quick else points, full))
+    else:
+        notes += f" No neighbours among real shapes: there is no {shapes.name}, name such a file by --shapes."
     console = Console()
-    console.width = max(console.width, 120)
+    console.width = max(console.width, 160)
     console.print(notes, *tables)
     if out is not None:
-        out.write_text("\n".join(["# Distances, timed\n", notes + "\n", *map(markdown, tables)]))
+        draw(chamfer, emd, out.with_suffix(".png"))
+        picture = f"![Milliseconds against points for pcgen and its peers]({out.stem}.png)\n"
+        out.write_text("\n".join(["# Distances, timed\n", notes + "\n", picture, *map(markdown, tables)]))
 
 
 if __name__ == "__main__":
