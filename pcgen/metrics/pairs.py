@@ -24,6 +24,7 @@ Key = TypeVar("Key", bound=Hashable)
 _SIDE = {"chamfer": 64, "exact_bound": 64}
 _SIDE_OF_OTHERS = 16
 _ESTIMATE_SECONDS = 0.1  # how long the pairs take that the time is estimated from
+_LEAST_SIDE = {"exact_bound": 16}  # on fewer clouds, what is done once for each of them would be most of it
 _WITH_TRANSFERS = 1.3  # a pair of a search that is matched had its bound raised from both sides: 1.3 times a matching
 _SAVE_SECONDS = 10.0  # between savings of a search
 
@@ -205,19 +206,16 @@ def _of_first_rank(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _seconds_per_pair(block: Block) -> float:
-    """Measured on more and more pairs, until they take a while and each takes no less than before.
-
-    On few pairs one would see what starting the threads takes, and what is done once for each cloud.
-    """
+    """Measured on as many pairs as take a while, after one that starts the threads."""
     measure = pair_distance(block.distance).measure
     most = min(max(len(block.a), len(block.b)), _SIDE.get(block.distance, _SIDE_OF_OTHERS))
-    side, before = 2, torch.inf
+    side = _LEAST_SIDE.get(block.distance, 4)
+    measure(block.a[:1], block.b[-1:])
     while True:
         a, b = block.a[:side], block.b[-side:]  # other clouds, where b is a
         begin = time.perf_counter()
         measure(a, b)
         seconds = time.perf_counter() - begin
-        rate = seconds / (len(a) * len(b))
-        if side >= most or (seconds > _ESTIMATE_SECONDS and rate > before / 2):
-            return rate * (_WITH_TRANSFERS if block.nearest else 1)
-        side, before = side * 2, rate
+        if side >= most or seconds > _ESTIMATE_SECONDS:
+            return seconds / (len(a) * len(b)) * (_WITH_TRANSFERS if block.nearest else 1)
+        side *= 2
