@@ -316,6 +316,7 @@ def test_no_statistic_of_the_measured_sets_enters_a_distance(preset: str) -> Non
             assert 9 * more.values[name] == pytest.approx(8 * base.values[name] + alone.values[name], rel=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:(reference|samples). :UserWarning")
 def test_the_order_of_a_folder_does_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, cloud in zip("chaedgbf", REFERENCE, strict=True):
         np.save(tmp_path / f"{name}.npy", cloud.numpy())
