@@ -30,8 +30,8 @@ void in_some_order(const F& f) {
 
 #ifdef PCGEN_WARPS_RACE
 
-// Every warp is a thread of the CPU that runs the whole program, and nothing but these barriers holds them together: a tool
-// that finds races among threads finds the barriers that a program lacks.
+// Every warp is a thread of the CPU that runs the whole program, and nothing but these barriers holds them together:
+// a tool that finds races among threads finds the barriers that a program lacks.
 inline thread_local int own_warp = 0;
 inline std::barrier<> barrier(warps);
 

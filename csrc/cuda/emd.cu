@@ -29,8 +29,8 @@ __global__ void prepare_kernel(const T* points, int64_t count, int n, Clouds clo
   }
 }
 
-// Where a block of a solver has its arrays: what is read most in shared memory where it fits, or else, in `fast` bytes, before
-// the rest in the workspace.
+// Where a block of a solver has its arrays: what is read most in shared memory where it fits, or else, in `fast`
+// bytes, before the rest in the workspace.
 struct Space {
   char* memory;
   int64_t bytes;  // for each block
@@ -102,8 +102,8 @@ int attribute(const char* op, cudaDeviceAttr which, const Tensor& device) {
   return value;
 }
 
-// How many blocks to launch for `count` pieces of work: no more than run at once, nor than the workspace allows, though one
-// for each multiprocessor.
+// How many blocks to launch for `count` pieces of work: no more than run at once, nor than the workspace allows,
+// though one for each multiprocessor.
 template <class Kernel>
 int64_t blocks_for(const char* op, Kernel kernel, int64_t count, int dynamic, int64_t bytes, const Tensor& device) {
   int each = 0;
@@ -148,8 +148,8 @@ void launch(const char* op, Kernel kernel, const Tensor& device, const Pairs& pa
   Solver<Real>(pairs.n, fast, rest, shared);
   cudaFuncAttributes attributes;
   check_cuda(op, cudaFuncGetAttributes(&attributes, kernel));
-  // More than 48 KB of shared memory are there for those who ask. Always asking for all keeps threads of the process from
-  // taking from each other.
+  // More than 48 KB of shared memory are there for those who ask. Always asking for all keeps threads of the process
+  // from taking from each other.
   const int all = attribute(op, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
   const int most = all - static_cast<int>(attributes.sharedSizeBytes);
   check_cuda(op, cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, most));
@@ -163,8 +163,8 @@ void launch(const char* op, Kernel kernel, const Tensor& device, const Pairs& pa
   check_launch(op);
 }
 
-// Floats search where they resolve the clouds, doubles where they do not: which pair is whose, the blocks see for themselves,
-// and those of the other kernel pass over it.
+// Floats search where they resolve the clouds, doubles where they do not: which pair is whose, the blocks see for
+// themselves, and those of the other kernel pass over it.
 void solve(const char* op, const Tensor& x, const Tensor& y, bool all_pairs, double gap, const double* start,
            const Results& out) {
   const Prepared px = prepare(op, x), py = prepare(op, y);

@@ -1,8 +1,9 @@
-// Rounds of bids: free rows bid for the column of least distance + price and raise its price, a row for each warp at once.
+// Rounds of bids: free rows bid for the column of least distance + price and raise its price, a row for each warp at
+// once.
 //
-// With eps > 0 in rounded arithmetic (Bertsekas, 1988, The Auction Algorithm): its prices are only a starting point. With
-// eps = 0 in double (the row reduction of Jonker and Volgenant, 1987) those matched have exactly their least value, and
-// few rows stay free.
+// With eps > 0 in rounded arithmetic (Bertsekas, 1988, The Auction Algorithm): its prices are only a starting point.
+// With eps = 0 in double (the row reduction of Jonker and Volgenant, 1987) those matched have exactly their least
+// value, and few rows stay free.
 #pragma once
 
 #include "cuda/emd_state.h"
@@ -91,7 +92,8 @@ PCGEN_DEVICE void Auction<Real>::bid(int warp, Real eps) {
   });
 }
 
-// The highest bid for a column wins, of equal ones that of the first warp; the others, and who had the column, wait again.
+// The highest bid for a column wins, of equal ones that of the first warp; the others, and who had the column, wait
+// again.
 template <class Real>
 template <bool is_exact>
 PCGEN_DEVICE void Auction<Real>::settle(int bids) {

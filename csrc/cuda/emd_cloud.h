@@ -58,8 +58,8 @@ struct CloudShared {
   int is_finite[warps];
 };
 
-// The balanced k-d tree of a cloud, level by level: every level is a sort of all points by the cell that they lie in and
-// the coordinate along the cell's widest side.
+// The balanced k-d tree of a cloud, level by level: every level is a sort of all points by the cell that they lie in
+// and the coordinate along the cell's widest side.
 template <class T>
 class Tree {
  public:

@@ -97,7 +97,8 @@ class Market {
 
   // What follows is for one warp, all lanes together.
 
-  // visit(lane, j, rounded value) for every column j whose rounded value is at most `limit`; a lane's come in their order.
+  // visit(lane, j, rounded value) for every column j whose rounded value is at most `limit`; a lane's come in their
+  // order.
   template <class Visit>
   PCGEN_DEVICE void visit_below(const Point<Real>& r, Real limit, const Visit& visit) const;
   // The two best columns for row i: by rounded values, or (Value = double, Real = float) by exact ones.

@@ -1,11 +1,11 @@
 // Shortest augmenting paths over reduced costs: matches one free row at a time, all warps together, and keeps the duals
 // feasible (Jonker and Volgenant, 1987).
 //
-// A search goes by rounds. The frontier holds the columns whose depth fell and is about the least; from the rows matched with
-// them every warp improves its own columns, those of every eighth group, so that no two write the same. A depth counts in the
-// end only as the least over all paths, and of rows that reach a column equally in the same round the first is its parent:
-// in which order the frontier is listed does not matter. Depths only grow along paths and only strict improvements of earlier
-// rounds count, so that parents never form a circle.
+// A search goes by rounds. The frontier holds the columns whose depth fell and is about the least; from the rows
+// matched with them every warp improves its own columns, those of every eighth group, so that no two write the same.
+// A depth counts in the end only as the least over all paths, and of rows that reach a column equally in the same
+// round the first is its parent: in which order the frontier is listed does not matter. Depths only grow along paths
+// and only strict improvements of earlier rounds count, so that parents never form a circle.
 #pragma once
 
 #include "cuda/emd_state.h"

@@ -1,8 +1,8 @@
 // What the blocks of the exact EMD do: clouds made ready, pairs of them matched, lower bounds from duals, gradients.
 //
-// Each pair belongs to one block from beginning to end, and nothing depends on the order of blocks, warps or lanes: results
-// repeat to the last bit. All that is decided looks at coordinates in an order of their own: the value of a pair does not
-// depend on the order of its points.
+// Each pair belongs to one block from beginning to end, and nothing depends on the order of blocks, warps or lanes:
+// results repeat to the last bit. All that is decided looks at coordinates in an order of their own: the value of a
+// pair does not depend on the order of its points.
 #pragma once
 
 #include "cuda/emd_solve.h"
@@ -32,8 +32,9 @@ struct Pairs {
   PCGEN_DEVICE Cloud y_of(int64_t pair) const { return y.cloud(columns == 0 ? pair : pair % columns, n); }
 };
 
-// What is written for each pair, each null where it is not wanted. Means over points. A pair that cannot be solved, because a
-// coordinate or a dual to start from is not finite, or because rounding hides its optimum, is told by NaN and the index -1.
+// What is written for each pair, each null where it is not wanted. Means over points. A pair that cannot be solved,
+// because a coordinate or a dual to start from is not finite, or because rounding hides its optimum, is told by NaN
+// and the index -1.
 struct Results {
   double* cost;      // (pairs)
   float* value;      // (pairs) the cost rounded
@@ -50,8 +51,8 @@ PCGEN_DEVICE void prepare_block(const T* points, int64_t cloud, int n, const Clo
   Tree<T>(points + cloud * 3 * n, n, pieces).build(clouds.places(cloud, n), shared);
 }
 
-// All of a pair, or NaN where the clouds are not finite: in either case by the solver whose floats resolve the clouds, or else
-// by that of doubles.
+// All of a pair, or NaN where the clouds are not finite: in either case by the solver whose floats resolve the
+// clouds, or else by that of doubles.
 template <class Real>
 PCGEN_DEVICE void match_block(const Pairs& pairs, int64_t pair, double gap, const double* start, const Results& out,
                               Solver<Real>& solver) {
@@ -104,8 +105,8 @@ PCGEN_DEVICE void bound_block(const Pairs& pairs, int64_t pair, const double* x_
   });
 }
 
-// |x_i - y_j| pulls both ends towards each other with unit force; where they coincide, the subgradient 0. A point without a
-// partner gets NaN, and so do all of y where one is without.
+// |x_i - y_j| pulls both ends towards each other with unit force; where they coincide, the subgradient 0. A point
+// without a partner gets NaN, and so do all of y where one is without.
 template <class T>
 PCGEN_DEVICE void gradient_block(int64_t pair, int n, const T* gradient, const T* x, const T* y, const int64_t* index,
                                  T* x_gradient, T* y_gradient) {

@@ -1,4 +1,5 @@
-// What the stages of a matching share: who is matched with whom, who waits, and what the threads of the block tell each other.
+// What the stages of a matching share: who is matched with whom, who waits, and what the threads of the block tell
+// each other.
 #pragma once
 
 #include "cuda/emd_market.h"
@@ -34,8 +35,8 @@ struct State {
   int* queue;      // (n) rows without a column, a ring
 };
 
-// What every thread of the block gets where each warp has written its share to shared memory: the shares made one in their
-// order. They must not be written anew in the next step.
+// What every thread of the block gets where each warp has written its share to shared memory: the shares made one in
+// their order. They must not be written anew in the next step.
 template <class T, class F>
 PCGEN_DEVICE T gather(const T* shares, const F& rule) {
   T all = shares[0];

@@ -29,6 +29,9 @@ class Matching:
         lower_bound: (B,) float64, in the same unit.
         x_dual: (B, N) float64, in the same unit.
         y_dual: (B, N) float64; start another matching from it: `match(x, y, start=matching.y_dual)`.
+
+    On the GPU, where an error would have to wait for the device, a pair that cannot be matched (see `match`) has the
+    index -1, and NaN for all else.
     """
 
     index: Tensor
@@ -68,6 +71,9 @@ def match(x: Tensor, y: Tensor, gap: float = 0.0, *, start: Tensor | None = None
             a gap outside [0, 1).
         RuntimeError: the work is bounded, and after it rounding still hides the optimum; not seen so far.
 
+    On the GPU clouds have at most 16,384 points, and what depends on values (a coordinate or dual not finite, an
+    optimum hidden) raises nothing: such a pair is NaN.
+
     Bertsekas, 1988, The Auction Algorithm: A Distributed Relaxation Method for the Assignment Problem; Jonker and
     Volgenant, 1987, A Shortest Augmenting Path Algorithm for Dense and Sparse Linear Assignment Problems.
     """
@@ -96,7 +102,7 @@ def emd(x: Tensor, y: Tensor, gap: float = 0.0) -> Tensor:
         (B,), of the clouds' type.
 
     Raises:
-        ValueError: as `match`.
+        ValueError: as `match`; on the GPU a pair that cannot be matched is NaN, and so are its gradients.
         RuntimeError: a gradient of the gradient is asked for.
 
     Rubner, Tomasi and Guibas, 2000, The Earth Mover's Distance as a Metric for Image Retrieval.
@@ -110,7 +116,7 @@ def emd(x: Tensor, y: Tensor, gap: float = 0.0) -> Tensor:
 def emd_matrix(
     a: Tensor, b: Tensor, gap: float = 0.0, *, progress: Callable[[int, int], object] | None = None
 ) -> Tensor:
-    """Earth Mover's distances between all clouds of two sets, on all of torch's threads.
+    """Earth Mover's distances between all clouds of two sets, on all of torch's threads or on the GPU.
 
     D[i, j] = emd(a[i], b[j], gap); where `b is a`, each unordered pair is computed once.
 
@@ -118,10 +124,11 @@ def emd_matrix(
         a: (S, N, 3), float32 or float64.
         b: (R, N, 3), of the same type and device.
         gap: as in `match`.
-        progress: called as progress(pairs done, pairs in all) after each block of rows.
+        progress: called as progress(pairs done, pairs in all) after each block of rows; on the GPU when they are begun.
 
     Returns:
-        (S, R) float64, without a graph. Memory beyond the result: a copy of the two sets in float64.
+        (S, R) float64, without a graph; on the GPU, NaN for a pair that cannot be matched. Memory beyond the result: a
+        copy of the two sets in float64.
 
     Raises:
         ValueError: as `match`.

@@ -100,21 +100,22 @@ void bounds(const T* x, const T* y, int64_t batch, int n, const double* x_dual, 
 
 extern "C" void set_order(uint64_t seed) { order_seed = seed; }
 
-#define EXPORT(T)                                                                                                        \
-  extern "C" void match_##T(const T* x, const T* y, int batch, int n, double gap, const double* start, int64_t* index,   \
-                            double* cost, double* bound, double* x_dual, double* y_dual, float* value) {                 \
-    solve(x, y, batch, batch, n, false, gap, start, {cost, value, bound, index, x_dual, y_dual});                       \
-  }                                                                                                                      \
-  extern "C" void matrix_##T(const T* a, const T* b, int rows, int columns, int n, double gap, double* cost) {           \
-    solve(a, b, rows, columns, n, true, gap, nullptr, {cost, nullptr, nullptr, nullptr, nullptr, nullptr});              \
-  }                                                                                                                      \
-  extern "C" void lower_bound_##T(const T* x, const T* y, int batch, int n, const double* x_dual, double* bound) {       \
-    bounds(x, y, batch, n, x_dual, bound);                                                                               \
-  }                                                                                                                      \
-  extern "C" void gradient_##T(const T* g, const T* x, const T* y, int batch, int n, const int64_t* index, T* gx, T* gy) { \
-    run_block([&] {                                                                                                      \
-      for (int b = 0; b < batch; ++b) gradient_block(b, n, g, x, y, index, gx, gy);                                      \
-    });                                                                                                                  \
+#define EXPORT(T)                                                                                                      \
+  extern "C" void match_##T(const T* x, const T* y, int batch, int n, double gap, const double* start, int64_t* index, \
+                            double* cost, double* bound, double* x_dual, double* y_dual, float* value) {               \
+    solve(x, y, batch, batch, n, false, gap, start, {cost, value, bound, index, x_dual, y_dual});                      \
+  }                                                                                                                    \
+  extern "C" void matrix_##T(const T* a, const T* b, int rows, int columns, int n, double gap, double* cost) {         \
+    solve(a, b, rows, columns, n, true, gap, nullptr, {cost, nullptr, nullptr, nullptr, nullptr, nullptr});            \
+  }                                                                                                                    \
+  extern "C" void lower_bound_##T(const T* x, const T* y, int batch, int n, const double* x_dual, double* bound) {     \
+    bounds(x, y, batch, n, x_dual, bound);                                                                             \
+  }                                                                                                                    \
+  extern "C" void gradient_##T(const T* g, const T* x, const T* y, int batch, int n, const int64_t* index, T* gx,      \
+                               T* gy) {                                                                                \
+    run_block([&] {                                                                                                    \
+      for (int b = 0; b < batch; ++b) gradient_block(b, n, g, x, y, index, gx, gy);                                    \
+    });                                                                                                                \
   }
 EXPORT(float)
 EXPORT(double)
@@ -139,7 +140,9 @@ bool proves(int n, int values, T apart, double gap) {
   bounds(x.data(), y.data(), batch, n, u.data(), bound.data());
   for (int b = 0; b < batch; ++b) proved = proved && bound[b] <= cost[b];
   run_block([&] {
-    for (int b = 0; b < batch; ++b) gradient_block(b, n, g.data(), x.data(), y.data(), index.data(), gx.data(), gy.data());
+    for (int b = 0; b < batch; ++b) {
+      gradient_block(b, n, g.data(), x.data(), y.data(), index.data(), gx.data(), gy.data());
+    }
   });
   return proved;
 }
