@@ -5,7 +5,7 @@ import ctypes
 import pytest
 import torch
 from cloud_problems import PROBLEMS, pairs
-from emulation import TYPES, call, program
+from emulation import TYPES, call, program, race
 from torch import Tensor
 
 from pcgen import ops
@@ -88,6 +88,10 @@ def test_no_result_depends_on_the_order_of_threads(programs: ctypes.CDLL) -> Non
             assert all(torch.equal(a, b) for a, b in zip(run(), expected, strict=True)), seed
     finally:
         programs.set_order(ctypes.c_uint64(0))
+
+
+def test_warps_do_not_race() -> None:
+    race("neighbours")
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
