@@ -1,5 +1,6 @@
 """Metrics between generated clouds and a reference set; each number carries the protocol it was computed under."""
 
+from pcgen.metrics.accuracy import Accuracy, accuracy
 from pcgen.metrics.clock import Progress
 from pcgen.metrics.codes import TwoSampleTest, two_sample_test
 from pcgen.metrics.coverage import coverage
@@ -20,6 +21,7 @@ from pcgen.metrics.svm import LinearSVM, linear_svm
 __all__ = [
     "JSD",
     "PROTOCOLS",
+    "Accuracy",
     "FeatureSpace",
     "FrechetClassifierDistance",
     "Grid",
@@ -33,6 +35,7 @@ __all__ = [
     "Report",
     "Row",
     "TwoSampleTest",
+    "accuracy",
     "compare",
     "coverage",
     "details",

@@ -6,10 +6,11 @@ from typing import get_type_hints
 
 from docstring_parser import Docstring, parse
 
-from pcgen.models import MODELS
+from pcgen.errors import choose
+from pcgen.models import CLASSIFIERS, MODELS
 from pcgen.models.base import Bounded, Chain, Conditional, Density, Energy, GenerativeModel, Latent, Learner
 
-__all__ = ["Argument", "Summary", "arguments", "summary"]
+__all__ = ["Argument", "Summary", "arguments", "model_class", "summary"]
 
 _CAPABILITIES = {
     "log_prob": Density,
@@ -41,10 +42,22 @@ class Argument:
     what: str
 
 
+def model_class(name: str) -> type[Learner]:
+    """The class of a model of the suite, or of a classifier.
+
+    Raises:
+        ValueError: there is none of that name; the nearest is named.
+    """
+    choose(name, [*MODELS, *CLASSIFIERS], "model")
+    return MODELS[name] if name in MODELS else CLASSIFIERS[name]
+
+
 def summary(name: str) -> Summary:
-    """What `MODELS[name]` is, what it learns, what else it has, and how long it trains by default."""
-    cls = MODELS[name]
-    kinds = [kind for kind, shape in (("vectors", (4,)), ("clouds", (64, 3))) if _accepts(cls, shape)]
+    """What the model of that name is, what it learns, what else it has, and how long it trains by default."""
+    cls = model_class(name)
+    kinds = ["labelled clouds"]
+    if name in MODELS:
+        kinds = [kind for kind, shape in (("vectors", (4,)), ("clouds", (64, 3))) if _accepts(cls, shape)]
     also = [word for word, protocol in _CAPABILITIES.items() if issubclass(cls, protocol)]
     if _conditional(cls):
         also.append("by label")

@@ -57,13 +57,13 @@ def ball_edges(centres: Tensor, points: Tensor, radius: float, neighbours: int) 
     Returns:
         (2, E) int64: places in the B*N points, and in the B*M centres, in ascending order of the centres.
     """
-    # The neighbours are those of the CPU's kernels on any device: they take a hundredth of the perceptrons' time.
-    found = ops.ball_query(centres.cpu(), points.cpu(), radius, neighbours)  # (B, M, K)
+    found = ops.ball_query(centres, points, radius, neighbours)  # (B, M, K)
     batch, count, _ = found.shape
     inside = found >= 0
-    sources = (found + points.shape[1] * torch.arange(batch)[:, None, None])[inside]
-    targets = torch.arange(batch * count).repeat_interleave(inside.sum(2).flatten())
-    return torch.stack((sources, targets)).to(points.device)  # (2, E)
+    first = points.shape[1] * torch.arange(batch, device=found.device)  # (B,), the first point of each cloud
+    sources = (found + first[:, None, None])[inside]
+    targets = torch.arange(batch * count, device=found.device).repeat_interleave(inside.sum(2).flatten())
+    return torch.stack((sources, targets))  # (2, E)
 
 
 class _SortedMax(MaxAggregation):  # type: ignore[misc]

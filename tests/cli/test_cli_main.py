@@ -262,5 +262,7 @@ def test_models_and_their_options_are_listed(pcgen):
     assert result.code == 0 and all(name in result.out for name in MODELS)
     result = pcgen("models", "gmm")
     assert result.code == 0 and "components" in result.out and "32" in result.out
+    result = pcgen("models", "pointnet2_classifier")
+    assert result.code == 0 and "neighbours" in result.out and "labelled clouds" not in result.out
     result = pcgen("models", "--markdown")
     assert result.out.count("\n| `") == len(MODELS)
