@@ -63,7 +63,7 @@ def same_size(x: Tensor, y: Tensor, ptr_x: Tensor | None, ptr_y: Tensor | None) 
 
 
 def edges(found: list[tuple[Tensor, Tensor, Tensor]], device: torch.device) -> Tensor:
-    """(2, E), of y and x, from groups of neighbours (B, m, k), -1 for none, and the first points (B,) of their clouds."""
+    """(2, E), y to x, of groups of neighbours (B, m, k), -1 for none, and the first points (B,) of their clouds."""
     parts = [torch.empty(2, 0, dtype=torch.int64, device=device)]
     for index, first_x, first_y in found:
         queries = first_y[:, None] + torch.arange(index.shape[1], device=device)  # (B, m)
