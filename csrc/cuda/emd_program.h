@@ -51,8 +51,8 @@ PCGEN_DEVICE void prepare_block(const T* points, int64_t cloud, int n, const Clo
   Tree<T>(points + cloud * 3 * n, n, pieces).build(clouds.places(cloud, n), shared);
 }
 
-// All of a pair, or NaN where the clouds are not finite: in either case by the solver whose floats resolve the
-// clouds, or else by that of doubles.
+// Matches a pair, if it is for this solver: the one that searches with floats takes those that floats resolve, and
+// those that are not finite; the one with doubles takes the rest.
 template <class Real>
 PCGEN_DEVICE void match_block(const Pairs& pairs, int64_t pair, double gap, const double* start, const Results& out,
                               Solver<Real>& solver) {
@@ -106,7 +106,7 @@ PCGEN_DEVICE void bound_block(const Pairs& pairs, int64_t pair, const double* x_
 }
 
 // |x_i - y_j| pulls both ends towards each other with unit force; where they coincide, the subgradient 0. A point
-// without a partner gets NaN, and so do all of y where one is without.
+// without a partner, on either side, gets NaN.
 template <class T>
 PCGEN_DEVICE void gradient_block(int64_t pair, int n, const T* gradient, const T* x, const T* y, const int64_t* index,
                                  T* x_gradient, T* y_gradient) {
