@@ -138,7 +138,11 @@ def _sliced(a: Tensor, b: Tensor, count: int = 48) -> Tensor:
     directions = torch.stack([flat * angle.cos(), flat * angle.sin(), height], 1)  # (T, 3)
 
     def project(clouds: Tensor) -> Tensor:
-        return ((clouds.double() - centre) @ directions.T).transpose(1, 2).float().sort(2).values  # (S, T, N)
+        along = ((clouds.double() - centre) @ directions.T).transpose(1, 2).float().contiguous()  # (S, T, N)
+        if along.device.type != "cpu":
+            return along.sort(2).values
+        along.numpy().sort(2)  # in place, and ten times as fast as torch, which sorts an index too
+        return along
 
     projected = project(a)
     others = projected if b is a else project(b)
