@@ -164,7 +164,7 @@ PCGEN_DEVICE void farthest_block(const T* x, int n, int k, int64_t start, T* lea
     each_warp([&](int warp) {
       PerLane<Farthest<T>> values;
       each_lane([&](int lane) { values[lane] = own[warp * lanes + lane]; });
-      const Farthest<T> best = reduce(values, farther<T>);
+      const Farthest<T> best = reduce(values, [](const Farthest<T>& a, const Farthest<T>& b) { return farther(a, b); });
       each_lane([&](int lane) {
         if (lane == 0) shared[warp] = best;
       });
