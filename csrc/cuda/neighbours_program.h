@@ -1,5 +1,5 @@
-// The programs of neighbours: a warp for each query, a block for each cloud that is sampled. Distances are rounded as the
-// CPU's vector kernels round them, and ties go to the lower index, so both give the same neighbours to the last one.
+// The programs of neighbours: a warp for each query, a block for each cloud that is sampled. Distances are rounded as
+// the CPU's vector kernels round them, and ties go to the lower index, so both give the same neighbours to the last one.
 #pragma once
 
 #include <cstdint>
@@ -34,8 +34,8 @@ struct Point {
   PCGEN_DEVICE T taint() const { return 0 * x + 0 * y + 0 * z; }
 };
 
-// A warp puts point i at squared distance d into its list of the least k, of which there are `found`, behind those that are
-// no farther.
+// A warp puts point i at squared distance d into its list of the least k, of which there are `found`, behind those that
+// are no farther.
 template <class T, class Index>
 PCGEN_DEVICE void insert(T* squares, Index* indices, int k, int found, T d, int i) {
   int place = 0;
@@ -90,8 +90,8 @@ PCGEN_DEVICE T collect(const Point<T>& query, const T* y, int m, int k, T* squar
   return ballot([&](int lane) { return taint[lane] != 0; }) == 0 ? T{0} : static_cast<T>(NAN);
 }
 
-// The k nearest of y (m, 3) to `query`, nearest first, to squares (k) and indices (k). A coordinate that is not finite, of
-// the query or in y, makes the squares NaN.
+// The k nearest of y (m, 3) to `query`, nearest first, to squares (k) and indices (k). A coordinate that is not finite,
+// of the query or in y, makes the squares NaN.
 template <class T>
 PCGEN_DEVICE void nearest_warp(const Point<T>& query, const T* y, int m, int k, int warp, Lists<T>& lists, T* squares,
                                int64_t* indices) {
@@ -141,8 +141,8 @@ PCGEN_DEVICE Farthest<T> farther(const Farthest<T>& a, const Farthest<T>& b) {
   return b.square > a.square || (b.square == a.square && b.index < a.index) ? b : a;
 }
 
-// k points of x (n, 3) from `start` on, each the farthest from those before it, to indices (k). `least` (n) is room for the
-// squared distance of each point to those chosen. A point that is not finite is infinitely far from all, itself too.
+// k points of x (n, 3) from `start` on, each the farthest from those before it, to indices (k). `least` (n) is room for
+// the squared distance of each point to those chosen. A point that is not finite is infinitely far from all, itself too.
 template <class T>
 PCGEN_DEVICE void farthest_block(const T* x, int n, int k, int64_t start, T* least, Farthest<T>* shared,
                                  int64_t* indices) {
