@@ -90,10 +90,10 @@ PCGEN_DEVICE int add_places(int& size, int count) { return atomicAdd(&size, coun
 PCGEN_DEVICE float fused(float a, float b, float c) { return fmaf(a, b, c); }
 PCGEN_DEVICE double fused(double a, double b, double c) { return fma(a, b, c); }
 
-// Within an ulp or two for floats.
+// Within an ulp or two for floats, and 0 below 1e-38.
 PCGEN_DEVICE float root(float v) {
   float r;
-  asm("sqrt.approx.f32 %0, %1;" : "=f"(r) : "f"(v));
+  asm("sqrt.approx.ftz.f32 %0, %1;" : "=f"(r) : "f"(v));
   return r;
 }
 PCGEN_DEVICE double root(double v) { return sqrt(v); }

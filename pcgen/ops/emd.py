@@ -14,6 +14,7 @@ __all__ = ["Matching", "emd", "emd_matrix", "match"]
 
 _library.load()
 _ops = torch.ops.pcgen
+_PAIRS_AT_ONCE = {"cpu": 1, "cuda": 8192}  # of a matrix, in whole rows: a GPU solves hundreds side by side
 
 
 @dataclass(frozen=True)
@@ -139,15 +140,18 @@ def emd_matrix(
     rows, columns = len(a), len(b)
     out = torch.empty(rows, columns, dtype=torch.float64, device=a.device)
     total = rows * (rows + 1) // 2 if symmetric else rows * columns
-    for row in range(rows):
-        first = row if symmetric else 0
-        values = _ops.emd_matrix(a[row : row + 1], b[first:], gap)[0]
-        out[row, first:] = values
+    at_once = -(-_PAIRS_AT_ONCE[a.device.type] // max(columns, 1))
+    for row in range(0, rows, at_once):
+        first, end = row if symmetric else 0, min(row + at_once, rows)
+        values = _ops.emd_matrix(a[row:end], b[first:], gap)  # (end - row, columns - first)
         if symmetric:
-            out[first:, row] = values
+            square = values[:, : end - row]
+            square.copy_(square.triu() + square.triu(1).T)
+            out[first:, row:end] = values.T
+        out[row:end, first:] = values
         if progress is not None:
-            left = rows - row - 1
-            progress(total - left * (left + 1) // 2 if symmetric else (row + 1) * columns, total)
+            left = rows - end
+            progress(total - left * (left + 1) // 2 if symmetric else end * columns, total)
     return out
 
 

@@ -1,6 +1,7 @@
 """The exact EMD's CUDA blocks, compiled for the CPU, against scipy and the CPU's kernels; on a GPU, the real ones."""
 
 import ctypes
+import importlib
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -152,6 +153,18 @@ def test_matrix_is_that_of_the_pairs(programs: ctypes.CDLL) -> None:
     call(programs.matrix_float, a, b, 3, 4, 60, 0.0, matrix)
     for i in range(3):
         assert torch.equal(matrix[i], _match(programs, a[i].expand(4, -1, -1).contiguous(), b).cost)
+
+
+def test_matrix_by_several_rows_at_once_as_on_the_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    a, b = torch.rand(5, 40, 3), torch.rand(4, 40, 3)
+    by_row = emd_matrix(a, b), emd_matrix(a, a)
+    monkeypatch.setitem(importlib.import_module("pcgen.ops.emd")._PAIRS_AT_ONCE, "cpu", 9)
+    calls: list[tuple[int, int]] = []
+    assert torch.equal(emd_matrix(a, b, progress=lambda done, total: calls.append((done, total))), by_row[0])
+    assert calls == [(12, 20), (20, 20)]
+    matrix = emd_matrix(a, a, progress=lambda done, total: calls.append((done, total)))
+    assert torch.equal(matrix, matrix.T) and torch.equal(matrix, by_row[1])
+    assert calls[2:] == [(9, 15), (14, 15), (15, 15)]
 
 
 @pytest.mark.parametrize("dtype", TYPES, ids=TYPES.values())
