@@ -224,7 +224,7 @@ void start_prices(Problem& problem, char* memory) {
 
   // The rows are now what columns were, and cost the less the higher their profits.
   Problem rows = few;
-  rows.first_eps = few.spacing;
+  rows.first_eps = 1.0;  // any number above zero says that prices are given
   for (int a = 0; a < 3; ++a) rows.y[a] = few.x[a];
   double highest_profit = few.profit[0];
   for (int i = 1; i < m; ++i) highest_profit = few.profit[i] > highest_profit ? few.profit[i] : highest_profit;
