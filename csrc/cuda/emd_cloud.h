@@ -16,7 +16,7 @@ constexpr int group = lanes;
 struct Facts {
   double low[3], high[3];
   double spacing;  // about the distance between neighbouring points
-  int is_finite, unused;
+  int is_finite;
 };
 
 struct Cloud {

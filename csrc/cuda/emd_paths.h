@@ -38,7 +38,7 @@ class Paths {
   };
   struct Target {
     double depth;
-    int column, unused;
+    int column;
   };
 
   PCGEN_DEVICE void open();
@@ -52,7 +52,7 @@ class Paths {
   PCGEN_DEVICE int groups_of(int warp) const { return (market_.groups - warp + warps - 1) / warps; }
   static PCGEN_DEVICE Target nearer(const Target& a, const Target& b) {
     const bool is_b = comes_before(b.depth, b.column, a.depth, a.column);
-    return {is_b ? b.depth : a.depth, is_b ? b.column : a.column, 0};
+    return {is_b ? b.depth : a.depth, is_b ? b.column : a.column};
   }
 
   Market<Real>& market_;
@@ -88,7 +88,7 @@ PCGEN_DEVICE void Paths<Real>::relax(const Visit& visit, double reach, double ro
     const bool ties = depth == known && (fresh >> lane & 1) != 0 && visit.row < parent_[j];
     if (!(depth < known || ties) || depth > reach) return false;
     depth_[j] = depth, parent_[j] = visit.row;
-    if (state_.row[j] < 0) nearest[lane] = nearer(nearest[lane], {depth, j, 0});
+    if (state_.row[j] < 0) nearest[lane] = nearer(nearest[lane], {depth, j});
     return true;
   });
   once([&] { fresh_[visit.group] = fresh | improved; });
@@ -100,7 +100,7 @@ PCGEN_DEVICE void Paths<Real>::improve(int warp, const Entry* entries, int count
   const double far = static_cast<double>(INFINITY);
   PerLane<Target> nearest;
   PerLane<double> low;
-  each_lane([&](int lane) { nearest[lane] = {far, INT_MAX, 0}, low[lane] = far; });
+  each_lane([&](int lane) { nearest[lane] = {far, INT_MAX}, low[lane] = far; });
   // Lanes rule out pairs of a group and an entry of the frontier; all look together at what is left.
   const int own = groups_of(warp), pairs = own * count;
   for (int first = 0; first < pairs; first += lanes) {
@@ -165,7 +165,7 @@ PCGEN_DEVICE void Paths<Real>::select(int warp, double reach, double last, int* 
 template <class Real>
 PCGEN_DEVICE typename Paths<Real>::Target Paths<Real>::search(int root, double width) {
   const double rounding = Market<Real>::rounding(shared_.highest);
-  Target target{static_cast<double>(INFINITY), INT_MAX, 0};
+  Target target{static_cast<double>(INFINITY), INT_MAX};
   step([&](int thread) {
     if (thread == 0) frontier_[0] = {0.0, root}, shared_.frontier[0] = 1;
   });
@@ -176,7 +176,7 @@ PCGEN_DEVICE typename Paths<Real>::Target Paths<Real>::search(int root, double w
       if (warp == 0) once([&] { shared_.frontier[1 - now] = 0; });
       improve(warp, frontier_, count, target.depth, rounding);
     });
-    for (int w = 0; w < warps; ++w) target = nearer(target, {shared_.nearest[w], shared_.target[w], 0});
+    for (int w = 0; w < warps; ++w) target = nearer(target, {shared_.nearest[w], shared_.target[w]});
     const double low = gather(shared_.low, Least());
     if (!(low < target.depth)) return target;
     each_warp([&](int warp) { select(warp, target.depth, low + width, &shared_.frontier[1 - now]); });

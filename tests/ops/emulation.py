@@ -21,6 +21,7 @@ TYPES = {torch.float32: "float", torch.float64: "double"}  # as the names of exp
 @cache
 def program(name: str) -> ctypes.CDLL:
     """The functions of cuda_emulation/NAME.cpp; the test is skipped where they cannot be compiled."""
+    _check_compiler()
     with tempfile.TemporaryDirectory() as folder:
         library = Path(folder) / f"{name}.so"
         _compile(name, library, "-O3", "-shared", "-fPIC")
@@ -29,6 +30,7 @@ def program(name: str) -> ctypes.CDLL:
 
 def race(name: str) -> None:
     """Run cuda_emulation/NAME.cpp as a program whose warps race; what a missing barrier lets happen is a failure."""
+    _check_compiler()
     with tempfile.TemporaryDirectory() as folder:
         binary = Path(folder) / name
         flags = ("-fsanitize=thread", "-pthread")
@@ -46,9 +48,12 @@ def _compiler() -> list[str]:
     return shlex.split(os.environ.get("CXX", "g++"))
 
 
-def _compile(name: str, output: Path, *flags: str) -> None:
+def _check_compiler() -> None:
     if shutil.which(_compiler()[0]) is None or not SOURCES.is_dir():
         pytest.skip("the programs cannot be compiled: no C++ compiler, or no source tree")
+
+
+def _compile(name: str, output: Path, *flags: str) -> None:
     source = HERE / "cuda_emulation" / f"{name}.cpp"
     common = ("-std=c++20", "-ffp-contract=off", f"-I{SOURCES}")
     subprocess.run([*_compiler(), *common, *flags, source, "-o", output], check=True)
