@@ -65,11 +65,15 @@ Cloud cloud(const Tensor& clouds, int64_t row, const char* name) {
   });
 }
 
-// Calls f(pair, cloud of x, cloud of y) for each pair. One that has threads to spare has its clouds made ready on two.
+constexpr int64_t kWorthThreads = 512;  // points that take many times as long to make ready as a thread to wake
+
+// Calls f(pair, cloud of x, cloud of y) for each pair. Where threads are to spare, a pair's clouds are made ready on two.
+// The matching itself is one chain of bids of a tenth of a microsecond: sharing out even those that are independent, and
+// the searches of the exact stage, has won less on two cores than it cost where a thread was late.
 template <class F>
 void for_each_pair(const Tensor& x, const Tensor& y, const F& f) {
   const int64_t batch = x.size(0);
-  if (batch >= torch::stable::get_num_threads()) {
+  if (batch >= torch::stable::get_num_threads() || x.size(1) < kWorthThreads) {
     parallel_for_each(batch, [&](int64_t b) { f(b, cloud(x, b, "x"), cloud(y, b, "y")); });
     return;
   }
