@@ -14,7 +14,7 @@ namespace pcgen::cuda {
 // The caller's stream on the tensor's device.
 inline cudaStream_t current_stream(const torch::stable::Tensor& t) {
   void* stream = nullptr;
-  STABLE_TORCH_ERROR_CODE_CHECK(aoti_torch_get_current_cuda_stream(t.get_device_index(), &stream));
+  TORCH_ERROR_CODE_CHECK(aoti_torch_get_current_cuda_stream(t.get_device_index(), &stream));
   return static_cast<cudaStream_t>(stream);
 }
 
