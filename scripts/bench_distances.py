@@ -187,7 +187,7 @@ def draw(chamfer: Curves, emd: Curves, path: Path) -> None:
     """Time against the number of points, both distances side by side, pcgen's curves in colour."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10, 4.2), layout="constrained")
+    figure = Figure(figsize=(10, 5), layout="constrained")
     for axes, curves, title in zip(
         figure.subplots(1, 2), (chamfer, emd), ("Chamfer distance", "Earth Mover's distance"), strict=True
     ):
@@ -205,7 +205,7 @@ def draw(chamfer: Curves, emd: Curves, path: Path) -> None:
         axes.set_xlabel("points in each cloud")
         axes.set_ylabel("milliseconds")
         axes.grid(alpha=0.3, which="major")
-        axes.legend(fontsize=8, frameon=False)
+        axes.legend(fontsize=8, frameon=False, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.13))
     figure.savefig(path, dpi=150)
 
 
