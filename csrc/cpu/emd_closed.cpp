@@ -90,8 +90,8 @@ class Line {
   double unit_ = 1;
 };
 
-// Sorted points are matched in order. One potential f gives both duals, f(x_i) and -f(y_j): it falls at the rate 1 where
-// more of x than of y lies behind, and mass moves forth, and rises where mass moves back.
+// Sorted points are matched in order. One potential f gives both duals, f(x_i) and -f(y_j): it falls at the rate 1
+// where more of x than of y lies behind, and mass moves forth, and rises where mass moves back.
 void solve_line(Problem& problem, const Line& line) {
   const std::vector<int> rows = line.sorted(problem.x), columns = line.sorted(problem.y);
   for (int k = 0; k < problem.n; ++k) pair(problem, rows[k], columns[k]);

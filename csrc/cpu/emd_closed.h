@@ -5,8 +5,8 @@
 
 namespace pcgen::emd {
 
-// Solves the problem where one of the clouds lies in a single place, or both lie on one line; otherwise returns false and
-// leaves it as it was.
+// Solves the problem where one of the clouds lies in a single place, or both lie on one line; otherwise returns false
+// and leaves it as it was.
 bool solve_closed(Problem& problem);
 
 }  // namespace pcgen::emd

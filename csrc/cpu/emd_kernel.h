@@ -4,9 +4,9 @@
 // p_j.
 //   1. Auction with eps-scaling (Bertsekas 1988): free rows bid for the column of least D_ij + p_j and raise its price.
 //      In rounded arithmetic: its prices are only a starting point.
-//   2. From these prices, in double: u_i = min_j (D_ij + p_j); pairs that attain it stay, other rows are matched by
-//      shortest augmenting paths over reduced costs D_ij + p_j - u_i >= 0 (Jonker and Volgenant 1987), which keep every
-//      inequality.
+//   2. From these prices, in double: u_i = min_j (D_ij + p_j), and then prices as low as these allow, p_j = max_i (u_i -
+//      D_ij). Pairs that attain the minimum stay, other rows are matched by shortest augmenting paths over reduced costs
+//      D_ij + p_j - u_i >= 0 (Jonker and Volgenant 1987), which keep every inequality.
 //   3. A last pass recomputes u, and with it the certificate: matched pairs attain the minimum.
 #pragma once
 
@@ -124,7 +124,8 @@ template <class Real>
 void Solver<Real>::profits_below() {
   market_.open();
   for (int i = 0; i < problem_.n; ++i) {
-    problem_.profit[i] = static_cast<double>(market_.lowest_value(problem_.x[0][i], problem_.x[1][i], problem_.x[2][i])) - market_.rounding();
+    const Real lowest = market_.lowest_value(problem_.x[0][i], problem_.x[1][i], problem_.x[2][i]);
+    problem_.profit[i] = static_cast<double>(lowest) - market_.rounding();
   }
 }
 
