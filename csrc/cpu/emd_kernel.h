@@ -4,8 +4,8 @@
 // p_j.
 //   1. Auction with eps-scaling (Bertsekas 1988): free rows bid for the column of least D_ij + p_j and raise its price.
 //      In rounded arithmetic: its prices are only a starting point.
-//   2. From these prices, in double: u_i = min_j (D_ij + p_j), and then prices as low as these allow, p_j = max_i (u_i -
-//      D_ij). Pairs that attain the minimum stay, other rows are matched by shortest augmenting paths over reduced costs
+//   2. From these prices, in double: u_i = min_j (D_ij + p_j), then p_j = max_i (u_i - D_ij), as low as these allow.
+//      Pairs that attain the minimum stay, other rows are matched by shortest augmenting paths over reduced costs
 //      D_ij + p_j - u_i >= 0 (Jonker and Volgenant 1987), which keep every inequality.
 //   3. A last pass recomputes u, and with it the certificate: matched pairs attain the minimum.
 #pragma once
