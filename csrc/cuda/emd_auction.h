@@ -31,7 +31,7 @@ class Auction {
   template <bool is_exact>
   PCGEN_DEVICE void bid(int warp, Real eps);
   template <bool is_exact>
-  PCGEN_DEVICE void settle(int bids);
+  PCGEN_DEVICE void settle();
   template <bool is_exact>
   PCGEN_DEVICE void rounds(Real eps, int64_t limit);
 
@@ -79,8 +79,7 @@ PCGEN_DEVICE void Auction<Real>::bid(int warp, Real eps) {
   once([&] {
     using Value = decltype(bid.best);
     const int j = bid.column;
-    // A single column has no rival.
-    const Value margin = bid.next == INT_MAX ? Value(0) : bid.second - bid.best;
+    const Value margin = bid.second - bid.best;
     bool bids = true;
     if constexpr (is_exact) {
       bids = margin > 0 || state_.row[j] < 0;
@@ -96,17 +95,17 @@ PCGEN_DEVICE void Auction<Real>::bid(int warp, Real eps) {
 // again.
 template <class Real>
 template <bool is_exact>
-PCGEN_DEVICE void Auction<Real>::settle(int bids) {
+PCGEN_DEVICE void Auction<Real>::settle() {
   const int n = state_.n;
   PerLane<int> waits;
   PerLane<double> risen;
   each_lane([&](int lane) {
     waits[lane] = -1, risen[lane] = 0;
-    if (lane >= bids) return;
+    if (lane >= warps) return;
     const int i = shared_.bidder[lane], j = shared_.wanted[lane];
     const double offer = shared_.offer[lane];
     if (j < 0) return;
-    for (int other = 0; other < bids; ++other) {
+    for (int other = 0; other < warps; ++other) {
       if (shared_.wanted[other] != j) continue;
       if (shared_.offer[other] > offer || (shared_.offer[other] == offer && other < lane)) waits[lane] = i;
     }
@@ -127,8 +126,8 @@ PCGEN_DEVICE void Auction<Real>::settle(int bids) {
     state_.queue[place] = waits[lane];
   });
   once([&] {
-    shared_.head = (shared_.head + bids) % n;
-    shared_.waiting += count_bits(waiting) - bids;
+    shared_.head = (shared_.head + warps) % n;
+    shared_.waiting += count_bits(waiting) - warps;
     if (highest > shared_.highest) shared_.highest = highest;
   });
 }
@@ -136,17 +135,13 @@ PCGEN_DEVICE void Auction<Real>::settle(int bids) {
 template <class Real>
 template <bool is_exact>
 PCGEN_DEVICE void Auction<Real>::rounds(Real eps, int64_t limit) {
-  for (; limit > 0; --limit) {
-    const int waiting = shared_.waiting, bids = waiting < warps ? waiting : warps;
-    if (waiting <= warps) break;
+  for (; limit > 0 && shared_.waiting > warps; --limit) {
+    each_warp([&](int warp) { bid<is_exact>(warp, eps); });
     each_warp([&](int warp) {
-      if (warp < bids) bid<is_exact>(warp, eps);
+      if (warp == 0) settle<is_exact>();
     });
     each_warp([&](int warp) {
-      if (warp == 0) settle<is_exact>(bids);
-    });
-    each_warp([&](int warp) {
-      if (warp >= bids || shared_.wanted[warp] < 0) return;
+      if (shared_.wanted[warp] < 0) return;
       const int g = shared_.wanted[warp] / group;
       for (int other = 0; other < warp; ++other) {
         if (shared_.wanted[other] >= 0 && shared_.wanted[other] / group == g) return;  // one of them is enough
