@@ -5,8 +5,6 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from pcgen.metrics.bounds import emd_bounds
-
 __all__ = ["PairDistance", "pair_distance"]
 
 
@@ -39,7 +37,7 @@ def pair_distance(name: str) -> PairDistance:
     if name == "exact":
         return PairDistance("EMD", ops.emd_matrix)
     if name == "exact_bound":
-        return PairDistance("bounds of EMD", emd_bounds)
+        return PairDistance("bounds of EMD", ops.emd_bounds)
     from pcgen.ops.approxmatch import approxmatch_matrix
 
     return PairDistance(name, lambda a, b: approxmatch_matrix(b, a, name).T.contiguous(), symmetric=False)

@@ -11,7 +11,6 @@ from pcgen.optim import reduce_sum, share
 
 __all__ = ["Search"]
 
-_SLACK = 1e-6  # relative: how far rounding may lift the bounds of float32 clouds
 _PARTNERS = 3  # a cloud's duals are transferred once it has been matched with so many others
 _TOGETHER = 16  # pairs that are looked at together, if so many are open: threads and ranks want work
 _BATCH = 128  # pairs that are matched at once: each takes memory for its matching and duals
@@ -54,7 +53,6 @@ class Search:
     @classmethod
     def begin(cls, a: Tensor, b: Tensor, bounds: Tensor, below: Tensor | None = None) -> "Search":
         """A search that has looked at nothing yet, from lower bounds of all distances, (S, R)."""
-        bounds = bounds - _SLACK * bounds.abs()
         if b is a:
             bounds = bounds.masked_fill(torch.ones_like(bounds, dtype=torch.bool).tril(), torch.inf)
         clouds = len(a) if b is a else len(a) + len(b)
@@ -143,10 +141,10 @@ class Search:
         def bound(own: Tensor) -> tuple[Tensor, ...]:
             x, y = self.a[i[own]], self.b[j[own]]
             mean = self.duals[cloud[own]] / self.partners[cloud[own], None]
-            return (torch.ops.pcgen.emd_lower_bound(*((y, x) if side else (x, y)), mean),)
+            return (ops.emd_lower_bound(*((y, x) if side else (x, y)), mean),)
 
         (bounds,) = _shared(len(i), [()], bound)
-        self.bounds[i, j] = self.bounds[i, j].maximum(bounds - _SLACK * bounds.abs())
+        self.bounds[i, j] = self.bounds[i, j].maximum(bounds)
         self.tried[side, i, j] = True
 
     def _match(self, i: Tensor, j: Tensor) -> None:

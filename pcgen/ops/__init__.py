@@ -2,6 +2,7 @@
 
 from pcgen.ops._library import build_info
 from pcgen.ops.approxmatch import APPROXMATCH_CONVENTIONS, approxmatch, approxmatch_matrix
+from pcgen.ops.bounds import emd_bounds, emd_lower_bound
 from pcgen.ops.chamfer import chamfer, chamfer_matrix, nearest_means
 from pcgen.ops.emd import Matching, emd, emd_matrix, match
 from pcgen.ops.hausdorff import density_aware_chamfer, hausdorff
@@ -21,6 +22,8 @@ __all__ = [
     "chamfer_matrix",
     "density_aware_chamfer",
     "emd",
+    "emd_bounds",
+    "emd_lower_bound",
     "emd_matrix",
     "farthest_points",
     "gromov_wasserstein",

@@ -7,15 +7,14 @@ import torch
 from torch import Tensor
 
 from pcgen.errors import choose
-from pcgen.ops import _library
 from pcgen.ops._checks import cloud_sets
-from pcgen.ops.chamfer import chamfer_matrix, nearest_means
+from pcgen.ops.bounds import emd_bounds, emd_lower_bound
+from pcgen.ops.chamfer import chamfer_matrix
 from pcgen.ops.emd import match
 
 __all__ = ["Nearest", "nearest"]
 
-_library.load()
-_ops = torch.ops.pcgen
+_PARTNERS = 2  # a cloud's duals are transferred once it has been matched with so many others
 
 
 @dataclass(frozen=True)
@@ -80,18 +79,15 @@ def nearest(
 def _search(a: Tensor, b: Tensor, k: int, progress: Callable[[int, int], object] | None) -> tuple[Tensor, int]:
     """Matrix (S, R) of distances, infinite beyond the k least of a row, and how many of them were computed."""
     same = b is a
-    bounds = torch.maximum(torch.maximum(*nearest_means(a, b)), _sliced(a, b))
-    # Bounds are rounded; a hair less is a bound for sure.
-    bounds -= 1e-12 * bounds.abs()
+    bounds = emd_bounds(a, b)
     values = torch.full_like(bounds, torch.inf)
     done = torch.zeros_like(bounds, dtype=torch.bool)
     if same:
         done.fill_diagonal_(True)
     transferred = torch.zeros_like(done)
-    duals = torch.zeros(a.shape[:2], dtype=torch.float64, device=a.device)
-    partner = torch.full(
-        (len(a),), torch.inf, dtype=torch.float64, device=a.device
-    )  # distance that the duals belong to
+    # Duals of several matchings together bound better than those of one: each has less of its partner's own noise.
+    duals = torch.zeros(a.shape[:2], dtype=torch.float64, device=a.device)  # sums over the clouds it was matched with
+    partners = torch.zeros(len(a), dtype=torch.float64, device=a.device)
     solved = 0
     while True:
         farthest = values.kthvalue(k, 1).values
@@ -104,11 +100,11 @@ def _search(a: Tensor, b: Tensor, k: int, progress: Callable[[int, int], object]
         columns = bounds[rows].masked_fill(done[rows], torch.inf).argmin(1)
 
         # A bound from duals costs a tenth of a matching: tried once for each pair before it is matched.
-        untried = partner[rows].isfinite() & ~transferred[rows, columns]
+        untried = (partners[rows] >= _PARTNERS) & ~transferred[rows, columns]
         i, j = rows[untried], columns[untried]
         if len(i) > 0:
             transferred[i, j] = True
-            bounds[i, j] = bounds[i, j].maximum(_ops.emd_lower_bound(a[i], b[j], duals[i]))
+            bounds[i, j] = bounds[i, j].maximum(emd_lower_bound(a[i], b[j], duals[i] / partners[i, None]))
 
         i, j = rows[~untried], columns[~untried]
         if len(i) == 0:
@@ -120,32 +116,5 @@ def _search(a: Tensor, b: Tensor, k: int, progress: Callable[[int, int], object]
         ends = [(i, j, matching.x_dual), (j, i, matching.y_dual)] if same else [(i, j, matching.x_dual)]
         for p, q, dual in ends:
             values[p, q], done[p, q] = matching.cost, True
-            for row, cost, its in zip(p.tolist(), matching.cost.tolist(), dual, strict=True):
-                if cost < partner[row]:
-                    partner[row], duals[row] = cost, its
-
-
-def _sliced(a: Tensor, b: Tensor, count: int = 48) -> Tensor:
-    """Largest one-dimensional distance between two sets' clouds over fixed directions, (S, R) float64, rounded down.
-
-    max over directions t of (1/N) sum_k |sort(x . t)_k - sort(y . t)_k| <= emd(x, y), since |t| = 1.
-    """
-    centre = torch.cat([a, b]).double().mean((0, 1))
-    turns = torch.arange(count, dtype=torch.float64, device=a.device)
-    height = (turns + 0.5) / count  # half a sphere: t and -t see the same
-    angle = turns * (torch.pi * (3 - 5**0.5))
-    flat = (1 - height**2).sqrt()
-    directions = torch.stack([flat * angle.cos(), flat * angle.sin(), height], 1)  # (T, 3)
-
-    def project(clouds: Tensor) -> Tensor:
-        along = ((clouds.double() - centre) @ directions.T).transpose(1, 2).float().contiguous()  # (S, T, N)
-        if along.device.type != "cpu":
-            return along.sort(2).values
-        along.numpy().sort(2)  # in place, and ten times as fast as torch, which sorts an index too
-        return along
-
-    projected = project(a)
-    others = projected if b is a else project(b)
-    slack = 1e-6 * float(max(projected.abs().max(), others.abs().max()))
-    rows = [(others - row).abs_().mean(2).amax(1) for row in projected]
-    return torch.stack(rows).double() - slack
+            duals.index_add_(0, p, dual)
+            partners.index_add_(0, p, torch.ones_like(matching.cost))
