@@ -8,10 +8,10 @@
 #include <torch/csrc/stable/ops.h>
 #include <torch/csrc/stable/tensor.h>
 
-#include "check.h"
 #include "cpu/emd_cloud.h"
 #include "cpu/emd_solve.h"
 #include "cpu/parallel.h"
+#include "emd_checks.h"
 
 namespace pcgen::emd {
 namespace {
@@ -20,30 +20,6 @@ using torch::headeronly::ScalarType;
 using torch::stable::Tensor;
 
 constexpr int64_t kMostPoints = int64_t{1} << 24;  // a block's number is carried in a float
-
-void check_sets(const char* first, const Tensor& x, const char* second, const Tensor& y, double gap) {
-  check_clouds(first, x);
-  check_clouds(second, y);
-  const ScalarType type = x.scalar_type();
-  check(type == y.scalar_type() && (type == ScalarType::Float || type == ScalarType::Double),
-        "the clouds must both be float32 or both be float64");
-  check(x.size(1) == y.size(1), second, ": must have as many points as ", first, ", ", x.size(1), ", got ", y.size(1),
-        "; subsample the larger");
-  check(x.size(1) <= kMostPoints, first, ": must have at most ", kMostPoints, " points in a cloud, got ", x.size(1));
-  check(gap >= 0 && gap < 1, "gap: must be in [0, 1), 0 for the optimum, got ", gap);
-}
-
-void check_pairs(const Tensor& x, const Tensor& y, double gap) {
-  check_sets("x", x, "y", y, gap);
-  check(x.size(0) == y.size(0), "y: must have as many clouds as x, ", x.size(0), ", got ", y.size(0),
-        "; pair them one to one");
-}
-
-void check_duals(const char* name, const Tensor& duals, int64_t batch, int64_t n) {
-  check(duals.dim() == 2 && duals.size(0) == batch && duals.size(1) == n && duals.is_contiguous() &&
-            duals.scalar_type() == ScalarType::Double,
-        name, ": must be contiguous float64 (batch, points)");
-}
 
 void check_finite(const char* name, const double* duals, int64_t row, int64_t n) {
   for (int64_t j = 0; j < n; ++j) {
@@ -84,7 +60,7 @@ void for_each_pair(const Tensor& x, const Tensor& y, const F& f) {
 }
 
 std::tuple<Tensor, Tensor> emd(const Tensor& x, const Tensor& y, double gap) {
-  check_pairs(x, y, gap);
+  check_pairs(x, y, gap, kMostPoints);
   const int64_t batch = x.size(0), n = x.size(1);
   Tensor value = torch::stable::new_empty(x, {batch});
   Tensor index = torch::stable::new_empty(x, {batch, n}, ScalarType::Long);
@@ -102,13 +78,9 @@ std::tuple<Tensor, Tensor> emd(const Tensor& x, const Tensor& y, double gap) {
 
 // |x_i - y_j| pulls both ends towards each other with unit force; where they coincide, the subgradient 0.
 std::tuple<Tensor, Tensor> emd_backward(const Tensor& gradient, const Tensor& x, const Tensor& y, const Tensor& index) {
-  check_pairs(x, y, 0);
+  check_pairs(x, y, 0, kMostPoints);
   const int64_t batch = x.size(0), n = x.size(1);
-  check(gradient.dim() == 1 && gradient.size(0) == batch && gradient.is_contiguous() &&
-            gradient.scalar_type() == x.scalar_type(),
-        "gradient: must have the shape (batch,) and the type of the clouds, and be contiguous");
-  check(index.scalar_type() == ScalarType::Long && index.is_contiguous() && index.numel() == batch * n,
-        "index: must be contiguous int64 with an index for each point");
+  check_gradient(gradient, x, index);
   Tensor grad_x = torch::stable::new_zeros(x, {batch, n, 3}), grad_y = torch::stable::new_zeros(y, {batch, n, 3});
   dispatch(x, [&](auto zero) {
     using T = decltype(zero);
@@ -137,9 +109,9 @@ std::tuple<Tensor, Tensor> emd_backward(const Tensor& gradient, const Tensor& x,
 
 std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> match(
     const Tensor& x, const Tensor& y, double gap, std::optional<Tensor> start) {
-  check_pairs(x, y, gap);
+  check_pairs(x, y, gap, kMostPoints);
   const int64_t batch = x.size(0), n = x.size(1);
-  if (start.has_value()) check_duals("start", *start, batch, n);
+  if (start.has_value()) check_duals("start", *start, x);
   const double* const begin = start.has_value() ? start->const_data_ptr<double>() : nullptr;
   Tensor index = torch::stable::new_empty(x, {batch, n}, ScalarType::Long);
   Tensor cost = torch::stable::new_empty(x, {batch}, ScalarType::Double);
@@ -160,9 +132,9 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> match(
 }
 
 Tensor emd_lower_bound(const Tensor& x, const Tensor& y, const Tensor& x_dual) {
-  check_pairs(x, y, 0);
+  check_pairs(x, y, 0, kMostPoints);
   const int64_t batch = x.size(0), n = x.size(1);
-  check_duals("x_dual", x_dual, batch, n);
+  check_duals("x_dual", x_dual, x);
   Tensor bound = torch::stable::new_empty(x, {batch}, ScalarType::Double);
   double* const bounds = bound.mutable_data_ptr<double>();
   const double* const duals = x_dual.const_data_ptr<double>();
@@ -180,7 +152,7 @@ std::vector<Cloud> clouds(const Tensor& set, const char* name) {
 }
 
 Tensor emd_matrix(const Tensor& a, const Tensor& b, double gap) {
-  check_sets("a", a, "b", b, gap);
+  check_sets("a", a, "b", b, gap, kMostPoints);
   const int64_t rows = a.size(0), columns = b.size(0);
   Tensor out = torch::stable::new_empty(a, {rows, columns}, ScalarType::Double);
   double* const costs = out.mutable_data_ptr<double>();
