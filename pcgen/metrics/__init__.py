@@ -15,7 +15,8 @@ from pcgen.metrics.novelty import Novelty, novelty
 from pcgen.metrics.one_nna import OneNNA, one_nna
 from pcgen.metrics.protocols import PROTOCOLS, Protocol, protocol
 from pcgen.metrics.published import Published, published
-from pcgen.metrics.report import Report, Row, compare, mean_and_deviation, side_by_side
+from pcgen.metrics.report import Report, compare, mean_and_deviation, side_by_side
+from pcgen.metrics.row import Row
 from pcgen.metrics.svm import LinearSVM, linear_svm
 
 __all__ = [

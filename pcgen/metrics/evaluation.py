@@ -25,7 +25,8 @@ from pcgen.metrics.pairs import Block, pair_matrices
 from pcgen.metrics.preparation import SAMPLES, Prepared, prepare
 from pcgen.metrics.protocols import Protocol
 from pcgen.metrics.protocols import protocol as named
-from pcgen.metrics.report import Report, Row
+from pcgen.metrics.report import Report
+from pcgen.metrics.row import Row
 from pcgen.metrics.sets import MeasuredSet
 from pcgen.metrics.store import TileStore
 

@@ -3,36 +3,20 @@
 import json
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from pcgen.errors import choose
 from pcgen.metrics.published import SOURCE, published
+from pcgen.metrics.row import Row
 from pcgen.metrics.tables import IDEAL, Column, add_dim, cells_of, new_table, number, shown_columns
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["HEADLINE", "Report", "Row", "compare", "mean_and_deviation", "side_by_side"]
+__all__ = ["HEADLINE", "Report", "compare", "mean_and_deviation", "side_by_side"]
 
 HEADLINE = ("jsd", "mmd_cd", "cov_cd", "one_nna_cd", "mmd_emd", "cov_emd", "one_nna_emd")
-
-
-@dataclass(frozen=True)
-class Row:
-    """The metrics of one set of clouds against the reference: of the samples, or of an oracle.
-
-    Attributes:
-        name: what the clouds are.
-        clouds: how many there are.
-        values: metric to value; shares are fractions.
-        intervals: metric to the ends of its 95% interval.
-    """
-
-    name: str
-    clouds: int
-    values: Mapping[str, float]
-    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from pcgen.metrics.report import Row
+    from pcgen.metrics.row import Row
 
 __all__ = ["IDEAL", "Column", "add_dim", "cells_of", "new_table", "number", "shown_columns"]
 
