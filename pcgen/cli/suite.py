@@ -100,7 +100,7 @@ def suite(
         seeds=seeds,
         clouds=clouds,
         reference_clouds=reference_clouds,
-        protocols=[name.strip() for name in protocol.split(",")],
+        protocols=list(dict.fromkeys(name.strip() for name in protocol.split(","))),
         distances=parse_metrics(metrics),
         emd_clouds=emd_limit(emd_clouds),
         emd_points=emd_limit(emd_points),

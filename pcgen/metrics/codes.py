@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pcgen.errors import choose
 
-__all__ = ["TwoSampleTest", "two_sample_test"]
+__all__ = ["TwoSampleTest", "two_sample_test", "usual_bandwidths"]
 
 _WIDTHS = (0.25, 0.5, 1.0, 2.0, 4.0)  # kernel widths in units of the median distance
 
@@ -94,11 +94,21 @@ def _discrepancies(kernel: Tensor, in_x: Tensor, size: int, with_itself: bool) -
 
 def _gaussians(distances: Tensor, bandwidths: Sequence[float] | None) -> Tensor:
     if bandwidths is None:
-        among = distances[torch.ones_like(distances, dtype=torch.bool).triu(1)]
-        bandwidths = [width * float(among.median()) for width in _WIDTHS]
+        bandwidths = _usual_bandwidths(distances)
     if not bandwidths or not all(width > 0 and math.isfinite(width) for width in bandwidths):
         raise ValueError(f"bandwidths: must be positive, got {list(bandwidths)}; are most rows equal?")
     return torch.stack([torch.exp(-(distances**2) / (2 * width**2)) for width in bandwidths]).sum(0)
+
+
+def usual_bandwidths(codes: Tensor) -> list[float]:
+    """1/4, 1/2, 1, 2 and 4 times the median distance between the codes (S, D): of a reference, one kernel for all."""
+    codes = codes.detach().double().cpu()
+    return _usual_bandwidths(torch.cdist(codes, codes, compute_mode="donot_use_mm_for_euclid_dist"))
+
+
+def _usual_bandwidths(distances: Tensor) -> list[float]:
+    among = distances[torch.ones_like(distances, dtype=torch.bool).triu(1)]
+    return [width * float(among.median()) for width in _WIDTHS]
 
 
 def _pooled(x: Tensor, y: Tensor) -> tuple[Tensor, int]:

@@ -96,6 +96,9 @@ def evaluate(
     most_clouds = _limit("emd_clouds", emd_clouds, usual_clouds)
     most_points = _limit("emd_points", emd_points, usual_points)
     sets = prepare(protocol, samples, reference, train, second, drop_bad, seed)
+    for role, clouds in sets.raw.items():
+        if features and len(clouds) < 2:
+            raise ValueError(f"{role}: must be two clouds or more to be compared by features (--features), got one")
     for warning in sets.warnings:
         warnings.warn(warning, stacklevel=2)
     measured = {"cd": sets, "emd": sets.thinned(protocol, most_clouds, most_points, seed)}
@@ -128,7 +131,7 @@ def evaluate(
         notes.append(copies.describe(result))
     for space in features:
         for name, row in found.items():
-            values, remarks = space.compare(sets.rows[name].points, sets.reference.points, seed)
+            values, remarks = space.compare(sets.raw[name], sets.raw["reference"], seed)
             row.values |= values
             notes += [remark for remark in remarks if remark not in notes]
     deviations = measured["emd" if "emd" in columns else "cd"].deviations

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from pcgen.data import Normalization
-from pcgen.metrics.codes import two_sample_test
+from pcgen.metrics.codes import two_sample_test, usual_bandwidths
 from pcgen.metrics.frechet import frechet_classifier_distance
 from pcgen.metrics.identity import Identity
 from pcgen.models import Learner
@@ -21,8 +21,9 @@ class FeatureSpace:
     """A trained model whose features of clouds are compared, as `evaluate` does for each of its rows.
 
     A classifier gives the Frechet distance on its features; any other model that encodes clouds gives the energy
-    distance and the kernel MMD of its codes, each with the p-value of a permutation test. Every name of a metric holds
-    the model's name, run and hash.
+    distance and the kernel MMD of its codes, each with the p-value of a permutation test; the kernels' widths follow
+    from the reference's codes, so that all sets are measured by one kernel. Every name of a metric holds the model's
+    name, run and hash.
 
     Attributes:
         model: a classifier, or a model that encodes clouds.
@@ -38,7 +39,8 @@ class FeatureSpace:
     normalization: Normalization = field(default_factory=lambda: Normalization("none"))
 
     def __post_init__(self) -> None:
-        if not isinstance(self.model, Classifier | Latent):
+        of_clouds = len(getattr(self.model, "shape", ())) == 2
+        if not isinstance(self.model, Classifier | Latent) or not of_clouds:
             raise ValueError(
                 f"model: must be a classifier or encode clouds, {type(self.model).__name__} does neither; "
                 "`pcgen train autoencoder` and `pcgen classify --supervised` make such runs"
@@ -46,6 +48,8 @@ class FeatureSpace:
 
     def compare(self, clouds: Tensor, reference: Tensor, seed: int = 0) -> tuple[dict[str, float], tuple[str, ...]]:
         """The metrics of clouds (S, N, 3) against a reference (R, N, 3), by name, and what is to be said of them.
+
+        Both in the units of the data that the model has learned.
 
         Raises:
             ValueError: a set has fewer than two clouds.
@@ -56,8 +60,10 @@ class FeatureSpace:
         identity = Identity.of(self.model, self.run)
         x, y = (encode_all(self.model, self.normalization.apply(each)) for each in (clouds, reference))
         values: dict[str, float] = {}
+        widths = usual_bandwidths(y)
         for statistic in ("energy", "kernel_mmd"):
-            test = two_sample_test(x, y, statistic, seed=seed)
+            test = two_sample_test(x, y, statistic, bandwidths=widths, seed=seed)
             name = identity.metric(statistic)
             values |= {name: test.value, f"{name} chance": test.chance, f"{name} p": test.p_value}
-        return values, ()
+        told = ", ".join(f"{width:.3g}" for width in widths)
+        return values, (f"{identity.metric('kernel_mmd')}: widths {told}, by the reference's codes",)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass
+from pathlib import Path
 
 from pcgen.models import Learner, describe
 
@@ -15,7 +16,7 @@ class Identity:
 
     Attributes:
         name: of the model in the suite, or of its class.
-        run: its run folder, as the user names it; may be empty.
+        run: the name of its run folder, without the way there; may be empty.
         hash: of its configuration and weights.
     """
 
@@ -31,7 +32,7 @@ class Identity:
         for name, tensor in sorted(model.state_dict().items()):
             digest.update(name.encode())
             digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-        return cls(str(description["name"]), run, digest.hexdigest()[:12])
+        return cls(str(description["name"]), Path(run).name, digest.hexdigest()[:12])
 
     def metric(self, name: str) -> str:
         """What a metric on this model's features is called: "fcd[pointnet_classifier, RUN, 1a2b3c4d5e6f]"."""

@@ -148,7 +148,8 @@ def _whole(block: Block, store: TileStore | None, clock: Clock) -> Tensor:
     own = share(len(every))
     for number, tile in enumerate(every):
         if number in own:
-            clouds = (*names[0][tile.rows], "to", *names[1][tile.columns])
+            # A square on the diagonal holds each pair in one order, and zeros: no tile of two equal sets.
+            clouds = (*names[0][tile.rows], "itself" if tile.diagonal else "to", *names[1][tile.columns])
             kept = store.get(block.distance, clouds) if store else None
             if kept is None:
                 begin = time.perf_counter()
@@ -179,7 +180,7 @@ def _search(block: Block, below: Tensor | None, store: TileStore | None, clock: 
     keep = store if 0 in share(1) else None  # all ranks have the same: the first one keeps it
     clouds: list[str] = []
     if store:
-        clouds = [*digests(block.a), "to", *digests(block.b)]
+        clouds = [*digests(block.a), "itself" if block.symmetric else "to", *digests(block.b)]
         clouds += [] if below is None else ["below", hashlib.sha256(below.numpy().tobytes()).hexdigest()]
         search.resume(_of_first_rank({**search.state(), **((keep and keep.get("nearest exact", clouds)) or {})}))
     left = search.open()

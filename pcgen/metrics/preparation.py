@@ -22,6 +22,7 @@ class Prepared:
     Attributes:
         rows: the samples, then the oracles, by the name of their row.
         reference: what each of them is held against.
+        raw: the clouds of the rows, and of the reference under its role, before the protocol's normalisation.
         train: the whole training set, if there is one.
         deviations: where this differs from what the protocol says or advises.
         warnings: what looks like a mistake.
@@ -30,6 +31,7 @@ class Prepared:
 
     rows: dict[str, MeasuredSet]
     reference: MeasuredSet
+    raw: dict[str, Tensor]
     train: MeasuredSet | None
     deviations: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -42,9 +44,11 @@ class Prepared:
         def thin(given: MeasuredSet) -> MeasuredSet:
             kept = given
             if clouds is not None and clouds < len(given):
-                kept = given.select(
-                    torch.randperm(len(given), generator=generator_for(seed, f"EMD {given.role}"))[:clouds]
-                )
+                # A second sample is one of the reference's own shapes: of those that are kept.
+                twin = given.role == SECOND and given.names == self.reference.names
+                drawn_as = self.reference.role if twin else given.role
+                order = torch.randperm(len(given), generator=generator_for(seed, f"EMD {drawn_as}"))
+                kept = given.select(order[:clouds])
             return kept.subset(size, protocol.subset, generator_for(seed, f"EMD points {given.role}"))
 
         rows, reference = {name: thin(row) for name, row in self.rows.items()}, thin(self.reference)
@@ -99,6 +103,7 @@ def prepare(
     sets = {role: c.subset(points, protocol.subset, generator_for(seed, f"points {role}")) for role, c in given.items()}
     if SECOND not in sets and spare.size >= 2 * points:
         sets["reference"], sets[SECOND] = _two_samplings(spare, points, protocol, seed)
+    raw = {role: clouds.points for role, clouds in sets.items()}
     if protocol.normalization == "bbox":
         sets = {role: clouds.boxed() for role, clouds in sets.items()}
     for role in (SAMPLES, TRAINING, SECOND):
@@ -116,6 +121,7 @@ def prepare(
     if TRAINING in sets:
         order = torch.randperm(len(sets[TRAINING]), generator=generator_for(seed, TRAINING))
         rows[TRAINING] = sets[TRAINING].select(order[:size])
+        raw[TRAINING] = raw[TRAINING][order[:size]]
         if len(rows[TRAINING]) < size:
             notes.append(f"{TRAINING}: has {len(rows[TRAINING])} clouds for {size} samples; its COV is lower for that")
     else:
@@ -126,7 +132,7 @@ def prepare(
         notes.append(
             f"{SECOND}: of the reference, no row: all {points} points of its clouds are in use (second=, --second)"
         )
-    return Prepared(rows, sets["reference"], sets.get(TRAINING), tuple(deviations), tuple(warnings), tuple(notes))
+    return Prepared(rows, sets["reference"], raw, sets.get(TRAINING), tuple(deviations), tuple(warnings), tuple(notes))
 
 
 def _points(protocol: Protocol, sets: dict[str, MeasuredSet]) -> tuple[int, list[str]]:
@@ -166,7 +172,7 @@ def _leaks(protocol: Protocol, sets: dict[str, MeasuredSet]) -> list[str]:
             found.append(f"reference: {count} of its {len(reference)} clouds are also in the {role}; {why}")
     if TRAINING in sets and (count := same_clouds(sets[SAMPLES], sets[TRAINING])):
         found.append(f"samples: {count} of {len(sets[SAMPLES])} are clouds of the training set, bit for bit")
-    splits = sorted(set(reference.splits))
+    splits = sorted(set(reference.splits))  # () of those that were drawn, which no number in print knows
     if "train" in splits:
         found.append("reference: holds clouds of the split train; take the split test (SPEC@test)")
     elif splits and protocol.split and splits != [protocol.split]:

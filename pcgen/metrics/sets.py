@@ -27,7 +27,7 @@ class MeasuredSet:
     source: str
     points: Tensor  # (S, N, 3)
     names: tuple[str, ...]
-    splits: tuple[str, ...]  # () where they are not known
+    splits: tuple[str, ...]  # () where they are not known, or were drawn by pcgen
     dropped: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -102,9 +102,15 @@ def measured_set(clouds: Tensor | Clouds, role: str, drop_bad: bool = False) -> 
     Raises:
         ValueError: it is no set of clouds, or holds NaN or infinity and `drop_bad` is false, or nothing is left.
     """
+    if not isinstance(clouds, Tensor | Clouds):
+        raise ValueError(
+            f"{role}: must be a tensor (S, N, 3) or Clouds, got {type(clouds).__name__}; "
+            "torch.as_tensor and pcgen.data.load make them"
+        )
     points = clouds if isinstance(clouds, Tensor) else clouds.points
     names = tuple(map(str, range(len(points)))) if isinstance(clouds, Tensor) else clouds.names
-    splits = () if isinstance(clouds, Tensor) else clouds.splits or ()
+    drawn = isinstance(clouds, Tensor) or clouds.drawn
+    splits = () if isinstance(clouds, Tensor) or drawn else clouds.splits or ()
     source = "a tensor" if isinstance(clouds, Tensor) else clouds.source
     points = check_shape(points, role).detach().float().contiguous()
     whole = MeasuredSet(role, source, points, names, splits)

@@ -332,3 +332,19 @@ def test_the_order_of_a_folder_does_not_matter(tmp_path: Path, monkeypatch: pyte
         monkeypatch.setattr(Path, "rglob", listed)
         assert evaluate(SAMPLES, load(str(tmp_path)), load(str(tmp_path)), **drawn).to_json() == want
     assert asked
+
+
+def test_a_second_sample_under_fewer_clouds_is_of_the_same_shapes() -> None:
+    generator = torch.Generator().manual_seed(0)
+    sides = torch.rand(30, 1, 3, generator=generator) + 0.1
+    twice = [sides * (torch.rand(30, 64, 3, generator=generator) - 0.5) for _ in range(3)]
+    report = evaluate(twice[0], twice[1], second=twice[2], distances=("emd",), emd_clouds=12)
+    second = next(row for row in report.rows if row.name == "second sample")
+    assert second.values["cov_emd"] > 0.7 and second.values["one_nna_emd"] < 0.4
+    whole = evaluate(twice[0], twice[1], second=twice[2], distances=("emd",), emd_clouds=None)
+    assert second.values["mmd_emd"] == pytest.approx(whole.rows[-1].values["mmd_emd"], rel=0.2)
+
+
+def test_what_is_no_set_of_clouds_is_named() -> None:
+    with pytest.raises(ValueError, match=r"samples: must be a tensor \(S, N, 3\) or Clouds, got ndarray"):
+        evaluate(torch.rand(3, 4, 3).numpy(), torch.rand(3, 4, 3))  # type: ignore[arg-type]

@@ -1,10 +1,13 @@
 """Metrics on the features of trained models, beside the others in a report."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from pcgen.data import Normalization
-from pcgen.metrics import FeatureSpace, evaluate, frechet_distance, two_sample_test
+from pcgen.metrics import FeatureSpace, evaluate, frechet_distance, protocol, two_sample_test
+from pcgen.metrics.codes import usual_bandwidths
 from pcgen.metrics.identity import Identity
 from pcgen.models.classifiers.pointnet import PointNetClassifier
 from pcgen.models.clouds.autoencoder import Autoencoder
@@ -23,7 +26,7 @@ def test_a_classifier_gives_the_frechet_distance_of_every_row(sets):
     torch.manual_seed(0)
     model = PointNetClassifier((24, 3), ("ball", "rod"), code=16).eval()
     report = evaluate(samples, reference, reference + 0.1, distances=(), features=[FeatureSpace(model, "runs/pn")])
-    name = f"fcd[pointnet_classifier, runs/pn, {Identity.of(model).hash}]"
+    name = f"fcd[pointnet_classifier, pn, {Identity.of(model).hash}]"
     with torch.no_grad():
         expected = frechet_distance(model.features(samples), model.features(reference))
     assert report.rows[0].values[name] == pytest.approx(float(expected), rel=1e-5)
@@ -40,10 +43,12 @@ def test_an_autoencoder_gives_tests_on_codes_of_normalised_clouds(sets):
     values = evaluate(samples, reference, distances=(), features=[FeatureSpace(model, "", place)]).values
     name = f"energy[autoencoder, {Identity.of(model).hash}]"
     with torch.no_grad():
-        expected = two_sample_test(model.encode(place.apply(samples)), model.encode(place.apply(reference)))
+        x, y = (model.encode(place.apply(each)) for each in (samples, reference))
+        expected = two_sample_test(x, y)
+        kernel = two_sample_test(x, y, "kernel_mmd", bandwidths=usual_bandwidths(y))
     assert values[name] == pytest.approx(expected.value, rel=1e-5)
     assert values[f"{name} p"] == expected.p_value
-    assert values[f"{name.replace('energy', 'kernel_mmd')} p"] <= 1
+    assert values[name.replace("energy", "kernel_mmd")] == pytest.approx(kernel.value, rel=1e-5)
 
 
 def test_a_name_tells_two_trainings_apart(sets):
@@ -54,9 +59,43 @@ def test_a_name_tells_two_trainings_apart(sets):
     with torch.no_grad():
         next(model.parameters()).add_(1e-3)
     after = Identity.of(model, "runs/ae")
-    assert after.hash != before.hash and after.metric("energy") == f"energy[autoencoder, runs/ae, {after.hash}]"
+    assert after.hash != before.hash and after.metric("energy") == f"energy[autoencoder, ae, {after.hash}]"
 
 
 def test_a_model_of_vectors_has_no_features_of_clouds():
     with pytest.raises(ValueError, match="must be a classifier or encode clouds, Gaussian does neither"):
         FeatureSpace(Gaussian((2,)))
+
+
+def test_one_kernel_measures_all_sets_so_that_a_farther_one_scores_more():
+    y = torch.randn(100, 5, generator=torch.Generator().manual_seed(1))
+    found = []
+    for place in (2.0, 5.0, 20.0, 100.0):
+        x = place + 0.1 * torch.randn(100, 5, generator=torch.Generator().manual_seed(2))
+        found.append(two_sample_test(x, y, "kernel_mmd", bandwidths=usual_bandwidths(y), permutations=1).value)
+    assert found == sorted(found)
+
+
+def test_features_are_of_clouds_in_the_units_of_the_data(sets):
+    """The protocol dpm scales every cloud for its distances; the autoencoder has learned clouds as they are."""
+    samples, reference = sets
+    model = Autoencoder((24, 3), code=8).eval()
+    space = [FeatureSpace(model)]
+    values = {
+        name: evaluate(samples, reference, protocol=replace(protocol(name), points=24), distances=(), features=space)
+        for name in ("exact", "dpm")
+    }
+    name = f"energy[autoencoder, {Identity.of(model).hash}]"
+    assert values["exact"].values[name] == values["dpm"].values[name]
+
+
+def test_a_model_in_training_stays_in_training(sets):
+    model = Autoencoder((24, 3), code=8).train()
+    FeatureSpace(model).compare(*sets)
+    assert model.training
+
+
+def test_one_cloud_has_no_distribution(sets):
+    samples, reference = sets
+    with pytest.raises(ValueError, match="samples: must be two clouds or more to be compared by features"):
+        evaluate(samples[:1], reference, distances=(), features=[FeatureSpace(Autoencoder((24, 3), code=8))])

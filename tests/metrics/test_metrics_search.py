@@ -197,3 +197,13 @@ def test_ranks_match_their_share_and_go_on_from_what_the_first_has_kept(
     for rank in range(2):
         got = torch.load(tmp_path / f"rank{rank}.pt", weights_only=True)
         assert all(torch.equal(got[key], want[key]) for key in want)
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_a_set_against_itself_is_right_with_finished_parts_and_without(full: bool, tmp_path: Path) -> None:
+    a = ellipsoids(20, 32)
+    plain = evaluate(a, a.clone(), second=a.clone(), full=full)
+    for _ in range(2):  # the second time from what is on disk
+        kept = evaluate(a, a.clone(), second=a.clone(), full=full, tiles=tmp_path)
+        assert kept.to_json() == plain.to_json()
+    assert plain.values["mmd_emd"] == 0 and plain.values["cov_emd"] == 1

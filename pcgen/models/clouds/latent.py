@@ -109,5 +109,9 @@ def encode_all(autoencoder: Learner, clouds: Tensor, batch_size: int = 64) -> Te
     """Codes (S, D) of clouds (S, N, 3), a batch at a time in evaluation mode, without a graph."""
     if not isinstance(autoencoder, Latent):
         raise ValueError(f"autoencoder: must encode, {type(autoencoder).__name__} does not; give an autoencoder")
+    mode = autoencoder.training
     autoencoder.eval()
-    return torch.cat([autoencoder.encode(part.to(autoencoder.device)) for part in clouds.split(batch_size)])
+    try:
+        return torch.cat([autoencoder.encode(part.to(autoencoder.device)) for part in clouds.split(batch_size)])
+    finally:
+        autoencoder.train(mode)
