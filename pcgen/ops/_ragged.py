@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-__all__ = ["edges", "pointers", "points", "same_size"]
+__all__ = ["edges", "pair", "pointers", "points", "same_size"]
 
 Group = tuple[Tensor, Tensor, Tensor, Tensor]
 
@@ -27,27 +27,22 @@ def pointers(x: Tensor, batch: Tensor | None, name: str) -> Tensor | None:
 
 def points(value: Tensor, name: str, dimensions: int | None = None) -> Tensor:
     """Points (N, D) of at most `dimensions`, filled with zeros to three, which changes no distance."""
-    if value.ndim == 1:
-        value = value[:, None]
-    if value.ndim != 2 or value.shape[1] == 0:
-        raise ValueError(f"{name}: must have the shape (points, dimensions), got {tuple(value.shape)}")
-    if value.dtype in (torch.float16, torch.bfloat16):
-        value = value.float()  # features under autocast
-    if value.dtype not in (torch.float32, torch.float64):
-        raise ValueError(f"{name}: must be float32 or float64, got {value.dtype}; convert it with {name}.float()")
-    if dimensions is not None and value.shape[1] > dimensions:
-        raise ValueError(
-            f"{name}: must have at most {dimensions} dimensions, got {tuple(value.shape)}; pass positions, not features"
-        )
-    return torch.nn.functional.pad(value.detach(), (0, max(3 - value.shape[1], 0)))
+    return _filled(_checked(value, name, dimensions))
 
 
-def same_size(x: Tensor, y: Tensor, ptr_x: Tensor | None, ptr_y: Tensor | None) -> Iterator[Group]:
-    """Clouds that one call can compute: x (B, n, D), y (B, m, D), and the indices (B,) of their first points."""
+def pair(x: Tensor, y: Tensor, dimensions: int | None = None) -> tuple[Tensor, Tensor]:
+    """Two sets of `points` of the same number of dimensions, type and device; (N,) is (N, 1)."""
+    x, y = _checked(x, "x", dimensions), _checked(y, "y", dimensions)
+    # Before they are filled with zeros, which would make all of up to three dimensions alike.
     if x.shape[1] != y.shape[1]:
         raise ValueError(f"y: must have as many dimensions as x, {x.shape[1]}, got {y.shape[1]}")
     if (x.dtype, x.device) != (y.dtype, y.device):
         raise ValueError(f"y: must be of x's type and device, {x.dtype} on {x.device}, got {y.dtype} on {y.device}")
+    return _filled(x), _filled(y)
+
+
+def same_size(x: Tensor, y: Tensor, ptr_x: Tensor | None, ptr_y: Tensor | None) -> Iterator[Group]:
+    """Clouds that one call can compute: x (B, n, D), y (B, m, D), and the indices (B,) of their first points."""
     x_ends = [0, len(x)] if ptr_x is None else ptr_x.tolist()
     y_ends = [0, len(y)] if ptr_y is None else ptr_y.tolist()
     groups = defaultdict(list)
@@ -73,3 +68,23 @@ def edges(found: list[tuple[Tensor, Tensor, Tensor]], device: torch.device) -> T
     if len(found) > 1:  # groups are not in the order of their clouds
         joined = joined[:, joined[0].argsort(stable=True)]
     return joined
+
+
+def _checked(value: Tensor, name: str, dimensions: int | None) -> Tensor:
+    if value.ndim == 1:
+        value = value[:, None]
+    if value.ndim != 2 or value.shape[1] == 0:
+        raise ValueError(f"{name}: must have the shape (points, dimensions), got {tuple(value.shape)}")
+    if value.dtype in (torch.float16, torch.bfloat16):
+        value = value.float()  # features under autocast
+    if value.dtype not in (torch.float32, torch.float64):
+        raise ValueError(f"{name}: must be float32 or float64, got {value.dtype}; convert it with {name}.float()")
+    if dimensions is not None and value.shape[1] > dimensions:
+        raise ValueError(
+            f"{name}: must have at most {dimensions} dimensions, got {tuple(value.shape)}; pass positions, not features"
+        )
+    return value
+
+
+def _filled(value: Tensor) -> Tensor:
+    return torch.nn.functional.pad(value.detach(), (0, max(3 - value.shape[1], 0)))

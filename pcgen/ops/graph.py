@@ -12,7 +12,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from pcgen.ops._ragged import edges, pointers, points, same_size
+from pcgen.ops._ragged import edges, pair, pointers, points, same_size
 from pcgen.ops.neighbours import ball_query, farthest_points
 from pcgen.ops.neighbours import knn as knn_of_clouds
 
@@ -36,7 +36,8 @@ def knn(x: Tensor, y: Tensor, k: int, batch_x: Tensor | None = None, batch_y: Te
         nearest first, the lower index first of those at the same distance.
 
     Raises:
-        ValueError: wrong shape, type or device, a coordinate that is not finite, k below 1, a batch that descends.
+        ValueError: wrong shape, type or device, x and y of different dimensions, a coordinate that is not finite, k below
+            1, a batch that descends.
     """
     return _knn(x, y, pointers(x, batch_x, "batch_x"), pointers(y, batch_y, "batch_y"), k)
 
@@ -133,7 +134,7 @@ def _knn(
         raise ValueError("cosine: must be False: neighbours are Euclidean; normalise x and y for the same order")
     if k < 1:
         raise ValueError(f"k: must be at least 1, got {k}")
-    x, y = points(x, "x"), points(y, "y")
+    x, y = pair(x, y)
     search = _nearest if x.shape[1] == 3 else _nearest_features
     groups = same_size(x, y, ptr_x, ptr_y)
     return edges([(search(a, b, min(k, a.shape[1])), u, v) for a, b, u, v in groups], x.device)
@@ -154,7 +155,7 @@ def _radius(
         raise ValueError(f"r: must be finite and above 0, got {r}")
     if max_num_neighbors < 1:
         raise ValueError(f"max_num_neighbors: must be at least 1, got {max_num_neighbors}")
-    x, y = points(x, "x", 3), points(y, "y", 3)
+    x, y = pair(x, y, 3)
     reach, found = _just_below(r, x.dtype), []
     for a, b, first_x, first_y in same_size(x, y, ptr_x, ptr_y):
         index = ball_query(b, a, reach, min(max_num_neighbors + ignore_same_index, a.shape[1]))

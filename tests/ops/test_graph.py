@@ -131,6 +131,24 @@ def test_bad_input_is_named() -> None:
             graph.knn(features / 0, features, 1)
 
 
+@pytest.mark.parametrize(("columns", "others"), [(3, 2), (2, 3), (1, 2), (3, 4)])
+def test_points_of_different_dimensions_are_refused(columns: int, others: int) -> None:
+    x, y = torch.rand(5, columns), torch.rand(5, others)
+    with pytest.raises(ValueError, match=f"y: must have as many dimensions as x, {columns}, got {others}"):
+        graph.knn(x, y, 1)
+    if others <= 3:
+        with pytest.raises(ValueError, match=f"y: must have as many dimensions as x, {columns}, got {others}"):
+            graph.radius(x, y, 0.5)
+
+
+def test_a_vector_is_points_of_one_dimension() -> None:
+    x, y = torch.rand(20), torch.rand(7)
+    assert torch.equal(graph.knn(x, y[:, None], 3), graph.knn(x[:, None], y, 3))
+    assert torch.equal(graph.knn(x, y, 1)[1], (y[:, None] - x).abs().argmin(1))
+    with pytest.raises(ValueError, match="y: must have as many dimensions as x, 1, got 3"):
+        graph.radius(x, torch.rand(7, 3), 0.5)
+
+
 def test_nothing_is_served_unless_asked() -> None:
     code = "import sys, torch, pcgen.ops.graph; print('torch_geometric' in sys.modules, hasattr(torch.ops.pyg, 'knn'))"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
