@@ -36,8 +36,8 @@ def knn(x: Tensor, y: Tensor, k: int, batch_x: Tensor | None = None, batch_y: Te
         nearest first, the lower index first of those at the same distance.
 
     Raises:
-        ValueError: wrong shape, type or device, x and y of different dimensions, a coordinate that is not finite, k below
-            1, a batch that descends.
+        ValueError: wrong shape, type or device, x and y of different dimensions, a coordinate that is not finite, k
+            below 1, a batch that descends.
     """
     return _knn(x, y, pointers(x, batch_x, "batch_x"), pointers(y, batch_y, "batch_y"), k)
 
