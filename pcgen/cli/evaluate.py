@@ -1,10 +1,9 @@
 """`pcgen evaluate`: how good samples are, as tables and as JSON."""
 
-import dataclasses
 import functools
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -42,7 +41,8 @@ def evaluate(
         ),
     ],
     reference: Annotated[
-        str | None, typer.Option(help="Clouds to hold them against; @test unless a split is named.")
+        str | None,
+        typer.Option(help="Clouds to hold them against; @test unless a split is named, all where they have no splits."),
     ] = None,
     train: Annotated[
         str | None, typer.Option(help="The training set, for the oracle rows; @train unless a split is named.")
@@ -108,8 +108,8 @@ def evaluate(
     import rich.console
     import torch
 
-    from pcgen import data
     from pcgen import metrics as pcgen_metrics
+    from pcgen.cli.evaluation import at_points, load_sets
     from pcgen.cli.reports import as_json, as_tables, read_reports
     from pcgen.metrics.store import TileStore
     from pcgen.training import ranks
@@ -119,7 +119,8 @@ def evaluate(
         torch.set_num_threads(threads)
     if tiles is not None and tiles.exists() and not tiles.is_dir():
         raise ValueError(f"--tiles: must be a folder, {tiles} is a file; name another one")
-    names = [choose(name.strip(), pcgen_metrics.PROTOCOLS, "--protocol") for name in protocol.split(",")]
+    asked = [choose(name.strip(), pcgen_metrics.PROTOCOLS, "--protocol") for name in protocol.split(",")]
+    names = list(dict.fromkeys(asked))  # a protocol that is named twice is measured once
     reports = {spec: read_reports(Path(spec)) for spec in samples if spec not in measured}
     if published is not None:
         of = {*(names if measured else ()), *(each.protocol["name"] for found in reports.values() for each in found)}
@@ -129,10 +130,10 @@ def evaluate(
     spaces = [_feature_space(run) for run in features or ()]
     first = True
     if measured:
-        read = functools.partial(data.load, up=up, drop_bad=drop_bad, max_bytes=max_bytes)
+        others = {"reference": reference, "train": train, "second": second}
         with _options("up", "max_bytes"):
-            generated, sets = _load(read, measured, {"reference": reference, "train": train, "second": second}, points)
-        presets = [_at_points(pcgen_metrics.protocol(name), [*generated, *sets.values()], points) for name in names]
+            generated, sets = load_sets(measured, others, points, up, drop_bad, max_bytes)
+        presets = [at_points(pcgen_metrics.protocol(name), [*generated, *sets.values()], points) for name in names]
         options = {
             "distances": distances,
             "emd_clouds": emd_limit(emd_clouds),
@@ -175,37 +176,6 @@ def _feature_space(path: str) -> "FeatureSpace":
         return FeatureSpace(run.model(), path, place)
     except ValueError as error:
         raise ValueError(f"--features {path}: {str(error).removeprefix('model: ')}") from error
-
-
-def _load(
-    read: Callable[..., "Clouds"], samples: Sequence[str], others: Mapping[str, str | None], points: int | None
-) -> "tuple[list[Clouds], dict[str, Clouds]]":
-    """The sets of samples, and the others by name: the reference, and what oracles' rows are made of."""
-    from pcgen import data
-
-    generated = [read(spec) for spec in samples]
-    say(*(note for clouds in generated for note in clouds.notes))
-    size = points or min(clouds.points.shape[1] for clouds in generated)
-    sets = {}
-    for name, spec in others.items():
-        if spec is not None:
-            whole, note = data.default_split(spec, "train" if name == "train" else "test")
-            # Twice the points of a surface: the second half is a second sample of the same shapes, an oracle's row.
-            sets[name] = read(whole, surface_points=(2 if name == "reference" else 1) * size)
-            say(*([note] if note else []), *sets[name].notes)
-    for clouds in generated:
-        if _is_data(clouds) and not _is_data(sets["reference"]):
-            say(
-                f"warning: {clouds.source}, given as samples, is data with splits, and {sets['reference'].source}, the "
-                "reference, is not: are they swapped? Samples come first, the data after --reference; swapped, MMD and "
-                "COV are of the wrong side"
-            )
-    return generated, sets
-
-
-def _is_data(clouds: "Clouds") -> bool:
-    """Whether this is a set that one learns from, rather than what was drawn from a model."""
-    return (clouds.splits is not None and not clouds.drawn) or clouds.source.startswith("shapes")
 
 
 def _measure(
@@ -266,17 +236,3 @@ def _options(*arguments: str) -> Iterator[None]:
         if name in arguments:
             raise ValueError(f"--{name.replace('_', '-')}{colon}{rest}") from error
         raise
-
-
-def _at_points(protocol: "Protocol", sets: "Sequence[Clouds]", points: int | None) -> "Protocol":
-    """The protocol with the number of points asked for; without one, the smallest set's where the sets differ."""
-    counts = [clouds.points.shape[1] for clouds in sets]
-    if points is None and (protocol.points is not None or len(set(counts)) == 1):
-        return protocol
-    wanted = min(counts) if points is None else points
-    for clouds, count in zip(sets, counts, strict=True):
-        if count < wanted:
-            raise ValueError(f"--points: {wanted} are asked for, but the clouds of {clouds.source} have {count}")
-        if count > wanted:
-            say(f"{clouds.source}: {wanted} of the {count} points of each cloud are used ({protocol.subset})")
-    return dataclasses.replace(protocol, points=wanted)

@@ -190,3 +190,38 @@ def test_another_sampling_of_the_reference_is_a_row(pcgen: Callable, sets: Path)
     assert result.code == 0 and "second" in result.out and "--second" not in result.out
     without = pcgen("evaluate", "a.npz", *AGAINST, "--metrics", "cd")
     assert "--second" in without.out
+
+
+def test_a_protocol_that_is_named_twice_is_measured_once(pcgen: Callable, sets: Path) -> None:
+    result = pcgen("evaluate", "a.npz", *AGAINST, "--metrics", "cd", "--protocol", "exact, exact", "--out", "e.json")
+    assert result.code == 0, result.err
+    assert json.loads(Path("e.json").read_text())["protocol"]["name"] == "exact"  # one report, not a list of two
+
+
+def test_a_preset_takes_the_smallest_sets_points_where_it_has_fewer(pcgen: Callable, sets: Path) -> None:
+    data.save("more.npz", boxes(5, points=64))
+    words = ("evaluate", "more.npz", *AGAINST, "--metrics", "cd", "--protocol", "lion", "--out", "e.json")
+    result = pcgen(*words)
+    assert result.code == 0, result.err
+    assert "lion: 48 points of each cloud are used, not 2048: reference.npz@all has no more" in result.err
+    assert "more.npz: 48 of the 64 points of each cloud are used (first)" in result.err
+    found = json.loads(Path("e.json").read_text())
+    assert found["samples"]["points"] == found["reference"]["points"] == 48
+    assert "points: 48, lion has 2048" in found["protocol"]["deviations"]
+
+
+def test_a_reference_without_splits_is_taken_whole_unless_the_rest_is_trained_on(pcgen: Callable, sets: Path) -> None:
+    def reference(*words: str) -> tuple[int, str]:
+        result = pcgen("evaluate", "a.npz", *words, "--metrics", "cd", "--out", "e.json", "--overwrite")
+        assert result.code == 0, result.err
+        return json.loads(Path("e.json").read_text())["reference"]["clouds"], result.err
+
+    count, told = reference("--reference", "reference.npz")
+    assert count == 12 and "names no split: @all is taken, as reference.npz has no splits of its own" in told
+    assert reference("--reference", "reference.npz", "--train", "b.npz")[0] == 12
+    held_out = len(data.load("reference.npz@test"))
+    count, told = reference("--reference", "reference.npz", "--train", "reference.npz")
+    assert count == held_out < 12 and "reference.npz names no split: @test is taken" in told
+    assert reference("--reference", "reference.npz@test")[0] == held_out
+    data.save("split.npz", data.Clouds(boxes(7), splits=("train",) * 7 + ("test",) * 5))
+    assert reference("--reference", "split.npz")[0] == 5

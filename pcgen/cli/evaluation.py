@@ -1,0 +1,98 @@
+"""The sets that `pcgen evaluate` is given: loaded, and brought to one number of points."""
+
+import dataclasses
+import functools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pcgen.cli.common import say
+
+if TYPE_CHECKING:
+    from pcgen.data import Clouds
+    from pcgen.metrics import Protocol
+
+__all__ = ["at_points", "load_sets"]
+
+
+def load_sets(
+    samples: Sequence[str],
+    others: Mapping[str, str | None],
+    points: int | None,
+    up: str,
+    drop_bad: bool,
+    max_bytes: int,
+) -> "tuple[list[Clouds], dict[str, Clouds]]":
+    """The sets of samples, and the others by name: the reference, and what oracles' rows are made of.
+
+    Args:
+        samples: what was given to be measured.
+        others: the specs of "reference", "train" and "second", None where not given.
+        points: how many of each cloud are asked for; None is the smallest set's.
+        up: as for `data.load`, and so `drop_bad` and `max_bytes`.
+    """
+    from pcgen import data
+    from pcgen.data.loading import list_source
+
+    read = functools.partial(data.load, up=up, drop_bad=drop_bad, max_bytes=max_bytes)
+    generated = [read(spec) for spec in samples]
+    say(*(note for clouds in generated for note in clouds.notes))
+    size = points or min(clouds.points.shape[1] for clouds in generated)
+    sets = {}
+    split_up = _is_split_up(others)
+    for name, spec in others.items():
+        if spec is None:
+            continue
+        parsed = data.parse(spec)
+        chosen, note = data.default_split(spec, "train" if name == "train" else "test")
+        if note and not split_up and name != "train" and list_source(parsed, 0, max_bytes).splits is None:
+            chosen, note = data.default_split(spec, "all")
+            note = f"{note}, as {parsed.source} has no splits of its own"
+        # Twice the points of a surface: the second half is a second sample of the same shapes, an oracle's row.
+        sets[name] = read(chosen, surface_points=(2 if name == "reference" else 1) * size)
+        say(*([note] if note else []), *sets[name].notes)
+    for clouds in generated:
+        if _is_data(clouds) and not _is_data(sets["reference"]):
+            say(
+                f"warning: {clouds.source}, given as samples, is data with splits, and {sets['reference'].source}, the "
+                "reference, is not: are they swapped? Samples come first, the data after --reference; swapped, MMD and "
+                "COV are of the wrong side"
+            )
+    return generated, sets
+
+
+def _is_split_up(others: Mapping[str, str | None]) -> bool:
+    """Whether no more than a split of the reference is meant: one is named, or the rest of it is trained on."""
+    from pcgen import data
+
+    reference, train = (data.parse(spec) if spec else None for spec in (others["reference"], others["train"]))
+    if reference is None:
+        return False
+    named = reference.splits not in ((), ("all",))
+    return named or (train is not None and Path(train.source).absolute() == Path(reference.source).absolute())
+
+
+def _is_data(clouds: "Clouds") -> bool:
+    """Whether this is a set that one learns from, rather than what was drawn from a model."""
+    return (clouds.splits is not None and not clouds.drawn) or clouds.source.startswith("shapes")
+
+
+def at_points(protocol: "Protocol", sets: "Sequence[Clouds]", points: int | None) -> "Protocol":
+    """The protocol with the number of points asked for; without one, the smallest set's where the sets differ.
+
+    A preset with a number of points of its own keeps it, unless a set has fewer: then the smallest set's it is, which
+    the report says.
+    """
+    counts = [clouds.points.shape[1] for clouds in sets]
+    if points is None and (len(set(counts)) == 1 if protocol.points is None else min(counts) >= protocol.points):
+        return protocol
+    wanted = min(counts) if points is None else points
+    if points is None and protocol.points is not None:
+        fewest = next(clouds.source for clouds, count in zip(sets, counts, strict=True) if count == wanted)
+        say(f"{protocol.name}: {wanted} points of each cloud are used, not {protocol.points}: {fewest} has no more")
+    for clouds, count in zip(sets, counts, strict=True):
+        if count < wanted:
+            raise ValueError(f"--points: {wanted} are asked for, but the clouds of {clouds.source} have {count}")
+        if count > wanted:
+            say(f"{clouds.source}: {wanted} of the {count} points of each cloud are used ({protocol.subset})")
+    return dataclasses.replace(protocol, points=wanted)
