@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pcgen.metrics.report import Report
-from pcgen.metrics.tables import Column, add_dim, cells_of, new_table, shown_columns
+from pcgen.metrics.tables import Column, add_dim, add_row, cells_of, new_table, shown_columns
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -53,7 +53,7 @@ def details(reports: Mapping[str, Report]) -> "list[Table]":
 def _table(title: str, reports: Mapping[str, Report], shown: Sequence[Column], notes: Sequence[str]) -> "Table":
     table = new_table(title, ("", "clouds"), shown, notes)
     for name, report in reports.items():
-        table.add_row(name, str(report.rows[0].clouds), *cells_of(report.rows[0], shown))
+        add_row(table, (name, str(report.rows[0].clouds), *cells_of(report.rows[0], shown)))
     oracles = {row.name: row for report in reports.values() for row in report.rows[1:]}
     add_dim(table, list(oracles.values()), shown)
     return table

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pcgen.errors import choose
 from pcgen.metrics.published import SOURCE, published
 from pcgen.metrics.row import Row
-from pcgen.metrics.tables import IDEAL, Column, add_dim, cells_of, new_table, number, shown_columns
+from pcgen.metrics.tables import IDEAL, Column, add_dim, add_row, cells_of, new_table, number, shown_columns
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -120,11 +120,12 @@ class Report:
         notes = [IDEAL, *_credit(in_print), f"pcgen {self.version}", *self.notes]
         table = new_table(f"protocol {_label(self)}", ("", "clouds"), shown, notes)
         samples, *oracles = self.rows
-        table.add_row(samples.name, str(samples.clouds), *cells_of(samples, shown))
+        add_row(table, (samples.name, str(samples.clouds), *cells_of(samples, shown)))
         if samples.intervals:
             for end, label in enumerate(("  95% from", "  to")):
                 ends = {key: interval[end] for key, interval in samples.intervals.items()}
-                table.add_row(label, "", *(number(ends.get(key), share, "") for key, _, share in shown), style="dim")
+                cells = [number(ends.get(key), share, "") for key, _, share in shown]
+                add_row(table, (label, "", *cells), style="dim")
         add_dim(table, [*oracles, *in_print], shown)
         return table
 
@@ -166,7 +167,7 @@ def compare(
     for name in names:
         row = sets[name][0].rows[0]
         cells = cells_of(row, shown) if len(sets[name]) == 1 else _spread_cells(sets[name], shown)
-        table.add_row(name, str(row.clouds), *cells)
+        add_row(table, (name, str(row.clouds), *cells))
     add_dim(table, [*oracles.values(), *in_print], shown)
     return table
 
@@ -193,8 +194,8 @@ def side_by_side(reports: Sequence[Report]) -> "Table":
     table = new_table("one set under several protocols", ("", "clouds"), shown, [*notes, *shared])
     for report in reports:
         samples, *oracles = report.rows
-        table.add_row(f"{report.protocol['name']}\n{report.protocol['hash']}", style="bold")
-        table.add_row(samples.name, str(samples.clouds), *cells_of(samples, shown))
+        add_row(table, (f"{report.protocol['name']}\n{report.protocol['hash']}",), style="bold")
+        add_row(table, (samples.name, str(samples.clouds), *cells_of(samples, shown)))
         add_dim(table, oracles, shown)
         table.add_section()
     return table

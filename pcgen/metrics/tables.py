@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
     from pcgen.metrics.row import Row
 
-__all__ = ["IDEAL", "Column", "add_dim", "cells_of", "new_table", "number", "shown_columns"]
+__all__ = ["IDEAL", "Column", "add_dim", "add_row", "cells_of", "new_table", "number", "shown_columns"]
 
 Column = tuple[str, str, bool]
 
@@ -32,23 +32,41 @@ def shown_columns(rows: "Iterable[Row]", columns: Sequence[Column] = _COLUMNS) -
 
 
 def new_table(title: str, left: Sequence[str], shown: Sequence[Column], notes: Sequence[str]) -> "Table":
-    """An empty table with its columns: the `left` ones, then the `shown` ones; the notes beneath, a line each."""
+    """An empty table with its columns: the `left` ones, then the `shown` ones; the notes beneath, a line each.
+
+    Numbers and their headings are never cut or wrapped while the names of rows can still give way.
+    """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
+    from rich.text import Text
 
-    caption = "\n".join(notes)
-    table = Table(title=title, caption=caption, caption_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    # As `Text`: in a string, what stands in brackets would be taken for markup, and "[nan, 0, 1]" for none of the text.
+    table = Table(
+        title=Text(title, style="table.title"),
+        caption=Text("\n".join(notes), style="table.caption"),
+        caption_justify="left",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
     for heading in left:
-        table.add_column(heading, justify="right" if heading == "clouds" else "left")
+        counted = heading == "clouds"
+        table.add_column(heading, justify="right" if counted else "left", no_wrap=counted, overflow="fold")
     for _, heading, _ in shown:
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     return table
+
+
+def add_row(table: "Table", cells: Iterable[str], style: str | None = None) -> None:
+    """Add a row of texts as they are, brackets and all."""
+    from rich.text import Text
+
+    table.add_row(*(Text(cell) for cell in cells), style=style)
 
 
 def add_dim(table: "Table", rows: "Sequence[Row]", shown: Sequence[Column]) -> None:
     """Add rows that stand beside the samples': oracles, numbers in print."""
     for row in rows:
-        table.add_row(row.name, str(row.clouds or ""), *cells_of(row, shown), style="dim")
+        add_row(table, (row.name, str(row.clouds or ""), *cells_of(row, shown)), style="dim")
 
 
 def cells_of(row: "Row", shown: Sequence[Column]) -> list[str]:

@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 import pcgen
-from pcgen.metrics import Report, compare, evaluate, mean_and_deviation, side_by_side
+from pcgen.metrics import Report, compare, details, evaluate, mean_and_deviation, side_by_side
 from pcgen.metrics.report import HEADLINE
+from pcgen.metrics.tables import new_table
 
 REFERENCE = torch.randn(9, 24, 3, generator=torch.Generator().manual_seed(1)) * 0.15
 SAMPLES = torch.randn(9, 24, 3, generator=torch.Generator().manual_seed(2)) * 0.16
@@ -144,3 +145,12 @@ def test_side_by_side_shows_one_set_under_several_protocols(report: Report) -> N
     other = dataclasses.replace(dpm, samples={**dpm.samples, "sha256": "0", "source": "other.npz"})
     with pytest.raises(ValueError, match=r"must be of the same samples, got a tensor and other\.npz"):
         side_by_side([report, other])
+
+
+def test_brackets_are_texts_and_no_markup(report: Report) -> None:
+    named = dataclasses.replace(report, notes=("cloud 3: point 5 is [nan, nan, nan]", "[bold]x.npz: half is taken"))
+    text = printed(named.table())
+    assert "point 5 is [nan, nan, nan]" in text and "[bold]x.npz" in text
+    assert " [red]a " in printed(compare({"[red]a": report, "b": report}))
+    assert " [/]c " in printed(details({"[/]c": report})[0])
+    assert "[x] of exact" in printed(new_table("[x] of exact", ("the name of a model",), (), ()))
