@@ -41,6 +41,7 @@ def gather(
         raise ValueError(f"{source}: holds no clouds; give a source of at least one")
     pile = _Pile(len(listing.names), source, max_bytes)
     faults: list[str] = []
+    bad: list[int] = []  # their rows
     short: list[int] = []  # the sizes of clouds that are too small, and else good
     for row, name in enumerate(listing.names):
         try:
@@ -51,13 +52,14 @@ def gather(
                 cloud = _thin(cloud, points, stream("thin", name, seed))
         except (ValueError, OSError) as error:
             faults.append(told(listing.place(row, source), error))
+            bad.append(row)
             continue
         pile.add(row, name, cloud)
     if faults and not (drop_bad and pile.rows):
-        raise _refusal(faults, len(listing.names), every=not pile.rows, short=short)
+        raise _refusal(listing, source, bad, faults[0], short)
     whole, normals, notes = pile.stacked()
     if faults:
-        notes = (f"{len(faults)} of {len(listing.names)} clouds dropped: {_some(faults)}", *notes)
+        notes = (f"{len(faults)} of {len(listing.names)} clouds dropped: {_some(faults, '; ')}", *notes)
     kept = listing.narrow(pile.rows)
     places = {name: place for place, name in enumerate(kept.order)}
     return Clouds(
@@ -158,18 +160,20 @@ class _Pile:
         return points, torch.from_numpy(self.normals[:count]), ()
 
 
-def _some(faults: Sequence[str]) -> str:
-    more = f", and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
-    return "; ".join(faults[:_SHOWN]) + more
+def _some(texts: Sequence[str], separator: str) -> str:
+    more = f"{separator}and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else ""
+    return separator.join(texts[:_SHOWN]) + more
 
 
-def _refusal(faults: Sequence[str], asked: int, *, every: bool, short: Sequence[int]) -> ValueError:
-    small = len(short) == len(faults)
+def _refusal(listing: Listing, source: str, bad: Sequence[int], fault: str, short: Sequence[int]) -> ValueError:
+    """The error for clouds that cannot be used, in one line: which, the first one's fault, what to do."""
+    asked, small = len(listing.names), len(short) == len(bad)
     ask = f"ask for points={min(short)} (--points {min(short)})" if small else ""
     if asked == 1:
-        return ValueError(f"{faults[0]}; {ask}" if small else faults[0])
-    todo = [ask or ("mend the source" if every else "mend it")]
-    if not every:
-        todo.append("or leave such clouds out with drop_bad=True (--drop-bad)")
-    what = "too small" if small else "bad, as `pcgen data check` lists them"
-    return ValueError(f"{faults[0]}\n{len(faults)} of {asked} clouds are {what}; {', '.join(todo)}")
+        return ValueError(f"{fault}; {ask}" if small else fault)
+    names = _some([listing.names[row] for row in bad], ", ")
+    reason = fault.removeprefix(f"{listing.place(bad[0], source)}: ")
+    what = f"{len(bad)} of {asked} clouds are {'too small' if small else 'bad'} ({names}; the first: {reason})"
+    if len(bad) == asked:
+        return ValueError(f"{source}: {what}; {ask or 'mend the source'}")
+    return ValueError(f"{source}: {what}; {ask or 'mend them'}, or leave them out: drop_bad=True, --drop-bad")
