@@ -1,25 +1,24 @@
 """What the headline table leaves out: precision, recall, density, coverage, and copies."""
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pcgen.metrics.report import Report
-from pcgen.metrics.tables import Column, add_dim, add_row, cells_of, new_table, shown_columns
+from pcgen.metrics.row import Row
+from pcgen.metrics.tables import Column, add_dim, add_row, cells_of, new_table, number, shown_columns
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 __all__ = ["details"]
 
-_COLUMNS: tuple[Column, ...] = (
-    *(
-        (f"{metric}_{key}", f"{metric}\n{key.upper()}{' %' if share else ''}", share)
-        for key in ("cd", "emd")
-        for metric, share in (("precision", True), ("recall", True), ("density", False), ("coverage", True))
-    ),
-    ("copies", "copies\n%", True),
-    ("novelty", "novelty", False),
-)
+_OF_BALLS = (("precision", True), ("recall", True), ("density", False), ("coverage", True))
+_OF_COPIES: tuple[Column, ...] = (("copies", "copies %", True), ("novelty", "novelty", False))
+_OF_MODELS: tuple[Column, ...] = (("", "value", False), (" chance", "chance", False), (" p", "p", False))
+# A metric of a trained model's features: "energy[autoencoder, runs/ae, 1a2b3c4d5e6f] p".
+_KEY = re.compile(r"(?P<metric>[^\[]+)\[(?P<model>.+)\](?P<part>| chance| p)", re.DOTALL)
 _BALLS = "precision, density: fidelity; recall, coverage: diversity; by balls to each cloud's 5th neighbour"
 _COPIES = (
     "copies: samples as near to a training cloud as it sampled again is; novelty: median distance to the nearest "
@@ -34,33 +33,54 @@ _FEATURES = (
 def details(reports: Mapping[str, Report]) -> "list[Table]":
     """Tables of precision, recall, density, coverage and share of copies, and of metrics on trained models' features.
 
-    The oracles stand beneath; what was not computed has no table. The reports must be of one protocol and reference, as
-    for `compare`.
+    One table for each distance, and one for each trained model. The oracles stand beneath; what was not computed has no
+    table. The reports must be of one protocol and reference, as for `compare`.
     """
-    rows = [row for report in reports.values() for row in report.rows]
-    tables = []
-    if shown := shown_columns(rows, _COLUMNS):
-        keys = {key for key, _, _ in shown}
-        notes = [_BALLS] * bool(keys - {"copies", "novelty"}) + [_COPIES] * ("copies" in keys)
-        tables.append(_table("fidelity, diversity, novelty", reports, shown, notes))
-    on_features = dict.fromkeys(key for row in rows for key in row.values if "[" in key)
-    if on_features:
-        columns = [(key, _heading(key), False) for key in on_features]
-        tables.append(_table("on the features of trained models", reports, columns, [_FEATURES]))
-    return tables
-
-
-def _table(title: str, reports: Mapping[str, Report], shown: Sequence[Column], notes: Sequence[str]) -> "Table":
-    table = new_table(title, ("", "clouds"), shown, notes)
-    for name, report in reports.items():
-        add_row(table, (name, str(report.rows[0].clouds), *cells_of(report.rows[0], shown)))
     oracles = {row.name: row for report in reports.values() for row in report.rows[1:]}
-    add_dim(table, list(oracles.values()), shown)
+    models = [replace(report.rows[0], name=name) for name, report in reports.items()]
+    rows = [*models, *oracles.values()]
+    tables = []
+    for distance in ("cd", "emd"):
+        columns = [(f"{m}_{distance}", f"{m} %" if share else m, share) for m, share in _OF_BALLS]
+        tables += _table(f"fidelity and diversity, {distance.upper()}", models, [*oracles.values()], columns, _BALLS)
+    tables += _table("copies and novelty", models, [*oracles.values()], _OF_COPIES, _COPIES)
+    metrics: dict[str, list[str]] = {}
+    for match in (_KEY.fullmatch(key) for row in rows for key in row.values):
+        if match and match["metric"] not in metrics.setdefault(match["model"], []):
+            metrics[match["model"]].append(match["metric"])
+    return tables + [_features_table(model, names, rows, len(models)) for model, names in metrics.items()]
+
+
+def _table(
+    title: str, models: Sequence[Row], oracles: Sequence[Row], columns: Sequence[Column], note: str
+) -> "list[Table]":
+    """The rows that have one of the columns; no table where none has."""
+    shown = shown_columns([*models, *oracles], columns)
+    if not shown:
+        return []
+    table = new_table(title, ("", "clouds"), shown, [note])
+    for row in models:
+        add_row(table, (row.name, str(row.clouds), *cells_of(row, shown)))
+    add_dim(table, [row for row in oracles if shown_columns([row], shown)], shown)
+    return [table]
+
+
+def _features_table(model: str, metrics: Sequence[str], rows: Sequence[Row], models: int) -> "Table":
+    """The metrics on one model's features, one above the other, each with a line for every row that has it.
+
+    The model's name, run and hash are the title: as headings of columns they would not fit a screen.
+    """
+    keys = [f"{metric}[{model}]{part}" for metric in metrics for part, _, _ in _OF_MODELS]
+    measured = {key for row in rows for key in row.values if key in keys}
+    shown = [column for column in _OF_MODELS if any(key.endswith(f"]{column[0]}") for key in measured)]
+    table = new_table(f"on the features of trained models: {model}", ("metric", "", "clouds"), shown, [_FEATURES])
+    for metric in metrics:
+        heading = metric
+        for place, row in enumerate(rows):
+            values = [row.values.get(f"{metric}[{model}]{part}") for part, _, _ in shown]
+            if any(value is not None for value in values):
+                cells = (heading, row.name, str(row.clouds), *(number(value, False) for value in values))
+                add_row(table, cells, style=None if place < models else "dim")
+                heading = ""
+        table.add_section()
     return table
-
-
-def _heading(key: str) -> str:
-    """The parts of "energy[autoencoder, RUN, 1a2b3c] p", a line each."""
-    name, _, rest = key.partition("[")
-    inside, _, suffix = rest.partition("]")
-    return "\n".join((name + suffix, *inside.split(", ")))

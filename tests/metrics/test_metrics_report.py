@@ -154,3 +154,34 @@ def test_brackets_are_texts_and_no_markup(report: Report) -> None:
     assert " [red]a " in printed(compare({"[red]a": report, "b": report}))
     assert " [/]c " in printed(details({"[/]c": report})[0])
     assert "[x] of exact" in printed(new_table("[x] of exact", ("the name of a model",), (), ()))
+
+
+def test_details_can_be_read_in_80_columns(report: Report) -> None:
+    identity = "pointnet_classifier, a_run_of_a_rather_long_name, 1a2b3c4d5e6f"
+    on_features = {
+        f"fcd[{identity}]": 12.25,
+        f"fcd[{identity}] chance": 3.5,
+        "energy[autoencoder, 07e19dd178ec]": 0.625,
+        "energy[autoencoder, 07e19dd178ec] chance": 0.125,
+        "energy[autoencoder, 07e19dd178ec] p": 0.0156,
+        "kernel_mmd[autoencoder, 07e19dd178ec]": -0.375,
+        "kernel_mmd[autoencoder, 07e19dd178ec] p": 0.875,
+    }
+    balls = {f"{metric}_{d}": 1.0 for metric in ("precision", "recall", "density", "coverage") for d in ("cd", "emd")}
+    rows = [dataclasses.replace(row, values={**row.values, **balls, **on_features}) for row in report.rows]
+    measured = dataclasses.replace(report, rows=tuple(rows))
+    tables = details({"a": measured, "a model by a long name": measured})
+    texts = [printed(table) for table in tables]
+    assert all("…" not in text and max(map(len, text.splitlines())) <= 80 for text in texts)
+    assert all(text.count("a model by a long name ") == 1 for text in texts[:4])
+    for text, distance in zip(texts, ("CD", "EMD"), strict=False):
+        assert f"fidelity and diversity, {distance}" in text and text.count("100.0") == 9  # two models, one oracle
+        assert all(heading in text for heading in ("precision %", "recall %", "density", "coverage %"))
+    assert "copies %" in texts[2] and f"{report.values['novelty']:.3g}" in texts[2]
+    fcd, tests = texts[3:]
+    assert "1a2b3c4d5e6f" in fcd and "a_run_of_a_rather_long_name" in fcd and " p " not in fcd.splitlines()[3]
+    assert fcd.count("12.2") == 3 and fcd.count("3.5") == 3
+    assert "autoencoder, 07e19dd178ec" in tests and tests.count("energy") == tests.count("kernel_mmd") == 1
+    lines = [line.split() for line in tests.splitlines()]
+    assert ["energy", "a", "9", "0.625", "0.125", "0.0156"] in lines
+    assert ["kernel_mmd", "a", "9", "-0.375", "-", "0.875"] in lines
