@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pcgen.metrics.report import Report
-from pcgen.metrics.row import Row
+from pcgen.metrics.row import Row, merged
 from pcgen.metrics.tables import Column, add_dim, add_row, cells_of, new_table, number, shown_columns
 
 if TYPE_CHECKING:
@@ -36,14 +36,14 @@ def details(reports: Mapping[str, Report]) -> "list[Table]":
     One table for each distance, and one for each trained model. The oracles stand beneath; what was not computed has no
     table. The reports must be of one protocol and reference, as for `compare`.
     """
-    oracles = {row.name: row for report in reports.values() for row in report.rows[1:]}
+    oracles = merged({name: report.rows[1:] for name, report in reports.items()})
     models = [replace(report.rows[0], name=name) for name, report in reports.items()]
-    rows = [*models, *oracles.values()]
+    rows = [*models, *oracles]
     tables = []
     for distance in ("cd", "emd"):
         columns = [(f"{m}_{distance}", f"{m} %" if share else m, share) for m, share in _OF_BALLS]
-        tables += _table(f"fidelity and diversity, {distance.upper()}", models, [*oracles.values()], columns, _BALLS)
-    tables += _table("copies and novelty", models, [*oracles.values()], _OF_COPIES, _COPIES)
+        tables += _table(f"fidelity and diversity, {distance.upper()}", models, oracles, columns, _BALLS)
+    tables += _table("copies and novelty", models, oracles, _OF_COPIES, _COPIES)
     metrics: dict[str, list[str]] = {}
     for match in (_KEY.fullmatch(key) for row in rows for key in row.values):
         if match and match["metric"] not in metrics.setdefault(match["model"], []):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pcgen.errors import choose
 from pcgen.metrics.published import SOURCE, published
-from pcgen.metrics.row import Row
+from pcgen.metrics.row import Row, merged
 from pcgen.metrics.tables import IDEAL, Column, add_dim, add_row, cells_of, new_table, number, shown_columns
 
 if TYPE_CHECKING:
@@ -135,6 +135,8 @@ def compare(
 ) -> "Table":
     """One table of several models under one protocol against one reference, the oracles beneath.
 
+    Oracles that differ, as those of different training sets do, all stand there, each with the models it belongs to.
+
     Args:
         reports: the name of each model and its report; or its reports of several sample sets (seeds), of which the mean
             and the standard deviation are shown.
@@ -157,10 +159,10 @@ def compare(
     if sort is not None:
         key = choose(sort, HEADLINE, "sort")
         names.sort(key=lambda name: _badness(key, means[name].get(key)))
-    oracles = {row.name: row for _, report in flat for row in report.rows[1:]}
+    oracles = merged({name: [row for report in found for row in report.rows[1:]] for name, found in sets.items()})
     in_print = _published_rows(first, published)
-    shown = shown_columns([*(report.rows[0] for _, report in flat), *oracles.values(), *in_print])
-    notes = [IDEAL, *_credit(in_print), f"pcgen {first.version}", *first.protocol["deviations"]]
+    shown = shown_columns([*(report.rows[0] for _, report in flat), *oracles, *in_print])
+    notes = [IDEAL, *_credit(in_print), f"pcgen {first.version}", *first.protocol["deviations"], *_training_sets(sets)]
     if any(len(found) > 1 for found in sets.values()):
         notes.append("+-: standard deviation over the sample sets of a model")
     table = new_table(f"protocol {_label(first)}", ("model", "clouds"), shown, notes)
@@ -168,7 +170,7 @@ def compare(
         row = sets[name][0].rows[0]
         cells = cells_of(row, shown) if len(sets[name]) == 1 else _spread_cells(sets[name], shown)
         add_row(table, (name, str(row.clouds), *cells))
-    add_dim(table, [*oracles.values(), *in_print], shown)
+    add_dim(table, [*oracles, *in_print], shown)
     return table
 
 
@@ -223,6 +225,19 @@ def _check_same(name: str, report: Report, other_name: str, other: Report) -> No
             f"({report.reference['sha256']}), {other_name} has {other.reference['source']} "
             f"({other.reference['sha256']}); evaluate both against one"
         )
+
+
+def _training_sets(sets: Mapping[str, Sequence[Report]]) -> list[str]:
+    """What is to be said where models were evaluated with different training sets; nothing where all share one."""
+    named: dict[str, tuple[str, list[str]]] = {}
+    for name, found in sets.items():
+        for train in (report.train for report in found if report.train):
+            _, names = named.setdefault(train["sha256"], (f"{train['source']} ({train['sha256']})", []))
+            names += [name] if name not in names else []
+    if len(named) < 2:
+        return []
+    each = "; ".join(f"{', '.join(names)} {source}" for source, names in named.values())
+    return [f"training sets differ, and with them what copies and novelty are of: {each}"]
 
 
 def _label(report: Report) -> str:

@@ -12,6 +12,7 @@ from rich.table import Table
 import pcgen
 from pcgen.metrics import Report, compare, details, evaluate, mean_and_deviation, side_by_side
 from pcgen.metrics.report import HEADLINE
+from pcgen.metrics.row import merged
 from pcgen.metrics.tables import new_table
 
 REFERENCE = torch.randn(9, 24, 3, generator=torch.Generator().manual_seed(1)) * 0.15
@@ -145,6 +146,25 @@ def test_side_by_side_shows_one_set_under_several_protocols(report: Report) -> N
     other = dataclasses.replace(dpm, samples={**dpm.samples, "sha256": "0", "source": "other.npz"})
     with pytest.raises(ValueError, match=r"must be of the same samples, got a tensor and other\.npz"):
         side_by_side([report, other])
+
+
+def test_oracles_that_differ_all_stand_in_the_table(report: Report) -> None:
+    """Of the same training set one row, with the metrics of both reports; of two sets two, and none is lost."""
+    fewer = evaluate(SAMPLES * 1.1, REFERENCE, TRAIN, distances=("cd",))
+    (mixed,) = merged({"a": [report.rows[1]], "b": [fewer.rows[1]]})
+    assert mixed == report.rows[1]
+    (mixed,) = merged({"b": [fewer.rows[1]], "a": [report.rows[1]]})
+    assert mixed == report.rows[1]
+
+    other = evaluate(SAMPLES * 1.1, REFERENCE, TRAIN * 0.9)
+    text = printed(compare({"a": report, "b": other, "c": report}), 120)
+    lines = [line for line in text.splitlines() if " training set of " in line]
+    assert len(lines) == 2 and " training set of a, c " in lines[0] and " training set of b " in lines[1]
+    for line, each in zip(lines, (report, other), strict=True):
+        assert f" {each.rows[1].values['mmd_cd']:.3g} " in line and f" {each.rows[1].values['jsd']:.3g} " in line
+    assert other.train is not None and f"b a tensor ({other.train['sha256']})" in text
+    assert "training sets differ" in text and "differ" not in printed(compare({"a": report, "c": report}), 120)
+    assert "training set of b" in printed(details({"a": report, "b": other})[0])
 
 
 def test_brackets_are_texts_and_no_markup(report: Report) -> None:
