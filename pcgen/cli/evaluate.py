@@ -103,14 +103,12 @@ def evaluate(
         raise ValueError(f"SAMPLES: must be different files or sets, got {', '.join(samples)}; name each once")
     if measured and reference is None:
         raise ValueError("--reference: name the clouds to hold the samples against, shapes:chair or data.npz@test say")
-    if seeds and len(samples) < 2:
-        raise ValueError(f"--seeds: must have two sets of samples or more, got {samples[0]}; name the others too")
     import rich.console
     import torch
 
     from pcgen import metrics as pcgen_metrics
     from pcgen.cli.evaluation import at_points, load_sets
-    from pcgen.cli.reports import as_json, as_tables, read_reports
+    from pcgen.cli.reports import as_json, as_tables, by_set, check_alike, conditions, read_reports
     from pcgen.metrics.store import TileStore
     from pcgen.training import ranks
     from pcgen.training.files import write_whole
@@ -122,11 +120,16 @@ def evaluate(
     asked = [choose(name.strip(), pcgen_metrics.PROTOCOLS, "--protocol") for name in protocol.split(",")]
     names = list(dict.fromkeys(asked))  # a protocol that is named twice is measured once
     reports = {spec: read_reports(Path(spec)) for spec in samples if spec not in measured}
+    read = by_set(reports)
+    if seeds and len(read) + len(measured) < 2:
+        raise ValueError(f"--seeds: must have two sets of samples or more, got {samples[0]}; name the others too")
     if published is not None:
         of = {*(names if measured else ()), *(each.protocol["name"] for found in reports.values() for each in found)}
         for name in of:  # refused before any work where there are no such numbers
             with _options("published"):
                 pcgen_metrics.published(name, published)
+    if not measured:
+        check_alike(read, {})
     spaces = [_feature_space(run) for run in features or ()]
     first = True
     if measured:
@@ -134,6 +137,12 @@ def evaluate(
         with _options("up", "max_bytes"):
             generated, sets = load_sets(measured, others, points, up, drop_bad, max_bytes)
         presets = [at_points(pcgen_metrics.protocol(name), [*generated, *sets.values()], points) for name in names]
+        sizes = {spec: len(clouds) for spec, clouds in zip(measured, generated, strict=True)}
+        planned = {
+            spec: {preset.name: conditions(preset, size, len(sets["reference"]), seed) for preset in presets}
+            for spec, size in sizes.items()
+        }
+        check_alike(read, planned)
         options = {
             "distances": distances,
             "emd_clouds": emd_limit(emd_clouds),
@@ -154,11 +163,11 @@ def evaluate(
     if not first:
         return
     console = rich.console.Console()
-    ordered = {spec: reports[spec] for spec in samples}
-    for table in as_tables(ordered, mean=seeds, published=published, apart=len(names) > 1):
+    found = by_set({spec: reports[spec] for spec in samples})
+    for table in as_tables(found, mean=seeds, published=published):
         console.print(table)
     if out is not None:
-        write_whole(out, as_json(ordered, mean=seeds, apart=len(names) > 1).encode())
+        write_whole(out, as_json(found, mean=seeds).encode())
         say(f"{out}: the report as JSON")
         if measured and beside is not None:
             TileStore(beside).clear()

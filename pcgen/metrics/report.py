@@ -14,7 +14,7 @@ from pcgen.metrics.tables import IDEAL, Column, add_dim, add_row, cells_of, new_
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["HEADLINE", "Report", "compare", "mean_and_deviation", "side_by_side"]
+__all__ = ["HEADLINE", "Report", "check_comparable", "compare", "mean_and_deviation", "side_by_side"]
 
 HEADLINE = ("jsd", "mmd_cd", "cov_cd", "one_nna_cd", "mmd_emd", "cov_emd", "one_nna_emd")
 
@@ -151,9 +151,8 @@ def compare(
     flat = [(name, report) for name, found in sets.items() for report in found]
     if not flat or not all(sets.values()):
         raise ValueError("reports: must hold at least one report for each model, got none")
-    first_name, first = flat[0]
-    for name, report in flat[1:]:
-        _check_same(first_name, first, name, report)
+    first = flat[0][1]
+    check_comparable(flat)
     names = list(sets)
     means = {name: {key: mean for key, (mean, _) in mean_and_deviation(found).items()} for name, found in sets.items()}
     if sort is not None:
@@ -172,6 +171,33 @@ def compare(
         add_row(table, (name, str(row.clouds), *cells))
     add_dim(table, [*oracles, *in_print], shown)
     return table
+
+
+def check_comparable(named: Sequence[tuple[str, Report]]) -> None:
+    """Refuse reports that cannot stand in one table.
+
+    Args:
+        named: reports, each with what it is called in messages.
+
+    Raises:
+        ValueError: two differ in protocol or reference; the message names both sides.
+    """
+    (name, report), *others = named
+    for other_name, other in others:
+        if report.protocol["hash"] != other.protocol["hash"]:
+            fields = {**report.protocol, **other.protocol}.keys() - {"hash"}
+            differ = [key for key in sorted(fields) if report.protocol.get(key) != other.protocol.get(key)]
+            values = [", ".join(f"{key}={r.protocol.get(key)!r}" for key in differ) for r in (report, other)]
+            raise ValueError(
+                f"reports: must share one protocol; {name} has {_label(report)} with {values[0]}, {other_name} has "
+                f"{_label(other)} with {values[1]}; evaluate both under one"
+            )
+        if report.reference["sha256"] != other.reference["sha256"]:
+            raise ValueError(
+                f"reports: must share one reference set; {name} has {report.reference['source']} "
+                f"({report.reference['sha256']}), {other_name} has {other.reference['source']} "
+                f"({other.reference['sha256']}); evaluate both against one"
+            )
 
 
 def side_by_side(reports: Sequence[Report]) -> "Table":
@@ -208,23 +234,6 @@ def mean_and_deviation(reports: Sequence[Report]) -> dict[str, tuple[float, floa
     shared = set.intersection(*(set(report.values) for report in reports)) if reports else set()
     values = {key: [report.values[key] for report in reports] for key in sorted(shared)}
     return {key: (statistics.fmean(v), statistics.stdev(v) if len(v) > 1 else 0.0) for key, v in values.items()}
-
-
-def _check_same(name: str, report: Report, other_name: str, other: Report) -> None:
-    if report.protocol["hash"] != other.protocol["hash"]:
-        fields = {**report.protocol, **other.protocol}.keys() - {"hash"}
-        differ = [key for key in sorted(fields) if report.protocol.get(key) != other.protocol.get(key)]
-        values = [", ".join(f"{key}={r.protocol.get(key)!r}" for key in differ) for r in (report, other)]
-        raise ValueError(
-            f"reports: must share one protocol; {name} has {_label(report)} with {values[0]}, {other_name} has "
-            f"{_label(other)} with {values[1]}; evaluate both under one"
-        )
-    if report.reference["sha256"] != other.reference["sha256"]:
-        raise ValueError(
-            f"reports: must share one reference set; {name} has {report.reference['source']} "
-            f"({report.reference['sha256']}), {other_name} has {other.reference['source']} "
-            f"({other.reference['sha256']}); evaluate both against one"
-        )
 
 
 def _training_sets(sets: Mapping[str, Sequence[Report]]) -> list[str]:
