@@ -19,7 +19,7 @@ from pcgen.models.base import Latent
 from pcgen.models.classifiers.base import Classifier, in_batches
 from pcgen.models.clouds.latent import encode_all
 
-__all__ = ["REFERENCES", "majority", "on_codes", "supervised"]
+__all__ = ["REFERENCES", "encoder", "majority", "on_codes", "supervised"]
 
 REFERENCES: Mapping[str, Mapping[str, Any]] = {
     "pointnet": {"name": "pointnet_classifier", "tnets": False},
@@ -38,6 +38,21 @@ def majority(sets: Sets) -> Row:
     return _row("majority", f"always {sets.train.classes[label]}", sets, reached)
 
 
+def encoder(run: str | Path, device: str = "cpu") -> Learner:
+    """The trained model of a run, which has codes of clouds.
+
+    Raises:
+        FileNotFoundError: there is no such run, or it has no checkpoint.
+        ValueError: its model has no codes, or codes of vectors alone, or the checkpoint is damaged.
+    """
+    opened = training.Run.open(run)
+    trained = opened.model(device=device)
+    if not isinstance(trained, Latent) or len(trained.shape) != 2:  # type: ignore[arg-type]
+        name = opened.config["model"].get("name")
+        raise ValueError(f"{run}: a run of {name}, which has no codes of clouds; give the run folder of an autoencoder")
+    return trained
+
+
 def on_codes(
     run: str | Path, sets: Sets, *, losses: Sequence[str] = ("squared_hinge",), device: str = "cpu", seed: int = 0
 ) -> list[Row]:
@@ -53,13 +68,9 @@ def on_codes(
         seed: of the points that are drawn, the untrained weights and the SVM's folds.
 
     Raises:
-        ValueError: the run's model has no codes, or the clouds have fewer points than the autoencoder.
+        ValueError: as `encoder`, or the clouds have fewer points than the autoencoder.
     """
-    opened = training.Run.open(run)
-    trained = opened.model(device=device)
-    if not isinstance(trained, Latent):
-        name = opened.config["model"].get("name")
-        raise ValueError(f"{run}: a run of {name}, which has no codes of clouds; give the run folder of an autoencoder")
+    opened, trained = training.Run.open(run), encoder(run, device)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         untrained = build(opened.config["model"]).to(trained.device)

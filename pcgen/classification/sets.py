@@ -56,10 +56,11 @@ def labelled(spec: str, **options: Any) -> Sets:
     few = [name for name in names if counts[name] < 2]
     if few:
         named = ", ".join(f"{name} ({counts[name]})" for name in few)
-        rest = ",".join(name for name in names if name not in few)
+        rest = [name for name in names if name not in few]
+        others = f", or name the others: SOURCE:{','.join(rest)}" if len(rest) > 1 else ""
         raise ValueError(
             f"{spec}: every class must have two clouds in @train, for cross-validation; too few has {named}; give "
-            f"more, or name the others: SOURCE:{rest}"
+            f"more{others}"
         )
     return sets
 

@@ -1,6 +1,7 @@
 """The table of a classification: its rows, in JSON and in Markdown."""
 
 import json
+import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 from pcgen.training.files import write_whole
 
-__all__ = ["Row", "kept", "table", "write"]
+__all__ = ["Row", "check_out", "kept", "table", "write"]
 
 _NAME = "classification"
 
@@ -40,24 +41,52 @@ class Row:
     classes: Mapping[str, float] = field(default_factory=dict)
 
 
+def check_out(out: str | Path, runs: Collection[str]) -> None:
+    """Refuse a folder that no table can be written into; nothing is made.
+
+    Args:
+        out: the folder.
+        runs: names of folders that may stand in it without a table: trainings that were stopped before it was written.
+
+    Raises:
+        FileExistsError: it is a file or would stand in one, or has something else in it than a table and its
+            classifiers.
+        OSError: it cannot be made or written to.
+    """
+    out = Path(out)
+    try:
+        there = next(each for each in (out, *out.parents) if each.exists())
+        if there.is_dir():
+            # Made and gone at once: permissions do not tell all, of a file system that is full or of the kernel say.
+            with tempfile.TemporaryDirectory(dir=there, prefix=".pcgen-"):
+                pass
+        others = [each.name for each in out.iterdir() if each.name not in runs] if out.is_dir() else []
+    except OSError as error:
+        raise OSError(
+            f"--out: {out} cannot be made or written to ({error.strerror or error}); choose another folder"
+        ) from error
+    if not there.is_dir():
+        raise FileExistsError(f"--out: must be a folder, and {there} is a file; choose another one")
+    if others and not (out / f"{_NAME}.json").is_file():
+        raise FileExistsError(f"{out}: has {others[0]} in it and is no classification; choose another --out")
+
+
 def kept(out: str | Path, about: Mapping[str, Any], runs: Collection[str]) -> list[Row]:
     """The rows of a table that is in `out` already.
 
     Args:
         out: the folder.
         about: what the rows must have been made with.
-        runs: names of folders that may stand in it without a table: trainings that were stopped before it was written.
+        runs: as in `check_out`.
 
     Raises:
         ValueError: they were made otherwise; the message names both sides.
-        FileExistsError: the folder has something else in it than a table and its classifiers.
+        OSError: as `check_out`.
     """
+    check_out(out, runs)
     out = Path(out)
     path = out / f"{_NAME}.json"
     if not path.is_file():
-        others = [each.name for each in out.iterdir() if each.name not in runs] if out.is_dir() else []
-        if others:
-            raise FileExistsError(f"{out}: has {others[0]} in it and is no classification; choose another --out")
         return []
     before = json.loads(path.read_text(encoding="utf-8"))
     for name, value in about.items():

@@ -53,10 +53,12 @@ def classify(
     import rich.markdown
     import torch
 
-    from pcgen import classification, training
+    from pcgen import classification
     from pcgen.errors import choose
     from pcgen.metrics.svm import LOSSES
     from pcgen.models import CLASSIFIERS
+    from pcgen.training.limits import Limit
+    from pcgen.training.ranks import device as device_of_process
 
     names = list(classification.REFERENCES) if supervised else []
     if models:
@@ -70,10 +72,12 @@ def classify(
         settled = ["shape", "classes", *classification.REFERENCES[name]]
         config.setdefault(name, {}).update(parse_settings([rest], target, skip=settled))
     chosen = [choose(loss.strip(), LOSSES, "--losses") for loss in losses.split(",")]
-    opened = [training.Run.open(run) for run in runs or []]
+    Limit.check(epochs, steps, minutes)
+    device_of_process(device)
+    classification.check_out(out, classification.REFERENCES)
+    wanted = [int(classification.encoder(run).shape[0]) for run in runs or []] + [points]  # type: ignore[index]
     if threads is not None:
         torch.set_num_threads(threads)
-    wanted = [int(run.config["model"].get("shape", [0])[0]) for run in opened] + [points]
     sets = classification.labelled(
         data, surface_points=max(2048, *wanted), up=up, drop_bad=drop_bad, max_bytes=max_bytes
     )

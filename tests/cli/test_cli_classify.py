@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -134,7 +135,7 @@ def test_another_set_or_seed_is_refused_and_the_table_kept(pcgen, shapes, autoen
     assert result.code == 2 and "has notes.txt in it" in result.err
 
 
-def write(tmp_path, labels, splits, classes=("a", "b")):
+def write(tmp_path, labels, splits, classes=("a", "b", "c")):
     points = torch.randn(len(splits), 16, 3)
     given = None if labels is None else torch.tensor(labels)
     return data.save(
@@ -150,9 +151,14 @@ def write(tmp_path, labels, splits, classes=("a", "b")):
         (
             [0, 0, 1, 0],
             ("train", "train", "train", "test"),
-            "too few has b (1); give more, or name the others: SOURCE:a",
+            "too few has b (1); give more\n",  # a alone would be no set either
         ),
         ([0, 0, 0, 1], ("train", "train", "test", "test"), "too few has b (0)"),
+        (
+            [0, 0, 1, 2, 2, 0],
+            ("train",) * 5 + ("test",),
+            "too few has b (1); give more, or name the others: SOURCE:a,c\n",
+        ),
         ([0, 0, 1, 1], ("train",) * 4, "has no split 'test'; it has train, and all"),
     ],
 )
@@ -178,6 +184,9 @@ def test_a_set_that_cannot_be_classified_is_told_in_one_line(pcgen, labels, spli
             "--set: model: must be one of pointnet2; got 'pointnet'",
         ),
         (["--supervised", "--set", "code=4"], "--set: must be MODEL.name=value, got 'code=4'"),
+        (["--supervised", "--minutes", "0"], "minutes: must be above 0, got 0"),
+        (["--supervised", "--epochs", "1", "--steps", "1"], "epochs, steps, minutes: give one of them"),
+        (["--supervised", "--device", "gpu"], "device: must be cpu, cuda, cuda:N or another of torch's, got 'gpu'"),
         (["--supervised", "--points", "65"], "--points: must be at most 64, which the clouds of"),
     ],
 )
@@ -188,8 +197,48 @@ def test_an_error_is_short_and_names_what_is_right(pcgen, shapes, words, message
     assert not (tmp_path / "table").exists()
 
 
-def test_a_run_without_codes_is_refused(pcgen, shapes, autoencoder, tmp_path):
-    head = tmp_path / "head"
+@pytest.mark.parametrize(
+    "words",
+    [["--minutes", 0], ["--steps", 3, "--epochs", 3], ["--device", "gpu"], ["run-that-is-not-there"]],
+)
+def test_arguments_are_refused_before_data_is_read(pcgen, autoencoder, words, tmp_path):
+    result = pcgen("classify", autoencoder, *words, "--data", tmp_path / "none.npz", "--out", tmp_path / "table")
+    assert result.code == 2 and "none.npz" not in result.err and len(result.err.strip().splitlines()) == 1
+
+
+def test_a_folder_that_cannot_be_is_refused_before_data_is_read(pcgen, autoencoder, tmp_path):
+    (tmp_path / "ref.npz").write_bytes(b"mine")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "notes.txt").write_text("mine")
+    file = f"--out: must be a folder, and {tmp_path / 'ref.npz'} is a file; choose another one"
+    long = tmp_path / ("x" * 300)
+    for out, message in [
+        (tmp_path / "ref.npz", file),
+        (tmp_path / "ref.npz" / "table", file),
+        (long, f"--out: {long} cannot be made or written to (File name too long); choose another folder"),
+        (tmp_path / "other", f"{tmp_path / 'other'}: has notes.txt in it and is no classification; choose another"),
+    ]:
+        result = pcgen("classify", autoencoder, "--data", tmp_path / "none.npz", "--out", out)
+        assert result.code == 2 and len(result.err.strip().splitlines()) == 1
+        assert message in result.err and "[Errno" not in result.err
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["other", "ref.npz"]
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs /proc, in which nobody can make folders")
+def test_a_place_where_no_folder_can_be_made_is_told(pcgen, autoencoder, tmp_path):
+    result = pcgen("classify", autoencoder, "--data", tmp_path / "none.npz", "--out", "/proc/x")
+    assert result.code == 2 and "[Errno" not in result.err
+    assert "--out: /proc/x cannot be made or written to (" in result.err
+
+
+def test_a_run_without_codes_is_refused(pcgen, autoencoder, tmp_path):
+    """By itself and after a good one: neither is the data read, nor is a table begun."""
+    head, sorter, line = (tmp_path / name for name in ("head", "sorter", "line"))
     assert pcgen("train", "gaussian", "--codes", autoencoder, "--out", head).code == 0
-    result = pcgen("classify", head, "--data", shapes, "--out", tmp_path / "table")
-    assert result.code == 2 and "which has no codes of clouds; give the run folder of an autoencoder" in result.err
+    training.save(build({"name": "pointnet_classifier", "shape": [16, 3], "classes": ["a", "b"]}), sorter)
+    training.save(build({"name": "vae", "shape": [6], "code": 2}), line)  # it has codes, but of vectors
+    for run, name in ((head, "latent_cloud_model"), (sorter, "pointnet_classifier"), (line, "vae")):
+        result = pcgen("classify", autoencoder, run, "--data", tmp_path / "none.npz", "--out", tmp_path / "table")
+        assert result.code == 2
+        assert f"{run}: a run of {name}, which has no codes of clouds; give the run folder of an auto" in result.err
+        assert not (tmp_path / "table").exists()
