@@ -1,5 +1,6 @@
 """The files of a leaderboard: what is in its folder already, and the table as JSON and Markdown."""
 
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -29,6 +30,7 @@ def kept(out: str | Path, about: Mapping[str, Any], models: Sequence[str]) -> li
     Raises:
         ValueError: what is there was made otherwise: the message names both sides.
         FileExistsError: the folder has something else in it than a leaderboard and its autoencoder.
+        FileNotFoundError: the samples of a model that is kept, or a report on them, are missing.
     """
     out = Path(out)
     path = out / "leaderboard.json"
@@ -47,12 +49,19 @@ def kept(out: str | Path, about: Mapping[str, Any], models: Sequence[str]) -> li
 
 def _read(folder: Path, row: Mapping[str, Any], seed: int) -> Entry:
     """The entry of one row, from the model's folder."""
+    name, samples = row["model"], samples_file(folder, seed)
     seeds = range(seed, seed + row["seeds"])
+    files = {protocol: [report_file(folder, protocol, each) for each in seeds] for protocol in row["results"]}
+    for file in [*itertools.chain(*files.values()), samples]:
+        if not file.is_file():
+            what = "samples are" if file == samples else "report is"
+            raise FileNotFoundError(
+                f"{file}: {name}'s {what} missing; name {name} in --models, so that it is measured again"
+            )
     reports = {
-        protocol: tuple(Report.from_json(report_file(folder, protocol, each).read_text("utf-8")) for each in seeds)
-        for protocol in row["results"]
+        protocol: tuple(Report.from_json(file.read_text("utf-8")) for file in each) for protocol, each in files.items()
     }
-    return Entry(row["model"], reports, samples_file(folder, seed), row["training_seconds"])
+    return Entry(name, reports, samples, row["training_seconds"])
 
 
 def write(entries: Sequence[Entry], out: str | Path, about: Mapping[str, Any]) -> Path:

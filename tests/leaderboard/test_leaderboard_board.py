@@ -1,0 +1,45 @@
+"""What a leaderboard finds in its folder."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from pcgen import data, leaderboard
+from pcgen.leaderboard import Entry
+from pcgen.leaderboard.board import report_file, samples_file
+from pcgen.metrics import evaluate
+
+ABOUT = {"seed": 4}
+
+
+@pytest.fixture
+def board(tmp_path: Path) -> Path:
+    """A leaderboard of one model with two sets of samples, as a suite leaves it."""
+    out, reports = tmp_path / "board", []
+    (out / "gmm").mkdir(parents=True)
+    for seed in (4, 5):
+        samples = torch.rand(4, 16, 3)
+        data.save(samples_file(out / "gmm", seed), samples)
+        reports.append(evaluate(samples, torch.rand(4, 16, 3), distances=("cd",)))
+        report_file(out / "gmm", "exact", seed).write_text(reports[-1].to_json())
+    entry = Entry("gmm", {"exact": tuple(reports)}, samples_file(out / "gmm", 4), 1.5)
+    leaderboard.write([entry], out, ABOUT)
+    return out
+
+
+def test_a_model_that_is_not_named_is_kept(board: Path) -> None:
+    (entry,) = leaderboard.kept(board, ABOUT, ["gaussian"])
+    assert (entry.name, entry.seconds, entry.samples) == ("gmm", 1.5, board / "gmm" / "samples-4.npz")
+    kept = [report.to_json() for report in entry.reports["exact"]]
+    assert kept == [(board / "gmm" / f"report-exact-{seed}.json").read_text() for seed in (4, 5)]
+
+
+@pytest.mark.parametrize(("file", "what"), [("report-exact-5.json", "report is"), ("samples-4.npz", "samples are")])
+def test_a_missing_file_of_a_model_that_is_kept_is_told(board: Path, file: str, what: str) -> None:
+    (board / "gmm" / file).unlink()
+    message = f"{file}: gmm's {what} missing; name gmm in --models, so that it is measured again"
+    with pytest.raises(FileNotFoundError, match=message) as caught:
+        leaderboard.kept(board, ABOUT, ["gaussian"])
+    assert "Errno" not in str(caught.value)
+    assert leaderboard.kept(board, ABOUT, ["gmm"]) == []  # the way out
