@@ -160,7 +160,7 @@ def test_samples_are_compared_on_the_codes_of_a_run(pcgen, boxes, trained, tmp_p
     values = json.loads((tmp_path / "report.json").read_text())["rows"][0]["values"]
     tested = [name for name in values if name.endswith(" p")]
     assert {name.partition("[")[0] for name in tested} == {"energy", "kernel_mmd"}
-    assert all(str(trained[0]) in name and 0 < values[name] <= 1 for name in tested)
+    assert all(trained[0].name in name and 0 < values[name] <= 1 for name in tested)
     assert "on the features of trained models" in result.out
 
 
