@@ -13,7 +13,7 @@ from pcgen.leaderboard.board import report_file, samples_file
 from pcgen.leaderboard.entry import Entry
 from pcgen.leaderboard.settings import Settings
 from pcgen.metrics.report import Report
-from pcgen.models import MODELS, GenerativeModel
+from pcgen.models import MODELS, GenerativeModel, Learner
 from pcgen.models.clouds.latent import LatentCloudModel
 from pcgen.training.files import write_whole
 
@@ -90,7 +90,8 @@ def run(
         try:
             seconds = _train(model, codes, folder, settings)
             seeds = range(settings.seed, settings.seed + settings.seeds)
-            samples = [_sample(folder, codes, seed, count, settings.device) for seed in seeds]
+            trained = training.load(folder, device=settings.device)
+            samples = [_sample(trained, folder, codes, seed, count) for seed in seeds]
             reports = {
                 protocol: tuple(
                     measure(clouds, protocol, report_file(folder, protocol, seed))
@@ -154,9 +155,8 @@ def _train(model: LatentCloudModel, codes: training.Codes, folder: Path, setting
     return float(training.Run.open(folder).history[-1]["seconds"])
 
 
-def _sample(folder: Path, codes: training.Codes, seed: int, count: int, device: str) -> Tensor:
-    """Samples of the trained model in data units, (count, points, 3), which its folder holds too."""
-    model = training.load(folder, device=device)
+def _sample(model: Learner, folder: Path, codes: training.Codes, seed: int, count: int) -> Tensor:
+    """Samples of a trained model in data units, (count, points, 3), which its folder holds too."""
     if not isinstance(model, GenerativeModel):
         raise ValueError(f"{folder}: its model does not generate; give --out another folder")
     torch.manual_seed(seed)
