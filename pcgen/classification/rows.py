@@ -16,8 +16,9 @@ from pcgen.metrics.accuracy import Accuracy, accuracy
 from pcgen.metrics.svm import linear_svm
 from pcgen.models import Learner, build
 from pcgen.models.base import Latent
-from pcgen.models.classifiers.base import Classifier, in_batches
+from pcgen.models.classifiers.base import Classifier
 from pcgen.models.clouds.latent import encode_all
+from pcgen.models.inference import in_batches
 
 __all__ = ["REFERENCES", "encoder", "majority", "on_codes", "supervised"]
 

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from pcgen.data.clouds import Clouds
 from pcgen.metrics.identity import Identity
-from pcgen.models.classifiers.base import Classifier, in_batches
+from pcgen.models.classifiers.base import Classifier
+from pcgen.models.inference import in_batches
 
 __all__ = ["FrechetClassifierDistance", "frechet_classifier_distance", "frechet_distance"]
 

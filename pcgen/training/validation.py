@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pcgen.models.base import GradientLearner, Learner
+from pcgen.models.inference import evaluating
 from pcgen.training.feed import check_rows, subsample
 
-__all__ = ["Validation", "evaluating"]
+__all__ = ["Validation"]
 
 _MOST_VECTORS, _MOST_CLOUDS = 1000, 64
 
@@ -49,15 +50,3 @@ def _own_randomness(device: torch.device, seed: int) -> Iterator[None]:
     with torch.random.fork_rng(devices):
         torch.manual_seed(seed)
         yield
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode inside a `with` block; afterwards every module has its former mode."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode

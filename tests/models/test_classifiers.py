@@ -9,7 +9,8 @@ from torch import nn
 
 from pcgen.data import Augmentation, Clouds
 from pcgen.models import CLASSIFIERS, MODELS, Batch, build, describe
-from pcgen.models.classifiers.base import Classifier, in_batches
+from pcgen.models.classifiers.base import Classifier
+from pcgen.models.inference import in_batches
 from pcgen.training import fit, load
 
 SMALL = {

@@ -1,16 +1,17 @@
 """What all classifiers of clouds share: their classes, the fully connected end, cross-entropy."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from pcgen.models.base import Batch, GradientLearner
+from pcgen.models.inference import in_batches
 from pcgen.models.shape import cloud_points
 from pcgen.nets.pointwise import PointwiseMLP
 
-__all__ = ["Classifier", "in_batches", "in_unit_sphere"]
+__all__ = ["Classifier", "in_unit_sphere"]
 
 
 class Classifier(GradientLearner):
@@ -93,14 +94,3 @@ def in_unit_sphere(x: Tensor) -> Tensor:
     x = x - x.mean(1, keepdim=True)
     size = x.norm(dim=2).amax(1)[:, None, None]  # (B, 1, 1)
     return x / torch.where(size > 0, size, torch.ones_like(size))
-
-
-@torch.no_grad()
-def in_batches(model: Classifier, function: Callable[[Tensor], Tensor], clouds: Tensor, batch_size: int = 64) -> Tensor:
-    """`function`, a method of the model, of clouds (S, N, 3), a batch at a time in evaluation mode, without a graph."""
-    mode = model.training
-    model.eval()
-    try:
-        return torch.cat([function(part.to(model.device)) for part in clouds.split(batch_size)])
-    finally:
-        model.train(mode)

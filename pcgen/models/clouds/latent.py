@@ -8,6 +8,7 @@ from torch import Tensor
 
 from pcgen.models import build
 from pcgen.models.base import Batch, GenerativeModel, Latent, Learner, Recipe
+from pcgen.models.inference import in_batches
 
 __all__ = ["LatentCloudModel", "encode_all"]
 
@@ -104,14 +105,8 @@ class LatentCloudModel(GenerativeModel):
         return (codes - self.mean) / self.deviation
 
 
-@torch.no_grad()
 def encode_all(autoencoder: Learner, clouds: Tensor, batch_size: int = 64) -> Tensor:
     """Codes (S, D) of clouds (S, N, 3), a batch at a time in evaluation mode, without a graph."""
     if not isinstance(autoencoder, Latent):
         raise ValueError(f"autoencoder: must encode, {type(autoencoder).__name__} does not; give an autoencoder")
-    mode = autoencoder.training
-    autoencoder.eval()
-    try:
-        return torch.cat([autoencoder.encode(part.to(autoencoder.device)) for part in clouds.split(batch_size)])
-    finally:
-        autoencoder.train(mode)
+    return in_batches(autoencoder, autoencoder.encode, clouds, batch_size)
