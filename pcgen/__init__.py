@@ -13,7 +13,7 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_SUBMODULES = ("data", "divergences", "metrics", "models", "nets", "ops", "optim", "training", "view")
+_SUBMODULES = ("data", "metrics", "models", "nets", "ops", "optim", "statistics", "studies", "training", "view")
 
 
 def __getattr__(name: str) -> Any:

@@ -1,9 +1,10 @@
-"""Errors as a user reads them: argument, requirement, value, what to do."""
+"""Errors as a user reads them: argument, requirement, value, what to do; the checks that every constructor makes."""
 
 import difflib
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 
-__all__ = ["choose"]
+__all__ = ["at_least", "choose", "fraction", "not_negative", "positive", "widths"]
 
 
 def choose(name: str, names: Iterable[str], argument: str) -> str:
@@ -19,3 +20,64 @@ def choose(name: str, names: Iterable[str], argument: str) -> str:
     near = difflib.get_close_matches(str(name), names, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     raise ValueError(f"{argument}: must be one of {', '.join(names)}; got {name!r}{hint}")
+
+
+def positive(**values: float) -> None:
+    """Refuse numbers that are not above 0 and finite, by the names of their arguments.
+
+    >>> positive(lr=-1)
+    Traceback (most recent call last):
+    ValueError: lr: must be a positive number, got -1
+    """
+    for name, value in values.items():
+        if not 0 < value < math.inf:
+            raise ValueError(f"{name}: must be a positive number, got {value}")
+
+
+def not_negative(**values: float) -> None:
+    """Refuse numbers that are below 0 or not finite, by the names of their arguments.
+
+    >>> not_negative(beta=-1)
+    Traceback (most recent call last):
+    ValueError: beta: must be 0 or more, got -1
+    """
+    for name, value in values.items():
+        if not 0 <= value < math.inf:
+            raise ValueError(f"{name}: must be 0 or more, got {value}")
+
+
+def at_least(least: int, **values: int) -> None:
+    """Refuse numbers below `least`, by the names of their arguments.
+
+    >>> at_least(1, steps=0)
+    Traceback (most recent call last):
+    ValueError: steps: must be at least 1, got 0
+    """
+    for name, value in values.items():
+        if not value >= least:
+            raise ValueError(f"{name}: must be at least {least}, got {value}")
+
+
+def fraction(**values: float) -> None:
+    """Refuse numbers outside [0, 1), by the names of their arguments: probabilities, shares, decays.
+
+    >>> fraction(dropout=1.0)
+    Traceback (most recent call last):
+    ValueError: dropout: must be at least 0 and below 1, got 1.0
+    """
+    for name, value in values.items():
+        if not 0 <= value < 1:
+            raise ValueError(f"{name}: must be at least 0 and below 1, got {value}")
+
+
+def widths(least: int = 1, **values: Sequence[int] | None) -> None:
+    """Refuse hidden widths of which one is below 1, or that are fewer than `least`; None is not checked.
+
+    >>> widths(critic_widths=[8, 0])
+    Traceback (most recent call last):
+    ValueError: critic_widths: must be one or more widths of at least 1, got [8, 0]
+    """
+    many = {0: "", 1: "one or more ", 2: "two or more "}.get(least, f"{least} or more ")
+    for name, value in values.items():
+        if value is not None and (len(value) < least or min(value, default=1) < 1):
+            raise ValueError(f"{name}: must be {many}widths of at least 1, got {list(value)}")

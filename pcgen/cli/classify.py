@@ -53,12 +53,12 @@ def classify(
     import rich.markdown
     import torch
 
-    from pcgen import classification
     from pcgen.errors import choose
     from pcgen.metrics.svm import LOSSES
     from pcgen.models import CLASSIFIERS
+    from pcgen.ranks import device as device_of_process
+    from pcgen.studies import classification
     from pcgen.training.limits import Limit
-    from pcgen.training.ranks import device as device_of_process
 
     names = list(classification.REFERENCES) if supervised else []
     if models:

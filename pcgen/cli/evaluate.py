@@ -107,11 +107,11 @@ def evaluate(
     import torch
 
     from pcgen import metrics as pcgen_metrics
+    from pcgen import ranks
     from pcgen.cli.evaluation import at_points, load_sets
     from pcgen.cli.reports import as_json, as_tables, by_set, check_alike, conditions, read_reports
+    from pcgen.files import write_whole
     from pcgen.metrics.store import TileStore
-    from pcgen.training import ranks
-    from pcgen.training.files import write_whole
 
     if threads is not None:
         torch.set_num_threads(threads)

@@ -21,7 +21,7 @@ from pcgen.cli.common import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pcgen.leaderboard import Entry
+    from pcgen.studies.leaderboard import Entry
 
 __all__ = ["suite"]
 
@@ -69,12 +69,13 @@ def suite(
     import rich.console
     import torch
 
-    from pcgen import leaderboard, training
+    from pcgen import training
     from pcgen.cli.progress import pair_progress
     from pcgen.data.training_set import training_set
     from pcgen.errors import choose
     from pcgen.metrics import compare
     from pcgen.models import MODELS, build
+    from pcgen.studies import leaderboard
 
     if codes is not None:
         for option, value in {"--points": points, "--normalize": normalize, "--up": up, "--drop-bad": drop_bad}.items():
@@ -156,7 +157,7 @@ def suite(
 def _draw(entries: "Sequence[Entry]", protocol: str, out: Path) -> None:
     """The contact sheet, as many clouds of each model and of the reference, and the plot of fidelity and coverage."""
     from pcgen.data import load
-    from pcgen.leaderboard import REFERENCE
+    from pcgen.studies.leaderboard import REFERENCE
     from pcgen.view import picture, scatter
 
     sets = {"reference": load(str(out / REFERENCE)).points}

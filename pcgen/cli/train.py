@@ -81,8 +81,8 @@ def train(
     from pcgen.data import Augmentation
     from pcgen.data.training_set import training_set
     from pcgen.models import MODELS, build
+    from pcgen.ranks import device as check_device
     from pcgen.training.limits import Limit, check_rates
-    from pcgen.training.ranks import device as check_device
 
     # Refused before any data is read.
     Limit.check(epochs, steps, minutes)

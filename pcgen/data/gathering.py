@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from pcgen.data.axes import to_y_up
 from pcgen.data.clouds import Clouds
-from pcgen.data.seeds import stream
 from pcgen.data.source import Listing, Raw, told, too_large
+from pcgen.data.thinning import thinned_rows
 
 __all__ = ["clean", "gather"]
 
@@ -49,7 +49,7 @@ def gather(
             if points is not None:
                 if len(cloud[0]) < points:
                     short.append(len(cloud[0]))
-                cloud = _thin(cloud, points, stream("thin", name, seed))
+                cloud = _thin(cloud, points, name, seed)
         except (ValueError, OSError) as error:
             faults.append(told(listing.place(row, source), error))
             bad.append(row)
@@ -106,13 +106,13 @@ def _finite(what: str, values: NDArray[np.generic]) -> NDArray[np.float32]:
     return narrow
 
 
-def _thin(cloud: Cloud, count: int, generator: torch.Generator) -> Cloud:
+def _thin(cloud: Cloud, count: int, name: str, seed: int) -> Cloud:
     points, normals = cloud
     if len(points) == count:
         return cloud
     if len(points) < count:
         raise ValueError(f"has {len(points)} points, fewer than the {count} asked for")
-    keep = torch.randperm(len(points), generator=generator)[:count].numpy()
+    keep = thinned_rows(len(points), count, name, seed).numpy()
     return points[keep], None if normals is None else normals[keep]
 
 

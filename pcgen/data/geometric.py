@@ -8,9 +8,9 @@ import torch
 
 from pcgen.data.clouds import Clouds
 from pcgen.data.gathering import gather
-from pcgen.data.seeds import stream
 from pcgen.data.source import GIB, Listing, Raw
 from pcgen.data.surface import Mesh, Surface
+from pcgen.seeds import stream
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data

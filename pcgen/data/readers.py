@@ -13,9 +13,9 @@ from pcgen.data.formats.pcd import read_pcd
 from pcgen.data.formats.ply import read_ply
 from pcgen.data.formats.stl import read_stl
 from pcgen.data.formats.text import read_table
-from pcgen.data.seeds import stream
 from pcgen.data.source import Raw
 from pcgen.data.surface import Mesh, Surface
+from pcgen.seeds import stream
 
 __all__ = ["READERS", "read_cloud"]
 

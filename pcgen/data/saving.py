@@ -1,8 +1,5 @@
 """Writing clouds as one .npz that `load` reads again."""
 
-import contextlib
-import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +7,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pcgen.data.clouds import Clouds
+from pcgen.files import write_whole
 
 __all__ = ["save"]
 
@@ -17,7 +15,7 @@ __all__ = ["save"]
 def save(path: str | Path, clouds: Clouds | Tensor, *, overwrite: bool = False) -> Path:
     """Write clouds to an .npz: `points` (S, N, 3) and, where known, `normals`, `labels`, `classes`, `names`, `split`.
 
-    The file is there whole or not at all: it is written beside its place and moved there.
+    The file is there whole or not at all.
 
     Raises:
         ValueError: the path does not end in .npz, or a tensor is no float32 (S, N, 3).
@@ -34,27 +32,9 @@ def save(path: str | Path, clouds: Clouds | Tensor, *, overwrite: bool = False) 
         raise FileExistsError(f"{path}: exists; choose another name, or replace it with overwrite=True (--overwrite)")
     if isinstance(clouds, Tensor):
         clouds = Clouds(clouds.detach().cpu())
-    try:
-        _write(path, _arrays(clouds))
-    except OSError as error:  # its own text names the draft, which the user never sees
-        reason = error.strerror or error
-        raise OSError(f"{path}: could not be written ({reason}); choose another folder") from error
+    arrays = _arrays(clouds)
+    write_whole(path, lambda file: np.savez(file, allow_pickle=False, **arrays))
     return path
-
-
-def _write(path: Path, arrays: dict[str, NDArray[np.generic]]) -> None:
-    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(draft, 0o666 & ~_umask())
-        os.replace(draft, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(draft)
-        raise
 
 
 def _arrays(clouds: Clouds) -> dict[str, NDArray[np.generic]]:
@@ -66,10 +46,3 @@ def _arrays(clouds: Clouds) -> dict[str, NDArray[np.generic]]:
     if clouds.splits is not None:
         arrays["split"] = np.array(clouds.splits)
     return arrays
-
-
-def _umask() -> int:
-    """The process's mask for new files, which temporary files do not follow."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

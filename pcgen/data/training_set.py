@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from pcgen.data.loading import load
@@ -11,8 +10,9 @@ from pcgen.data.normalization import Normalization
 from pcgen.data.source import GIB
 from pcgen.data.spec import absolute, parse
 from pcgen.data.splits import DRAWN, holdout
+from pcgen.data.thinning import thin
 
-__all__ = ["TrainingSet", "thin", "training_set"]
+__all__ = ["TrainingSet", "training_set"]
 
 # A mesh or a built-in shape has no points of its own: this many times the points of a training cloud are drawn from its
 # surface once, so that every epoch sees other points of it.
@@ -97,12 +97,3 @@ def training_set(
         about=about,
         notes=(*([said] if asked in ((), ("all",)) else []), *clouds.notes),
     )
-
-
-def thin(clouds: Tensor, points: int, seed: int) -> Tensor:
-    """The same `points` of each cloud for the same seed, uniformly without replacement: (S, M, 3) -> (S, points, 3)."""
-    if clouds.shape[1] == points:
-        return clouds
-    keys = torch.rand(clouds.shape[:2], generator=torch.Generator().manual_seed(seed))  # (S, M)
-    rows = keys.topk(points, dim=1).indices  # (S, points)
-    return clouds.gather(1, rows[..., None].expand(-1, -1, 3))

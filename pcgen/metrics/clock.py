@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from pcgen.optim import share
+from pcgen.ranks import share
 
 __all__ = ["Clock", "Kind", "Progress"]
 

@@ -14,7 +14,7 @@ from pcgen.metrics.clock import Clock, Kind, Progress
 from pcgen.metrics.distances import pair_distance
 from pcgen.metrics.search import Search
 from pcgen.metrics.store import TileStore, digests
-from pcgen.optim import reduce_sum, share
+from pcgen.ranks import reduce_sum, share
 
 __all__ = ["Block", "Tile", "pair_matrices", "tiles"]
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from pcgen import ops
-from pcgen.optim import reduce_sum, share
+from pcgen.ranks import reduce_sum, share
 
 __all__ = ["Search"]
 

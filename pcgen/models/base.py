@@ -8,9 +8,9 @@ from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from pcgen.divergences import energy_distance
 from pcgen.ops import chamfer_matrix
 from pcgen.optim import descend
+from pcgen.statistics import energy_distance
 
 __all__ = [
     "Batch",

@@ -5,21 +5,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from pcgen import ranks
 from pcgen.data.clouds import Clouds
+from pcgen.data.thinning import thin
 from pcgen.models.base import Batch, Learner
-from pcgen.training import ranks
 from pcgen.training.state import State
 
-__all__ = ["Feed", "as_rows", "batches", "check_rows", "subsample"]
-
-
-def subsample(clouds: Tensor, points: int) -> Tensor:
-    """Draw `points` of the points of each cloud, uniformly without replacement: (B, M, 3) -> (B, points, 3)."""
-    if clouds.shape[1] == points:
-        return clouds
-    keys = torch.rand(clouds.shape[:2], device=clouds.device)  # (B, M)
-    rows = keys.topk(points, dim=1, sorted=False).indices  # (B, points)
-    return clouds.gather(1, rows[..., None].expand(-1, -1, clouds.shape[2]))
+__all__ = ["Feed", "as_rows", "batches", "check_rows"]
 
 
 class Feed:
@@ -91,7 +83,7 @@ class Feed:
 
     def _shaped(self, x: Tensor) -> Tensor:
         x = x.to(self.device, torch.float32)
-        return x if self.points is None else subsample(x, self.points)
+        return x if self.points is None else thin(x, self.points)
 
 
 def batches(rows: int, batch_size: int) -> int:

@@ -10,11 +10,12 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from pcgen import ranks
 from pcgen.data.clouds import Clouds
 from pcgen.errors import choose
 from pcgen.models import MODELS
 from pcgen.models.base import Learner
-from pcgen.training import loop, ranks
+from pcgen.training import loop
 from pcgen.training.averages import decay_of
 from pcgen.training.feed import as_rows
 from pcgen.training.history import event_writer

@@ -6,7 +6,8 @@ from typing import Any
 
 from torch import Tensor
 
-from pcgen.data.training_set import TrainingSet, thin, training_set
+from pcgen.data.thinning import thin
+from pcgen.data.training_set import TrainingSet, training_set
 from pcgen.models import MODELS, GenerativeModel
 from pcgen.models.base import Latent
 from pcgen.models.clouds.latent import LatentCloudModel, encode_all

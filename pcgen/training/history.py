@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from pcgen.training.files import write_whole
+from pcgen.files import write_whole
 
 __all__ = ["EVENTS", "History", "event_writer", "read_history"]
 

@@ -4,9 +4,9 @@ import math
 from dataclasses import replace
 from typing import Any
 
+from pcgen import ranks
+from pcgen.files import write_tensors
 from pcgen.models.base import Learner
-from pcgen.training import ranks
-from pcgen.training.files import write_tensors
 from pcgen.training.history import History
 from pcgen.training.loop import NotFinite, Step
 from pcgen.training.run import Run
@@ -104,7 +104,7 @@ class Keeper:
     def save(self, name: str) -> None:
         """Write a checkpoint; every rank calls it at one step."""
         if self._run is not None:
-            ranks.check_alike(self._model)
+            ranks.check_alike(self._model, bool(self._optimizers))
             write_state(self._run.checkpoint(name), self._model, self._state)
 
     def keep_batch(self, error: NotFinite) -> NotFinite:

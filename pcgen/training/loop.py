@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pcgen import ranks
 from pcgen.data.clouds import Clouds
 from pcgen.models.base import Batch, Learner
-from pcgen.training import ranks
 from pcgen.training.averages import Average, decay_of
 from pcgen.training.feed import Feed, as_rows
 from pcgen.training.limits import Limit, check_rates, rate_factor, set_rates
@@ -115,7 +115,10 @@ def _updates(
 ) -> Iterator[Step]:
     model.train()
     if state.step == 0:
-        ranks.start_alike(model, feed.all(), seed)
+        if ranks.index() == 0:
+            model.setup(feed.all())
+        ranks.alike(model)
+        ranks.part_noise(seed)
         if state.average is not None:  # What `setup` prepared is where the average begins.
             state.average = Average(model, state.average.decay)
     optimizers = list(model.optimizers().values())
@@ -134,7 +137,7 @@ def _updates(
         if state.average is not None:
             state.average.update(model)
         if state.step == 1:
-            ranks.check_alike(model)
+            ranks.check_alike(model, bool(optimizers))
         state.seconds = time.perf_counter() - began
         before, fraction = fraction, limit.fraction(state.step, state.seconds)
         if limit.minutes is not None:  # The ranks' clocks differ, and all must stop at one update.

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pcgen import ranks
+from pcgen.files import read_tensors
 from pcgen.models.base import Learner
-from pcgen.training import ranks
 from pcgen.training.feed import batches
-from pcgen.training.files import read_tensors
 from pcgen.training.limits import Limit
 from pcgen.training.run import Run
 from pcgen.training.state import State, read_state

@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 
 import pcgen
+from pcgen import ranks
 from pcgen.errors import choose
+from pcgen.files import write_whole
 from pcgen.models import build, describe
 from pcgen.models.base import Learner
-from pcgen.training import ranks
-from pcgen.training.files import write_whole
 from pcgen.training.history import EVENTS, read_history
 from pcgen.training.state import State, fill, weights, write_state
 

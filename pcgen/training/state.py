@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pcgen import ranks
+from pcgen.files import pack, read_tensors, unpack, write_tensors
 from pcgen.models.base import Batch, Learner
-from pcgen.training import ranks
 from pcgen.training.averages import Average
-from pcgen.training.files import pack, read_tensors, unpack, write_tensors
 
 __all__ = ["State", "fill", "read_state", "weights", "write_state"]
 

@@ -6,9 +6,10 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
+from pcgen.data.thinning import thin
 from pcgen.models.base import GradientLearner, Learner
 from pcgen.models.inference import evaluating
-from pcgen.training.feed import check_rows, subsample
+from pcgen.training.feed import check_rows
 
 __all__ = ["Validation"]
 
@@ -41,7 +42,7 @@ class Validation:
         """The measure of the model as it is."""
         with _own_randomness(model.device, self.seed), evaluating(model):
             data = self.data.to(model.device, torch.float32)
-            return float(model.validate(data if self.points is None else subsample(data, self.points)))
+            return float(model.validate(data if self.points is None else thin(data, self.points)))
 
 
 @contextmanager

@@ -4,12 +4,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from pcgen import classification, data, training
+from pcgen import data, training
 from pcgen.data import Augmentation, Clouds
-from pcgen.data.training_set import thin, training_set
+from pcgen.data.thinning import thin
+from pcgen.data.training_set import training_set
 from pcgen.metrics.svm import linear_svm
 from pcgen.models import build
 from pcgen.models.classifiers.base import Classifier
+from pcgen.studies import classification
 
 SMALL = {
     "code": 8,

@@ -6,7 +6,8 @@ import torch
 
 from pcgen.data import NORMALIZATIONS, Normalization, load
 from pcgen.data.splits import DRAWN
-from pcgen.data.training_set import thin, training_set
+from pcgen.data.thinning import thin
+from pcgen.data.training_set import training_set
 
 
 def test_train_is_learned_val_is_held_out_and_test_is_left_alone() -> None:
@@ -75,9 +76,9 @@ def test_drawn_splits_are_told_once(tmp_path: Path) -> None:
 
 def test_thinning_keeps_distinct_points_by_seed() -> None:
     clouds = torch.arange(2 * 50 * 3, dtype=torch.float32).reshape(2, 50, 3)
-    some = thin(clouds, 20, seed=0)
+    some = thin(clouds, 20, 0)
     for row in range(2):
         kept = {tuple(point) for point in some[row].tolist()}
         assert len(kept) == 20 and kept <= {tuple(point) for point in clouds[row].tolist()}
-    assert torch.equal(thin(clouds, 20, seed=0), some) and not torch.equal(thin(clouds, 20, seed=1), some)
-    assert thin(clouds, 50, seed=0) is clouds
+    assert torch.equal(thin(clouds, 20, 0), some) and not torch.equal(thin(clouds, 20, 1), some)
+    assert thin(clouds, 50, 0) is clouds

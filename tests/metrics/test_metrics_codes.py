@@ -1,12 +1,12 @@
-"""The two-sample test of codes: statistics against pcgen.divergences, p-values against enumeration and their law."""
+"""The two-sample test of codes: statistics against pcgen.statistics, p-values against enumeration and their law."""
 
 import itertools
 
 import pytest
 import torch
 
-from pcgen.divergences import energy_distance, kernel_mmd
 from pcgen.metrics import two_sample_test
+from pcgen.statistics import energy_distance, kernel_mmd
 
 
 @pytest.mark.parametrize(("s", "r"), [(7, 12), (2, 5), (30, 4)])

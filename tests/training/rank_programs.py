@@ -10,9 +10,10 @@ import torch
 from tiny_learners import Denoiser, vectors
 from torch import Tensor
 
+from pcgen import ranks
+from pcgen.files import write_tensors
 from pcgen.models.base import Batch
-from pcgen.training import fit, ranks
-from pcgen.training.files import write_tensors
+from pcgen.training import fit
 
 
 class Seeing(Denoiser):

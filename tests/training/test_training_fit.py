@@ -14,10 +14,10 @@ from processes import start
 from tiny_learners import Denoiser, Line, Shift, vectors
 from torch import Tensor
 
-from pcgen.divergences import energy_distance
+from pcgen.files import read_tensors
 from pcgen.models.base import Batch, Learner
+from pcgen.statistics import energy_distance
 from pcgen.training import Interrupted, NotFinite, Run, Step, fit, load
-from pcgen.training.files import read_tensors
 from pcgen.training.validation import Validation
 
 

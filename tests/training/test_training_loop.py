@@ -9,10 +9,11 @@ from tiny_learners import Denoiser, Line, Shift, vectors
 from torch import Tensor, nn
 
 from pcgen.data import Clouds
+from pcgen.data.thinning import thin
 from pcgen.models.base import Batch, GradientLearner, Recipe
 from pcgen.training import NotFinite, State, steps
 from pcgen.training.averages import Average
-from pcgen.training.feed import Feed, subsample
+from pcgen.training.feed import Feed
 
 
 class Recorder(Line):
@@ -73,7 +74,7 @@ def test_a_set_of_clouds_brings_points_and_labels() -> None:
 
 def test_subsampling_is_uniform_and_without_replacement() -> None:
     clouds = torch.arange(8.0)[None, :, None].expand(4000, 8, 3)
-    drawn = subsample(clouds, 3)
+    drawn = thin(clouds, 3)
     assert drawn.shape == (4000, 3, 3)
     assert torch.equal(drawn[..., 0], drawn[..., 2])  # Points are moved whole.
     sets = Counter(tuple(sorted(row)) for row in drawn[..., 0].int().tolist())

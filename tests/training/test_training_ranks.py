@@ -10,8 +10,8 @@ import rank_programs
 import torch
 from processes import start
 
-from pcgen.training import ranks
-from pcgen.training.files import read_tensors
+from pcgen import ranks
+from pcgen.files import read_tensors
 
 
 def together(function: Callable[..., None], folder: Path, processes: int = 2) -> list[int | None]:

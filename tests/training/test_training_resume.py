@@ -11,9 +11,9 @@ import torch
 from processes import start
 from tiny_learners import Denoiser, jitter, train, vectors
 
+from pcgen.files import read_tensors
 from pcgen.models import MODELS, Learner
 from pcgen.training import Run, fit, load
-from pcgen.training.files import read_tensors
 
 FILES = ("last.safetensors", "best.safetensors")
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 from tiny_learners import Denoiser, Line, vectors
 
+from pcgen.files import read_tensors, write_tensors
 from pcgen.models import MODELS
 from pcgen.training import Run, fit, load, save
-from pcgen.training.files import read_tensors, write_tensors
 
 
 def test_a_model_of_the_suite_is_built_from_its_run_alone(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pcgen.data.seeds import stream
 from pcgen.data.shapes.airplane import Airplane
 from pcgen.data.shapes.car import Car
 from pcgen.data.shapes.chair import Chair
@@ -20,6 +19,7 @@ from pcgen.data.shapes.parts import Part
 from pcgen.data.shapes.table import Table
 from pcgen.data.surface import Mesh, Surface
 from pcgen.errors import choose
+from pcgen.seeds import stream
 
 if TYPE_CHECKING:
     import trimesh

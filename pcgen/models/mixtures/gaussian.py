@@ -10,7 +10,7 @@ from torch import Tensor
 from pcgen.errors import choose
 from pcgen.models.base import Batch, GenerativeModel, Recipe
 from pcgen.models.shape import vector_dim
-from pcgen.optim import reduce_sum
+from pcgen.ranks import reduce_sum
 
 __all__ = ["Gaussian"]
 

@@ -2,8 +2,9 @@
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from torch import Tensor
 
@@ -12,8 +13,10 @@ __all__ = ["pack", "read_tensors", "unpack", "write_tensors", "write_whole"]
 _KEY = "pcgen"  # One key alone: safetensors writes several in no fixed order, and equal states must give equal files.
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes | Callable[[BinaryIO], object]) -> None:
     """Replace the file at `path` by `data`, so that after a crash at any moment it is the old one or the new one.
+
+    `data` is the new contents, or a function that writes them into the open file that it is given.
 
     Raises:
         OSError: the folder cannot be written or the disk is full; the old file is whole, and nothing is left over.
@@ -22,7 +25,10 @@ def write_whole(path: Path, data: bytes) -> None:
     try:
         try:
             with open(temporary, "wb") as file:
-                file.write(data)
+                if isinstance(data, bytes):
+                    file.write(data)
+                else:
+                    data(file)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, path)

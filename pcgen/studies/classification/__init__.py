@@ -1,8 +1,8 @@
 """Classification of a labelled set: an SVM on codes, the floors beneath it, and supervised references, in one table."""
 
-from pcgen.classification.rows import REFERENCES, encoder, majority, on_codes, supervised
-from pcgen.classification.sets import Sets, check_points, labelled
-from pcgen.classification.table import Row, check_out, kept, table, write
+from pcgen.studies.classification.rows import REFERENCES, encoder, majority, on_codes, supervised
+from pcgen.studies.classification.sets import Sets, check_points, labelled
+from pcgen.studies.classification.table import Row, check_out, kept, table, write
 
 __all__ = [
     "REFERENCES",

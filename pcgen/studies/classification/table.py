@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pcgen.training.files import write_whole
+from pcgen.files import write_whole
 
 __all__ = ["Row", "check_out", "kept", "table", "write"]
 

@@ -8,14 +8,14 @@ import torch
 from torch import Tensor
 
 from pcgen import data, metrics, training
-from pcgen.data.training_set import thin
-from pcgen.leaderboard.board import report_file, samples_file
-from pcgen.leaderboard.entry import Entry
-from pcgen.leaderboard.settings import Settings
+from pcgen.data.thinning import thin
+from pcgen.files import write_whole
 from pcgen.metrics.report import Report
 from pcgen.models import MODELS, GenerativeModel, Learner
 from pcgen.models.clouds.latent import LatentCloudModel
-from pcgen.training.files import write_whole
+from pcgen.studies.leaderboard.board import report_file, samples_file
+from pcgen.studies.leaderboard.entry import Entry
+from pcgen.studies.leaderboard.settings import Settings
 
 __all__ = ["REFERENCE", "heads", "run"]
 

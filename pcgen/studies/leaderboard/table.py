@@ -3,8 +3,8 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from pcgen.leaderboard.entry import Entry
 from pcgen.metrics.report import HEADLINE
+from pcgen.studies.leaderboard.entry import Entry
 
 __all__ = ["markdown"]
 

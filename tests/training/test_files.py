@@ -10,8 +10,8 @@ import pytest
 import torch
 from processes import start
 
-from pcgen.training import files
-from pcgen.training.files import pack, read_tensors, unpack, write_tensors, write_whole
+from pcgen import files
+from pcgen.files import pack, read_tensors, unpack, write_tensors, write_whole
 
 
 def killed_while_writing(path: str, moment: str) -> None:

@@ -8,10 +8,8 @@ from typing import Any
 import torch
 
 from pcgen import data, training
-from pcgen.classification.sets import Sets, check_points
-from pcgen.classification.table import Row
 from pcgen.data import Normalization
-from pcgen.data.training_set import thin
+from pcgen.data.thinning import thin
 from pcgen.metrics.accuracy import Accuracy, accuracy
 from pcgen.metrics.svm import linear_svm
 from pcgen.models import Learner, build
@@ -19,6 +17,8 @@ from pcgen.models.base import Latent
 from pcgen.models.classifiers.base import Classifier
 from pcgen.models.clouds.latent import encode_all
 from pcgen.models.inference import in_batches
+from pcgen.studies.classification.sets import Sets, check_points
+from pcgen.studies.classification.table import Row
 
 __all__ = ["REFERENCES", "encoder", "majority", "on_codes", "supervised"]
 

@@ -1,15 +1,16 @@
-"""Several processes that train one model together, as `torchrun` starts them; with one process nothing here acts."""
+"""Several processes that work together, as `torchrun` starts them: all that pcgen knows of them is here.
+
+With one process nothing here acts.
+"""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
-
-from pcgen.models.base import Learner
+from torch import Tensor, nn
 
 __all__ = [
     "TIMEOUT",
@@ -22,7 +23,10 @@ __all__ = [
     "gather",
     "group",
     "index",
-    "start_alike",
+    "part_noise",
+    "reduce_mean",
+    "reduce_sum",
+    "share",
 ]
 
 TIMEOUT = 300.0  # Seconds that ranks wait for each other before they give up with an error.
@@ -103,36 +107,54 @@ def gather(value: Tensor) -> list[Tensor]:
     return values
 
 
-def alike(model: Learner) -> None:
+def reduce_sum(tensors: Iterable[Tensor]) -> None:
+    """Replace each tensor by its sum over ranks, in place: the sufficient statistics of EM, SOM, NMF, batch norm."""
+    if count() > 1:
+        for tensor in tensors:
+            dist.all_reduce(tensor)
+
+
+def reduce_mean(tensors: Iterable[Tensor]) -> None:
+    """Replace each tensor by its mean over ranks, in place."""
+    tensors = list(tensors)
+    reduce_sum(tensors)
+    if count() > 1:
+        for tensor in tensors:
+            tensor /= count()
+
+
+def share(pieces: int) -> range:
+    """Which of `pieces` of work this rank does: every n-th, where n, the range's step, is the number of ranks."""
+    return range(index(), pieces, count())
+
+
+def alike(model: nn.Module) -> None:
     """Give every rank the parameters and buffers of rank 0."""
     if count() > 1:
         for value in model.state_dict().values():
             dist.broadcast(value, 0)
 
 
-def start_alike(model: Learner, data: Tensor, seed: int | None) -> None:
-    """Set the model up on rank 0, give its state to all ranks, and let their noise differ: rank r has seed + r."""
-    if index() == 0:
-        model.setup(data)
-    alike(model)
+def part_noise(seed: int | None) -> None:
+    """Let the ranks' noise differ from here on: rank r's global generator is seeded by seed + r, rank 0's stays."""
     if count() > 1:
         base = int(first(torch.tensor((torch.initial_seed() if seed is None else seed) % 2**62)))
         if index() > 0:
             torch.manual_seed(base + index())
 
 
-def check_alike(model: Learner) -> None:
+def check_alike(model: nn.Module, optimized: bool) -> None:
     """Hold the ranks' learned state against each other.
 
-    That is the parameters of a model with optimizers (its buffers may be statistics of the rank's own rows), and all
-    of any other model.
+    That is the parameters of a model that is `optimized` (its buffers may be statistics of the rank's own rows), and
+    all of any other model.
 
     Raises:
         RuntimeError: they differ, so that the ranks train different models.
     """
     if count() == 1:
         return
-    named = dict(model.named_parameters()) if model.optimizers() else model.state_dict()
+    named = dict(model.named_parameters()) if optimized else model.state_dict()
     if not named:
         return
     with torch.no_grad():
@@ -143,5 +165,5 @@ def check_alike(model: Learner) -> None:
             if here != there and not (here != here and there != there):
                 raise RuntimeError(
                     f"{type(model).__name__}: {name} differs between ranks: its update does not go through "
-                    "pcgen.optim.descend or reduce_sum; train it with one process"
+                    "pcgen.optim.descend or pcgen.ranks.reduce_sum; train it with one process"
                 )

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pcgen.leaderboard.entry import Entry
-from pcgen.leaderboard.table import markdown
+from pcgen.files import write_whole
 from pcgen.metrics.report import HEADLINE, Report
-from pcgen.training.files import write_whole
+from pcgen.studies.leaderboard.entry import Entry
+from pcgen.studies.leaderboard.table import markdown
 
 __all__ = ["kept", "report_file", "samples_file", "write"]
 

@@ -5,7 +5,7 @@ import torch
 from scipy.stats import wasserstein_distance
 from torch import Tensor
 
-from pcgen.divergences import energy_distance, kernel_mmd, sliced_wasserstein
+from pcgen.statistics import energy_distance, kernel_mmd, sliced_wasserstein
 
 
 def normal(n: int, dim: int, mean: float = 0.0, deviation: float = 1.0) -> Tensor:

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from pcgen import data, leaderboard
-from pcgen.leaderboard import Entry
-from pcgen.leaderboard.board import report_file, samples_file
+from pcgen import data
 from pcgen.metrics import evaluate
+from pcgen.studies import leaderboard
+from pcgen.studies.leaderboard import Entry
+from pcgen.studies.leaderboard.board import report_file, samples_file
 
 ABOUT = {"seed": 4}
 
