@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from pcgen.cli.common import FOUR_GIB, DropBad, MaxBytes, Seed, Up, parse_settings, say
+from pcgen.cli.common import parse_settings, say
+from pcgen.cli.options import FOUR_GIB, DropBad, MaxBytes, Seed, Up
 
 __all__ = ["classify"]
 
@@ -58,7 +59,7 @@ def classify(
     from pcgen.models import CLASSIFIERS
     from pcgen.ranks import device as device_of_process
     from pcgen.studies import classification
-    from pcgen.training.limits import Limit
+    from pcgen.training import Options
 
     names = list(classification.REFERENCES) if supervised else []
     if models:
@@ -72,10 +73,10 @@ def classify(
         settled = ["shape", "classes", *classification.REFERENCES[name]]
         config.setdefault(name, {}).update(parse_settings([rest], target, skip=settled))
     chosen = [choose(loss.strip(), LOSSES, "--losses") for loss in losses.split(",")]
-    Limit.check(epochs, steps, minutes)
+    options = Options(epochs=epochs, steps=steps, minutes=minutes, batch_size=batch_size, bf16=bf16)
     device_of_process(device)
     classification.check_out(out, classification.REFERENCES)
-    wanted = [int(classification.encoder(run).shape[0]) for run in runs or []] + [points]  # type: ignore[index]
+    wanted = [int(classification.encoder(run).shape[0]) for run in runs or []] + [points]
     if threads is not None:
         torch.set_num_threads(threads)
     sets = classification.labelled(
@@ -96,7 +97,6 @@ def classify(
         say(f"{run}: linear SVM on its codes, and on those of its untrained encoder")
         add(*classification.on_codes(run, sets, losses=chosen, device=device, seed=seed))
     for name in names:
-        options = {"epochs": epochs, "steps": steps, "minutes": minutes, "batch_size": batch_size, "bf16": bf16}
         add(
             classification.supervised(
                 name,
@@ -108,9 +108,9 @@ def classify(
                 device=device,
                 seed=seed,
                 config=config.get(name),
+                options=options,
                 resume="auto",
                 progress=True,
-                **options,
             )
         )
     rich.console.Console().print(rich.markdown.Markdown(classification.table(list(rows.values()), about)))

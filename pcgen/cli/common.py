@@ -5,21 +5,11 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-import typer
+from typing import Any, Literal
 
 from pcgen.errors import choose
 
 __all__ = [
-    "FOUR_GIB",
-    "DropBad",
-    "EmdClouds",
-    "EmdPoints",
-    "MaxBytes",
-    "Overwrite",
-    "Seed",
-    "Up",
     "check_out",
     "emd_limit",
     "parse_metrics",
@@ -27,7 +17,6 @@ __all__ = [
     "say",
 ]
 
-FOUR_GIB = 4 * 2**30
 # Types as jsonargparse writes them, and as a user would say it.
 _KINDS = {
     "<class 'int'>": "a whole number",
@@ -35,19 +24,6 @@ _KINDS = {
     "<class 'bool'>": "true or false",
     "<class 'str'>": "a text",
 }
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what --out names.")]
-Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
-MaxBytes = Annotated[int, typer.Option(min=1, help="Most memory that one set of clouds may take.")]
-DropBad = Annotated[bool, typer.Option("--drop-bad", help="Leave out clouds with NaN; they are counted and named.")]
-Up = Annotated[str, typer.Option(help="Up axis of the data: x, y, z, -x, -y or -z; clouds are turned y up.")]
-EmdClouds = Annotated[
-    int | None,
-    typer.Option(min=0, help="EMD on at most this many clouds a side (default: 100 exact, else 64); 0: all."),
-]
-EmdPoints = Annotated[
-    int | None,
-    typer.Option(min=0, help="EMD on at most this many points a cloud (default: 2048 exact, else 512); 0: all."),
-]
 
 
 def emd_limit(given: int | None) -> int | Literal["auto"] | None:

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from pcgen.cli.common import FOUR_GIB, DropBad, MaxBytes, Overwrite, Up, check_out, say
+from pcgen.cli.common import check_out, say
+from pcgen.cli.options import FOUR_GIB, DropBad, MaxBytes, Overwrite, Up
 
 __all__ = ["app"]
 

@@ -10,20 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pcgen.cli.common import (
-    FOUR_GIB,
-    DropBad,
-    EmdClouds,
-    EmdPoints,
-    MaxBytes,
-    Overwrite,
-    Seed,
-    Up,
-    check_out,
-    emd_limit,
-    parse_metrics,
-    say,
-)
+from pcgen.cli.common import check_out, emd_limit, parse_metrics, say
+from pcgen.cli.options import FOUR_GIB, DropBad, EmdClouds, EmdPoints, MaxBytes, Overwrite, Seed, Up
 from pcgen.errors import choose
 
 if TYPE_CHECKING:
@@ -176,13 +164,11 @@ def evaluate(
 def _feature_space(path: str) -> "FeatureSpace":
     """The model of a run folder, and what its clouds go through."""
     from pcgen import training
-    from pcgen.data import Normalization
     from pcgen.metrics import FeatureSpace
 
     run = training.Run.open(path)
-    place = Normalization.from_dict(run.normalization) if run.normalization else Normalization("none")
     try:
-        return FeatureSpace(run.model(), path, place)
+        return FeatureSpace(run.model(), path, run.normalization)
     except ValueError as error:
         raise ValueError(f"--features {path}: {str(error).removeprefix('model: ')}") from error
 

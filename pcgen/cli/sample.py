@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from pcgen.cli.common import Overwrite, Seed, check_out, parse_settings, say
+from pcgen.cli.common import check_out, parse_settings, say
+from pcgen.cli.options import Overwrite, Seed
 
 __all__ = ["sample"]
 
@@ -14,6 +15,10 @@ def sample(
     run: Annotated[Path, typer.Argument(help="The folder of a trained model.")],
     out: Annotated[Path, typer.Option(help="The .npz to write.")],
     n: Annotated[int, typer.Option("-n", "--number", min=1, help="How many clouds.")] = 100,
+    labels: Annotated[
+        str | None,
+        typer.Option(help="Classes with commas between, which share the clouds evenly (default: as in training)."),
+    ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="An option of the model's sampling, name=value.")
     ] = None,
@@ -28,23 +33,27 @@ def sample(
     import torch
 
     from pcgen import data, training
+    from pcgen.cli.progress import counting
     from pcgen.models import GenerativeModel
-    from pcgen.models.clouds.latent import LatentCloudModel
 
     check_out(out, ".npz", overwrite)
     opened = training.Run.open(run)
-    description = opened.config["model"]
-    name = description.get("head", description).get("name")
-    model = training.load(run, checkpoint=checkpoint, device=device)
-    if not isinstance(model, GenerativeModel):
-        raise ValueError(
-            f"{run}: {name} does not generate; train a head on its codes: pcgen train diffusion --codes {run} --out RUN"
-        )
-    drawer = model.head if isinstance(model, LatentCloudModel) else model
-    options = parse_settings(settings or [], drawer.sample)
+    model = opened.trained(checkpoint, device)
+    options = {}
+    if isinstance(model, GenerativeModel):
+        drawer = getattr(model, "head", model)
+        options = parse_settings(settings or [], drawer.draw, skip=["labels"])
     torch.manual_seed(seed)
-    clouds = model.sample(n, **options).cpu()
-    if opened.normalization is not None:
-        clouds = data.Normalization.from_dict(opened.normalization).undo(clouds)
-    data.save(out, clouds, overwrite=overwrite)
-    say(f"{out}: {n} clouds of {clouds.shape[1]} points, drawn by {name} (seed {seed})")
+    places = None
+    if labels is not None:
+        places = training.spread_labels(model.classes, [name.strip() for name in labels.split(",")], n)
+    elif getattr(model, "classes", ()):
+        places = model.draw_labels(n)
+    with counting("sampling", "clouds") as progress:
+        clouds = opened.sample(n, places, checkpoint=checkpoint, device=device, progress=progress, **options)
+    drawn = data.Clouds(clouds, labels=places, classes=getattr(model, "classes", ()))
+    data.save(out, drawn, overwrite=overwrite)
+    described = opened.config["model"]
+    name = described.get("head", described).get("name")
+    of = f" of {labels}" if labels else ""
+    say(f"{out}: {n} clouds{of} of {clouds.shape[1]} points, drawn by {name} (seed {seed})")

@@ -5,22 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pcgen.cli.common import (
-    FOUR_GIB,
-    DropBad,
-    EmdClouds,
-    EmdPoints,
-    MaxBytes,
-    Seed,
-    emd_limit,
-    parse_metrics,
-    parse_settings,
-    say,
-)
+from pcgen.cli.common import emd_limit, parse_metrics, parse_settings, say
+from pcgen.cli.options import FOUR_GIB, Device, DropBad, EmdClouds, EmdPoints, MaxBytes, Seed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pcgen.studies import leaderboard
     from pcgen.studies.leaderboard import Entry
 
 __all__ = ["suite"]
@@ -28,71 +19,71 @@ __all__ = ["suite"]
 _SHOWN = 6  # clouds of each model on the contact sheet
 
 
+Data = Annotated[str, typer.Option(help="Clouds: SOURCE[:CLASS]; @train is learned, @test is the reference.")]
+Out = Annotated[Path, typer.Option(help="The folder of the leaderboard; what is in it already is not done again.")]
+CodesOf = Annotated[
+    Path | None,
+    typer.Option("--codes", help="The run folder of a trained autoencoder; without it one is trained."),
+]
+Names = Annotated[str | None, typer.Option("--models", help="Models with commas between (default: every head).")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", help="An option of a model, MODEL.name=value; may be given many times.")
+]
+Effort = Annotated[float, typer.Option(help="Multiplies every model's default number of steps.")]
+Seeds = Annotated[int, typer.Option(min=1, help="Sets of samples of each model; 2 or more give deviations.")]
+Count = Annotated[
+    int | None,
+    typer.Option("--clouds", min=2, help="Samples of each model (default: as many as the reference has)."),
+]
+Most = Annotated[
+    int | None,
+    typer.Option("--reference-clouds", min=2, help="At most this many clouds of the reference (default: all)."),
+]
+Points = Annotated[
+    int | None, typer.Option(min=1, help="Points per cloud of an autoencoder that is trained here (default: 2048).")
+]
+Normalize = Annotated[
+    str | None, typer.Option(help="Normalisation for an autoencoder that is trained here (default: none).")
+]
+Protocols = Annotated[
+    str, typer.Option("--protocol", help="exact, latent_3d_points, pointflow, lion, dpm, ...; several with commas.")
+]
+Metrics = Annotated[str, typer.Option(help="Distances of MMD, COV and 1-NNA: cd, emd, or cd,emd.")]
+UpAxis = Annotated[str | None, typer.Option("--up", help="Up axis of the data: x, y (default), z, -x, -y or -z.")]
+
+
 def suite(
-    data: Annotated[str, typer.Option(help="Clouds: SOURCE[:CLASS]; @train is learned, @test is the reference.")],
-    out: Annotated[Path, typer.Option(help="The folder of the leaderboard; what is in it already is not done again.")],
-    codes: Annotated[
-        Path | None, typer.Option(help="The run folder of a trained autoencoder; without it one is trained.")
-    ] = None,
-    models: Annotated[str | None, typer.Option(help="Models with commas between (default: every head).")] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", help="An option of a model, MODEL.name=value; may be given many times.")
-    ] = None,
-    effort: Annotated[float, typer.Option(help="Multiplies every model's default number of steps.")] = 1.0,
-    seeds: Annotated[int, typer.Option(min=1, help="Sets of samples of each model; 2 or more give deviations.")] = 1,
-    clouds: Annotated[
-        int | None, typer.Option(min=2, help="Samples of each model (default: as many as the reference has).")
-    ] = None,
-    reference_clouds: Annotated[
-        int | None,
-        typer.Option(min=2, help="At most this many clouds of the reference (default: all)."),
-    ] = None,
-    points: Annotated[
-        int | None, typer.Option(min=1, help="Points per cloud of an autoencoder that is trained here (default: 2048).")
-    ] = None,
-    normalize: Annotated[
-        str | None, typer.Option(help="Normalisation for an autoencoder that is trained here (default: none).")
-    ] = None,
-    protocol: Annotated[
-        str, typer.Option(help="exact, latent_3d_points, pointflow, lion, dpm, or several with commas between.")
-    ] = "exact",
-    metrics: Annotated[str, typer.Option(help="Distances of MMD, COV and 1-NNA: cd, emd, or cd,emd.")] = "cd,emd",
+    out: Out,
+    data: Data,
+    codes: CodesOf = None,
+    models: Names = None,
+    settings: Settings = None,
+    effort: Effort = 1.0,
+    seeds: Seeds = 1,
+    clouds: Count = None,
+    reference_clouds: Most = None,
+    points: Points = None,
+    normalize: Normalize = None,
+    protocol: Protocols = "exact",
+    metrics: Metrics = "cd,emd",
     emd_clouds: EmdClouds = None,
     emd_points: EmdPoints = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
-    up: Annotated[str | None, typer.Option(help="Up axis of the data: x, y (default), z, -x, -y or -z.")] = None,
+    device: Device = "cpu",
+    up: UpAxis = None,
     drop_bad: DropBad = False,
     max_bytes: MaxBytes = FOUR_GIB,
     seed: Seed = 0,
 ) -> None:
     """Train an autoencoder and every model on its codes, and put them into one table, plot and picture."""
-    import rich.console
-    import torch
-
-    from pcgen import training
+    reading: dict[str, Any] = {"points": points, "normalize": normalize, "up": up, "drop_bad": drop_bad}
+    if codes is not None:
+        for name in (name for name, value in reading.items() if value):
+            raise ValueError(f"--{name.replace('_', '-')}: is settled by the run that --codes names; leave it out")
     from pcgen.cli.progress import pair_progress
-    from pcgen.data.training_set import training_set
-    from pcgen.errors import choose
-    from pcgen.metrics import compare
-    from pcgen.models import MODELS, build
     from pcgen.studies import leaderboard
 
-    if codes is not None:
-        for option, value in {"--points": points, "--normalize": normalize, "--up": up, "--drop-bad": drop_bad}.items():
-            if value:
-                raise ValueError(f"{option}: is settled by the run that --codes names; leave it out")
-    names = (
-        [choose(n.strip(), leaderboard.heads(), "--models") for n in models.split(",")]
-        if models
-        else leaderboard.heads()
-    )
-    config: dict[str, dict[str, Any]] = {}
-    for setting in settings or []:
-        name, dot, rest = setting.partition(".")
-        if not dot:
-            raise ValueError(f"--set: must be MODEL.name=value, got {setting!r}")
-        choose(name, names if codes is not None else ["autoencoder", *names], "--set: model")
-        config.setdefault(name, {}).update(parse_settings([rest], MODELS[name], skip=["shape"]))
+    names = _names(models)
+    config = _config(settings or [], names if codes is not None else ["autoencoder", *names])
     plan = leaderboard.Settings(
         reference=data,
         models=names,
@@ -109,39 +100,61 @@ def suite(
         seed=seed,
     )
     about = {"autoencoder": str(codes or out / "autoencoder"), **plan.measurement()}
-    kept = leaderboard.kept(out, about, names)
-    torch.manual_seed(seed)
+    entries = list(leaderboard.kept(out, about, names))
     if codes is None:
-        codes, points = out / "autoencoder", points or 2048
-        source = training_set(
-            data,
-            points=points,
-            normalize=normalize or "none",
-            up=up or "y",
-            drop_bad=drop_bad,
-            max_bytes=max_bytes,
-            seed=seed,
-        )
-        say(*source.notes)
-        model = build({"name": "autoencoder", "shape": (points, 3), **config.get("autoencoder", {})})
-        training.fit(
-            model,
-            source.train,
-            labels=source.labels,
-            validation=source.held_out,
-            out=codes,
-            about=source.about,
-            steps=max(1, round(effort * model.recipe.steps)),
-            device=device,
-            seed=seed,
-            resume="auto",
-            progress=True,
-        )
-    entries = list(kept)
+        codes = out / "autoencoder"
+        _train_autoencoder(data, codes, plan, {**reading, "max_bytes": max_bytes})
     with pair_progress("evaluation") as progress:
         for entry in leaderboard.run(codes, out, plan, say=say, progress=progress):
             entries.append(entry)
             leaderboard.write(entries, out, about)
+    _show(entries, plan, out)
+
+
+def _names(models: str | None) -> list[str]:
+    from pcgen.errors import choose
+    from pcgen.studies.heads import heads
+
+    return [choose(name.strip(), heads(), "--models") for name in models.split(",")] if models else heads()
+
+
+def _config(settings: "Sequence[str]", names: "Sequence[str]") -> dict[str, dict[str, Any]]:
+    """Options given as MODEL.name=value, by model."""
+    from pcgen.errors import choose
+    from pcgen.models import MODELS
+
+    config: dict[str, dict[str, Any]] = {}
+    for setting in settings:
+        name, dot, rest = setting.partition(".")
+        if not dot:
+            raise ValueError(f"--set: must be MODEL.name=value, got {setting!r}")
+        choose(name, names, "--set: model")
+        config.setdefault(name, {}).update(parse_settings([rest], MODELS[name], skip=["shape"]))
+    return config
+
+
+def _train_autoencoder(data: str, out: Path, plan: "leaderboard.Settings", reading: dict[str, Any]) -> None:
+    import torch
+
+    from pcgen import training
+    from pcgen.data.training_set import training_set
+
+    points = reading.pop("points") or 2048
+    given = {name: value for name, value in reading.items() if value is not None}
+    source = training_set(data, points=points, seed=plan.seed, **given)
+    say(*source.notes)
+    torch.manual_seed(plan.seed)
+    job = training.on_clouds("autoencoder", source, points, **plan.config.get("autoencoder", {}))
+    options = training.Options(seed=plan.seed).scaled(job.learner.recipe, plan.effort)
+    job.fit(out, options, device=plan.device, resume="auto", progress=True)
+
+
+def _show(entries: "Sequence[Entry]", plan: "leaderboard.Settings", out: Path) -> None:
+    """Print the tables, draw the pictures, and exit with 1 if a model has failed."""
+    import rich.console
+
+    from pcgen.metrics import compare
+
     done = [entry for entry in entries if entry.reports]
     for name in plan.protocols if done else []:
         measured = {entry.name: list(entry.reports[name]) for entry in done}
@@ -152,6 +165,7 @@ def suite(
     if failed:
         say(f"failed: {', '.join(failed)}; the reasons are in {out / 'leaderboard.md'}")
         raise typer.Exit(1)
+    say(f"{out / 'leaderboard.md'}: the table")
 
 
 def _draw(entries: "Sequence[Entry]", protocol: str, out: Path) -> None:

@@ -1,145 +1,255 @@
 """`pcgen train`: any model of the suite, on clouds or on the codes of an autoencoder."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pcgen.cli.common import FOUR_GIB, DropBad, MaxBytes, Overwrite, Seed, parse_settings, say
+from pcgen.cli.common import parse_settings, say
+from pcgen.cli.options import (
+    FOUR_GIB,
+    BatchSize,
+    Bf16,
+    Device,
+    DropBad,
+    Epochs,
+    MaxBytes,
+    Minutes,
+    Overwrite,
+    Steps,
+    Threads,
+)
 
 if TYPE_CHECKING:
-    from pcgen.models import Learner
+    from pcgen.training import Job, Options, Run
 
 __all__ = ["train"]
 
+Model = Annotated[
+    str | None,
+    typer.Argument(help="A model; `pcgen models` lists them, `pcgen models NAME` its options. Or module:Class."),
+]
+Out = Annotated[Path, typer.Option(help="The run folder to write.")]
+Data = Annotated[
+    str | None,
+    typer.Option(help="Clouds to learn from: SOURCE[:CLASS]\\[@SPLIT]; with --codes, where its clouds are now."),
+]
+CodesOf = Annotated[
+    Path | None,
+    typer.Option("--codes", help="Learn codes: the run folder of an autoencoder, whose data is read again."),
+]
+Again = Annotated[
+    Path | None, typer.Option("--again", help="Train as this run was trained: its model, data and options.")
+]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", help="An option of the model, name=value; may be given many times.")
+]
+Domain = Annotated[
+    str | None,
+    typer.Option(help="What a head sees of the codes: real, unit, nonnegative, binary or raw (default: its own)."),
+]
+Points = Annotated[
+    int | None, typer.Option(min=1, help="Points per cloud (default: 2048); larger clouds are thinned afresh.")
+]
+Normalize = Annotated[
+    str | None, typer.Option(help="none (default), unit_sphere, unit_box, bbox or global_std; undone when sampling.")
+]
+Rotate = Annotated[float, typer.Option(min=0, help="Turn clouds about the up axis by up to +- this (degrees).")]
+Jitter = Annotated[float, typer.Option(min=0, help="Add Gaussian noise of this deviation to every point.")]
+Scale = Annotated[float, typer.Option(min=0, help="Scale clouds by 1 +- up to this share.")]
+Schedule = Annotated[str | None, typer.Option(help="Learning rate: constant, linear or cosine (default: the model's).")]
+Warmup = Annotated[
+    int | None, typer.Option(min=0, help="Steps over which the rate rises from 0 (default: the model's).")
+]
+Clip = Annotated[float | None, typer.Option(help="Clip the norm of gradients to this; 0: not (default: the model's).")]
+Averages = Annotated[
+    float | None,
+    typer.Option("--average", help="Decay of averaged weights, which samples use; 0: none (default: the model's)."),
+]
+ValidateEvery = Annotated[int | None, typer.Option(min=1, help="Steps between validations (default: 20 in all).")]
+SaveEvery = Annotated[int | None, typer.Option(min=1, help="Steps between checkpoints (default: 30 seconds).")]
+Resume = Annotated[str | None, typer.Option(help="auto: go on from the newest whole checkpoint of --out.")]
+UpAxis = Annotated[str | None, typer.Option("--up", help="Up axis of the data: x, y (default), z, -x, -y or -z.")]
+TrainSeed = Annotated[int | None, typer.Option("--seed", help="Seed of everything random (default: 0).")]
+Tensorboard = Annotated[bool, typer.Option("--tensorboard", help="Write event files too.")]
+
 
 def train(
-    model: Annotated[str, typer.Argument(help="A model; `pcgen models` lists them, `pcgen models NAME` its options.")],
-    out: Annotated[Path, typer.Option(help="The run folder to write.")],
-    data: Annotated[str | None, typer.Option(help="Clouds to learn from: SOURCE[:CLASS]\\[@SPLIT].")] = None,
-    codes: Annotated[
-        Path | None, typer.Option(help="Learn codes: the run folder of an autoencoder, whose data is read again.")
-    ] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", help="An option of the model, name=value; may be given many times.")
-    ] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Train this many times over the data.")] = None,
-    steps: Annotated[
-        int | None, typer.Option(min=1, help="Train this many updates (default: the model's own).")
-    ] = None,
-    minutes: Annotated[float | None, typer.Option(help="Train this long.")] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Rows per update (default: the model's own).")] = None,
-    points: Annotated[
-        int | None, typer.Option(min=1, help="Points per cloud (default: 2048); larger clouds are subsampled afresh.")
-    ] = None,
-    normalize: Annotated[
-        str | None,
-        typer.Option(help="none (default), unit_sphere, unit_box, bbox or global_std; undone when sampling."),
-    ] = None,
-    rotate: Annotated[float, typer.Option(min=0, help="Turn clouds about the up axis by up to +- this (degrees).")] = 0,
-    jitter: Annotated[float, typer.Option(min=0, help="Add Gaussian noise of this deviation to every point.")] = 0,
-    scale: Annotated[float, typer.Option(min=0, help="Scale clouds by 1 +- up to this share.")] = 0,
-    schedule: Annotated[str, typer.Option(help="Learning rate: constant, linear or cosine.")] = "constant",
-    warmup: Annotated[int, typer.Option(min=0, help="Steps over which the learning rate rises from 0.")] = 0,
-    clip: Annotated[float | None, typer.Option(help="Clip the norm of gradients to this.")] = None,
-    average: Annotated[
-        float | None,
-        typer.Option(help="Decay of averaged weights, which samples use; 0: none (default: the model's own)."),
-    ] = None,
-    bf16: Annotated[bool, typer.Option("--bf16", help="Compute in bfloat16 where it is safe.")] = False,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads (default: torch's choice).")] = None,
-    validate_every: Annotated[
-        int | None, typer.Option(min=1, help="Steps between validations (default: 20 in all).")
-    ] = None,
-    save_every: Annotated[
-        int | None, typer.Option(min=1, help="Steps between checkpoints (default: 30 seconds).")
-    ] = None,
-    resume: Annotated[str | None, typer.Option(help="auto: go on from the newest whole checkpoint of --out.")] = None,
-    up: Annotated[str | None, typer.Option(help="Up axis of the data: x, y (default), z, -x, -y or -z.")] = None,
+    out: Out,
+    model: Model = None,
+    data: Data = None,
+    codes: CodesOf = None,
+    again: Again = None,
+    settings: Settings = None,
+    domain: Domain = None,
+    epochs: Epochs = None,
+    steps: Steps = None,
+    minutes: Minutes = None,
+    batch_size: BatchSize = None,
+    points: Points = None,
+    normalize: Normalize = None,
+    rotate: Rotate = 0,
+    jitter: Jitter = 0,
+    scale: Scale = 0,
+    schedule: Schedule = None,
+    warmup: Warmup = None,
+    clip: Clip = None,
+    average: Averages = None,
+    bf16: Bf16 = None,
+    device: Device = "cpu",
+    threads: Threads = None,
+    validate_every: ValidateEvery = None,
+    save_every: SaveEvery = None,
+    resume: Resume = None,
+    up: UpAxis = None,
     max_bytes: MaxBytes = FOUR_GIB,
     drop_bad: DropBad = False,
-    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write event files too.")] = False,
-    seed: Seed = 0,
+    tensorboard: Tensorboard = False,
+    seed: TrainSeed = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Train a model on clouds (--data), or on the codes of a trained autoencoder (--codes)."""
-    if (data is None) == (codes is None):
-        raise ValueError("--data, --codes: give one of them: clouds to learn from, or an autoencoder's run folder")
-    if codes is not None:
-        fixed: dict[str, object] = {"--points": points, "--normalize": normalize, "--up": up, "--drop-bad": drop_bad}
-        fixed |= {"--rotate": rotate, "--jitter": jitter, "--scale": scale}
-        for option in (option for option, value in fixed.items() if value):
-            raise ValueError(f"{option}: is settled by the run that --codes names, whose clouds are read; leave it out")
-        if out.resolve() == codes.resolve():
-            raise ValueError(f"--out: {out} is the run that --codes reads; choose another name")
+    reading: dict[str, Any] = {"points": points, "normalize": normalize, "up": up, "drop_bad": drop_bad}
+    changing = {"rotation": rotate, "jitter": jitter, "scale": scale}
+    _check(model, out, data, codes, again, {**reading, **changing, "set": settings, "domain": domain})
     if out.exists() and not overwrite and resume is None:
         raise FileExistsError(f"--out: {out} exists; choose another name, or give --overwrite or --resume auto")
     import torch
 
     from pcgen import training
     from pcgen.data import Augmentation
-    from pcgen.data.training_set import training_set
-    from pcgen.models import MODELS, build
     from pcgen.ranks import device as check_device
-    from pcgen.training.limits import Limit, check_rates
 
     # Refused before any data is read.
-    Limit.check(epochs, steps, minutes)
-    check_rates(schedule, warmup, clip)
+    given: dict[str, Any] = {"epochs": epochs, "steps": steps, "minutes": minutes, "batch_size": batch_size}
+    given |= {"schedule": schedule, "warmup": warmup, "clip": clip, "average": average, "bf16": bf16}
+    given |= {"validate_every": validate_every, "save_every": save_every, "tensorboard": tensorboard or None}
+    given |= {"augment": Augmentation(**changing) if any(changing.values()) else None}
+    given |= {"seed": 0 if seed is None and again is None else seed}
+    options = training.Options(**{name: value for name, value in given.items() if value is not None})
     check_device(device)
-    torch.manual_seed(seed)
+    torch.manual_seed(options.seed or 0)
     if threads is not None:
         torch.set_num_threads(threads)
-    config = parse_settings(settings or [], MODELS[model], skip=["shape"])
-    learner: Learner
-    if data is not None:
-        points = points or 2048
-        learner = build({"name": model, "shape": (points, 3), **config})
-        source = training_set(
-            data,
-            points=points,
-            normalize=normalize or "none",
-            up=up or "y",
-            drop_bad=drop_bad,
-            max_bytes=max_bytes,
-            seed=seed,
-        )
-        rows, held_out = source.train, source.held_out
-        augment = Augmentation(rotation=rotate, jitter=jitter, scale=scale) if rotate or jitter or scale else None
+    if again is not None:
+        job, former = training.again(again)
+        options = _changed(former, given)
     else:
-        read = training.read_codes(Path(str(codes)), device=device)
-        source, rows, held_out, augment = read.source, read.train, read.held_out, None
-        learner = training.head_on_codes(read, model, **config)
-    weights = sum(p.numel() for p in learner.parameters() if p.requires_grad)
-    say(*source.notes)
+        reading |= {"max_bytes": max_bytes, "seed": options.seed}
+        job = _job(str(model), data, codes, settings or [], domain, reading, device)
+    name = _announce(job, out)
+    job.fit(out, options, device=device, resume=resume, overwrite=overwrite, progress=True)
+    _conclude(training.Run.open(out), name)
+
+
+def _check(
+    model: str | None,
+    out: Path,
+    data: str | None,
+    codes: Path | None,
+    again: Path | None,
+    settled: dict[str, object],
+) -> None:
+    """Refuse options that contradict each other."""
+    if again is not None:
+        others: dict[str, object] = {"MODEL": model, "--data": data, "--codes": codes}
+        others |= {
+            f"--{name.replace('rotation', 'rotate').replace('_', '-')}": value for name, value in settled.items()
+        }
+        for option in (option for option, value in others.items() if value):
+            raise ValueError(f"{option}: is settled by the run that --again names; leave it out")
+    elif model is None:
+        raise ValueError("MODEL: name a model (`pcgen models` lists them), or a run with --again")
+    elif data is None and codes is None:
+        raise ValueError("--data, --codes: give one of them: clouds to learn from, or an autoencoder's run folder")
+    if codes is not None:
+        for name, value in settled.items():
+            if value and name not in ("set", "domain"):
+                option = f"--{name.replace('rotation', 'rotate').replace('_', '-')}"
+                raise ValueError(
+                    f"{option}: is settled by the run that --codes names, whose clouds are read; leave it out"
+                )
+    elif settled["domain"] and again is None:
+        raise ValueError("--domain: is for heads on codes; give --codes RUN, or leave it out")
+    for option, run in (("--codes", codes), ("--again", again)):
+        if run is not None and out.resolve() == run.resolve():
+            raise ValueError(f"--out: {out} is the run that {option} reads; choose another name")
+
+
+def _changed(former: "Options", given: dict[str, Any]) -> "Options":
+    """The options of a former run, with those that were given now; a new end takes the place of the old one."""
+    from dataclasses import replace
+
+    ends = ("epochs", "steps", "minutes")
+    new = {name: value for name, value in given.items() if value is not None}
+    if any(name in new for name in ends):
+        new = {**dict.fromkeys(ends), **new}
+    return replace(former, **new)
+
+
+def _job(
+    model: str,
+    data: str | None,
+    codes: Path | None,
+    settings: list[str],
+    domain: str | None,
+    reading: dict[str, Any],
+    device: str,
+) -> "Job":
+    """The model, and the clouds or codes that it learns, read."""
+    from pcgen import training
+    from pcgen.data.training_set import training_set
+    from pcgen.models import model_class
+    from pcgen.models.shape import accepted
+
+    cls = model_class(model)
+    config = parse_settings(settings, cls, skip=["shape"])
+    if codes is not None:
+        return training.on_codes(model, training.read_codes(codes, data=data, device=device), domain, **config)
+    points = reading.pop("points") or 2048
+    accepted(cls.accepts, (points, 3), model)
+    source = training_set(
+        str(data),
+        points=points,
+        **{name: value for name, value in reading.items() if value is not None},
+    )
+    return training.on_clouds(model, source, points, **config)
+
+
+def _announce(job: "Job", out: Path) -> str:
+    """Say what is to be trained on what; returns the model's name."""
+    from pcgen.training.identity import describe_model
+
+    learner = getattr(job.learner, "head", job.learner)
+    name = str(describe_model(learner)["name"])
+    moved = {
+        id(p): p.numel() for own in job.learner.optimizers().values() for g in own.param_groups for p in g["params"]
+    }
+    what = "clouds" if learner is job.learner else "codes"
+    say(*job.source.notes)
     say(
-        f"{model}: {len(rows)} training {'codes' if codes else 'clouds'} of {source.spec}, {len(held_out)} held out; "
-        f"{f'{weights:,} weights; ' if weights else ''}run folder {out}"
+        f"{name}: {len(job.train)} training {what} of {job.source.spec}, {len(job.held_out)} held out; "
+        f"{f'{sum(moved.values()):,} weights; ' if moved else ''}"
+        f"{f'{len(learner.classes)} classes; ' if learner.classes else ''}run folder {out}"
     )
-    training.fit(
-        learner,
-        rows,
-        labels=source.labels,
-        validation=held_out,
-        out=out,
-        about=source.about,
-        batch_size=batch_size,
-        epochs=epochs,
-        steps=steps,
-        minutes=minutes,
-        augment=augment,
-        schedule=schedule,
-        warmup=warmup,
-        clip=clip,
-        average=average,
-        bf16=bf16,
-        device=device,
-        seed=seed,
-        validate_every=validate_every,
-        save_every=save_every,
-        resume=resume,
-        overwrite=overwrite,
-        tensorboard=tensorboard,
-        progress=True,
-    )
+    return name
+
+
+def _conclude(run: "Run", name: str) -> None:
+    """Say how good the model became, and what to type next."""
+    history = run.history
+    validated = [row for row in history if "validation" in row]
+    if not history:
+        return
+    last = history[-1]
+    words = f"{run.path}: {last['step']} steps in {last['seconds']:.0f} s"
+    if validated:
+        best = min(validated, key=lambda row: row["validation"])
+        words += (
+            f"; best validation {best['validation']:.4g} at step {best['step']}, last {validated[-1]['validation']:.4g}"
+        )
+    say(words)
+    if "head" in run.config["model"] or name != "autoencoder":
+        say(f"next: pcgen sample {run.path} -n 100 --out samples.npz")
+    else:
+        say(f"next: pcgen train diffusion --codes {run.path} --out {run.path.parent / 'diffusion'}")

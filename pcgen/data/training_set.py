@@ -26,6 +26,7 @@ class TrainingSet:
     train: Tensor  # (S, M, 3), M >= points: models subsample afresh
     held_out: Tensor  # (V, points, 3)
     labels: Tensor | None  # (S,) int64, of train
+    held_out_labels: Tensor | None  # (V,) int64
     classes: tuple[str, ...]
     normalization: Normalization
     spec: str  # as it was given, for messages
@@ -86,11 +87,17 @@ def training_set(
         "max_bytes": max_bytes,
         "seed": seed,
     }
-    about = {"training_set": arguments, "normalization": normalization.to_dict(), "held_out": list(held_out.names)}
+    about = {
+        "classes": list(train.classes),
+        "training_set": arguments,
+        "normalization": normalization.to_dict(),
+        "held_out": list(held_out.names),
+    }
     return TrainingSet(
         train=normalization.apply(train.points),
         held_out=normalization.apply(thin(held_out.points, points, seed)),
         labels=train.labels,
+        held_out_labels=held_out.labels,
         classes=train.classes,
         normalization=normalization,
         spec=spec,

@@ -9,9 +9,9 @@ from pcgen.metrics.codes import two_sample_test, usual_bandwidths
 from pcgen.metrics.frechet import frechet_classifier_distance
 from pcgen.metrics.identity import Identity
 from pcgen.models import Learner
-from pcgen.models.base import Latent
+from pcgen.models.abilities import can
 from pcgen.models.classifiers.base import Classifier
-from pcgen.models.clouds.latent import encode_all
+from pcgen.models.inference import encode_all
 
 __all__ = ["FeatureSpace"]
 
@@ -40,7 +40,7 @@ class FeatureSpace:
 
     def __post_init__(self) -> None:
         of_clouds = len(getattr(self.model, "shape", ())) == 2
-        if not isinstance(self.model, Classifier | Latent) or not of_clouds:
+        if not can(self.model, "encode") or not of_clouds:
             raise ValueError(
                 f"model: must be a classifier or encode clouds, {type(self.model).__name__} does neither; "
                 "`pcgen train autoencoder` and `pcgen classify --supervised` make such runs"

@@ -3,50 +3,55 @@
 import importlib
 import inspect
 from collections.abc import Iterator, Mapping
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from pcgen.errors import choose
-from pcgen.models.base import Batch, GenerativeModel, GradientLearner, Learner, Recipe
+
+if TYPE_CHECKING:
+    from pcgen.models.base import Batch, Facts, GenerativeModel, GradientLearner, Learner, Recipe
 
 __all__ = [
     "CLASSIFIERS",
     "MODELS",
     "Batch",
+    "Facts",
     "GenerativeModel",
     "GradientLearner",
     "Learner",
     "Recipe",
     "build",
     "describe",
+    "make",
+    "model_class",
 ]
 
+_INTERFACE = ("Batch", "Facts", "GenerativeModel", "GradientLearner", "Learner", "Recipe")
 
-class _Models(Mapping[str, type[Learner]]):
+
+def __getattr__(name: str) -> Any:
+    # The interface needs torch, whose import takes a second; the names of the models do not.
+    if name in _INTERFACE:
+        return getattr(importlib.import_module("pcgen.models.base"), name)
+    raise AttributeError(f"module 'pcgen.models' has no attribute {name!r}")
+
+
+class _Models(Mapping[str, type["Learner"]]):
     """A read-only mapping from names to classes that imports a class when it is asked for."""
 
     def __init__(self, places: dict[str, str]) -> None:
-        self._places = places
+        self.places = places
 
-    def __getitem__(self, name: str) -> type[Learner]:
-        module, _, cls = self._places[choose(name, self._places, "model")].partition(":")
-        found: type[Learner] = getattr(importlib.import_module(module), cls)
-        return found
+    def __getitem__(self, name: str) -> type["Learner"]:
+        return _import(self.places[choose(name, self.places, "model")])
 
     def __contains__(self, name: object) -> bool:
-        return name in self._places
+        return name in self.places
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._places)
+        return iter(self.places)
 
     def __len__(self) -> int:
-        return len(self._places)
-
-    def name_of(self, cls: type[Learner]) -> str | None:
-        """The name under which a class is listed, or None."""
-        place = f"{cls.__module__}:{cls.__qualname__}"
-        return next((name for name, at in self._places.items() if at == place), None)
+        return len(self.places)
 
 
 MODELS = _Models(
@@ -70,44 +75,88 @@ CLASSIFIERS = _Models(
 """Supervised references: learners that a run can hold, and no models of the suite, since they generate nothing."""
 
 _COMPOSITES = _Models({"latent_cloud_model": "pcgen.models.clouds.latent:LatentCloudModel"})
-_OTHERS = (CLASSIFIERS, _COMPOSITES)
+_GROUPS = (MODELS, CLASSIFIERS, _COMPOSITES)
 
 
-def build(description: Mapping[str, Any]) -> Learner:
+def _import(place: str) -> type["Learner"]:
+    module, _, name = place.partition(":")
+    found: type[Learner] = getattr(importlib.import_module(module), name)
+    return found
+
+
+def model_class(name: str) -> type["Learner"]:
+    """The class of a model of the suite or of a classifier, or a class of one's own, named `module:Class`.
+
+    Raises:
+        ValueError: there is none of that name (the nearest is named), or the class is no model.
+    """
+    for group in _GROUPS:
+        if name in group:
+            return group[name]
+    if ":" not in name:
+        choose(name, [*MODELS, *CLASSIFIERS], "model")
+    from pcgen.models.base import Learner
+
+    try:
+        found = _import(name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(f"model: {name} must be module:Class that Python can import here ({error})") from error
+    if not (inspect.isclass(found) and issubclass(found, Learner)):
+        raise ValueError(f"model: {name} must be a subclass of pcgen.models.Learner, got {found!r}")
+    return found
+
+
+def make(name: str, facts: "Facts", **config: Any) -> "Learner":
+    """Make a new model for data of which the facts are known; `config` are arguments of its constructor.
+
+    Raises:
+        ValueError: the name is no model's, or an argument is not one that the model takes.
+    """
+    return build({"name": name, **model_class(name).arguments(facts), **config})
+
+
+def build(description: Mapping[str, Any]) -> "Learner":
     """Make the model that `{"name": ..., **configuration}` describes, the inverse of `describe`.
 
     Raises:
         ValueError: the name is no model's, or the configuration has an argument that the model does not take.
     """
     arguments = dict(description)
-    name = arguments.pop("name", None)
-    cls = next((group[name] for group in _OTHERS if name in group), None) or MODELS[name]
+    name = str(arguments.pop("name", None))
+    cls = model_class(name)
     for argument in arguments:
         choose(argument, inspect.signature(cls).parameters, f"{name}: argument")
     return cls(**arguments)
 
 
-def describe(model: Learner) -> dict[str, Any]:
+def describe(model: "Learner") -> dict[str, Any]:
     """The name and configuration of a model as plain JSON values; a model inside another is described in place.
 
+    A class that is not of the suite has the name `module:Class`.
+
     Raises:
-        ValueError: the model is not of the suite, or an argument was given as a module, which JSON cannot hold.
+        ValueError: the class cannot be imported by its name, or an argument was given as a module, which JSON cannot
+            hold.
     """
-    name = next(filter(None, (group.name_of(type(model)) for group in (MODELS, *_OTHERS))), None)
-    if name is None:
+    cls = type(model)
+    place = f"{cls.__module__}:{cls.__qualname__}"
+    name = next((name for group in _GROUPS for name, at in group.places.items() if at == place), place)
+    if name == place and (cls.__module__ == "__main__" or "." in cls.__qualname__):
         raise ValueError(
-            f"model: {type(model).__name__} is not in pcgen.models.MODELS, so its configuration has no name; "
-            "add a line there"
+            f"model: {cls.__qualname__} of {cls.__module__} cannot be imported by name, so a run cannot be opened "
+            "without it; put the class into a module of its own"
         )
     return {"name": name, **{argument: _plain(value, f"{name}.{argument}") for argument, value in model.config.items()}}
 
 
 def _plain(value: Any, where: str) -> Any:
+    from pcgen.models.base import Learner
+
     if isinstance(value, Learner):
         return describe(value)
     if isinstance(value, Mapping):
         return {str(key): _plain(item, f"{where}.{key}") for key, item in value.items()}
-    if isinstance(value, (list, tuple, torch.Size)):
+    if isinstance(value, (list, tuple)):
         return [_plain(item, f"{where}[{i}]") for i, item in enumerate(value)]
     if value is None or isinstance(value, (bool, int, float, str)):
         return value

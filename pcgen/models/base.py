@@ -1,43 +1,61 @@
-"""The interface that every model of the suite has, and the protocols that name what else a model can do."""
+"""The interface that every model of the suite has; `pcgen.models.abilities` names what else a model can do."""
 
 import inspect
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, Self, runtime_checkable
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 
+from pcgen.errors import at_least
+from pcgen.nets.modes import evaluating
 from pcgen.ops import chamfer_matrix
+from pcgen.ops.reference import chamfer
 from pcgen.optim import descend
 from pcgen.statistics import energy_distance
 
-__all__ = [
-    "Batch",
-    "Bounded",
-    "Chain",
-    "Conditional",
-    "Density",
-    "Energy",
-    "GenerativeModel",
-    "GradientLearner",
-    "Latent",
-    "Learner",
-    "Recipe",
-    "check_finite",
-]
+__all__ = ["Batch", "Facts", "GenerativeModel", "GradientLearner", "Learner", "Recipe", "check_finite"]
 
+Progress = Callable[[int, int], None]
 
 _VALIDATION_BATCH = 64
+# Members of sets, and vectors, that are drawn at once: a network of width 256 then holds a few hundred MB.
+_MEMBERS_AT_ONCE, _VECTORS_AT_ONCE = 2**16, 2**12
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What of the data the shapes of a model may depend on."""
+
+    shape: tuple[int, ...]  # of a row: (dim,) vectors, (members, channels) sets, (points, 3) clouds
+    rows: int = 0  # of the training data
+    classes: tuple[str, ...] = ()  # which labels are places in; () where there are no labels
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Some rows of the training data: `x = data[rows]`, with their labels where the data has them."""
+    """Some rows of data, with what is known of each."""
 
     x: Tensor  # (B, *shape)
-    rows: Tensor  # (B,) int64
-    labels: Tensor | None = None  # (B,) int64
+    rows: Tensor | None = None  # (B,) int64, their places in the training data; None: held out
+    labels: Tensor | None = None  # (B,) int64, places in the data's classes
+    progress: float = 0.0  # of the training, or of its present phase: in [0, 1)
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def split(self, size: int) -> Iterator["Batch"]:
+        """The rows in parts of at most `size`."""
+        for start in range(0, len(self), size):
+            part = slice(start, start + size)
+            yield replace(
+                self,
+                x=self.x[part],
+                rows=None if self.rows is None else self.rows[part],
+                labels=None if self.labels is None else self.labels[part],
+            )
 
 
 @dataclass(frozen=True)
@@ -48,11 +66,20 @@ class Recipe:
         steps: number of updates.
         batch_size: rows of each; None is the whole set at once.
         average: decay of averaged weights, which samples and validation then use; None is not to average.
+        schedule: of the learning rates over each phase: "constant", "cosine" or "linear".
+        warmup: updates over which the rates rise from 0.
+        clip: the largest norm of each optimizer group's gradients; None is not to clip.
+        phases: names of trainings that follow one another, with the share of the steps that each takes, above 0 and 1
+            in all; a model without phases has one without a name.
     """
 
-    steps: int
-    batch_size: int | None
+    steps: int = 2000
+    batch_size: int | None = 64
     average: float | None = None
+    schedule: str = "constant"
+    warmup: int = 0
+    clip: float | None = None
+    phases: Mapping[str, float] = field(default_factory=lambda: {"": 1.0})
 
 
 class Learner(nn.Module, ABC):
@@ -63,8 +90,20 @@ class Learner(nn.Module, ABC):
     without data and training goes on from it without `setup`.
     """
 
-    recipe: ClassVar[Recipe] = Recipe(steps=2000, batch_size=64)
+    accepts: ClassVar[tuple[str, ...]] = ("vector",)
+    """Kinds of rows that it learns from, of `pcgen.models.shape.KINDS`."""
+    domain: ClassVar[str] = "real"
+    """What the numbers that it learns from must be, of `pcgen.models.domains.DOMAINS`."""
+
+    shape: tuple[int, ...]
+    """Of a row of x."""
+    classes: tuple[str, ...] = ()
+    """Names of the classes that its labels are places in; () for a model that takes no labels."""
+    lacks: tuple[str, ...] = ()
+    """Abilities that its class has and this instance has not: a bound that holds for vectors alone, say."""
     config: dict[str, Any]
+    learned: Tensor  # int64, the updates that it has learned from
+    phase: Tensor  # int64, the place in the recipe's phases of the one that it is in
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         # Partial: `copy.deepcopy` makes an empty instance and fills in `config` afterwards, and a missing argument is
@@ -75,16 +114,40 @@ class Learner(nn.Module, ABC):
         object.__setattr__(self, "config", dict(list(bound.arguments.items())[1:]))
         return self
 
-    def setup(self, data: Tensor) -> None:
-        """Prepare from the whole training data, (S, *shape), once, before the first update. Does nothing by default."""
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("learned", torch.zeros((), dtype=torch.int64))
+        self.register_buffer("phase", torch.zeros((), dtype=torch.int64))
+
+    @classmethod
+    def arguments(cls, facts: Facts) -> dict[str, Any]:
+        """The constructor's arguments that the data gives: its shape, and for some models rows or classes."""
+        return {"shape": facts.shape}
+
+    @property
+    def recipe(self) -> Recipe:
+        """How it trains unless told otherwise; clouds and vectors may train differently."""
+        return Recipe()
+
+    @property
+    def learns(self) -> tuple[int, ...]:
+        """The shape of the rows that it learns from: its own, except where it learns codes of what it generates."""
+        return self.shape
+
+    def setup(self, data: Batch) -> None:
+        """Prepare from the whole training data once, before the first update. Does nothing by default."""
+
+    def enter(self, phase: str, data: Batch) -> None:
+        """Begin a phase of a recipe that has several, with the whole training data; the first begins after `setup`."""
+        self.phase.fill_(list(self.recipe.phases).index(phase))
 
     @abstractmethod
     def update(self, batch: Batch) -> dict[str, Tensor]:
         """Learn from one batch by whatever rule the model has; returns named values, detached, without a sync."""
 
     @abstractmethod
-    def validate(self, data: Tensor) -> Tensor:
-        """How badly the model does on held-out rows, (V, *shape): a scalar to compare checkpoints by, without a graph.
+    def validate(self, data: Batch) -> Tensor:
+        """How badly the model does on held-out rows: a scalar to compare checkpoints by, without a graph.
 
         It may draw from torch's global generator; the caller keeps training's random stream apart and sets the mode.
         """
@@ -92,7 +155,7 @@ class Learner(nn.Module, ABC):
     @property
     def device(self) -> torch.device:
         """The device that the model's parameters and buffers live on."""
-        return next((t.device for group in (self.parameters(), self.buffers()) for t in group), torch.device("cpu"))
+        return self.learned.device
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """Every optimizer held by the model or a part of it, by the dotted name of its attribute."""
@@ -105,7 +168,7 @@ class Learner(nn.Module, ABC):
 
 
 def check_finite(clouds: Tensor, what: str) -> None:
-    """Hold clouds that a model has made, (B, N, 3), against NaN and infinity before a distance blames the data.
+    """Refuse clouds that a model has made, (B, N, 3), with NaN or infinity, before a distance blames the data.
 
     Raises:
         FloatingPointError: a coordinate is not finite: the model has diverged.
@@ -115,23 +178,69 @@ def check_finite(clouds: Tensor, what: str) -> None:
 
 
 class GenerativeModel(Learner):
-    """A learner that generates: vectors of `shape` (dim,), or clouds of `shape` (points, 3)."""
+    """A learner that generates: vectors of `shape` (dim,), sets (members, channels), or clouds (points, 3).
 
-    shape: tuple[int, ...]
+    A subclass writes `draw`; users call `sample`.
+    """
 
     @abstractmethod
-    def sample(self, n: int) -> Tensor:
-        """Draw n new objects, (n, *shape), without a graph, from torch's global generator."""
+    def draw(self, n: int) -> Tensor:
+        """Draw n objects at once, (n, *shape), from torch's global generator; what `sample` does for every batch.
+
+        Keyword arguments of a subclass are its options of sampling: `labels`, (n,) int64, if it has classes, and
+        `points` if it has no fixed resolution, among them.
+        """
 
     @torch.no_grad()
-    def validate(self, data: Tensor) -> Tensor:
-        """Energy distance between as many samples and the held-out vectors; for clouds the mean Chamfer distance of
-        each held-out cloud to its nearest sample (MMD-CD)."""
-        samples = self.sample(len(data))
-        if data.ndim == 2:
-            return energy_distance(samples, data)
+    def sample(
+        self, n: int, *, labels: Tensor | None = None, progress: Progress | None = None, **options: Any
+    ) -> Tensor:
+        """Draw n new objects, (n, *shape), in evaluation mode, without a graph, in batches of bounded memory.
+
+        Args:
+            n: how many.
+            labels: (n,) int64, for a model with classes; None are labels as frequent as in its training.
+            progress: called after every batch with how many are drawn, and of how many.
+            **options: of the model's `draw`.
+
+        Raises:
+            ValueError: n is below 1, labels are given to a model that takes none, or are not n.
+        """
+        at_least(1, n=n)
+        if labels is not None and not self.classes:
+            raise ValueError(f"labels: this {type(self).__name__} takes none: it has no classes; leave them out")
+        if labels is not None and labels.shape != (n,):
+            raise ValueError(f"labels: must be one for each of {n} objects, got shape {tuple(labels.shape)}")
+        labels = self.draw_labels(n) if labels is None else labels.to(self.device)
+        parts: list[Tensor] = []
+        with evaluating(self):
+            for start in range(0, n, size := self.at_once(options.get("points"))):
+                count = min(size, n - start)
+                own = {} if labels is None else {"labels": labels[start : start + count]}
+                parts.append(self.draw(count, **own, **options))
+                if progress is not None:
+                    progress(start + count, n)
+        return torch.cat(parts)
+
+    def draw_labels(self, n: int) -> Tensor | None:
+        """Labels as frequent as in the training data, (n,) int64; None for a model that takes no labels."""
+        return None
+
+    def at_once(self, points: int | None = None) -> int:
+        """How many objects are drawn at once. It follows from their size alone, so that a seed repeats a sample."""
+        return _VECTORS_AT_ONCE if len(self.shape) == 1 else max(1, _MEMBERS_AT_ONCE // (points or self.shape[0]))
+
+    @torch.no_grad()
+    def validate(self, data: Batch) -> Tensor:
+        """Energy distance between as many samples and the held-out vectors; for sets the mean Chamfer distance of
+        each held-out set to its nearest sample (MMD-CD)."""
+        samples = self.sample(len(data), labels=data.labels if self.classes else None)
+        if data.x.ndim == 2:
+            return energy_distance(samples, data.x)
         check_finite(samples, "a sample")
-        return chamfer_matrix(samples, data).amin(dim=0).mean()
+        if data.x.shape[2] == 3:
+            return chamfer_matrix(samples, data.x).amin(dim=0).mean()
+        return torch.stack([chamfer(samples, row.expand_as(samples)).min() for row in data.x]).mean()
 
 
 class GradientLearner(Learner):
@@ -145,72 +254,13 @@ class GradientLearner(Learner):
 
     def update(self, batch: Batch) -> dict[str, Tensor]:
         terms = self.loss(batch)
-        descend(sum(terms.values(), start=torch.zeros((), device=batch.x.device)), self.optimizer)
+        descend(torch.stack(list(terms.values())).sum(), self.optimizer)
         return {name: term.detach() for name, term in terms.items()}
 
     @torch.no_grad()
-    def validate(self, data: Tensor) -> Tensor:
+    def validate(self, data: Batch) -> Tensor:
         """The mean over held-out rows of the loss that training descends."""
-        rows = torch.arange(len(data), device=data.device)
-        total = torch.zeros((), device=data.device)
-        for part in rows.split(_VALIDATION_BATCH):
-            total += len(part) * sum(self.loss(Batch(data[part], part)).values())
+        total = torch.zeros((), device=data.x.device)
+        for part in data.split(_VALIDATION_BATCH):
+            total += len(part) * torch.stack(list(self.loss(part).values())).sum()
         return total / len(data)
-
-
-@runtime_checkable
-class Density(Protocol):
-    """Has an exact, normalised log-density."""
-
-    def log_prob(self, x: Tensor) -> Tensor:
-        """Natural logarithm of the density at each row of x, (B,)."""
-        ...
-
-
-@runtime_checkable
-class Bounded(Protocol):
-    """Has a lower bound on the log-density (an ELBO, say); never called `log_prob`."""
-
-    def log_prob_bound(self, x: Tensor) -> Tensor:
-        """A lower bound (an unbiased estimate of one, where it is sampled) on the log-density of each row, (B,)."""
-        ...
-
-
-@runtime_checkable
-class Energy(Protocol):
-    """Has a free energy: minus the log-density up to a constant."""
-
-    def free_energy(self, x: Tensor) -> Tensor:
-        """Free energy of each row, (B,)."""
-        ...
-
-
-@runtime_checkable
-class Latent(Protocol):
-    """Has codes: `decode(encode(x))` is near x."""
-
-    def encode(self, x: Tensor) -> Tensor:
-        """Codes of each row, (B, D)."""
-        ...
-
-    def decode(self, z: Tensor) -> Tensor:
-        """Objects of each code, (B, *shape)."""
-        ...
-
-
-@runtime_checkable
-class Chain(Protocol):
-    """Is a Markov chain that can be run from given states."""
-
-    def chain(self, x: Tensor, steps: int) -> Tensor:
-        """The states after `steps` transitions from x, (B, *shape)."""
-        ...
-
-
-@runtime_checkable
-class Conditional(Protocol):
-    """Generates by label."""
-
-    def sample(self, n: int, labels: Tensor | None = None) -> Tensor:
-        """Draw n objects of the given labels, (n,)."""
-        ...

@@ -1,26 +1,14 @@
-"""Models asked for what they make of many rows: in evaluation mode, a batch at a time, without a graph."""
+"""Models asked of many rows: in evaluation mode, without a graph, in batches of bounded memory."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pcgen.models.base import Learner
+from pcgen.nets.modes import evaluating
 
-__all__ = ["evaluating", "in_batches"]
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode inside a `with` block; afterwards every module has its former mode."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
+__all__ = ["encode_all", "in_batches"]
 
 
 @torch.no_grad()
@@ -28,3 +16,15 @@ def in_batches(model: Learner, function: Callable[[Tensor], Tensor], rows: Tenso
     """`function`, a method of the model, of rows (S, ...) on any device, joined: (S, ...) on the model's."""
     with evaluating(model):
         return torch.cat([function(part.to(model.device)) for part in rows.split(batch_size)])
+
+
+def encode_all(model: Learner, rows: Tensor, batch_size: int = 64) -> Tensor:
+    """Codes (S, *code) of rows (S, *shape), a batch at a time in evaluation mode, without a graph.
+
+    Raises:
+        ValueError: the model does not encode.
+    """
+    encode = getattr(model, "encode", None)
+    if encode is None:
+        raise ValueError(f"model: must encode, {type(model).__name__} does not; give an autoencoder")
+    return in_batches(model, encode, rows, batch_size)

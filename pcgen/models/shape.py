@@ -1,30 +1,42 @@
-"""What a model's `shape` may be: (dim,) for vectors, (points, 3) for clouds."""
+"""What a model's `shape` may be: the kinds of rows that models learn from."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-__all__ = ["cloud_points", "vector_dim", "vector_or_cloud"]
+__all__ = ["KINDS", "accepted", "accepts_shape"]
 
+KINDS: Mapping[str, str] = {
+    "vector": "(dim,)",
+    "set": "(members, channels)",
+    "cloud": "(points, 3)",
+}
+"""Kinds of rows, with their shapes. A cloud is a set of three channels."""
 
-def vector_dim(shape: Sequence[int], model: str) -> int:
-    """The `dim` of a model that learns vectors alone; a ValueError says what to do with clouds."""
-    if len(shape) != 1 or int(shape[0]) < 1:
-        raise ValueError(
-            f"{model}: shape must be (dim,), got {tuple(shape)}; {model} learns vectors: train an autoencoder on the "
-            "clouds first and use its codes (--codes RUN)"
-        )
-    return int(shape[0])
-
-
-def cloud_points(shape: Sequence[int], model: str) -> int:
-    """The `points` of a model that learns clouds alone; a ValueError says what to do with anything else."""
-    if len(shape) != 2 or int(shape[0]) < 1 or int(shape[1]) != 3:
-        raise ValueError(f"{model}: shape must be (points, 3), got {tuple(shape)}; {model} learns clouds (--data SPEC)")
-    return int(shape[0])
+_ADVICE = {
+    "vector": "train an autoencoder on the clouds first and use its codes (--codes RUN)",
+    "set": "use an autoencoder whose codes are sets (--codes RUN)",
+    "cloud": "give it clouds (--data SPEC)",
+}
 
 
-def vector_or_cloud(shape: Sequence[int], model: str) -> tuple[int, ...]:
-    """The shape of a model that learns either, as a tuple; a ValueError for anything else."""
+def accepts_shape(accepts: Sequence[str], shape: Sequence[int]) -> bool:
+    """Whether a model that accepts those kinds learns rows of that shape."""
+    if len(shape) not in (1, 2) or min(shape) < 1:
+        return False
+    if len(shape) == 1:
+        return "vector" in accepts
+    return "set" in accepts or ("cloud" in accepts and shape[1] == 3)
+
+
+def accepted(accepts: Sequence[str], shape: Sequence[int], model: str) -> tuple[int, ...]:
+    """The shape as a tuple of numbers, if a model that accepts those kinds of rows learns it.
+
+    Raises:
+        ValueError: it does not; the text says what shapes it may have, and what to do.
+    """
     sizes = tuple(int(size) for size in shape)
-    if len(sizes) not in (1, 2) or min(sizes) < 1 or sizes[1:] not in ((), (3,)):
-        raise ValueError(f"{model}: shape must be (dim,) for vectors or (points, 3) for clouds, got {sizes}")
-    return sizes
+    if accepts_shape(accepts, sizes):
+        return sizes
+    wanted = " or ".join(f"{KINDS[kind]} for {kind}s" for kind in accepts)
+    advice = f"; {model} learns {' and '.join(f'{kind}s' for kind in accepts)}: {_ADVICE[accepts[0]]}"
+    known = len(sizes) in (1, 2) and min(sizes) > 0
+    raise ValueError(f"{model}: shape must be {wanted}, got {sizes}{advice if known else ''}")

@@ -1,23 +1,26 @@
-"""What a user is told of a model, read from its class: signature, docstring and the protocols that it satisfies."""
+"""What a user is told of a model: from the text of its class, and for its options from its signature."""
 
 import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
-from docstring_parser import Docstring, parse
+from docstring_parser import parse
 
 from pcgen.errors import choose
 from pcgen.models import CLASSIFIERS, MODELS
-from pcgen.models.base import Bounded, Chain, Conditional, Density, Energy, GenerativeModel, Latent, Learner
+from pcgen.models.catalogue import read_class
 
-__all__ = ["Argument", "Summary", "arguments", "model_class", "summary"]
+__all__ = ["Option", "Summary", "options", "summary"]
 
-_CAPABILITIES = {
-    "log_prob": Density,
-    "bound": Bounded,
-    "free energy": Energy,
-    "codes": Latent,
-    "chain": Chain,
+_WORDS = {
+    "log_prob": "log_prob",
+    "log_prob_bound": "bound",
+    "free_energy": "free energy",
+    "encode": "codes",
+    "levels": "levels",
+    "chain": "chain",
+    "count": "count",
 }
 
 
@@ -28,13 +31,12 @@ class Summary:
     what: str
     learns: str
     also: str
-    training: str
     paper: str
 
 
 @dataclass(frozen=True)
-class Argument:
-    """One argument of a model's configuration."""
+class Option:
+    """One option of a model, or of its sampling."""
 
     name: str
     type: str
@@ -42,75 +44,41 @@ class Argument:
     what: str
 
 
-def model_class(name: str) -> type[Learner]:
-    """The class of a model of the suite, or of a classifier.
+def summary(name: str) -> Summary:
+    """What the model of that name is, what it learns and what else it has; nothing is imported to find out.
 
     Raises:
         ValueError: there is none of that name; the nearest is named.
     """
     choose(name, [*MODELS, *CLASSIFIERS], "model")
-    return MODELS[name] if name in MODELS else CLASSIFIERS[name]
-
-
-def summary(name: str) -> Summary:
-    """What the model of that name is, what it learns, what else it has, and how long it trains by default."""
-    cls = model_class(name)
-    kinds = ["labelled clouds"]
-    if name in MODELS:
-        kinds = [kind for kind, shape in (("vectors", (4,)), ("clouds", (64, 3))) if _accepts(cls, shape)]
-    also = [word for word, protocol in _CAPABILITIES.items() if issubclass(cls, protocol)]
-    if _conditional(cls):
+    text = read_class((MODELS if name in MODELS else CLASSIFIERS).places[name])
+    learns = ", ".join(f"{kind}s" for kind in text.literal("accepts", tuple))
+    domain = text.literal("domain", str)
+    also = [word for method, word in _WORDS.items() if method in text.methods]
+    if "Conditional" in text.ancestors:
         also.append("by label")
-    batch = cls.recipe.batch_size
     return Summary(
-        what=_docstring(cls).short_description or "",
-        learns=", ".join(kinds),
-        also=", ".join(also),
-        training=f"{cls.recipe.steps} steps of {'the whole set' if batch is None else f'{batch} rows'}",
-        paper=_paper(cls),
+        what=parse(text.docstring).short_description or "",
+        learns=("labelled " if name in CLASSIFIERS else "") + learns + (f" ({domain})" if domain != "real" else ""),
+        also=", ".join(also) if name in MODELS else "",
+        paper=_paper(text.docstring),
     )
 
 
-def arguments(cls: type[Learner]) -> list[Argument]:
-    """Every argument of a model's constructor but the shape, which the data gives."""
-    described = {p.arg_name: p.description or "" for p in _docstring(cls).params}
-    hints = get_type_hints(cls.__init__)
+def options(function: Callable[..., Any], described: str, skip: tuple[str, ...] = ()) -> list[Option]:
+    """Every argument of a constructor or function that has a default; `described` is the docstring with their words."""
+    words = {p.arg_name: p.description or "" for p in parse(described).params}
+    hints = get_type_hints(function.__init__ if inspect.isclass(function) else function)
     return [
-        Argument(
-            name,
-            _type_name(hints.get(name)),
-            "" if parameter.default is inspect.Parameter.empty else repr(parameter.default),
-            " ".join(described.get(name, "").split()),
-        )
-        for name, parameter in inspect.signature(cls).parameters.items()
-        if name != "shape"
+        Option(name, _type_name(hints.get(name)), repr(parameter.default), " ".join(words.get(name, "").split()))
+        for name, parameter in inspect.signature(function).parameters.items()
+        if name not in skip and parameter.default is not inspect.Parameter.empty
     ]
 
 
-def _docstring(cls: type) -> Docstring:
-    return parse(inspect.getdoc(cls) or "")
-
-
-def _accepts(cls: type[Learner], shape: tuple[int, ...]) -> bool:
-    try:
-        cls(shape)
-    except ValueError:
-        return False
-    return True
-
-
-def _conditional(cls: type[Learner]) -> bool:
-    return (
-        issubclass(cls, GenerativeModel)
-        and issubclass(cls, Conditional)
-        and "labels" in inspect.signature(cls.sample).parameters
-    )
-
-
-def _paper(cls: type) -> str:
+def _paper(docstring: str) -> str:
     """Authors and year of the first reference: "Ho, Jain, Abbeel (2020)"."""
-    text = inspect.getdoc(cls) or ""
-    reference = text.partition("References:")[2].strip().partition(")")[0]
+    reference = docstring.partition("References:")[2].strip().partition(")")[0]
     return " ".join(f"{reference})".split()) if reference else ""
 
 

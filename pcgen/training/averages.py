@@ -1,4 +1,4 @@
-"""Averaged weights: an exponential moving average of all that a model learns."""
+"""Averaged weights: an exponential moving average of what the optimizers move."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,60 +8,73 @@ from torch import Tensor, nn
 
 from pcgen.models.base import Learner
 
-__all__ = ["Average", "decay_of"]
+__all__ = ["Average"]
 
 
 class Average:
-    """An exponential moving average of a model's parameters and floating buffers; other buffers are copied.
+    """An exponential moving average of the parameters that a model's optimizers move, and of batch norm's statistics.
 
     After update t (from 1): `a <- d a + (1 - d) w` with `d = min(decay, (1 + t) / (10 + t))`, so that the weights of
-    the beginning are forgotten in short trainings too.
+    the beginning are forgotten in short trainings too. All else (what `setup` has found, counters) is not averaged.
 
     Polyak and Juditsky (1992), Acceleration of stochastic approximation by averaging.
     """
 
-    def __init__(self, model: nn.Module, decay: float) -> None:
+    def __init__(self, model: Learner, decay: float) -> None:
         """Start from the model's weights.
 
         Raises:
-            ValueError: `decay` is not between 0 and 1.
+            ValueError: `decay` is not between 0 and 1, or the model has no optimizer.
         """
         if not 0 < decay < 1:
             raise ValueError(f"average: must be a decay between 0 and 1 (0.999, say), got {decay}")
         self.decay = decay
         self.count = 0
-        self.values: dict[str, Tensor] = {name: value.detach().clone() for name, value in model.state_dict().items()}
+        self.values: dict[str, Tensor] = {name: value.detach().clone() for name, value in _averaged(model).items()}
+        if not self.values:
+            raise ValueError(
+                f"average: {type(model).__name__} has no optimizer whose weights could be averaged; give 0"
+            )
 
     @torch.no_grad()
-    def update(self, model: nn.Module) -> None:
+    def update(self, model: Learner) -> None:
         """Take in the model's present weights."""
         self.count += 1
         decay = min(self.decay, (1 + self.count) / (10 + self.count))
-        for name, value in model.state_dict().items():
-            if value.is_floating_point():
-                self.values[name].lerp_(value, 1 - decay)
-            else:
-                self.values[name].copy_(value)
+        for name, value in _named(model, self.values).items():
+            self.values[name].lerp_(value, 1 - decay)
 
     @torch.no_grad()
-    def copy_to(self, model: nn.Module) -> None:
+    def copy_to(self, model: Learner) -> None:
         """Overwrite the model's weights by the averages."""
-        for name, value in model.state_dict().items():
+        for name, value in _named(model, self.values).items():
             value.copy_(self.values[name])
 
     @contextmanager
-    def applied(self, model: nn.Module) -> Iterator[None]:
+    def applied(self, model: Learner) -> Iterator[None]:
         """Let the model have the averages inside a `with` block, and its own weights again, bit for bit, after it."""
-        own = {name: value.detach().clone() for name, value in model.state_dict().items()}
+        own = {name: value.detach().clone() for name, value in _named(model, self.values).items()}
         self.copy_to(model)
         try:
             yield
         finally:
             with torch.no_grad():
-                for name, value in model.state_dict().items():
+                for name, value in _named(model, self.values).items():
                     value.copy_(own[name])
 
 
-def decay_of(model: Learner, average: float | None) -> float:
-    """The decay that was asked for, or that of the model's recipe where none was; 0 is not to average."""
-    return (model.recipe.average or 0.0) if average is None else average
+def _averaged(model: Learner) -> dict[str, Tensor]:
+    moved = {id(p) for own in model.optimizers().values() for group in own.param_groups for p in group["params"]}
+    values: dict[str, Tensor] = {name: p for name, p in model.named_parameters() if id(p) in moved}
+    if values:
+        for prefix, module in model.named_modules():
+            # A module whose weights no optimizer moves keeps its statistics too: the autoencoder beneath a head.
+            own = [id(p) for p in module.parameters(recurse=False)]
+            if isinstance(module, nn.modules.batchnorm._BatchNorm) and (not own or any(each in moved for each in own)):
+                values |= {f"{prefix}.{n}": b for n, b in module.named_buffers(recurse=False) if b.is_floating_point()}
+    return values
+
+
+def _named(model: nn.Module, names: dict[str, Tensor]) -> dict[str, Tensor]:
+    own = model.state_dict()
+    return {name: own[name] for name in names}

@@ -1,6 +1,4 @@
-"""The training data as a model is fed with it: checked, shuffled, subsampled, augmented."""
-
-from collections.abc import Callable
+"""The training data as a model is fed with it: checked, shuffled, thinned, augmented."""
 
 import torch
 from torch import Tensor
@@ -9,9 +7,11 @@ from pcgen import ranks
 from pcgen.data.clouds import Clouds
 from pcgen.data.thinning import thin
 from pcgen.models.base import Batch, Learner
+from pcgen.models.domains import check_domain
+from pcgen.training.options import Options
 from pcgen.training.state import State
 
-__all__ = ["Feed", "as_rows", "batches", "check_rows"]
+__all__ = ["Feed", "as_rows", "batches", "check_rows", "shaped"]
 
 
 class Feed:
@@ -22,37 +22,26 @@ class Feed:
     row more or less each, and their gradients weigh the same.
 
     Args:
-        model: tells by its `shape` what a row must be; clouds of more points are subsampled afresh at each draw.
-        data: (S, dim) vectors or (S, M, 3) clouds, M at least the model's number of points.
+        model: tells by `learns` what a row must be; clouds of more points are thinned afresh at each draw.
+        data: (S, dim) vectors or (S, M, C) sets, M at least the model's number of members.
         labels: (S,) int64, or None.
-        batch_size: rows per update over all ranks, at most S; None is the recipe's.
-        augment: applied to every batch of x after subsampling.
+        options: of the training, settled.
+
+    Raises:
+        ValueError: a shape does not fit the model, a value is not finite or not of the model's domain, or the batches
+            are too small.
     """
 
-    def __init__(
-        self,
-        model: Learner,
-        data: Tensor,
-        *,
-        labels: Tensor | None = None,
-        batch_size: int | None = None,
-        augment: Callable[[Tensor], Tensor] | None = None,
-    ) -> None:
-        """Check the data.
-
-        Raises:
-            ValueError: a shape does not fit the model, a value is not finite, or the batches are too small.
-        """
-        self.points = check_rows(model, data)
+    def __init__(self, model: Learner, data: Tensor, labels: Tensor | None, options: Options) -> None:
+        check_rows(model, data)
         if labels is not None and labels.shape != (len(data),):
             raise ValueError(f"labels: must be one per row of data, ({len(data)},), got {tuple(labels.shape)}")
-        if batch_size is not None and batch_size < 1:
-            raise ValueError(f"batch_size: must be at least 1, got {batch_size}")
         self.data = data
         self.labels = labels
-        self.augment = augment
+        self.augment = options.augment
         self.device = model.device
-        self.batch_size = min(batch_size or model.recipe.batch_size or len(data), len(data))
+        self.shape = model.learns
+        self.batch_size = options.batch_size or len(data)
         least = 2 * ranks.count() if ranks.count() > 1 else 1
         if self.batch_size < least:
             raise ValueError(
@@ -61,11 +50,13 @@ class Feed:
             )
         self.per_epoch = batches(len(data), self.batch_size)
 
-    def all(self) -> Tensor:
-        """The whole data on the model's device, each cloud with as many points as the model has."""
-        return self._shaped(self.data)
+    def all(self) -> Batch:
+        """The whole data on the model's device, each cloud with as many points as the model has, not augmented."""
+        labels = None if self.labels is None else self.labels.to(self.device)
+        rows = torch.arange(len(self.data), device=self.device)
+        return Batch(shaped(self.data, self.shape, self.device), rows, labels)
 
-    def draw(self, state: State) -> Batch:
+    def draw(self, state: State, progress: float = 0.0) -> Batch:
         """This rank's share of the next batch; `state` moves on by one batch."""
         if not len(state.order) or state.batch == self.per_epoch:
             state.epoch += state.batch > 0
@@ -73,17 +64,19 @@ class Feed:
         start = state.batch * self.batch_size
         rows = state.order[start : start + self.batch_size].tensor_split(ranks.count())[ranks.index()]
         state.batch += 1
-        return self.batch(rows)
+        return self.batch(rows, progress)
 
-    def batch(self, rows: Tensor) -> Batch:
+    def batch(self, rows: Tensor, progress: float = 0.0) -> Batch:
         """The given rows of the data, (B,)."""
-        x = self._shaped(self.data[rows.to(self.data.device)])
+        x = shaped(self.data[rows.to(self.data.device)], self.shape, self.device)
         labels = None if self.labels is None else self.labels[rows.to(self.labels.device)].to(self.device)
-        return Batch(x if self.augment is None else self.augment(x), rows.to(self.device), labels)
+        return Batch(x if self.augment is None else self.augment(x), rows.to(self.device), labels, progress)
 
-    def _shaped(self, x: Tensor) -> Tensor:
-        x = x.to(self.device, torch.float32)
-        return x if self.points is None else thin(x, self.points)
+
+def shaped(x: Tensor, shape: tuple[int, ...], device: torch.device) -> Tensor:
+    """Rows of data as a model takes them: float32 on its device, each set with as many members as it has."""
+    x = x.to(device, torch.float32)
+    return x if len(shape) == 1 else thin(x, shape[0])
 
 
 def batches(rows: int, batch_size: int) -> int:
@@ -92,16 +85,19 @@ def batches(rows: int, batch_size: int) -> int:
     return whole + (rest >= 2 * ranks.count())
 
 
-def check_rows(model: Learner, data: Tensor, name: str = "data") -> int | None:
-    """Hold data against the rows that a model learns from; returns the model's number of points, None for vectors.
+def check_rows(model: Learner, data: Tensor, name: str = "data") -> None:
+    """Refuse data that is not of rows as the model learns them.
 
     Raises:
-        ValueError: the shapes differ, a cloud has too few points, there is no row, or a value is not finite.
+        ValueError: the shapes differ, a set has too few members, there is no row, a value is not finite, or not of the
+            model's domain.
     """
-    shape = _row_shape(model)
+    shape = getattr(model, "learns", None)
     kind = type(model).__name__
+    if shape is None:
+        raise ValueError(f"model: {kind} has no `shape`: give it (dim,) for vectors, (points, 3) for clouds")
     if data.dim() != 1 + len(shape) or data.shape[-1] != shape[-1] or not len(data):
-        wanted = f"(S, {shape[0]})" if len(shape) == 1 else f"(S, M, 3) with M >= {shape[0]}"
+        wanted = f"(S, {shape[0]})" if len(shape) == 1 else f"(S, M, {shape[1]}) with M >= {shape[0]}"
         raise ValueError(f"{name}: must be {wanted} with S >= 1 for this {kind}, got {tuple(data.shape)}")
     if len(shape) == 2 and data.shape[1] < shape[0]:
         raise ValueError(
@@ -112,19 +108,7 @@ def check_rows(model: Learner, data: Tensor, name: str = "data") -> int | None:
     if not finite.all():
         bad = (~finite).nonzero().flatten()
         raise ValueError(f"{name}: row {int(bad[0])} has NaN or infinite values ({len(bad)} of {len(data)} rows have)")
-    return shape[0] if len(shape) == 2 else None
-
-
-def _row_shape(model: Learner) -> tuple[int, ...]:
-    # A model of clouds made of an autoencoder and a head learns from codes: its rows are the head's.
-    head = getattr(model, "head", None)
-    learns = head if isinstance(head, Learner) else model
-    shape = getattr(learns, "shape", learns.config.get("shape"))
-    if shape is None:
-        raise ValueError(
-            f"model: {type(learns).__name__} has no `shape`: give it (dim,) for vectors, (points, 3) for clouds"
-        )
-    return tuple(shape)
+    check_domain(model.domain, data, kind)
 
 
 def as_rows(data: Tensor | Clouds, labels: Tensor | None) -> tuple[Tensor, Tensor | None]:

@@ -1,5 +1,6 @@
 """A head on the codes of a trained autoencoder: what there is to train, made from its run folder."""
 
+import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -8,64 +9,121 @@ from torch import Tensor
 
 from pcgen.data.thinning import thin
 from pcgen.data.training_set import TrainingSet, training_set
-from pcgen.models import MODELS, GenerativeModel
-from pcgen.models.base import Latent
-from pcgen.models.clouds.latent import LatentCloudModel, encode_all
-from pcgen.training.run import Run, data_identity
+from pcgen.files import read_tensors, write_tensors
+from pcgen.models import Facts, GenerativeModel, make, model_class
+from pcgen.models.clouds.latent import LatentCloudModel
+from pcgen.models.domains import make_domain
+from pcgen.models.inference import encode_all
+from pcgen.training.identity import data_identity
+from pcgen.training.run import Run
 
 __all__ = ["Codes", "head_on_codes", "read_codes"]
+
+_CACHE = "codes.safetensors"
 
 
 @dataclass(frozen=True)
 class Codes:
     """An autoencoder and the codes of the clouds that it was trained on."""
 
-    autoencoder: Any  # a learner that satisfies `Latent`
-    train: Tensor  # (S, D)
-    held_out: Tensor  # (V, D)
+    autoencoder: Any  # a learner with `encode`, `decode` and `code_shape`
+    train: Tensor  # (S, *code)
+    held_out: Tensor  # (V, *code)
     source: TrainingSet
 
+    @property
+    def facts(self) -> Facts:
+        """What a head's shapes may depend on, the shape being that of the codes."""
+        return Facts(tuple(self.train.shape[1:]), len(self.train), self.source.classes)
 
-def read_codes(run: str | Path, *, checkpoint: str | None = None, device: str = "cpu") -> Codes:
+
+def read_codes(
+    run: str | Path, *, data: str | None = None, checkpoint: str | None = None, device: str = "cpu"
+) -> Codes:
     """Load an autoencoder from its run folder, read its training data again and encode it.
 
-    Every cloud is encoded once, by as many of its points as the autoencoder was trained on, drawn by the run's seed.
+    Every cloud is encoded once, by as many of its points as the autoencoder was trained on, drawn by the run's seed;
+    the codes are kept in the run, and taken from there while neither the data nor the checkpoint has changed.
+
+    Args:
+        run: the run folder of an autoencoder.
+        data: SOURCE[:CLASS][@SPLIT] where its training data is now, if it has been moved; it must be the same data.
+        checkpoint: "best" or "last"; None is the best where there is one.
+        device: where the autoencoder is to live.
 
     Raises:
+        FileNotFoundError: the run, or its training data, is not there.
         ValueError: the run's model has no codes, or its data is not the data that it was trained on.
     """
     opened = Run.open(run)
     autoencoder = opened.model(checkpoint, device=device)
-    if not isinstance(autoencoder, Latent):
+    if getattr(autoencoder, "code_shape", None) is None or len(autoencoder.shape) != 2:
         name = opened.config["model"].get("name")
         raise ValueError(f"{run}: a run of {name}, which has no codes of clouds; give the run folder of an autoencoder")
-    arguments = opened.config["data"].get("training_set")
+    source = _data_again(opened, data)
+    about = {**source.about, "codes_of": str(Path(run).absolute())}
+    clouds = thin(source.train, int(autoencoder.shape[0]), int(source.about["training_set"]["seed"]))
+    key = hashlib.sha256(repr((data_identity(clouds), data_identity(source.held_out))).encode())
+    for value in autoencoder.state_dict().values():
+        key.update(value.cpu().contiguous().numpy().data)
+    kept = _kept(opened.path / _CACHE, key.hexdigest())
+    if kept is None:
+        kept = {
+            "train": encode_all(autoencoder, clouds).cpu(),
+            "held_out": encode_all(autoencoder, source.held_out).cpu(),
+        }
+        write_tensors(opened.path / _CACHE, kept, {"key": key.hexdigest()})
+    return Codes(autoencoder, kept["train"], kept["held_out"], replace(source, about=about))
+
+
+def _data_again(run: Run, data: str | None) -> TrainingSet:
+    """The training data of a run, from where it was or from where it is said to be now."""
+    arguments = run.config["data"].get("training_set")
     if arguments is None:
         raise ValueError(
-            f"{run}: the run does not say what data it was trained on, so it cannot be read again; encode the clouds "
-            "yourself with LatentCloudModel(autoencoder, head).codes(clouds)"
+            f"{run.path}: the run does not say what data it was trained on, so it cannot be read again; encode the "
+            "clouds yourself with LatentCloudModel(autoencoder, head).encode(clouds)"
         )
-    source = training_set(**arguments)
-    now, then = data_identity(source.train, source.labels), opened.config["data"]
+    try:
+        source = training_set(**{**arguments, **({} if data is None else {"spec": data})})
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"{error}; it is the training data of {run.path}: where it has been moved, say so with --data SPEC (data=)"
+        ) from error
+    now, then = data_identity(source.train, source.labels), run.config["data"]
     if any(then[key] != value for key, value in now.items()):
         was, found = (f"{tuple(each['shape'])} {each['sha256'][:12]}" for each in (then, now))
         raise ValueError(
-            f"{source.spec}: is not the data that {run} was trained on ({was}; now {found}): "
-            "bring it back, or train the autoencoder again"
+            f"{source.spec}: is not the data that {run.path} was trained on ({was}; now {found}): "
+            "bring it back, name the place it was moved to (--data SPEC), or train the autoencoder again"
         )
-    clouds = thin(source.train, int(arguments["points"]), int(arguments["seed"]))
-    about = {**source.about, "codes_of": str(Path(run).absolute())}
-    return Codes(
-        autoencoder,
-        encode_all(autoencoder, clouds),
-        encode_all(autoencoder, source.held_out),
-        replace(source, about=about),
-    )
+    return source
 
 
-def head_on_codes(codes: Codes, head: str, **config: Any) -> LatentCloudModel:
-    """A model of clouds made of the autoencoder and a new head of that name, to be trained on `codes.train`."""
-    made = MODELS[head]((codes.train.shape[1],), **config)
-    if not isinstance(made, GenerativeModel):
+def _kept(path: Path, key: str) -> dict[str, Tensor] | None:
+    """The codes in a cache, if it is whole and of that key."""
+    try:
+        tensors, about = read_tensors(path)
+    except (FileNotFoundError, ValueError):  # made anew
+        return None
+    return tensors if about.get("key") == key else None
+
+
+def head_on_codes(codes: Codes, head: str, domain: str | None = None, **config: Any) -> LatentCloudModel:
+    """A model of clouds made of the autoencoder and a new head of that name, to be trained on `codes.train`.
+
+    Args:
+        codes: what it is to learn.
+        head: a model of the suite, or `module:Class`.
+        domain: what the head sees of the codes; None is its own domain, "raw" the codes as they are.
+        **config: arguments of the head.
+
+    Raises:
+        ValueError: the model does not generate, or does not learn what the codes are.
+    """
+    cls = model_class(head)
+    if not issubclass(cls, GenerativeModel):
         raise ValueError(f"model: {head} does not generate, so it cannot be a head; train it with --data")
-    return LatentCloudModel(codes.autoencoder, made)
+    shape = make_domain(domain or cls.domain, codes.train.shape[-1]).shape(codes.train.shape[1:])
+    made = make(head, replace(codes.facts, shape=shape), **config)
+    return LatentCloudModel(codes.autoencoder, made, domain)  # type: ignore[arg-type]

@@ -1,6 +1,8 @@
 """What a training keeps as it goes: losses, history, validation, checkpoints."""
 
 import math
+import time
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +11,7 @@ from pcgen.files import write_tensors
 from pcgen.models.base import Learner
 from pcgen.training.history import History
 from pcgen.training.loop import NotFinite, Step
+from pcgen.training.options import Options
 from pcgen.training.run import Run
 from pcgen.training.state import State, write_state
 from pcgen.training.validation import Validation
@@ -16,6 +19,7 @@ from pcgen.training.validation import Validation
 __all__ = ["Keeper"]
 
 VALIDATIONS = 20  # Over the whole training, unless their distance is given in steps.
+MOST_VALIDATING = 0.1  # Of the training's time, unless their distance is given; 2 seconds are always allowed.
 
 
 class Keeper:
@@ -27,16 +31,14 @@ class Keeper:
         state: State,
         run: Run | None,
         measure: Validation | None,
-        validate_every: int | None,
-        log_every: int,
-        tensorboard: bool,
+        options: Options,
     ) -> None:
         """Open the history of the run, if there is one, where `state` stands."""
         self._model, self._state, self._run, self._measure = model, state, run, measure
-        self._validate_every, self._log_every = validate_every, log_every
+        self._options = options
         self._history = None
         if run is not None and ranks.index() == 0:
-            self._history = History(run.history_path, state.step, tensorboard)
+            self._history = History(run.history_path, state.step, options.tensorboard)
             state.seconds = state.seconds or self._history.seconds
         self._optimizers = model.optimizers()
 
@@ -62,7 +64,7 @@ class Keeper:
             step = replace(step, validation=measured)
             if measured is not None and (state.best is None or measured < state.best):
                 state.best, better = measured, True
-        if step.validation is not None or step.step % self._log_every == 0 or step.fraction >= 1:
+        if step.validation is not None or step.step % self._options.log_every == 0 or step.fraction >= 1:
             self._log(step)
         if self._measure is not None and ranks.agree([better])[0]:
             self.save("best")
@@ -71,19 +73,21 @@ class Keeper:
     def _validates(self, step: Step) -> bool:
         if step.fraction >= 1:
             return True
-        if self._validate_every is not None:
-            return step.step % self._validate_every == 0
-        return math.floor(step.fraction * VALIDATIONS) > math.floor(step.before * VALIDATIONS)
+        if self._options.validate_every is not None:
+            return step.step % self._options.validate_every == 0
+        due = math.floor(step.fraction * VALIDATIONS) > math.floor(step.before * VALIDATIONS)
+        # Left out where it would take more than its share; ranks agree, since rank 0 alone has a watch on it.
+        late = self._state.validating > max(2.0, MOST_VALIDATING * step.seconds)
+        return due and not ranks.agree([late and ranks.index() == 0])[0]
 
     def _validate(self, measure: Validation) -> float | None:
         """The measure on averaged weights where there are some; None where it is not a number, and on other ranks."""
         if ranks.index() > 0:
             return None
-        if self._state.average is None:
+        began = time.perf_counter()
+        with nullcontext() if self._state.average is None else self._state.average.applied(self._model):
             value = measure(self._model)
-        else:
-            with self._state.average.applied(self._model):
-                value = measure(self._model)
+        self._state.validating += time.perf_counter() - began
         return value if math.isfinite(value) else None
 
     def _log(self, step: Step) -> None:
@@ -93,6 +97,7 @@ class Keeper:
             "epoch": step.epoch,
             "seconds": round(step.seconds, 3),
             "losses": {name: total / state.counted for name, total in state.totals.items()},
+            **({"phase": step.phase} if step.phase else {}),
             "rates": {name: float(own.param_groups[0]["lr"]) for name, own in self._optimizers.items()},
         }
         if step.validation is not None:
@@ -113,6 +118,7 @@ class Keeper:
             return error
         rank = f"-rank{ranks.index()}" if ranks.count() > 1 else ""
         path = self._run.path / f"batch-{error.step}{rank}.safetensors"
-        tensors = {"x": error.batch.x, "rows": error.batch.rows}
+        given = {"x": error.batch.x, "rows": error.batch.rows, "labels": error.batch.labels}
+        tensors = {name: value for name, value in given.items() if value is not None}
         write_tensors(path, tensors, {"step": error.step, "error": str(error)})
         return NotFinite(f"{error}; the batch is in {path}, the checkpoints are as they were", error.step, error.batch)

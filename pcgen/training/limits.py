@@ -1,21 +1,13 @@
-"""How long a training lasts (epochs, updates or minutes), and how the learning rate moves meanwhile."""
+"""How far a training is: its end, its phases, and the learning rates meanwhile."""
 
-import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
 
-from pcgen.errors import choose
-from pcgen.models.base import Recipe
+from pcgen.training.options import SCHEDULES, Options
 
-__all__ = ["SCHEDULES", "Limit", "check_rates", "rate_factor", "set_rates"]
-
-SCHEDULES: dict[str, Callable[[float], float]] = {
-    "constant": lambda fraction: 1.0,
-    "cosine": lambda fraction: 0.5 * (1 + math.cos(math.pi * min(fraction, 1.0))),
-    "linear": lambda fraction: 1 - min(fraction, 1.0),
-}
+__all__ = ["Course", "Limit", "rate_factor", "set_rates"]
 
 
 @dataclass(frozen=True)
@@ -25,37 +17,12 @@ class Limit:
     updates: int | None = None
     minutes: float | None = None
 
-    @staticmethod
-    def check(epochs: int | None, steps: int | None, minutes: float | None) -> None:
-        """Refuse two limits, and one that is none.
-
-        Raises:
-            ValueError: more than one was given, or one is not above zero.
-        """
-        asked = {"epochs": epochs, "steps": steps, "minutes": minutes}
-        given = {name: value for name, value in asked.items() if value is not None}
-        if len(given) > 1:
-            named = ", ".join(f"{name}={value}" for name, value in given.items())
-            raise ValueError(f"epochs, steps, minutes: give one of them (or none: the model's own), got {named}")
-        for name, value in given.items():
-            if not 0 < value < math.inf:
-                raise ValueError(f"{name}: must be above 0, got {value}")
-
     @classmethod
-    def choose(
-        cls, recipe: Recipe, per_epoch: int, epochs: int | None, steps: int | None, minutes: float | None
-    ) -> "Limit":
-        """The one limit that was given; the recipe's updates where none was.
-
-        Raises:
-            ValueError: as `check`.
-        """
-        cls.check(epochs, steps, minutes)
-        if minutes is not None:
-            return cls(minutes=minutes)
-        if epochs is not None:
-            return cls(updates=epochs * per_epoch)
-        return cls(updates=recipe.steps if steps is None else steps)
+    def of(cls, options: Options, per_epoch: int) -> "Limit":
+        """The limit of settled options, for epochs of so many updates."""
+        if options.minutes is not None:
+            return cls(minutes=options.minutes)
+        return cls(updates=options.steps if options.epochs is None else options.epochs * per_epoch)
 
     def fraction(self, step: int, seconds: float) -> float:
         """The part of the training that lies behind, 1 or more at its end."""
@@ -64,24 +31,34 @@ class Limit:
         return step / (self.updates or 1)
 
 
-def check_rates(schedule: str, warmup: int, clip: float | None) -> None:
-    """Refuse what no training can be led by.
+class Course:
+    """The phases of a training one after another, each a share of it."""
 
-    Raises:
-        ValueError: an argument is not as `pcgen.training.steps` says.
-    """
-    choose(schedule, SCHEDULES, "schedule")
-    if warmup < 0:
-        raise ValueError(f"warmup: must be a number of updates, at least 0, got {warmup}")
-    if clip is not None and not 0 < clip < math.inf:
-        raise ValueError(f"clip: must be a norm above 0, got {clip}")
+    def __init__(self, names: Sequence[str], shares: Sequence[float]) -> None:
+        """Phases by name, with shares that are 1 in all.
+
+        Raises:
+            ValueError: a share is not above 0, or they are not 1 in all.
+        """
+        if not names or min(shares) <= 0 or abs(sum(shares) - 1) > 1e-6:
+            told = dict(zip(names, shares, strict=True))
+            raise ValueError(f"recipe: its phases must have shares above 0 that are 1 in all, got {told}")
+        self.names = list(names)
+        self._starts = [sum(shares[:place]) for place in range(len(shares))]
+        self._shares = list(shares)
+
+    def at(self, fraction: float) -> tuple[int, float]:
+        """The place of the phase at that part of the training, and how much of the phase lies behind, in [0, 1)."""
+        place = max(place for place, start in enumerate(self._starts) if start <= fraction + 1e-9)
+        within = (fraction - self._starts[place]) / self._shares[place]
+        return place, min(max(within, 0.0), 1 - 1e-9)
 
 
 def rate_factor(schedule: str, warmup: int, step: int, fraction: float) -> float:
-    """What the initial learning rates are multiplied by in the update after `step` others.
+    """What the initial learning rates are multiplied by in the update after `step` others of the phase.
 
     `min(1, (step + 1) / warmup) * curve(fraction)`, where the curve is 1 (constant), `(1 + cos(pi f)) / 2` (cosine) or
-    `1 - f` (linear) in the part f of the training that lies behind.
+    `1 - f` (linear) in the part f of the phase that lies behind.
     """
     start = min(1.0, (step + 1) / warmup) if warmup else 1.0
     return start * SCHEDULES[schedule](fraction)

@@ -2,8 +2,9 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,9 +12,10 @@ from torch import Tensor
 from pcgen import ranks
 from pcgen.data.clouds import Clouds
 from pcgen.models.base import Batch, Learner
-from pcgen.training.averages import Average, decay_of
+from pcgen.training.averages import Average
 from pcgen.training.feed import Feed, as_rows
-from pcgen.training.limits import Limit, check_rates, rate_factor, set_rates
+from pcgen.training.limits import Course, Limit, rate_factor, set_rates
+from pcgen.training.options import Options, options_of
 from pcgen.training.state import State
 
 __all__ = ["NotFinite", "Step", "steps"]
@@ -30,6 +32,7 @@ class Step:
     fraction: float  # of the training that lies behind, 1 or more after its last update
     before: float  # the fraction before this update
     validation: float | None = None  # filled in by `fit` where it has validated
+    phase: str = ""  # its name, of a training with phases
 
 
 class NotFinite(FloatingPointError):
@@ -43,7 +46,8 @@ class NotFinite(FloatingPointError):
     @classmethod
     def at(cls, step: int, batch: Batch, what: str) -> "NotFinite":
         """Tell what was not finite, at which update and on which rows."""
-        shown = ", ".join(map(str, batch.rows[:8].tolist())) + (", ..." if len(batch.rows) > 8 else "")
+        rows = [] if batch.rows is None else batch.rows.tolist()
+        shown = ", ".join(map(str, rows[:8])) + (", ..." if len(rows) > 8 else "")
         return cls(f"step {step}: {what}, on a batch of the rows {shown} of data", step, batch)
 
 
@@ -52,88 +56,66 @@ def steps(
     data: Tensor | Clouds,
     *,
     labels: Tensor | None = None,
-    batch_size: int | None = None,
-    epochs: int | None = None,
-    steps: int | None = None,
-    minutes: float | None = None,
-    augment: Callable[[Tensor], Tensor] | None = None,
-    schedule: str = "constant",
-    warmup: int = 0,
-    clip: float | None = None,
-    average: float | None = None,
-    bf16: bool = False,
-    seed: int | None = None,
+    options: Options | None = None,
     state: State | None = None,
+    **settings: Any,
 ) -> Iterator[Step]:
     """Train a model and yield after every update; `model` is in training mode meanwhile.
+
+    A model that has learned before goes on from where it is: it is not set up again, and learns in its last phase.
 
     Args:
         model: learns in place, on the device that it is on.
         data: (S, dim) vectors or (S, M, 3) clouds; see `Feed`. A set of clouds brings its labels.
         labels: (S,) int64, handed to the model with each batch.
-        batch_size: rows per update over all ranks; None is the model's recipe's.
-        epochs, steps, minutes: the end, one of them; none is the recipe's number of steps.
-        augment: applied to each batch of x.
-        schedule: "constant", "cosine" or "linear" from the optimizers' own learning rates to zero at the end.
-        warmup: updates in which the rates rise linearly from zero.
-        clip: the largest norm of each optimizer group's gradients.
-        average: decay of averaged weights, found in `state.average` (see `Average`); 0 is not to average, None what
-            the model's recipe says.
-        bf16: run updates under autocast to bfloat16.
-        seed: seeds torch's global generators at a fresh start; None leaves them as they are.
+        options: of the training; what they leave open is the model's recipe's.
         state: where to begin, and where the position is kept; None is a fresh start.
+        **settings: single options by name, in the place of those in `options`: `steps=100`, `batch_size=32`, ...
 
     Raises:
         ValueError: an argument is not as above; raised at the call, before any update.
         NotFinite: from the iterator, at an update whose loss, gradient or returned value is not finite.
     """
     state = State() if state is None else state
-    if seed is not None and state.step == 0:
-        torch.manual_seed(seed)
     rows, labels = as_rows(data, labels)
-    feed = Feed(model, rows, labels=labels, batch_size=batch_size, augment=augment)
-    limit = Limit.choose(model.recipe, feed.per_epoch, epochs, steps, minutes)
-    state.timed = limit.minutes is not None
-    check_rates(schedule, warmup, clip)
-    decay = decay_of(model, average)
-    if decay and state.average is None:
-        state.average = Average(model, decay)
-    return _updates(model, feed, limit, state, schedule=schedule, warmup=warmup, clip=clip, bf16=bf16, seed=seed)
+    settled = options_of(options, settings).settled(model.recipe, len(rows))
+    if settled.seed is not None and state.step == 0:
+        torch.manual_seed(settled.seed)
+    feed = Feed(model, rows, labels, settled)
+    state.timed = settled.minutes is not None
+    if settled.average and state.average is None:
+        state.average = Average(model, settled.average)
+    phases = model.recipe.phases
+    return _updates(model, feed, Course(list(phases), list(phases.values())), settled, state)
 
 
-def _updates(
-    model: Learner,
-    feed: Feed,
-    limit: Limit,
-    state: State,
-    *,
-    schedule: str,
-    warmup: int,
-    clip: float | None,
-    bf16: bool,
-    seed: int | None,
-) -> Iterator[Step]:
+def _updates(model: Learner, feed: Feed, course: Course, options: Options, state: State) -> Iterator[Step]:
+    limit = Limit.of(options, feed.per_epoch)
     model.train()
+    goes_on = bool(model.learned > state.step)  # It has learned in an earlier training.
+    if goes_on:
+        course = Course(course.names[-1:], [1.0])
     if state.step == 0:
-        if ranks.index() == 0:
-            model.setup(feed.all())
-        ranks.alike(model)
-        ranks.part_noise(seed)
-        if state.average is not None:  # What `setup` prepared is where the average begins.
-            state.average = Average(model, state.average.decay)
+        _begin(model, feed, not goes_on, options, state)
     optimizers = list(model.optimizers().values())
-    if clip is not None:
-        for group in (group for optimizer in optimizers for group in optimizer.param_groups):
-            group["clip"] = clip
-    moving = schedule != "constant" or warmup > 0  # A model that moves its own rates is left to it.
+    for group in (group for optimizer in optimizers for group in optimizer.param_groups if options.clip):
+        group["clip"] = options.clip
+    moving = options.schedule != "constant" or options.warmup  # A model that moves its own rates is left to it.
     began = time.perf_counter() - state.seconds
     fraction = limit.fraction(state.step, state.seconds)
     while fraction < 1:
+        place, progress = course.at(fraction)
+        if place != state.phase:
+            if len(course.names) > 1:
+                _enter(model, feed, course.names[place], state)
+            state.phase, state.entered = place, state.step
         if moving:
-            set_rates(optimizers, rate_factor(schedule, warmup, state.step, fraction))
-        batch = state.drawn = feed.draw(state)
+            behind = state.step - state.entered
+            set_rates(optimizers, rate_factor(options.schedule or "constant", options.warmup or 0, behind, progress))
+        batch = state.drawn = feed.draw(state, progress)
         state.step += 1
-        losses = _update(model, batch, state.step, bf16)
+        losses = _update(model, batch, state.step, options.bf16)
+        model.learned += 1
         if state.average is not None:
             state.average.update(model)
         if state.step == 1:
@@ -142,7 +124,26 @@ def _updates(
         before, fraction = fraction, limit.fraction(state.step, state.seconds)
         if limit.minutes is not None:  # The ranks' clocks differ, and all must stop at one update.
             fraction = float(ranks.first(torch.tensor(fraction, dtype=torch.float64)))
-        yield Step(state.step, state.epoch, losses, state.seconds, fraction, before)
+        yield Step(state.step, state.epoch, losses, state.seconds, fraction, before, phase=course.names[place])
+
+
+def _begin(model: Learner, feed: Feed, new: bool, options: Options, state: State) -> None:
+    """Set a new model up, and let the ranks begin alike."""
+    if new and ranks.index() == 0:
+        model.setup(feed.all())
+    ranks.alike(model)
+    ranks.part_noise(options.seed)
+    if state.average is not None:  # What `setup` prepared is where the average begins.
+        state.average = Average(model, state.average.decay)
+
+
+def _enter(model: Learner, feed: Feed, phase: str, state: State) -> None:
+    """Begin a phase on rank 0, and give its state to all ranks; the average begins again with what it starts from."""
+    if ranks.index() == 0:
+        model.enter(phase, feed.all())
+    ranks.alike(model)
+    if state.average is not None:
+        state.average = Average(model, state.average.decay)
 
 
 def _update(model: Learner, batch: Batch, step: int, bf16: bool) -> dict[str, float]:

@@ -1,23 +1,22 @@
 """Going on with a training that was stopped: which checkpoint, and whether it is the same training."""
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from pcgen import ranks
 from pcgen.files import read_tensors
 from pcgen.models.base import Learner
 from pcgen.training.feed import batches
 from pcgen.training.limits import Limit
+from pcgen.training.options import Options
 from pcgen.training.run import Run
 from pcgen.training.state import State, read_state
 
-__all__ = ["Continuation", "compare", "continued", "name_of"]
+__all__ = ["Continuation", "compare", "continued"]
 
 _LIMITS = ("training.epochs", "training.steps", "training.minutes")
 _NOTED = ("versions.", "threads", "device", "ranks")
@@ -35,8 +34,10 @@ class Continuation:
     notes: tuple[str, ...] = ()  # what the user must know of it
 
 
-def continued(model: Learner, path: str | Path, config: dict[str, Any]) -> Continuation:
+def continued(model: Learner, path: str | Path, config: dict[str, Any], options: Options) -> Continuation:
     """Bring a model to the newest whole checkpoint of a run, whose config takes the new end; not if it is finished.
+
+    `options` are the settled ones of the training, which `config` holds as JSON.
 
     Raises:
         FileNotFoundError: the folder holds something that is not a run.
@@ -54,7 +55,7 @@ def continued(model: Learner, path: str | Path, config: dict[str, Any]) -> Conti
     notes += compare(run, config)
     state, differences = read_state(run.checkpoint(("last", "best")[chosen]), model)
     notes += differences
-    if _finished(run, config["training"], model, state):
+    if _finished(run, options, state):
         said = f"{path}: is finished, at step {state.step}; nothing is left to train"
         return Continuation(state, run, said, tuple(notes))
     if ranks.index() == 0:
@@ -64,13 +65,12 @@ def continued(model: Learner, path: str | Path, config: dict[str, Any]) -> Conti
     return Continuation(state, run, f"{path}: resumed at step {state.step}", tuple(notes))
 
 
-def _finished(run: Run, training: dict[str, Any], model: Learner, state: State) -> bool:
-    per_epoch = batches(run.config["data"]["shape"][0], training["batch_size"])
-    asked = {name: training[name] for name in ("epochs", "steps", "minutes")}
-    fraction = Limit.choose(model.recipe, per_epoch, **asked).fraction(state.step, state.seconds)
-    same = all(run.config["training"].get(name) == value for name, value in asked.items())
+def _finished(run: Run, options: Options, state: State) -> bool:
+    per_epoch = batches(run.config["data"]["shape"][0], options.batch_size or 1)
+    fraction = Limit.of(options, per_epoch).fraction(state.step, state.seconds)
+    same = all(run.config["training"].get(name) == value for name, value in options.limits.items())
     if fraction > 1 and not same:  # A training of some minutes ends a little after them.
-        name, value = next((name, value) for name, value in asked.items() if value is not None)
+        name, value = next(iter(options.limits.items()))
         raise ValueError(
             f"resume: {run.path} is at step {state.step}, and {name} {value} asks for no more; give more {name}"
         )
@@ -141,10 +141,3 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     for key, value in values.items():
         flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
     return flat
-
-
-def name_of(function: Callable[[Tensor], Tensor] | None) -> str | None:
-    """A function's or callable value's text, without the address that differs from process to process."""
-    if function is None:
-        return None
-    return getattr(function, "__qualname__", None) or re.sub(r" at 0x[0-9a-fA-F]+", "", repr(function))

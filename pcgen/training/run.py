@@ -1,9 +1,9 @@
 """A run: the folder that a training leaves, with all that is needed to use the model and to train it further."""
 
-import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,16 +12,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-import pcgen
 from pcgen import ranks
+from pcgen.data.normalization import Normalization
 from pcgen.errors import choose
 from pcgen.files import write_whole
-from pcgen.models import build, describe
-from pcgen.models.base import Learner
+from pcgen.models import build
+from pcgen.models.abilities import can
+from pcgen.models.base import GenerativeModel, Learner, Progress
+from pcgen.models.inference import encode_all, in_batches
+from pcgen.seeds import isolated
 from pcgen.training.history import EVENTS, read_history
+from pcgen.training.identity import describe_model, versions
 from pcgen.training.state import State, fill, weights, write_state
 
-__all__ = ["Run", "data_identity", "describe_model", "load", "save", "versions"]
+__all__ = ["Run", "load", "save", "spread_labels"]
 
 _CONFIG, _HISTORY = "config.json", "history.jsonl"
 _CHECKPOINTS = ("best", "last")
@@ -37,6 +41,7 @@ class Run:
 
     path: Path
     config: dict[str, Any] = field(repr=False)
+    _loaded: dict[tuple[str | None, str], Learner] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def open(cls, path: str | Path) -> "Run":
@@ -129,10 +134,15 @@ class Run:
         return read_history(self.history_path)
 
     @property
-    def normalization(self) -> dict[str, Any] | None:
-        """The normalisation that the caller recorded with the data, as `Normalization.to_dict` gives it."""
-        found: dict[str, Any] | None = self.config.get("data", {}).get("normalization")
-        return found
+    def normalization(self) -> Normalization:
+        """The normalisation of the training data; none for a run that was written without one."""
+        found = self.config.get("data", {}).get("normalization")
+        return Normalization.from_dict(found) if found else Normalization("none")
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes of the training data, which labels are places in; () where there are none."""
+        return tuple(self.config.get("data", {}).get("classes", ()))
 
     def model(
         self, checkpoint: str | None = None, *, model: Learner | None = None, device: str | torch.device = "cpu"
@@ -164,6 +174,75 @@ class Run:
         fill(model, tensors, path)
         return model.to(ranks.device(device)).eval()
 
+    def trained(self, checkpoint: str | None = None, device: str | torch.device = "cpu") -> Any:
+        """The trained model as `model` gives it, loaded once for each checkpoint and device."""
+        key = (checkpoint, str(device))
+        if key not in self._loaded:
+            self._loaded[key] = self.model(checkpoint, device=device)
+        return self._loaded[key]
+
+    def sample(
+        self,
+        n: int,
+        labels: Tensor | str | Sequence[str] | None = None,
+        *,
+        checkpoint: str | None = None,
+        device: str | torch.device = "cpu",
+        progress: Progress | None = None,
+        **options: Any,
+    ) -> Tensor:
+        """Draw n new clouds in the data's own units, (n, points, 3) on the CPU, in batches of bounded memory.
+
+        A normalisation of each cloud by itself is undone at the training clouds' mean place and size.
+
+        Args:
+            n: how many.
+            labels: of a model with classes: (n,) int64; or a class, or several, which share the n evenly in that order;
+                None are labels as frequent as in training.
+            checkpoint, device: as in `model`.
+            progress: called with how many are drawn, and of how many.
+            **options: of the model's sampling.
+
+        Raises:
+            ValueError: the model does not generate, or does not know a label or an option.
+        """
+        model = self.trained(checkpoint, device)
+        if not isinstance(model, GenerativeModel):
+            raise ValueError(
+                f"{self.path}: {self.config['model']['name']} does not generate; train a head on its codes: "
+                f"pcgen train diffusion --codes {self.path} --out RUN"
+            )
+        if labels is not None and not isinstance(labels, Tensor):
+            labels = spread_labels(model.classes, [labels] if isinstance(labels, str) else labels, n)
+        return self.normalization.undo(model.sample(n, labels=labels, progress=progress, **options).cpu())
+
+    def encode(self, clouds: Tensor, *, checkpoint: str | None = None, device: str | torch.device = "cpu") -> Tensor:
+        """Codes (S, *code) of clouds in the data's own units, (S, N, 3)."""
+        return encode_all(self._with_codes(checkpoint, device), self.normalization.apply(clouds)).cpu()
+
+    def decode(self, codes: Tensor, *, checkpoint: str | None = None, device: str | torch.device = "cpu") -> Tensor:
+        """Clouds (S, points, 3) of codes (S, *code), in the data's units, at the training clouds' place and size."""
+        model = self._with_codes(checkpoint, device)
+        return self.normalization.undo(in_batches(model, model.decode, codes).cpu())
+
+    def reconstruct(
+        self, clouds: Tensor, *, checkpoint: str | None = None, device: str | torch.device = "cpu"
+    ) -> Tensor:
+        """What decoding makes of the codes of clouds (S, N, 3), in the data's own units: (S, points, 3)."""
+        return self.decode(
+            self.encode(clouds, checkpoint=checkpoint, device=device), checkpoint=checkpoint, device=device
+        )
+
+    def _with_codes(self, checkpoint: str | None, device: str | torch.device) -> Any:
+        model = self.trained(checkpoint, device)
+        if not (can(model, "encode") and can(model, "decode")):
+            name = self.config["model"].get("name")
+            raise ValueError(
+                f"{self.path}: a run of {name}, which has no codes; give the run folder of an autoencoder, or of a "
+                "head on its codes"
+            )
+        return model
+
     def _build(self) -> Learner:
         description = self.config["model"]
         if description.get("name") is None:
@@ -171,34 +250,11 @@ class Run:
                 f"{self.path}: its model {description.get('class')} cannot be built by name "
                 f"({description.get('reason')}); make it yourself and give it as model="
             )
-        with torch.random.fork_rng([]):  # Initial weights are overwritten, and loading is no reason to draw numbers.
+        with isolated(0):  # Initial weights are overwritten, and loading is no reason to draw numbers.
             return build(description)
 
     def _batches(self) -> list[str]:
         return [path.name for path in self.path.glob("batch-*.safetensors")]
-
-
-def describe_model(model: Learner) -> dict[str, Any]:
-    """The model's description; for one that has none, its class, and the reason under a name of None."""
-    try:
-        return describe(model)
-    except ValueError as error:
-        kind = type(model)
-        return {"name": None, "class": f"{kind.__module__}:{kind.__qualname__}", "reason": str(error)}
-
-
-def versions() -> dict[str, str]:
-    """What the numbers of a training depend on besides its configuration."""
-    return {"pcgen": pcgen.__version__, "torch": torch.__version__}
-
-
-def data_identity(data: Tensor, labels: Tensor | None = None) -> dict[str, Any]:
-    """Shape and SHA-256 of the training data and its labels."""
-    digest = hashlib.sha256()
-    for tensor in (data.to(torch.float32), labels):
-        if tensor is not None:
-            digest.update(tensor.detach().cpu().contiguous().numpy().data)
-    return {"shape": list(data.shape), "sha256": digest.hexdigest()}
 
 
 def save(model: Learner, run: str | Path, *, data: Mapping[str, Any] | None = None, overwrite: bool = False) -> Run:
@@ -227,10 +283,35 @@ def load(
     model: Learner | None = None,
     device: str | torch.device = "cpu",
 ) -> Learner:
-    """The trained model of a run folder; see `Run.model`.
+    """The bare model of a run folder, in the units that it was trained in; see `Run.model`.
+
+    A run whose data was normalised is used through `Run.open(run)`, whose `sample`, `encode` and `decode` are in the
+    data's own units; a warning says so.
 
     Raises:
         FileNotFoundError: the folder is no run, or has no such checkpoint.
         ValueError: the run's class cannot be built by name, or the checkpoint is damaged or does not fit the model.
     """
-    return Run.open(run).model(checkpoint, model=model, device=device)
+    opened = Run.open(run)
+    if opened.normalization.name != "none":
+        warnings.warn(
+            f"{run}: this model's clouds are normalised ({opened.normalization.name}); "
+            "pcgen.training.Run.open(run).sample(n) gives them in the data's own units",
+            stacklevel=2,
+        )
+    return opened.model(checkpoint, model=model, device=device)
+
+
+def spread_labels(classes: Sequence[str], names: Sequence[str], n: int) -> Tensor:
+    """Labels (n,) of the classes of those names, in order, as many of each (the first ones may have one more).
+
+    Raises:
+        ValueError: the model has no classes, a name is none of theirs, or n is less than the names.
+    """
+    if not classes:
+        raise ValueError("labels: this model takes none: it was trained without classes; leave them out")
+    places = [list(classes).index(choose(name, classes, "labels")) for name in names]
+    if not 0 < len(places) <= n:
+        raise ValueError(f"labels: must be 1 to {n} classes for {n} clouds, got {len(places)}")
+    counts = [n // len(places) + (place < n % len(places)) for place in range(len(places))]
+    return torch.tensor(places).repeat_interleave(torch.tensor(counts))

@@ -14,7 +14,7 @@ from pcgen.training.averages import Average
 
 __all__ = ["State", "fill", "read_state", "weights", "write_state"]
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass
@@ -25,7 +25,10 @@ class State:
     epoch: int = 0
     order: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.int64))  # (S,) rows of this epoch
     batch: int = 0  # batches of this epoch that lie behind
+    phase: int = -1  # the place of the present phase in the recipe; -1 before the first
+    entered: int = 0  # the step after which it began
     seconds: float = 0.0
+    validating: float = 0.0  # seconds of this process that went into validation
     timed: bool = False  # whether the end is a time, so that `seconds` belongs to the position
     average: Average | None = None
     totals: dict[str, float] = field(default_factory=dict)  # of the losses since the history's last row
@@ -52,6 +55,8 @@ def write_state(path: Path, model: Learner, state: State) -> None:
         "step": state.step,
         "epoch": state.epoch,
         "batch": state.batch,
+        "phase": state.phase,
+        "entered": state.entered,
         "best": state.best,
         "totals": state.totals,
         "counted": state.counted,
@@ -78,7 +83,7 @@ def read_state(path: Path, model: Learner) -> tuple[State, list[str]]:
     """
     tensors, about = read_tensors(path)
     if about.get("format") != _FORMAT:
-        raise ValueError(f"{path}: format {about.get('format')}, and this pcgen reads format {_FORMAT}; update pcgen")
+        raise _format_error(path, about)
     own = model.optimizers()
     if set(own) != set(about["optimizers"]):
         raise ValueError(f"{path}: has the optimizers {sorted(about['optimizers'])}, and the model {sorted(own)}")
@@ -90,6 +95,8 @@ def read_state(path: Path, model: Learner) -> tuple[State, list[str]]:
         epoch=about["epoch"],
         order=tensors["order"],
         batch=about["batch"],
+        phase=about["phase"],
+        entered=about["entered"],
         seconds=about.get("seconds", 0.0),
         timed="seconds" in about,
         totals=about["totals"],
@@ -124,9 +131,23 @@ def _part(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
 
 
 def weights(path: Path) -> dict[str, Tensor]:
-    """What a model is to be used with: the averages of a checkpoint that has them, its weights otherwise."""
-    tensors, _ = read_tensors(path)
-    return _part(tensors, "average") or _part(tensors, "model")
+    """What a model is to be used with: its weights, averaged where the training averaged them.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is damaged, or of another format.
+    """
+    tensors, about = read_tensors(path)
+    if about.get("format") != _FORMAT:
+        raise _format_error(path, about)
+    return _part(tensors, "model") | _part(tensors, "average")
+
+
+def _format_error(path: Path, about: dict[str, Any]) -> ValueError:
+    return ValueError(
+        f"{path}: is of format {about.get('format')}, and this pcgen reads format {_FORMAT}: use the pcgen that wrote "
+        "it, or train again"
+    )
 
 
 def fill(model: Learner, tensors: dict[str, Tensor], path: Path) -> None:

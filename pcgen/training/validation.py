@@ -1,19 +1,16 @@
 """How good a model is on rows that it does not learn from, without a trace in the training's random numbers."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
 from torch import Tensor
 
-from pcgen.data.thinning import thin
-from pcgen.models.base import GradientLearner, Learner
-from pcgen.models.inference import evaluating
-from pcgen.training.feed import check_rows
+from pcgen.models.base import Batch, GradientLearner, Learner
+from pcgen.nets.modes import evaluating
+from pcgen.seeds import isolated
+from pcgen.training.feed import check_rows, shaped
 
 __all__ = ["Validation"]
 
-_MOST_VECTORS, _MOST_CLOUDS = 1000, 64
+_MOST_VECTORS, _MOST_SETS = 1000, 64
 
 
 class Validation:
@@ -24,30 +21,22 @@ class Validation:
     same ones each time; a loss gets all rows.
     """
 
-    def __init__(self, model: Learner, data: Tensor, *, seed: int = 0) -> None:
-        """Check the rows, (V, dim) or (V, M, 3) with M at least the model's number of points.
+    def __init__(self, model: Learner, data: Tensor, labels: Tensor | None = None, *, seed: int = 0) -> None:
+        """Check the rows, (V, dim) or (V, M, C) with M at least the model's number of members.
 
         Raises:
             ValueError: the rows are not of the kind that the model learns from.
         """
-        self.points = check_rows(model, data, "validation")
+        check_rows(model, data, "validation")
         if not isinstance(model, GradientLearner):
-            most = _MOST_VECTORS if self.points is None else _MOST_CLOUDS
-            chosen = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))[:most]
-            data = data[chosen.sort().values.to(data.device)]
-        self.data = data
-        self.seed = seed
+            most = _MOST_VECTORS if data.dim() == 2 else _MOST_SETS
+            chosen = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))[:most].sort().values
+            data = data[chosen.to(data.device)]
+            labels = None if labels is None else labels[chosen.to(labels.device)]
+        self.data, self.labels, self.seed = data, labels, seed
 
     def __call__(self, model: Learner) -> float:
         """The measure of the model as it is."""
-        with _own_randomness(model.device, self.seed), evaluating(model):
-            data = self.data.to(model.device, torch.float32)
-            return float(model.validate(data if self.points is None else thin(data, self.points)))
-
-
-@contextmanager
-def _own_randomness(device: torch.device, seed: int) -> Iterator[None]:
-    devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices):
-        torch.manual_seed(seed)
-        yield
+        labels = None if self.labels is None else self.labels.to(model.device)
+        with isolated(self.seed, model.device), evaluating(model):
+            return float(model.validate(Batch(shaped(self.data, model.learns, model.device), labels=labels)))

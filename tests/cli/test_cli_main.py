@@ -202,7 +202,7 @@ def test_converted_clouds_keep_their_splits_and_are_normalised_if_asked(pcgen, b
         (["suite", "--data", "shapes:chair=9", "--effort", "-1", "--out", "b"], "effort: must be a factor above 0"),
         (["suite", "--data", "shapes:chair=9", "--set", "lr=3", "--out", "b"], "must be MODEL.name=value"),
         (["train", "gan", "--data", "none", "--out", "x", "--schedule", "cosin"], "did you mean 'cosine'?"),
-        (["train", "gan", "--data", "none", "--out", "x", "--clip", "0"], "clip: must be a norm above 0"),
+        (["train", "gan", "--data", "none", "--out", "x", "--clip", "-1"], "clip: must be a norm above 0"),
         (["train", "gan", "--data", "none", "--out", "x", "--minutes", "-1"], "minutes: must be above 0"),
         (["train", "gan", "--data", "none", "--out", "x", "--device", "gpu"], "device: must be cpu, cuda"),
         (["models", "gn"], "did you mean 'gan'?"),

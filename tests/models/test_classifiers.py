@@ -179,7 +179,7 @@ def test_a_number_out_of_range_names_its_argument(name, argument):
 
 def test_vectors_are_refused_and_unknown_arguments_named(name):
     described = {"classes": list(CLASSES), **SMALL[name]}
-    with pytest.raises(ValueError, match=r"shape must be \(points, 3\), got \(5,\)"):
+    with pytest.raises(ValueError, match=r"shape must be \(points, 3\) for clouds, got \(5,\)"):
         build({"shape": [5], **described})
     with pytest.raises(ValueError, match="did you mean 'dropout'"):
         build({"shape": [POINTS, 3], "dropuot": 0.1, **described})

@@ -5,8 +5,11 @@ import torch
 from torch import Tensor
 from torch.distributions import Normal
 
-from pcgen.models.base import Batch, Bounded, Density
+from pcgen.models.abilities import can
+from pcgen.models.base import Batch
 from pcgen.models.diffusion.diffusion import Diffusion
+
+CONTRACT = {"diffusion": {"times": 20, "width": 16, "blocks": 2}}
 
 
 class ExactDiffusion(Diffusion):
@@ -18,7 +21,7 @@ class ExactDiffusion(Diffusion):
         super().__init__((len(deviations),), times=times, schedule=schedule, variance=variance, width=1, blocks=1)
         self.data_variance = torch.tensor(deviations).square()
 
-    def predict_noise(self, x: Tensor, t: Tensor) -> Tensor:
+    def predict_noise(self, x: Tensor, t: Tensor, y: Tensor | None = None, guidance: float = 1.0) -> Tensor:
         signal = self.signal[t][:, None]
         return (1 - signal).sqrt() * x / (signal * self.data_variance + 1 - signal)
 
@@ -104,7 +107,7 @@ def test_a_trained_chain_bounds_the_density_from_below_and_near() -> None:
     mix = torch.tensor([[1.0, 0.0], [0.8, 0.6]])
     data = torch.randn(1000, 2) @ mix.T
     model = Diffusion((2,), times=100, variance="forward", width=32, blocks=2, lr=3e-3)
-    model.setup(data)
+    model.setup(Batch(data))
     for step in range(600):
         for group in model.optimizer.param_groups:
             group["lr"] = 3e-3 * (1 - step / 600)
@@ -120,7 +123,7 @@ def test_a_trained_chain_bounds_the_density_from_below_and_near() -> None:
 
 def test_samples_stay_in_the_range_of_the_data() -> None:
     model = Diffusion((4,), times=20)
-    model.setup(torch.tensor([[0.5, -0.1, 0.2, 0.0], [0.1, 0.3, -0.25, 0.4]]))
+    model.setup(Batch(torch.tensor([[0.5, -0.1, 0.2, 0.0], [0.1, 0.3, -0.25, 0.4]])))
     assert model.sample(200, sampler="ddim").abs().max() <= 0.5 + 1e-6
 
 
@@ -133,7 +136,7 @@ def test_on_clouds_permuting_the_points_permutes_the_prediction() -> None:
 
 def test_it_is_bounded_and_no_density() -> None:
     model = Diffusion((2,))
-    assert isinstance(model, Bounded) and not isinstance(model, Density)
+    assert can(model, "log_prob_bound") and not can(model, "log_prob")
 
 
 @pytest.mark.parametrize(
@@ -143,7 +146,7 @@ def test_it_is_bounded_and_no_density() -> None:
         (lambda: Diffusion((2,), schedule="cosin"), "schedule: must be one of linear, cosine; got 'cosin'"),
         (lambda: Diffusion((2,), variance="both"), "variance: must be one of forward, posterior"),
         (lambda: Diffusion((2,), width=0), "width: must be at least 1, got 0"),
-        (lambda: Diffusion((2,), lr=0.0), "lr: must be positive, got 0.0"),
+        (lambda: Diffusion((2,), lr=0.0), "lr: must be a positive number, got 0.0"),
         (
             lambda: Diffusion((2,), times=9).sample(1, steps=10),
             "steps: must be from 1 to the chain's length, 9",

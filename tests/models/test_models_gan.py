@@ -7,6 +7,8 @@ from pcgen.models.adversarial.networks import draw_noise
 from pcgen.models.base import Batch
 from pcgen.optim import descend
 
+CONTRACT = {"gan": {"noise_dim": 4, "generator_widths": [16], "discriminator_widths": [16, 16]}}
+
 
 def test_the_optimal_discriminator_of_two_gaussians_is_p_over_p_plus_q() -> None:
     p, q = Normal(0.0, 1.0), Normal(1.5, 0.7)

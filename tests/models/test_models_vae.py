@@ -5,8 +5,11 @@ import torch
 from torch import Tensor
 from torch.distributions import MultivariateNormal
 
-from pcgen.models.base import Batch, Bounded, Density, Latent
+from pcgen.models.abilities import can
+from pcgen.models.base import Batch
 from pcgen.models.variational.vae import VAE
+
+CONTRACT = {"vae": {"code": 3, "widths": [16]}}
 
 
 def linear_gaussian(n: int) -> Tensor:
@@ -43,7 +46,7 @@ def test_a_linear_vae_reaches_the_exact_log_likelihood_of_ppca() -> None:
 def test_training_starts_from_ppca() -> None:
     x = linear_gaussian(500)
     model = VAE((5,), code=2, widths=(8,), learn_scale=True)
-    model.setup(x)
+    model.setup(Batch(x))
     bounds = torch.stack([model.log_prob_bound(x).mean() for _ in range(200)])
     assert abs(bounds.mean() - ppca_log_likelihood(x, code=2)) < 4 * bounds.std() / math.sqrt(len(bounds))
 
@@ -51,7 +54,7 @@ def test_training_starts_from_ppca() -> None:
 @pytest.mark.parametrize(("dim", "code"), [(1, 2), (3, 5), (20, 4)])
 def test_setup_takes_any_number_of_codes_and_fewer_rows_than_dimensions(dim: int, code: int) -> None:
     model = VAE((dim,), code=code, learn_scale=True)
-    model.setup(torch.randn(10, dim))
+    model.setup(Batch(torch.randn(10, dim)))
     assert torch.isfinite(model.log_prob_bound(torch.randn(4, dim))).all()
 
 
@@ -78,7 +81,7 @@ def test_samples_of_vectors_have_the_moments_of_the_linear_model() -> None:
 
 def test_it_is_what_it_says_and_no_density() -> None:
     model = VAE((4,))
-    assert isinstance(model, Bounded) and isinstance(model, Latent) and not isinstance(model, Density)
+    assert can(model, "log_prob_bound") and can(model, "encode") and not can(model, "log_prob")
 
 
 def test_a_model_of_clouds_has_no_bound() -> None:
@@ -111,9 +114,9 @@ def test_clouds_are_reconstructed_better_than_by_their_mean(reconstruction: str)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"code": 0}, "code: must be positive, got 0"),
+        ({"code": 0}, "code: must be at least 1, got 0"),
         ({"learn_scale": True}, "learn_scale: must be False for clouds"),
-        ({"scale": -1.0}, "scale: must be positive, got -1.0"),
+        ({"scale": -1.0}, "scale: must be a positive number, got -1.0"),
         ({"beta": -0.5}, "beta: must be 0 or more, got -0.5"),
         ({"reconstruction": "chamfr"}, "reconstruction: must be one of chamfer, emd; got 'chamfr'"),
         ({"encoder": "pointnot"}, "did you mean 'pointnet'"),

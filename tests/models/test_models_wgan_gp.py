@@ -9,6 +9,8 @@ from pcgen.models.base import Batch
 from pcgen.nets import MLP
 from pcgen.optim import descend
 
+CONTRACT = {"wgan_gp": {"noise_dim": 4, "generator_widths": [16], "critic_widths": [16, 16]}}
+
 
 def test_the_critics_gap_of_two_shifted_gaussians_is_their_distance() -> None:
     # A linear critic's slope s maximises s * delta - penalty * (s - 1)^2: the gap is delta (1 + delta / 2 penalty).

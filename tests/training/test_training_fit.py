@@ -14,6 +14,7 @@ from processes import start
 from tiny_learners import Denoiser, Line, Shift, vectors
 from torch import Tensor
 
+from pcgen.data import Normalization
 from pcgen.files import read_tensors
 from pcgen.models.base import Batch, Learner
 from pcgen.statistics import energy_distance
@@ -46,10 +47,10 @@ def test_load_gives_back_what_fit_returned(tmp_path: Path, average: float | None
 
 
 def test_a_run_tells_how_it_was_made(tmp_path: Path) -> None:
-    about = {"spec": "shapes:chair@train", "normalization": {"name": "bbox"}}
+    about = {"spec": "shapes:chair@train", "normalization": Normalization("bbox").to_dict()}
     fit(Denoiser((5,)), vectors(), out=tmp_path / "run", about=about, epochs=3, batch_size=8, seed=4, log_every=6)
     run = Run.open(tmp_path / "run")
-    assert run.normalization == {"name": "bbox"}
+    assert run.normalization == Normalization("bbox")
     assert run.config["data"]["spec"] == "shapes:chair@train"
     assert run.config["data"]["shape"] == [37, 5]
     assert run.config["training"]["epochs"] == 3 and run.config["training"]["seed"] == 4
@@ -72,8 +73,8 @@ def test_the_best_checkpoint_is_the_one_that_validated_best(tmp_path: Path) -> N
     class Bowl(Line):
         """Descends w, and is best on held-out rows at w = -3."""
 
-        def validate(self, data: Tensor) -> Tensor:
-            return (self.weight.detach() + data.mean()).square()
+        def validate(self, data: Batch) -> Tensor:
+            return (self.weight.detach() + data.x.mean()).square()
 
     data = torch.ones(4, 1)
     model = fit(Bowl(), data, validation=3 * data, out=tmp_path / "run", steps=8, validate_every=1)
@@ -136,9 +137,9 @@ def test_validation_compares_at_most_so_many_samples() -> None:
     sizes = []
 
     class Counting(Shift):
-        def sample(self, n: int) -> Tensor:
+        def draw(self, n: int) -> Tensor:
             sizes.append(n)
-            return super().sample(n)
+            return super().draw(n)
 
     model = Counting((2,))
     Validation(model, torch.randn(3000, 2))(model)
@@ -147,7 +148,7 @@ def test_validation_compares_at_most_so_many_samples() -> None:
 
 def test_a_validation_that_is_no_number_is_never_the_best(tmp_path: Path) -> None:
     class Odd(Line):
-        def validate(self, data: Tensor) -> Tensor:
+        def validate(self, data: Batch) -> Tensor:
             return torch.tensor(math.nan)
 
     fit(Odd(), torch.ones(4, 1), validation=torch.ones(4, 1), out=tmp_path / "run", steps=3)
@@ -158,7 +159,7 @@ def test_a_validation_that_is_no_number_is_never_the_best(tmp_path: Path) -> Non
 @pytest.mark.parametrize("average", [None, 0.9])
 def test_validation_and_samples_use_averaged_weights(average: float | None) -> None:
     class Told(Line):
-        def validate(self, data: Tensor) -> Tensor:
+        def validate(self, data: Batch) -> Tensor:
             return self.weight.detach().clone()
 
     seen: list[Step] = []
@@ -339,7 +340,7 @@ def test_nothing_is_made_or_deleted_for_options_that_are_refused(tmp_path: Path)
         ({"overwrite": True}, "overwrite: needs a run folder"),
         ({"out": "x", "resume": "yes"}, "resume: must be one of auto"),
         ({"out": "x", "resume": "auto", "overwrite": True}, "resume, overwrite: give one"),
-        ({"save_every": 0}, "save_every: must be a number of steps, at least 1, got 0"),
+        ({"save_every": 0}, "save_every: must be at least 1, got 0"),
         ({"device": "cuda:99"}, r"device: cuda:99 was asked for .* \d+ CUDA device"),
         ({"device": "gpu"}, "device: must be cpu, cuda"),
         ({"validation": torch.ones(3, 2)}, r"validation: must be \(S, 1\)"),

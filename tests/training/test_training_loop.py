@@ -14,6 +14,7 @@ from pcgen.models.base import Batch, GradientLearner, Recipe
 from pcgen.training import NotFinite, State, steps
 from pcgen.training.averages import Average
 from pcgen.training.feed import Feed
+from pcgen.training.options import Options
 
 
 class Recorder(Line):
@@ -98,8 +99,8 @@ def test_larger_clouds_are_subsampled_afresh_at_each_draw() -> None:
 
 def test_setup_sees_the_whole_data_once_in_the_models_size() -> None:
     class Prepared(Recorder):
-        def setup(self, data: Tensor) -> None:
-            self.prepared = [*getattr(self, "prepared", []), tuple(data.shape)]
+        def setup(self, data: Batch) -> None:
+            self.prepared = [*getattr(self, "prepared", []), tuple(data.x.shape)]
 
     model, state = Prepared((4, 3)), State()
     list(steps(model, torch.randn(6, 9, 3), steps=2, state=state))
@@ -173,18 +174,21 @@ def test_average_against_a_hand_computation() -> None:
 
 @pytest.mark.parametrize(("asked", "decay"), [(None, 0.75), (0.5, 0.5), (0, None)])
 def test_average_is_that_of_the_recipe_unless_another_or_none_is_asked_for(asked, decay) -> None:
-    model, state = Line(), State()
-    model.recipe = Recipe(steps=11, batch_size=4, average=0.75)
+    class Averaged(Line):
+        recipe = Recipe(steps=11, batch_size=4, average=0.75)
+
+    model, state = Averaged(), State()
     list(steps(model, torch.ones(8, 1), steps=2, average=asked, state=state))
     assert (None if state.average is None else state.average.decay) == decay
 
 
-def test_average_takes_in_buffers_and_copies_counters() -> None:
+def test_average_takes_in_what_the_optimizer_moves_and_the_statistics_of_batch_norm() -> None:
     model, state = Denoiser((5,)), State()
     list(steps(model, vectors(), steps=3, batch_size=8, average=0.99, state=state))
     assert state.average is not None
     own = model.state_dict()
-    assert torch.equal(state.average.values["net.1.num_batches_tracked"], own["net.1.num_batches_tracked"])
+    moved = {"net.0.weight", "net.0.bias", "net.1.weight", "net.1.bias", "net.4.weight", "net.4.bias"}
+    assert set(state.average.values) == moved | {"net.1.running_mean", "net.1.running_var"}
     assert not torch.equal(state.average.values["net.1.running_mean"], own["net.1.running_mean"])
 
 
@@ -293,7 +297,7 @@ def test_data_that_does_not_fit_is_refused_before_any_update(model: Line, data: 
         ({"minutes": math.nan}, "minutes: must be above 0"),
         ({"schedule": "cosin"}, "did you mean 'cosine'"),
         ({"warmup": -1}, "warmup: .* got -1"),
-        ({"clip": 0.0}, "clip: must be a norm above 0"),
+        ({"clip": -1.0}, "clip: must be a norm above 0"),
         ({"average": 1.0}, "average: must be a decay between 0 and 1"),
         ({"batch_size": 0}, "batch_size: must be at least 1, got 0"),
         ({"labels": torch.zeros(3)}, r"labels: must be one per row of data, \(4,\), got \(3,\)"),
@@ -305,7 +309,7 @@ def test_options_that_make_no_sense_are_refused_before_any_update(options: dict,
 
 
 def test_a_feed_draws_nothing_more_than_it_gives() -> None:
-    feed, state = Feed(Line((2,)), torch.randn(7, 2), batch_size=3), State()
+    feed, state = Feed(Line((2,)), torch.randn(7, 2), None, Options(batch_size=3)), State()
     assert feed.per_epoch == 2
     assert [len(feed.draw(state).rows) for _ in range(4)] == [3, 3, 3, 3]
     assert (state.epoch, state.batch) == (1, 2)

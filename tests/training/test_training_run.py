@@ -8,6 +8,7 @@ import pytest
 import torch
 from tiny_learners import Denoiser, Line, vectors
 
+from pcgen.data import Normalization
 from pcgen.files import read_tensors, write_tensors
 from pcgen.models import MODELS
 from pcgen.training import Run, fit, load, save
@@ -38,7 +39,7 @@ def test_an_autoencoder_and_a_head_on_its_codes_make_a_self_contained_run(tmp_pa
     fit(ae, clouds, validation=clouds[:3], out=tmp_path / "ae", steps=4, batch_size=4)
     ae = load(tmp_path / "ae")
     model = LatentCloudModel(ae, MODELS["gan"]((4,)))
-    codes = model.codes(clouds)
+    codes = model.encode(clouds)
     fit(model, codes, validation=codes[:5], out=tmp_path / "head", steps=6, batch_size=4)
     for name in ("config.json", "last.safetensors", "best.safetensors"):
         (tmp_path / "ae" / name).unlink()
@@ -79,18 +80,24 @@ def test_models_of_the_suite_are_resumed_bit_for_bit(
 
 def test_an_own_class_is_loaded_into_an_instance(tmp_path: Path) -> None:
     model = fit(Denoiser((5,)), vectors(), out=tmp_path / "run", steps=2)
-    with pytest.raises(ValueError, match=r"its model tiny_learners:Denoiser cannot be built by name .* model="):
-        load(tmp_path / "run")
-    loaded = load(tmp_path / "run", model=Denoiser((5,)))
-    assert torch.equal(loaded.net[0].weight, model.net[0].weight)
+
+    class Hidden(Denoiser):
+        """A class that no other process could import."""
+
+    for loaded in (load(tmp_path / "run"), load(tmp_path / "run", model=Denoiser((5,)))):
+        assert torch.equal(loaded.net[0].weight, model.net[0].weight)
+    fit(Hidden((5,)), vectors(), out=tmp_path / "hidden", steps=2)
+    with pytest.raises(ValueError, match=r"its model \S*Hidden cannot be built by name .* model="):
+        load(tmp_path / "hidden")
+    assert load(tmp_path / "hidden", model=Hidden((5,))).net[0].weight.shape == (8, 5)
 
 
 def test_save_makes_a_run_that_cannot_be_resumed(tmp_path: Path) -> None:
     model = Line()
     with torch.no_grad():
         model.weight.fill_(7)
-    run = save(model, tmp_path / "run", data={"normalization": {"name": "none"}})
-    assert run.normalization == {"name": "none"}
+    run = save(model, tmp_path / "run", data={"normalization": Normalization("none").to_dict()})
+    assert run.normalization == Normalization("none")
     assert run.history == []
     assert load(run.path, model=Line()).weight.item() == 7
     with pytest.raises(FileExistsError, match="has a run already"):

@@ -47,7 +47,7 @@ class Shift(GenerativeModel):
         return {"near": near.detach(), "spread": spread.detach()}
 
     @torch.no_grad()
-    def sample(self, n: int) -> Tensor:
+    def draw(self, n: int) -> Tensor:
         return self.mu + self.scale * torch.randn(n, *self.shape)
 
 

@@ -2,26 +2,29 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from pcgen.errors import choose
-from pcgen.models.adversarial.networks import NOISES, check_widths, critic, draw_noise, generator
+from pcgen.errors import at_least, choose, fraction, positive, widths
+from pcgen.models.adversarial.networks import NOISES, critic, draw_noise, generator
 from pcgen.models.base import GenerativeModel
-from pcgen.models.shape import vector_or_cloud
+from pcgen.models.shape import accepted
 
 __all__ = ["Adversarial", "frozen"]
 
 
 class Adversarial(GenerativeModel):
-    """A generator of noise against a critic, of vectors (shape (dim,)) or clouds (shape (points, 3)).
+    """A generator of noise against a critic, of vectors (dim,), sets (members, channels) or clouds (points, 3).
 
     A subclass writes `update`. Args are those of the subclasses.
 
     Raises:
-        ValueError: a shape that is neither, or an argument out of range.
+        ValueError: a shape of none of them, or an argument out of range.
     """
+
+    accepts: ClassVar[tuple[str, ...]] = ("vector", "set", "cloud")
 
     def __init__(
         self,
@@ -37,15 +40,14 @@ class Adversarial(GenerativeModel):
         betas: Sequence[float],
     ) -> None:
         super().__init__()
-        self.shape = vector_or_cloud(shape, type(self).__name__.lower())
-        if noise_dim < 1:
-            raise ValueError(f"noise_dim: must be at least 1, got {noise_dim}")
-        for name, value in (("noise_scale", noise_scale), ("lr", lr)):
-            if not value > 0:
-                raise ValueError(f"{name}: must be positive, got {value}")
-        if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
-            raise ValueError(f"betas: must be two numbers in [0, 1), got {list(betas)}")
-        check_widths("generator_widths", generator_widths)
+        self.shape = accepted(self.accepts, shape, type(self).__name__.lower())
+        at_least(1, noise_dim=noise_dim)
+        positive(noise_scale=noise_scale, lr=lr)
+        widths(generator_widths=generator_widths)
+        if len(betas) != 2:
+            raise ValueError(f"betas: must be two numbers, got {list(betas)}")
+        for beta in betas:
+            fraction(betas=beta)
         self.noise_dim, self.noise_scale = noise_dim, noise_scale
         self.noise = choose(noise, NOISES, "noise")
         self.generator = generator(self.shape, noise_dim, generator_widths, output)
@@ -61,7 +63,7 @@ class Adversarial(GenerativeModel):
         return x
 
     @torch.no_grad()
-    def sample(self, n: int, truncation: float | None = None) -> Tensor:
+    def draw(self, n: int, truncation: float | None = None) -> Tensor:
         """Draw n new objects, (n, *shape).
 
         With a truncation t, noise farther than t standard deviations from 0 is drawn again: fidelity rises and

@@ -1,14 +1,13 @@
 """Generative adversarial networks: the l-GAN on codes and the r-GAN on clouds."""
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from pcgen.errors import not_negative, widths
 from pcgen.models.adversarial.base import Adversarial, frozen
-from pcgen.models.adversarial.networks import check_widths
 from pcgen.models.base import Batch, Recipe
 from pcgen.optim import descend
 
@@ -49,8 +48,6 @@ class GAN(Adversarial):
         Mescheder, Geiger, Nowozin (2018). Which Training Methods for GANs do actually Converge?
     """
 
-    recipe: ClassVar[Recipe] = Recipe(steps=5000, batch_size=64, average=0.995)
-
     def __init__(
         self,
         shape: Sequence[int],
@@ -64,7 +61,7 @@ class GAN(Adversarial):
         lr: float = 1e-3,
         betas: Sequence[float] = (0.0, 0.99),
     ) -> None:
-        check_widths("discriminator_widths", discriminator_widths)
+        widths(discriminator_widths=discriminator_widths)
         super().__init__(
             shape,
             noise_dim=noise_dim,
@@ -76,9 +73,12 @@ class GAN(Adversarial):
             lr=lr,
             betas=betas,
         )
-        if not r1 >= 0:
-            raise ValueError(f"r1: must be 0 or more, got {r1}")
+        not_negative(r1=r1)
         self.r1 = r1
+
+    @property
+    def recipe(self) -> Recipe:
+        return Recipe(steps=5000, batch_size=64, average=0.995)
 
     def update(self, batch: Batch) -> dict[str, Tensor]:
         with torch.no_grad():

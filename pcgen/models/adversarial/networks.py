@@ -1,4 +1,4 @@
-"""What generative adversarial networks are made of: generators and critics of vectors or clouds, and their noise."""
+"""What generative adversarial networks are made of: generators and critics of vectors or sets, and their noise."""
 
 from collections.abc import Sequence
 
@@ -8,22 +8,16 @@ from torch import Tensor, nn
 from pcgen.errors import choose
 from pcgen.nets import MLP
 
-__all__ = ["CloudCritic", "check_widths", "critic", "draw_noise", "generator"]
+__all__ = ["SetCritic", "critic", "draw_noise", "generator"]
 
 OUTPUTS = {"linear": nn.Identity, "relu": nn.ReLU}
 NOISES = ("normal", "censored")
 
 
-def check_widths(argument: str, widths: Sequence[int] | None) -> None:
-    """Raise a ValueError that names the argument if hidden widths are given and one is below 1, or there is none."""
-    if widths is not None and (len(widths) == 0 or min(widths) < 1):
-        raise ValueError(f"{argument}: must be None or widths of at least 1, got {list(widths)}")
-
-
 def generator(shape: tuple[int, ...], noise_dim: int, widths: Sequence[int] | None, output: str) -> nn.Module:
-    """A perceptron from noise, (B, noise_dim), to vectors, (B, dim), or clouds, (B, N, 3).
+    """A perceptron from noise, (B, noise_dim), to vectors, (B, dim), or sets, (B, N, C).
 
-    Widths None are 256-256 for vectors and, as in Achlioptas et al. (2018), 64-128-512-1024 for clouds.
+    Widths None are 256-256 for vectors and, as in Achlioptas et al. (2018), 64-128-512-1024 for sets.
 
     Raises:
         ValueError: an unknown output.
@@ -36,26 +30,26 @@ def generator(shape: tuple[int, ...], noise_dim: int, widths: Sequence[int] | No
 
 
 def critic(shape: tuple[int, ...], widths: Sequence[int] | None) -> nn.Module:
-    """A network from vectors, (B, dim), or clouds, (B, N, 3), to one number each, (B, 1).
+    """A network from vectors, (B, dim), or sets, (B, N, C), to one number each, (B, 1).
 
-    Widths None are those of Achlioptas et al. (2018): 256-512 for vectors; for clouds 64-128-256-256-512 on every
-    point. No batch norm: the penalty of WGAN-GP is a property of each row alone.
+    Widths None are those of Achlioptas et al. (2018): 256-512 for vectors; for sets 64-128-256-256-512 on every
+    member. No batch norm: the penalty of WGAN-GP is a property of each row alone.
     """
     if len(shape) == 1:
         return MLP((shape[0], *((256, 512) if widths is None else widths), 1), activation="leaky_relu")
-    return CloudCritic((64, 128, 256, 256, 512) if widths is None else widths)
+    return SetCritic(shape[1], (64, 128, 256, 256, 512) if widths is None else widths)
 
 
-class CloudCritic(nn.Module):
-    """A perceptron on every point, the maximum over points, and a perceptron 128-64-1: (B, N, 3) -> (B, 1)."""
+class SetCritic(nn.Module):
+    """A perceptron on every member, the maximum over members, and a perceptron 128-64-1: (B, N, C) -> (B, 1)."""
 
-    def __init__(self, widths: Sequence[int]) -> None:
+    def __init__(self, channels: int, widths: Sequence[int]) -> None:
         super().__init__()
-        self.points = MLP((3, *widths), activation="leaky_relu")
+        self.members = MLP((channels, *widths), activation="leaky_relu")
         self.head = MLP((widths[-1], 128, 64, 1), activation="leaky_relu")
 
     def forward(self, x: Tensor) -> Tensor:
-        score: Tensor = self.head(self.points(x).amax(dim=1))  # (B, N, C) -> (B, C) -> (B, 1)
+        score: Tensor = self.head(self.members(x).amax(dim=1))  # (B, N, C) -> (B, W) -> (B, 1)
         return score
 
 

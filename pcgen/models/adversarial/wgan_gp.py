@@ -1,13 +1,12 @@
 """Wasserstein generative adversarial network with gradient penalty."""
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from pcgen.errors import at_least, not_negative, widths
 from pcgen.models.adversarial.base import Adversarial, frozen
-from pcgen.models.adversarial.networks import check_widths
 from pcgen.models.base import Batch, Recipe
 from pcgen.optim import descend
 
@@ -46,8 +45,6 @@ class WGANGP(Adversarial):
         Gulrajani, Ahmed, Arjovsky, Dumoulin, Courville (2017). Improved Training of Wasserstein GANs.
     """
 
-    recipe: ClassVar[Recipe] = Recipe(steps=2500, batch_size=160, average=0.995)
-
     def __init__(
         self,
         shape: Sequence[int],
@@ -62,7 +59,7 @@ class WGANGP(Adversarial):
         lr: float = 1e-3,
         betas: Sequence[float] = (0.0, 0.9),
     ) -> None:
-        check_widths("critic_widths", critic_widths)
+        widths(critic_widths=critic_widths)
         super().__init__(
             shape,
             noise_dim=noise_dim,
@@ -74,11 +71,13 @@ class WGANGP(Adversarial):
             lr=lr,
             betas=betas,
         )
-        if not penalty >= 0:
-            raise ValueError(f"penalty: must be 0 or more, got {penalty}")
-        if critic_steps < 1:
-            raise ValueError(f"critic_steps: must be at least 1, got {critic_steps}")
+        not_negative(penalty=penalty)
+        at_least(1, critic_steps=critic_steps)
         self.penalty, self.critic_steps = penalty, critic_steps
+
+    @property
+    def recipe(self) -> Recipe:
+        return Recipe(steps=2500, batch_size=32 * self.critic_steps, average=0.995)
 
     def update(self, batch: Batch) -> dict[str, Tensor]:
         parts = batch.x.tensor_split(min(self.critic_steps, len(batch.x)))

@@ -2,13 +2,15 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from pcgen.models.base import Batch, GradientLearner
+from pcgen.errors import at_least, fraction
+from pcgen.models.base import Batch, Facts, GradientLearner, Recipe
 from pcgen.models.inference import in_batches
-from pcgen.models.shape import cloud_points
+from pcgen.models.shape import accepted
 from pcgen.nets.pointwise import PointwiseMLP
 
 __all__ = ["Classifier", "in_unit_sphere"]
@@ -30,19 +32,27 @@ class Classifier(GradientLearner):
         name: of the model, for messages.
     """
 
+    accepts: ClassVar[tuple[str, ...]] = ("cloud",)
+
     def __init__(self, shape: Sequence[int], classes: Sequence[str], code: int, dropout: float, name: str) -> None:
         super().__init__()
-        self.shape = (cloud_points(shape, name), 3)
+        self.shape = accepted(self.accepts, shape, name)
         if isinstance(classes, str) or len(classes) < 2 or len(set(classes)) < len(classes):
             raise ValueError(f"classes: must be two different names or more, got {classes!r}")
-        if not code > 0:
-            raise ValueError(f"code: must be positive, got {code}")
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout: must be a probability in [0, 1), got {dropout}")
+        at_least(1, code=code)
+        fraction(dropout=dropout)
         self.classes = tuple(classes)
         self.hidden = nn.Sequential(PointwiseMLP((code, 512)), nn.Dropout(dropout), PointwiseMLP((512, 256)))
         self.dropout = nn.Dropout(dropout)
         self.last = nn.Linear(256, len(self.classes))
+
+    @classmethod
+    def arguments(cls, facts: Facts) -> dict[str, Any]:
+        return {"shape": facts.shape, "classes": facts.classes}
+
+    @property
+    def recipe(self) -> Recipe:
+        return Recipe(steps=5000, batch_size=32)
 
     @abstractmethod
     def encode(self, x: Tensor) -> Tensor:
@@ -74,8 +84,8 @@ class Classifier(GradientLearner):
         """The loss of codes (B, code) whose clouds have these labels, (B,)."""
         if labels is None:
             raise ValueError(
-                f"labels: a {type(self).__name__} learns from labels, got none; give labels= to the training and no "
-                "validation=, whose rows have none"
+                f"labels: a {type(self).__name__} learns from labels, got none; give labels= to the training (and "
+                "validation= as clouds with labels)"
             )
         if int(labels.min()) < 0 or int(labels.max()) >= len(self.classes):
             raise ValueError(

@@ -1,12 +1,12 @@
 """PointNet as a classifier, with and without T-Nets."""
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from pcgen.models.base import Batch, Recipe
+from pcgen.errors import not_negative, positive
+from pcgen.models.base import Batch
 from pcgen.models.classifiers.base import Classifier, in_unit_sphere
 from pcgen.nets.pointnet import PointNet
 from pcgen.nets.tnet import TransformedPointNet, orthogonality
@@ -35,8 +35,6 @@ class PointNetClassifier(Classifier):
         training: batches of 32, 250 epochs, clouds turned about the up axis and shaken by 0.02.)
     """
 
-    recipe: ClassVar[Recipe] = Recipe(steps=5000, batch_size=32)
-
     def __init__(
         self,
         shape: Sequence[int],
@@ -48,10 +46,8 @@ class PointNetClassifier(Classifier):
         lr: float = 1e-3,
     ) -> None:
         super().__init__(shape, classes, code, dropout, "pointnet_classifier")
-        if not regularization >= 0:
-            raise ValueError(f"regularization: must be a weight from 0 on, got {regularization}")
-        if not lr > 0:
-            raise ValueError(f"lr: must be positive, got {lr}")
+        not_negative(regularization=regularization)
+        positive(lr=lr)
         self.regularization = regularization
         self.encoder = TransformedPointNet(code) if tnets else PointNet(code, widths=(64, 64, 64, 128))
         self.optimizer = torch.optim.Adam(self.parameters(), lr, fused=True)

@@ -1,12 +1,11 @@
 """PointNet++ as a classifier."""
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from pcgen.models.base import Recipe
+from pcgen.errors import positive
 from pcgen.models.classifiers.base import Classifier
 from pcgen.nets.pointnet2 import PointNet2
 
@@ -31,8 +30,6 @@ class PointNet2Classifier(Classifier):
         Qi, Yi, Su, Guibas (2017). PointNet++: Deep Hierarchical Feature Learning on Point Sets in a Metric Space.
     """
 
-    recipe: ClassVar[Recipe] = Recipe(steps=5000, batch_size=32)
-
     def __init__(
         self,
         shape: Sequence[int],
@@ -46,8 +43,7 @@ class PointNet2Classifier(Classifier):
         lr: float = 1e-3,
     ) -> None:
         super().__init__(shape, classes, code, dropout, "pointnet2_classifier")
-        if not lr > 0:
-            raise ValueError(f"lr: must be positive, got {lr}")
+        positive(lr=lr)
         self.encoder = PointNet2(code, centres=centres, radii=radii, neighbours=neighbours, widths=widths)
         self.optimizer = torch.optim.Adam(self.parameters(), lr, fused=True)
 

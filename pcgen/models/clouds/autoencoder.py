@@ -6,9 +6,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from pcgen.errors import choose
+from pcgen.errors import at_least, choose, positive
 from pcgen.models.base import Batch, GradientLearner, Recipe, check_finite
-from pcgen.models.shape import cloud_points
+from pcgen.models.shape import accepted
 from pcgen.nets.parts import DECODERS, ENCODERS, RECONSTRUCTIONS, Part, build_part
 
 __all__ = ["Autoencoder"]
@@ -33,7 +33,7 @@ class Autoencoder(GradientLearner):
         Qi, Su, Mo, Guibas (2017). PointNet: Deep Learning on Point Sets for 3D Classification and Segmentation.
     """
 
-    recipe: ClassVar[Recipe] = Recipe(steps=1000, batch_size=32)
+    accepts: ClassVar[tuple[str, ...]] = ("cloud",)
 
     def __init__(
         self,
@@ -45,15 +45,18 @@ class Autoencoder(GradientLearner):
         lr: float = 5e-4,
     ) -> None:
         super().__init__()
-        for name, value in (("code", code), ("lr", lr)):
-            if not value > 0:
-                raise ValueError(f"{name}: must be positive, got {value}")
-        self.shape = (cloud_points(shape, "autoencoder"), 3)
-        self.code = code
+        at_least(1, code=code)
+        positive(lr=lr)
+        self.shape = accepted(self.accepts, shape, "autoencoder")
+        self.code_shape = (code,)
         self.encoder = build_part(encoder, ENCODERS, "encoder", code=code)
         self.decoder = build_part(decoder, DECODERS, "decoder", code=code, points=self.shape[0])
         self.reconstruction = choose(reconstruction, RECONSTRUCTIONS, "reconstruction")
         self.optimizer = torch.optim.Adam(self.parameters(), lr, fused=True)
+
+    @property
+    def recipe(self) -> Recipe:
+        return Recipe(steps=1000, batch_size=32)
 
     def encode(self, x: Tensor) -> Tensor:
         """Codes (B, code) of clouds (B, N, 3) of any number of points."""

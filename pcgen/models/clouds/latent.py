@@ -1,112 +1,133 @@
-"""An autoencoder and a model of vectors make a model of clouds."""
+"""An autoencoder and a model of its codes make a model of clouds."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from dataclasses import replace
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
 from pcgen.models import build
-from pcgen.models.base import Batch, GenerativeModel, Latent, Learner, Recipe
-from pcgen.models.inference import in_batches
+from pcgen.models.base import Batch, GenerativeModel, Learner, Recipe
+from pcgen.models.domains import make_domain
+from pcgen.models.inference import encode_all, in_batches
 
-__all__ = ["LatentCloudModel", "encode_all"]
-
-# Codes that vary less than this share of the most varying one are constant in practice: dividing by their own
-# deviation would blow rounding errors up to the size of the signal.
-_NEGLIGIBLE = 1e-6
+__all__ = ["LatentCloudModel"]
 
 
 class LatentCloudModel(GenerativeModel):
     """Generates clouds by drawing a code from a head and decoding it.
 
-    It learns from codes: `codes(clouds)` encodes the training clouds once, `setup` takes their mean and deviation, and
-    the head sees (code - mean) / deviation. The autoencoder stays as it is.
+    It learns from codes: `encode(clouds)` encodes the training clouds once, `setup` fits the domain that the head
+    learns (see `pcgen.models.domains`), and the head sees the codes through it. The autoencoder does not learn, and
+    stays as it was for whoever else has it.
 
     Args:
-        autoencoder: a learner with `encode` and `decode`, or its description for `pcgen.models.build`.
-        head: a generative model of vectors of the code's width, or its description.
-        standardize: if False the head sees the codes as they are (the l-GAN of the paper, with its final ReLU).
+        autoencoder: a learner with `encode`, `decode` and `code_shape`, or its description for `pcgen.models.build`.
+        head: a generative model of what the domain makes of the codes, or its description.
+        domain: what the head sees of the codes; None is the head's own domain, "raw" the codes as they are (the l-GAN
+            of the paper, with its final ReLU).
+
+    Raises:
+        ValueError: the autoencoder has no codes, the head does not generate, or the two do not fit each other.
 
     References:
         Achlioptas, Diamanti, Mitliagkas, Guibas (2018). Learning Representations and Generative Models for 3D Point
         Clouds.
     """
 
-    recipe: ClassVar[Recipe] = Recipe(steps=2000, batch_size=64)
-
     def __init__(
         self,
         autoencoder: Learner | Mapping[str, Any],
         head: GenerativeModel | Mapping[str, Any],
-        standardize: bool = True,
+        domain: str | None = None,
     ) -> None:
         super().__init__()
         self.autoencoder: Any = autoencoder if isinstance(autoencoder, Learner) else build(autoencoder)
         made = head if isinstance(head, Learner) else build(head)
-        if not isinstance(self.autoencoder, Latent):
+        code = getattr(self.autoencoder, "code_shape", None)
+        if code is None:
             raise ValueError(
                 f"autoencoder: must encode and decode, {type(self.autoencoder).__name__} does not; give an autoencoder"
             )
-        if not isinstance(made, GenerativeModel) or len(made.shape) != 1:
-            raise ValueError(f"head: must be a generative model of vectors, got {type(made).__name__}; see MODELS")
-        width = getattr(self.autoencoder, "code", made.shape[0])
-        if width != made.shape[0]:
+        if not isinstance(made, GenerativeModel):
+            raise ValueError(f"head: must be a generative model, got {type(made).__name__}; see MODELS")
+        if domain is not None and made.domain != "real" and domain not in (made.domain, "raw"):
+            raise ValueError(f"domain: must be {made.domain} (or raw) for a {type(made).__name__}, got {domain!r}")
+        self.to_head = make_domain(domain or made.domain, code[-1])
+        wanted = self.to_head.shape(code)
+        if tuple(made.shape) != wanted:
             raise ValueError(
-                f"head: learns vectors of width {made.shape[0]}, but the autoencoder's codes have width {width}; "
-                f"give it shape=({width},)"
+                f"head: learns rows of shape {tuple(made.shape)}, but codes of shape {code} in the domain "
+                f"{self.to_head.name} have shape {wanted}; give it shape={wanted}"
             )
         self.head = made
-        # Only the head learns, at its own pace.
-        self.recipe = made.recipe  # type: ignore[misc]
-        self.shape = self.autoencoder.shape  # type: ignore[assignment]
-        self.standardize = standardize
-        self.autoencoder.requires_grad_(False)
-        self.register_buffer("mean", torch.zeros(made.shape))
-        self.register_buffer("deviation", torch.ones(made.shape))
-        self.mean: Tensor
-        self.deviation: Tensor
+        self.shape = tuple(self.autoencoder.shape)
 
-    def train(self, mode: bool = True) -> "LatentCloudModel":
-        """Set the head's mode; the autoencoder is always in evaluation mode."""
-        super().train(mode)
-        self.autoencoder.eval()
+    @property
+    def recipe(self) -> Recipe:
+        """The head's: only the head learns."""
+        return self.head.recipe
+
+    @property
+    def learns(self) -> tuple[int, ...]:
+        """The shape of the autoencoder's codes."""
+        code: tuple[int, ...] = self.autoencoder.code_shape
+        return code
+
+    @property
+    def classes(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The head's classes."""
+        return self.head.classes
+
+    def train(self, mode: bool = True) -> Self:
+        """Set the mode of all but the autoencoder, which does not learn."""
+        self.training = mode
+        self.head.train(mode)
         return self
 
-    def codes(self, clouds: Tensor) -> Tensor:
-        """Codes (S, D), not standardised, of clouds (S, N, 3): the data that this model learns from."""
-        return encode_all(self.autoencoder, clouds)
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        return {f"head.{name}": optimizer for name, optimizer in self.head.optimizers().items()}
 
-    def setup(self, data: Tensor) -> None:
-        """Take the mean and deviation of the training codes (S, D), and set up the head with the standardised ones."""
-        if self.standardize:
-            self.mean.copy_(data.mean(dim=0))
-            deviation = data.std(dim=0, correction=0)
-            constant = deviation <= _NEGLIGIBLE * deviation.max()
-            self.deviation.copy_(torch.where(constant, torch.ones_like(deviation), deviation))
-        self.head.setup(self._to_head(data))
+    @torch.no_grad()
+    def setup(self, data: Batch) -> None:
+        """Fit the domain to the training codes, and set up the head with what it makes of them."""
+        self.to_head.fit(data.x)
+        self.head.setup(self._seen(data))
+
+    def enter(self, phase: str, data: Batch) -> None:
+        super().enter(phase, data)
+        self.head.enter(phase, self._seen(data))
 
     def update(self, batch: Batch) -> dict[str, Tensor]:
-        return self.head.update(Batch(self._to_head(batch.x), batch.rows, batch.labels))
+        values = self.head.update(self._seen(batch))
+        self.head.learned += 1
+        return values
 
     @torch.no_grad()
-    def validate(self, data: Tensor) -> Tensor:
-        """The head's own measure on held-out codes, (V, D), standardised."""
-        return self.head.validate(self._to_head(data))
+    def validate(self, data: Batch) -> Tensor:
+        """The head's own measure on held-out codes, in its domain."""
+        return self.head.validate(self._seen(data))
+
+    def draw_labels(self, n: int) -> Tensor | None:
+        return self.head.draw_labels(n)
+
+    def at_once(self, points: int | None = None) -> int:
+        return self.head.at_once()
 
     @torch.no_grad()
-    def sample(self, n: int, batch_size: int = 256, **options: Any) -> Tensor:
-        """Draw n clouds, (n, points, 3); `options` go to the head's `sample`."""
-        codes = self.head.sample(n, **options) * self.deviation + self.mean  # (n, D)
-        self.autoencoder.eval()
-        return torch.cat([self.autoencoder.decode(part) for part in codes.split(batch_size)])
+    def draw(self, n: int, **options: Any) -> Tensor:
+        """Draw n clouds, (n, points, 3); `options`, labels among them, go to the head."""
+        return self.decode(self.to_head.inverse(self.head.draw(n, **options)))
 
-    def _to_head(self, codes: Tensor) -> Tensor:
-        return (codes - self.mean) / self.deviation
+    def encode(self, x: Tensor) -> Tensor:
+        """The autoencoder's codes (B, *code) of clouds (B, N, 3), without a graph: what this model learns from."""
+        return encode_all(self.autoencoder, x)
 
+    def decode(self, z: Tensor) -> Tensor:
+        """Clouds (B, points, 3) of the autoencoder's codes (B, *code), without a graph."""
+        return in_batches(self.autoencoder, self.autoencoder.decode, z)
 
-def encode_all(autoencoder: Learner, clouds: Tensor, batch_size: int = 64) -> Tensor:
-    """Codes (S, D) of clouds (S, N, 3), a batch at a time in evaluation mode, without a graph."""
-    if not isinstance(autoencoder, Latent):
-        raise ValueError(f"autoencoder: must encode, {type(autoencoder).__name__} does not; give an autoencoder")
-    return in_batches(autoencoder, autoencoder.encode, clouds, batch_size)
+    def _seen(self, batch: Batch) -> Batch:
+        with torch.no_grad():
+            return replace(batch, x=self.to_head(batch.x))

@@ -8,16 +8,17 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from pcgen.errors import choose
-from pcgen.models.base import Batch, GenerativeModel, GradientLearner, Recipe
-from pcgen.models.diffusion.denoiser import Denoiser
+from pcgen.errors import at_least, choose, not_negative, positive
+from pcgen.models.base import Batch, GradientLearner, Recipe
+from pcgen.models.conditional import Conditional, Labels
 from pcgen.models.diffusion.schedules import SCHEDULES
-from pcgen.models.shape import vector_or_cloud
+from pcgen.models.shape import accepted
+from pcgen.nets.denoiser import Denoiser
 
 __all__ = ["Diffusion"]
 
 
-class Diffusion(GradientLearner, GenerativeModel):
+class Diffusion(GradientLearner, Conditional):
     """A chain that turns noise into data, trained to predict the noise that was added to it.
 
         x_t = sqrt(a_t) x + sqrt(1 - a_t) e,  e ~ N(0, I),  loss = mean |e - e(x_t, t)|^2 over coordinates
@@ -28,28 +29,32 @@ class Diffusion(GradientLearner, GenerativeModel):
         e(x, t) = sqrt(1 - a_t) (a_t C + (1 - a_t) I)^-1 (x - sqrt(a_t) m) + network(x, t)
 
     so that training starts from a full Gaussian, and a network that is small for its data loses nothing against one.
+    With classes the network sees the label too, but for a tenth of the training rows, so that it also learns what to
+    predict without one, which guidance needs.
 
     Args:
-        shape: (dim,) or (points, 3). A cloud's network permutes with its points.
+        shape: (dim,), (members, channels) or (points, 3). A set's network permutes with its members.
         times: length of the chain, T.
         schedule: "linear" (Ho) or "cosine" (Nichol & Dhariwal).
         variance: of the chain's steps back from t to s, "forward", 1 - a_t / a_s, or "posterior",
             (1 - a_s) / (1 - a_t) of it: the right ones for data of N(0, I) and for a single point.
         width: of the network's hidden layers.
         blocks: number of its residual blocks.
+        classes: names of the labels' classes; () learns without labels.
         lr: Adam's learning rate.
 
     Raises:
-        ValueError: a shape that is neither, or an argument out of range.
+        ValueError: a shape of none of them, or an argument out of range.
 
     References:
         Sohl-Dickstein, Weiss, Maheswaranathan, Ganguli (2015). Deep Unsupervised Learning using Nonequilibrium
         Thermodynamics.
         Ho, Jain, Abbeel (2020). Denoising Diffusion Probabilistic Models.
         Song, Meng, Ermon (2021). Denoising Diffusion Implicit Models.
+        Ho, Salimans (2022). Classifier-Free Diffusion Guidance.
     """
 
-    recipe: ClassVar[Recipe] = Recipe(steps=3000, batch_size=128, average=0.995)
+    accepts: ClassVar[tuple[str, ...]] = ("vector", "set", "cloud")
     signal: Tensor
     mean: Tensor
     basis: Tensor
@@ -64,14 +69,14 @@ class Diffusion(GradientLearner, GenerativeModel):
         variance: str = "posterior",
         width: int = 256,
         blocks: int = 3,
+        classes: Sequence[str] = (),
         lr: float = 3e-4,
     ) -> None:
         super().__init__()
-        self.shape = vector_or_cloud(shape, "diffusion")
-        if times < 2:
-            raise ValueError(f"times: must be at least 2, got {times}")
-        if not lr > 0:
-            raise ValueError(f"lr: must be positive, got {lr}")
+        self.shape = accepted(self.accepts, shape, "diffusion")
+        at_least(2, times=times)
+        positive(lr=lr)
+        self.labels = Labels(classes)
         signal = SCHEDULES[choose(schedule, SCHEDULES, "schedule")](times)
         self.variance = choose(variance, ["forward", "posterior"], "variance")
         self.register_buffer("signal", torch.cat([signal.new_ones(1), signal]).float())  # (T + 1,)
@@ -81,7 +86,7 @@ class Diffusion(GradientLearner, GenerativeModel):
         self.register_buffer("spectrum", torch.ones(channels))  # eigenvalues of C
         # What the chain takes for the data stays within the data's range, as in Ho et al.
         self.register_buffer("limit", torch.tensor(math.inf))
-        self.denoiser = Denoiser(self.shape, width, blocks)
+        self.denoiser = Denoiser(self.shape, width, blocks, len(self.labels))
         self.optimizer = torch.optim.Adam(self.denoiser.parameters(), lr, fused=True)
 
     @property
@@ -89,14 +94,19 @@ class Diffusion(GradientLearner, GenerativeModel):
         """Length of the chain, T."""
         return len(self.signal) - 1
 
+    @property
+    def recipe(self) -> Recipe:
+        return Recipe(steps=3000, batch_size=128, average=0.995)
+
     @torch.no_grad()
-    def setup(self, data: Tensor) -> None:
-        rows = data.reshape(-1, data.shape[-1]).double()
+    def setup(self, data: Batch) -> None:
+        self.labels.fit(data, "diffusion")
+        rows = data.x.flatten(0, -2).double()
         spectrum, basis = torch.linalg.eigh(torch.cov(rows.T, correction=0).reshape(rows.shape[1], rows.shape[1]))
         self.mean.copy_(rows.mean(0))
         self.basis.copy_(basis)
         self.spectrum.copy_(spectrum.clamp_min(0))
-        self.limit.copy_(data.abs().max())
+        self.limit.copy_(data.x.abs().max())
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         # One uniform draw spread evenly over the batch: every row's time is uniform, and the batch covers all times.
@@ -104,29 +114,52 @@ class Diffusion(GradientLearner, GenerativeModel):
         share = (torch.rand((), device=batch.x.device) + spread) % 1
         t = (share * self.times).long().clamp_max(self.times - 1) + 1  # (B,) in 1 ... T
         noise = torch.randn_like(batch.x)
-        return {"mse": (noise - self.predict_noise(self.diffuse(batch.x, t, noise), t)).square().mean()}
+        y = self.labels.hidden(self.labels.vectors(batch.labels, batch.x))
+        return {"mse": (noise - self.predict_noise(self.diffuse(batch.x, t, noise), t, y)).square().mean()}
 
     def diffuse(self, x: Tensor, t: Tensor, noise: Tensor) -> Tensor:
         """x_t of data x at times t, (B,), in 0 ... T, with the given noise, (B, *shape)."""
         return self._at(t).sqrt() * x + (1 - self._at(t)).sqrt() * noise
 
-    def predict_noise(self, x: Tensor, t: Tensor) -> Tensor:
-        """The noise in x_t at times t, (B, *shape) and (B,) -> (B, *shape)."""
+    def predict_noise(self, x: Tensor, t: Tensor, y: Tensor | None = None, guidance: float = 1.0) -> Tensor:
+        """The noise in x_t, (B, *shape).
+
+            e(x_t, t) + guidance (e(x_t, t, y) - e(x_t, t)),
+
+        Args:
+            x: x_t, (B, *shape).
+            t: times, (B,).
+            y: labels as vectors, (B, classes), 0 where they are not known; None is known of no row.
+            guidance: 1 is the prediction for the label, 0 that without one, more exaggerates the label.
+        """
+        y = self.labels.vectors(None, x) if y is None else y
         signal = self._at(t)
-        correction: Tensor = self.denoiser(x, t / self.times)
+        correction: Tensor = self.denoiser(x, t / self.times, y)
+        if guidance != 1 and self.classes:
+            without = self.denoiser(x, t / self.times, torch.zeros_like(y))
+            correction = without + guidance * (correction - without)
         along = (x - signal.sqrt() * self.mean) @ self.basis  # in the axes of C, where it is diagonal
         gaussian: Tensor = ((1 - signal).sqrt() / (signal * self.spectrum + 1 - signal) * along) @ self.basis.T
         return gaussian + correction
 
     @torch.no_grad()
-    def sample(self, n: int, steps: int | None = None, sampler: str = "ddim") -> Tensor:
+    def draw(
+        self,
+        n: int,
+        labels: Tensor | None = None,
+        steps: int | None = None,
+        sampler: str = "ddim",
+        guidance: float = 1.0,
+    ) -> Tensor:
         """Draw n new objects, (n, *shape), by `steps` evaluations of the network at equally spaced times.
 
         Args:
             n: how many.
+            labels: (n,) int64, of a model with classes.
             steps: from 1 to T; None is the smaller of T and 100.
             sampler: "ddim" is deterministic given the noise it starts from (Song et al.) and needs few steps;
                 "ancestral" draws from the chain (Ho et al.), over a subsequence of times if steps < T.
+            guidance: how far to exaggerate the label; above 1 the objects are more typical of it and less diverse.
 
         Raises:
             ValueError: an unknown sampler, or steps outside 1 to T.
@@ -135,10 +168,14 @@ class Diffusion(GradientLearner, GenerativeModel):
         steps = min(self.times, 100) if steps is None else steps
         if not 1 <= steps <= self.times:
             raise ValueError(f"steps: must be from 1 to the chain's length, {self.times}, got {steps}")
+        not_negative(guidance=guidance)
         x = torch.randn(n, *self.shape, device=self.device)
+        y = self.labels.vectors(labels, x)
         ts = [round(i * self.times / steps) for i in range(steps, -1, -1)]  # T ... 0
         for t, s in pairwise(ts):
-            data = self._predict_data(x, x.new_full((n,), t, dtype=torch.long)).clamp(-self.limit, self.limit)
+            data = self._predict_data(x, x.new_full((n,), t, dtype=torch.long), y, guidance).clamp(
+                -self.limit, self.limit
+            )
             if sampler == "ancestral":
                 mean, variance = self._posterior(x, data, t, s)
                 # No noise after the last step, as in Ho et al.: it is not the data's.
@@ -149,21 +186,21 @@ class Diffusion(GradientLearner, GenerativeModel):
         return x
 
     @torch.no_grad()
-    def log_prob_bound(self, x: Tensor) -> Tensor:
+    def log_prob_bound(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
         """An unbiased estimate, by one draw of each x_t, of the lower bound on log p(x), in nats, (B, *shape) -> (B,).
 
             E[log p(x | x_1)] - sum over t = 2 ... T of KL(q(x_s | x_t, x) | p(x_s | x_t)) - KL(q(x_T | x) | N(0, I))
 
         with s = t - 1: a chain of all T steps, whose last one has the forward variance; T evaluations of the network.
-        A cloud's density is that of its points in their order.
+        A cloud's density is that of its points in their order. With labels, (B,), it is the density given the label.
         """
-        dim, signal = x[0].numel(), self.signal
+        dim, signal, y = x[0].numel(), self.signal, self.labels.vectors(labels, x)
         end = signal[-1]
         bound = -0.5 * (end * x.square() + (1 - end) - 1 - (1 - end).log()).flatten(1).sum(dim=1)
         for t in range(self.times, 0, -1):
             at = x.new_full((len(x),), t, dtype=torch.long)
             noisy = self.diffuse(x, at, torch.randn_like(x))
-            mean, variance = self._posterior(noisy, self._predict_data(noisy, at), t, t - 1)
+            mean, variance = self._posterior(noisy, self._predict_data(noisy, at, y), t, t - 1)
             if t == 1:
                 step = 1 - signal[1]
                 bound -= 0.5 * ((x - mean).square().flatten(1).sum(dim=1) / step + dim * (2 * math.pi * step).log())
@@ -177,8 +214,8 @@ class Diffusion(GradientLearner, GenerativeModel):
         """Signal at times (B,), of a shape that goes with (B, *shape)."""
         return self.signal[t].view(-1, *(1 for _ in self.shape))
 
-    def _predict_data(self, x: Tensor, t: Tensor) -> Tensor:
-        return (x - (1 - self._at(t)).sqrt() * self.predict_noise(x, t)) / self._at(t).sqrt()
+    def _predict_data(self, x: Tensor, t: Tensor, y: Tensor, guidance: float = 1.0) -> Tensor:
+        return (x - (1 - self._at(t)).sqrt() * self.predict_noise(x, t, y, guidance)) / self._at(t).sqrt()
 
     def _posterior(self, x: Tensor, data: Tensor, t: int, s: int) -> tuple[Tensor, Tensor]:
         """Mean and variance of q(x_s | x_t, data), s < t."""

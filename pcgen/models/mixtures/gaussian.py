@@ -2,14 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from pcgen.errors import choose
+from pcgen.errors import choose, positive
 from pcgen.models.base import Batch, GenerativeModel, Recipe
-from pcgen.models.shape import vector_dim
+from pcgen.models.shape import accepted
 from pcgen.ranks import reduce_sum
 
 __all__ = ["Gaussian"]
@@ -32,21 +31,23 @@ class Gaussian(GenerativeModel):
         ValueError: a shape that is not (dim,), an unknown covariance, or a ridge that is not positive.
     """
 
-    recipe: ClassVar[Recipe] = Recipe(steps=1, batch_size=None)
     mean: Tensor
     factor: Tensor
 
     def __init__(self, shape: Sequence[int], covariance: str = "diagonal", ridge: float = 1e-6) -> None:
         super().__init__()
-        dim = vector_dim(shape, "gaussian")
         choose(covariance, ["diagonal", "full"], "covariance")
-        if not ridge > 0:
-            raise ValueError(f"ridge: must be positive, got {ridge}")
-        self.shape = (dim,)
+        positive(ridge=ridge)
+        self.shape = accepted(self.accepts, shape, "gaussian")
+        (dim,) = self.shape
         self.diagonal = covariance == "diagonal"
         self.ridge = ridge
         self.register_buffer("mean", torch.zeros(dim))
         self.register_buffer("factor", torch.eye(dim))  # lower triangular, covariance = factor factor^T
+
+    @property
+    def recipe(self) -> Recipe:
+        return Recipe(steps=1, batch_size=None)
 
     @torch.no_grad()
     def update(self, batch: Batch) -> dict[str, Tensor]:
@@ -73,5 +74,5 @@ class Gaussian(GenerativeModel):
         return log_prob
 
     @torch.no_grad()
-    def sample(self, n: int) -> Tensor:
+    def draw(self, n: int) -> Tensor:
         return self.mean + torch.randn(n, len(self.mean), device=self.device) @ self.factor.T

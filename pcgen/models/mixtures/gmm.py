@@ -3,14 +3,14 @@
 import math
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from pcgen.errors import choose
-from pcgen.models.base import Batch, GenerativeModel, Recipe
-from pcgen.models.shape import vector_dim
+from pcgen.errors import at_least, choose, not_negative
+from pcgen.models.base import Batch, Facts, GenerativeModel, Recipe
+from pcgen.models.shape import accepted
 
 if TYPE_CHECKING:
     from sklearn.mixture import GaussianMixture
@@ -44,7 +44,6 @@ class GMM(GenerativeModel):
         Clouds. (32 full covariances on codes.)
     """
 
-    recipe: ClassVar[Recipe] = Recipe(steps=30, batch_size=None)
     weights: Tensor
     means: Tensor
     precision_factors: Tensor
@@ -53,13 +52,11 @@ class GMM(GenerativeModel):
         self, shape: Sequence[int], components: int = 32, covariance: str = "full", ridge: float = 1e-2
     ) -> None:
         super().__init__()
-        dim = vector_dim(shape, "gmm")
-        if components < 1:
-            raise ValueError(f"components: must be at least 1, got {components}")
+        at_least(1, components=components)
         choose(covariance, ["full", "diagonal"], "covariance")
-        if not ridge >= 0:
-            raise ValueError(f"ridge: must be 0 or more, got {ridge}")
-        self.shape = (dim,)
+        not_negative(ridge=ridge)
+        self.shape = accepted(self.accepts, shape, "gmm")
+        (dim,) = self.shape
         self.diagonal = covariance == "diagonal"
         self.ridge = ridge
         self.register_buffer("weights", torch.full((components,), 1 / components))  # (K,)
@@ -67,13 +64,22 @@ class GMM(GenerativeModel):
         # Upper triangular U with precision = U U^T; as (K, D, D) for both covariances.
         self.register_buffer("precision_factors", torch.eye(dim).repeat(components, 1, 1))
 
-    def setup(self, data: Tensor) -> None:
+    @classmethod
+    def arguments(cls, facts: Facts) -> dict[str, Any]:
+        """At most a component for every ten rows: fewer rows say little of a covariance."""
+        return {"shape": facts.shape, "components": max(1, min(32, facts.rows // 10))}
+
+    @property
+    def recipe(self) -> Recipe:
+        return Recipe(steps=30, batch_size=None)
+
+    def setup(self, data: Batch) -> None:
         if len(data) < len(self.weights):
             raise ValueError(
                 f"components: must be at most the number of training rows, {len(data)}, got {len(self.weights)}; "
                 f"set components={max(1, len(data) // 8)} or less, or give more data"
             )
-        self._fit(self._estimator(iterations=0), data)
+        self._fit(self._estimator(iterations=0), data.x)
 
     @torch.no_grad()
     def update(self, batch: Batch) -> dict[str, Tensor]:
@@ -96,7 +102,7 @@ class GMM(GenerativeModel):
         return torch.logsumexp(self.weights.log() + normals, dim=1)
 
     @torch.no_grad()
-    def sample(self, n: int) -> Tensor:
+    def draw(self, n: int) -> Tensor:
         k = torch.multinomial(self.weights, n, replacement=True)  # (n,)
         z = torch.randn(n, *self.shape, device=self.device)
         x = self.means[k]

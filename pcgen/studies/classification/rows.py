@@ -1,5 +1,6 @@
 """What stands in the table of a classification: floors, an SVM on codes, supervised references."""
 
+import dataclasses
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,12 +14,12 @@ from pcgen.data.thinning import thin
 from pcgen.metrics.accuracy import Accuracy, accuracy
 from pcgen.metrics.svm import linear_svm
 from pcgen.models import Learner, build
-from pcgen.models.base import Latent
 from pcgen.models.classifiers.base import Classifier
-from pcgen.models.clouds.latent import encode_all
-from pcgen.models.inference import in_batches
+from pcgen.models.inference import encode_all, in_batches
+from pcgen.seeds import isolated
 from pcgen.studies.classification.sets import Sets, check_points
 from pcgen.studies.classification.table import Row
+from pcgen.training import Options
 
 __all__ = ["REFERENCES", "encoder", "majority", "on_codes", "supervised"]
 
@@ -29,6 +30,7 @@ REFERENCES: Mapping[str, Mapping[str, Any]] = {
 }
 """The supervised references: PointNet without and with T-Nets, PointNet++; descriptions for `pcgen.models.build`."""
 
+_DEFAULT = Options()
 _NAMES = {"pointnet": "PointNet", "pointnet_tnets": "PointNet with T-Nets", "pointnet2": "PointNet++"}
 
 
@@ -39,7 +41,7 @@ def majority(sets: Sets) -> Row:
     return _row("majority", f"always {sets.train.classes[label]}", sets, reached)
 
 
-def encoder(run: str | Path, device: str = "cpu") -> Learner:
+def encoder(run: str | Path, device: str = "cpu") -> Any:
     """The trained model of a run, which has codes of clouds.
 
     Raises:
@@ -48,7 +50,7 @@ def encoder(run: str | Path, device: str = "cpu") -> Learner:
     """
     opened = training.Run.open(run)
     trained = opened.model(device=device)
-    if not isinstance(trained, Latent) or len(trained.shape) != 2:  # type: ignore[arg-type]
+    if getattr(trained, "code_shape", None) is None or len(trained.shape) != 2:
         name = opened.config["model"].get("name")
         raise ValueError(f"{run}: a run of {name}, which has no codes of clouds; give the run folder of an autoencoder")
     return trained
@@ -72,8 +74,7 @@ def on_codes(
         ValueError: as `encoder`, or the clouds have fewer points than the autoencoder.
     """
     opened, trained = training.Run.open(run), encoder(run, device)
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
+    with isolated(seed):
         untrained = build(opened.config["model"]).to(trained.device)
     learned = opened.config["data"].get("training_set", {}).get("spec")
     return [
@@ -95,7 +96,9 @@ def supervised(
     device: str = "cpu",
     seed: int = 0,
     config: Mapping[str, Any] | None = None,
-    **options: Any,
+    options: Options = _DEFAULT,
+    resume: str | None = None,
+    progress: bool = False,
 ) -> Row:
     """Train one of `REFERENCES` on the labels, or go on with its training, and test it.
 
@@ -112,7 +115,8 @@ def supervised(
         device: where to train.
         seed: of the training and of the points that are drawn for the test.
         config: arguments of the classifier other than its own defaults: {"dropout": 0.5}.
-        options: of `pcgen.training.fit`: steps, epochs, minutes, resume, ...
+        options: of the training; its schedule is a cosine where they say none.
+        resume, progress: as in `pcgen.training.fit`.
 
     Raises:
         ValueError: the clouds have fewer points, or what `fit` raises.
@@ -120,20 +124,21 @@ def supervised(
     check_points(sets, points, "--points")
     torch.manual_seed(seed)
     model = build({**REFERENCES[name], **(config or {}), "shape": (points, 3), "classes": sets.train.classes})
-    sphere = Normalization("unit_sphere")
+    options = dataclasses.replace(options, seed=seed, schedule=options.schedule or "cosine")
+    if options.augment is None and (rotate or jitter):
+        options = dataclasses.replace(options, augment=data.Augmentation(rotation=rotate, jitter=jitter))
     training.fit(
         model,
-        sphere.apply(sets.train.points),
+        Normalization("unit_sphere").apply(sets.train.points),
         labels=sets.labels,
         out=out,
         about={"classes": list(sets.train.classes), "rotate": rotate, "jitter": jitter},
-        augment=data.Augmentation(rotation=rotate, jitter=jitter) if rotate or jitter else None,
-        schedule="cosine",
+        options=options,
         device=device,
-        seed=seed,
-        **options,
+        resume=resume,
+        progress=progress,
     )
-    trained = training.load(out, device=device)
+    trained = training.Run.open(out).model(device=device)
     if not isinstance(trained, Classifier):
         raise ValueError(f"{out}: a run of {type(trained).__name__}, which classifies nothing; choose another --out")
     last = training.Run.open(out).history[-1]
@@ -153,11 +158,11 @@ def _svm(
     details: Mapping[str, Any],
 ) -> Row:
     began = time.perf_counter()
-    points = int(encoder.shape[0])  # type: ignore[index]
+    points = int(encoder.shape[0])
     check_points(sets, points, f"{run.path}: points")
-    place = Normalization.from_dict(run.normalization) if run.normalization else Normalization("none")
     codes, test_codes = (
-        encode_all(encoder, place.apply(thin(clouds.points, points, seed))).cpu() for clouds in (sets.train, sets.test)
+        encode_all(encoder, run.normalization.apply(thin(clouds.points, points, seed))).cpu()
+        for clouds in (sets.train, sets.test)
     )
     found = linear_svm(codes, sets.labels, test_codes, sets.test_labels, losses=losses, seed=seed)
     chosen = {"penalty": found.penalty, "loss": found.loss, "validation": found.validation}

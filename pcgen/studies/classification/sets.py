@@ -8,7 +8,7 @@ from torch import Tensor
 
 from pcgen import data
 from pcgen.data import Clouds
-from pcgen.training.run import data_identity
+from pcgen.training.identity import data_identity
 
 __all__ = ["Sets", "check_points", "labelled"]
 

@@ -1,5 +1,6 @@
 """The files of a leaderboard: what is in its folder already, and the table as JSON and Markdown."""
 
+import dataclasses
 import itertools
 import json
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ from pcgen.files import write_whole
 from pcgen.metrics.report import HEADLINE, Report
 from pcgen.studies.leaderboard.entry import Entry
 from pcgen.studies.leaderboard.table import markdown
+from pcgen.studies.quality import Quality
 
 __all__ = ["kept", "report_file", "samples_file", "write"]
 
@@ -39,12 +41,28 @@ def kept(out: str | Path, about: Mapping[str, Any], models: Sequence[str]) -> li
         if others:
             raise FileExistsError(f"{out}: has {others[0]} in it and is no leaderboard; choose another --out")
         return []
-    board = json.loads(path.read_text(encoding="utf-8"))
+    board = _read_board(path)
     for name, value in about.items():
         if board.get(name) != value:
             raise ValueError(f"{out}: its {name} is {board.get(name)}, asked for is {value}; choose another --out")
     rows = [row for row in board["rows"] if row["model"] not in models and not row["failure"]]
     return [_read(out / row["model"], row, about["seed"]) for row in rows]
+
+
+def _read_board(path: Path) -> dict[str, Any]:
+    try:
+        board = json.loads(path.read_text(encoding="utf-8"))
+        rows = board["rows"]
+        if not all(
+            {"model", "failure", "seeds", "results", "training_seconds", "quality"} <= row.keys() for row in rows
+        ):
+            raise KeyError("an entry of a row")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{path}: damaged, or not written by this pcgen ({type(error).__name__}: {error}); delete it: the "
+            "trainings beside it are kept, and their samples are measured again"
+        ) from error
+    return dict(board)
 
 
 def _read(folder: Path, row: Mapping[str, Any], seed: int) -> Entry:
@@ -61,7 +79,8 @@ def _read(folder: Path, row: Mapping[str, Any], seed: int) -> Entry:
     reports = {
         protocol: tuple(Report.from_json(file.read_text("utf-8")) for file in each) for protocol, each in files.items()
     }
-    return Entry(name, reports, samples, row["training_seconds"])
+    found = tuple(Quality(**{**each, "interval": tuple(each["interval"])}) for each in row["quality"])
+    return Entry(name, reports, samples, row["training_seconds"], quality=found)
 
 
 def write(entries: Sequence[Entry], out: str | Path, about: Mapping[str, Any]) -> Path:
@@ -97,5 +116,6 @@ def _row(entry: Entry) -> dict[str, Any]:
         "failure": entry.failure or None,
         "training_seconds": round(entry.seconds, 1),
         "seeds": entry.sets,
+        "quality": [dataclasses.asdict(each) for each in entry.quality],
         "results": results,
     }

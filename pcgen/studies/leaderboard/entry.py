@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pcgen.metrics.report import Report, mean_and_deviation
+from pcgen.studies.quality import Quality
 
 __all__ = ["Entry"]
 
@@ -19,6 +20,7 @@ class Entry:
         samples: the file of its first set of samples.
         seconds: of training.
         failure: what went wrong; empty where nothing did.
+        quality: of its codes, followed by that of the baselines; empty where it was not measured.
     """
 
     name: str
@@ -26,6 +28,7 @@ class Entry:
     samples: Path | None = None
     seconds: float = 0.0
     failure: str = ""
+    quality: tuple[Quality, ...] = ()
 
     @property
     def sets(self) -> int:

@@ -11,20 +11,19 @@ from pcgen import data, metrics, training
 from pcgen.data.thinning import thin
 from pcgen.files import write_whole
 from pcgen.metrics.report import Report
-from pcgen.models import MODELS, GenerativeModel, Learner
 from pcgen.models.clouds.latent import LatentCloudModel
+from pcgen.models.inference import encode_all, in_batches
+from pcgen.studies.heads import draw_codes, jobs, train_head
 from pcgen.studies.leaderboard.board import report_file, samples_file
 from pcgen.studies.leaderboard.entry import Entry
 from pcgen.studies.leaderboard.settings import Settings
+from pcgen.studies.quality import Quality, quality
 
-__all__ = ["REFERENCE", "heads", "run"]
+__all__ = ["DECODED", "REFERENCE", "run"]
 
 REFERENCE = "reference.npz"
-
-
-def heads() -> list[str]:
-    """The models of the suite that can be a head on codes."""
-    return [name for name in MODELS if issubclass(MODELS[name], GenerativeModel) and _learns_vectors(name)]
+DECODED = "training set decoded"
+_QUALITY_DRAWS = 4
 
 
 def run(
@@ -37,7 +36,7 @@ def run(
     """Train, sample and measure one model after another, and yield each; a model that fails is an entry that says why.
 
     Everything is kept in `out`, a folder per model, and what is there already is not done again: a leaderboard that was
-    stopped goes on.
+    stopped goes on. The last entries are the baselines of the quality of codes, which have no clouds.
 
     Args:
         autoencoder: the run folder of a trained autoencoder.
@@ -51,74 +50,102 @@ def run(
     """
     out = Path(out)
     codes = training.read_codes(autoencoder, device=settings.device)
-    points = int(codes.autoencoder.shape[0])
-    reference, train = _sets(codes, settings, points, say)
-    built = {}
-    for name in settings.models:
-        torch.manual_seed(settings.seed)  # a model's first weights do not depend on which others are trained
-        built[name] = training.head_on_codes(codes, name, **settings.config.get(name, {}))
-    count = settings.clouds or len(reference)
-
-    def measure(clouds: Tensor, name: str, path: Path) -> Report:
-        protocol = metrics.protocol(name)
-        if protocol.points is None or protocol.points > points:
-            protocol = dataclasses.replace(protocol, points=points)
-        report = metrics.evaluate(
-            clouds,
-            reference,
-            train,
-            protocol,
-            distances=settings.distances,
-            emd_clouds=settings.emd_clouds,
-            emd_points=settings.emd_points,
-            seed=settings.seed,
-            tiles=out / "tiles",
-            progress=progress,
-        )
-        write_whole(path, report.to_json().encode())
-        return report
-
-    out.mkdir(parents=True, exist_ok=True)
-    data.save(
-        out / REFERENCE,
-        dataclasses.replace(reference, points=reference.points[:, :points], normals=None),
-        overwrite=True,
-    )
-    for name, model in built.items():
+    bench = _Bench(codes, settings, out, say, progress)
+    made = jobs(codes, settings.models, settings.config, settings.seed)
+    bench.save_reference()
+    for name, job in made.items():
         folder = out / name
-        say(f"{name}: {len(codes.train)} codes of width {codes.train.shape[1]}")
+        say(f"{name}: {len(codes.train)} codes of shape {tuple(codes.train.shape[1:])}")
         try:
-            seconds = _train(model, codes, folder, settings)
-            seeds = range(settings.seed, settings.seed + settings.seeds)
-            trained = training.load(folder, device=settings.device)
-            samples = [_sample(trained, folder, codes, seed, count) for seed in seeds]
-            reports = {
-                protocol: tuple(
-                    measure(clouds, protocol, report_file(folder, protocol, seed))
-                    for seed, clouds in zip(seeds, samples, strict=True)
-                )
-                for protocol in settings.protocols
-            }
-            yield Entry(name, reports, samples_file(folder, settings.seed), seconds)
+            model, seconds = train_head(job, folder, effort=settings.effort, device=settings.device, seed=settings.seed)
+            reports = bench.measure(model, folder)
+            of_codes = bench.quality(name, model)
+            yield Entry(name, reports, samples_file(folder, settings.seed), seconds, quality=of_codes)
         except Exception as error:  # whatever a model does, the others are to be trained
             say(f"{name}: failed: {error}")
             yield Entry(name, failure=" ".join(f"{type(error).__name__}: {error}".split()))
 
 
-def _learns_vectors(name: str) -> bool:
-    try:
-        MODELS[name]((2,))
-    except ValueError:
-        return False
-    return True
+class _Bench:
+    """What every model of a leaderboard is measured against."""
+
+    def __init__(
+        self,
+        codes: training.Codes,
+        settings: Settings,
+        out: Path,
+        say: Callable[..., None],
+        progress: Callable[[metrics.Progress], None] | None,
+    ) -> None:
+        self.codes, self.settings, self.out, self.progress = codes, settings, out, progress
+        self.points = int(codes.autoencoder.shape[0])
+        self.reference = _reference(codes, settings, self.points, say)
+        self.count = settings.clouds or len(self.reference)
+        source, seed = codes.source, int(codes.source.about["training_set"]["seed"])
+        self.train = source.normalization.undo(thin(source.train, self.points, seed))
+        decoded = in_batches(codes.autoencoder, codes.autoencoder.decode, codes.train).cpu()
+        self.decoded = source.normalization.undo(decoded)
+        unseen = source.normalization.apply(thin(self.reference.points, self.points, seed))
+        self.held_out = encode_all(codes.autoencoder, unseen).cpu()
+
+    def save_reference(self) -> None:
+        """Write the reference beside the models."""
+        self.out.mkdir(parents=True, exist_ok=True)
+        clouds = dataclasses.replace(self.reference, points=self.reference.points[:, : self.points], normals=None)
+        data.save(self.out / REFERENCE, clouds, overwrite=True)
+
+    def measure(self, model: LatentCloudModel, folder: Path) -> dict[str, tuple[Report, ...]]:
+        """A report for each protocol and set of samples, which the folder holds too."""
+        seeds = range(self.settings.seed, self.settings.seed + self.settings.seeds)
+        samples = [self._sample(model, folder, seed) for seed in seeds]
+        return {
+            protocol: tuple(
+                self._report(clouds, protocol, report_file(folder, protocol, seed))
+                for seed, clouds in zip(seeds, samples, strict=True)
+            )
+            for protocol in self.settings.protocols
+        }
+
+    def quality(self, name: str, model: LatentCloudModel) -> tuple[Quality, ...]:
+        """The quality of the model's codes, then those of the baselines; none for a reference of one cloud."""
+        if len(self.held_out) < 2:
+            return ()
+        seeds = range(self.settings.seed, self.settings.seed + _QUALITY_DRAWS)
+        sets = [draw_codes(model, len(self.held_out), seed) for seed in seeds]
+        return tuple(quality({name: sets}, self.codes.train, self.held_out, seed=self.settings.seed))
+
+    def _sample(self, model: LatentCloudModel, folder: Path, seed: int) -> Tensor:
+        """Samples in data units, (count, points, 3), written into the folder with their labels."""
+        torch.manual_seed(seed)
+        labels = model.draw_labels(self.count)
+        clouds = self.codes.source.normalization.undo(model.sample(self.count, labels=labels).cpu())
+        drawn = data.Clouds(clouds, labels=None if labels is None else labels.cpu(), classes=model.classes)
+        data.save(samples_file(folder, seed), drawn, overwrite=True)
+        return clouds
+
+    def _report(self, clouds: Tensor, name: str, path: Path) -> Report:
+        protocol = metrics.protocol(name)
+        if protocol.points is None or protocol.points > self.points:
+            protocol = dataclasses.replace(protocol, points=self.points)
+        report = metrics.evaluate(
+            clouds,
+            self.reference,
+            self.train,
+            protocol,
+            distances=self.settings.distances,
+            emd_clouds=self.settings.emd_clouds,
+            emd_points=self.settings.emd_points,
+            seed=self.settings.seed,
+            tiles=self.out / "tiles",
+            progress=self.progress,
+        )
+        write_whole(path, report.to_json().encode())
+        return report
 
 
-def _sets(
-    codes: training.Codes, settings: Settings, points: int, say: Callable[..., None]
-) -> tuple[data.Clouds, Tensor]:
-    """The reference, and the training clouds in data units, both at the autoencoder's number of points."""
-    source = codes.source
-    arguments = source.about["training_set"]
+def _reference(codes: training.Codes, settings: Settings, points: int, say: Callable[..., None]) -> data.Clouds:
+    """The clouds that samples are compared with."""
+    arguments = codes.source.about["training_set"]
     spec, note = data.default_split(settings.reference, "test")
     # Twice the points of a surface, so that the second half is a second sample of the same shapes: an oracle's row.
     reference = data.load(
@@ -131,35 +158,5 @@ def _sets(
     if settings.reference_clouds is not None and len(reference) > settings.reference_clouds:
         order = torch.randperm(len(reference), generator=torch.Generator().manual_seed(settings.seed))
         reference = reference.select(order[: settings.reference_clouds].sort().values)
-    train = source.normalization.undo(thin(source.train, points, int(arguments["seed"])))
     say(*([note] if note else []), f"reference: {len(reference)} clouds of {spec}")
-    return reference, train
-
-
-def _train(model: LatentCloudModel, codes: training.Codes, folder: Path, settings: Settings) -> float:
-    """Train a head, or go on with its training; returns the seconds that it took in all."""
-    steps = max(1, round(settings.effort * model.recipe.steps))
-    training.fit(
-        model,
-        codes.train,
-        labels=codes.source.labels,
-        validation=codes.held_out,
-        out=folder,
-        about=codes.source.about,
-        steps=steps,
-        device=settings.device,
-        seed=settings.seed,
-        resume="auto",
-        progress=True,
-    )
-    return float(training.Run.open(folder).history[-1]["seconds"])
-
-
-def _sample(model: Learner, folder: Path, codes: training.Codes, seed: int, count: int) -> Tensor:
-    """Samples of a trained model in data units, (count, points, 3), which its folder holds too."""
-    if not isinstance(model, GenerativeModel):
-        raise ValueError(f"{folder}: its model does not generate; give --out another folder")
-    torch.manual_seed(seed)
-    clouds = codes.source.normalization.undo(model.sample(count).cpu())
-    data.save(samples_file(folder, seed), clouds, overwrite=True)
-    return clouds
+    return reference

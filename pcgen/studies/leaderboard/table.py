@@ -43,20 +43,30 @@ def _protocol_table(done: Sequence[Entry], failed: Sequence[Entry], protocol: st
     first = done[0].reports[protocol][0]
     shown = [metric for metric in HEADLINE if metric in first.values]
     lines = [
-        f"| model | {' | '.join(_HEADINGS[metric] for metric in shown)} | training |",
-        f"|---|{'---:|' * (len(shown) + 1)}",
+        f"| model | {' | '.join(_HEADINGS[metric] for metric in shown)} | quality of codes | training |",
+        f"|---|{'---:|' * (len(shown) + 2)}",
     ]
     for entry in done:
-        lines.append(f"| {entry.name} | {_cells(entry.spread(protocol), shown)} | {entry.seconds:.0f} s |")
+        cells = f"{_cells(entry.spread(protocol), shown)} | {_quality(entry)} | {entry.seconds:.0f} s"
+        lines.append(f"| {entry.name} | {cells} |")
     for row in first.rows[1:]:
-        lines.append(f"| *{row.name}* | {_cells({key: (value, 0.0) for key, value in row.values.items()}, shown)} | |")
+        lines.append(
+            f"| *{row.name}* | {_cells({key: (value, 0.0) for key, value in row.values.items()}, shown)} | | |"
+        )
     for entry in failed:
-        lines.append(f"| {entry.name} | failed: {entry.failure.replace('|', '/')} |" + " |" * len(shown))
+        lines.append(f"| {entry.name} | failed: {entry.failure.replace('|', '/')} |" + " |" * (len(shown) + 1))
+    for each in done[0].quality[1:]:
+        lines.append(f"| *{each.name}*{' | -' * len(shown)} | {each.score:.2f} | |")
     stamp = first.protocol
     lines += [
         "",
         f"Protocol {stamp['name']} {stamp['hash']}, {first.rows[0].clouds} clouds a model; 1-NNA is ideal at 50%.",
     ]
+    if done[0].quality:
+        lines.append(
+            "Quality of codes: the energy distance to the reference's codes, from 0, as near as training codes are, to "
+            "1, as far as independent Gaussians are."
+        )
     if stamp["deviations"]:
         lines.append(f"Deviates from the protocol's advice: {'; '.join(stamp['deviations'])}.")
     return "\n".join(lines)
@@ -82,6 +92,13 @@ def _order_table(done: Sequence[Entry], protocols: Sequence[str], metric: str) -
     for name in sorted(first, key=lambda name: first[name]):
         lines.append(f"| {name} | {' | '.join(str(place[name]) for place in places.values())} |")
     return "\n".join(lines)
+
+
+def _quality(entry: Entry) -> str:
+    if not entry.quality:
+        return "-"
+    low, high = entry.quality[0].interval
+    return f"{entry.quality[0].score:.2f} ({low:.2f} to {high:.2f})"
 
 
 def _cells(spread: Mapping[str, tuple[float, float]], shown: Sequence[str]) -> str:

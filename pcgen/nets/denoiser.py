@@ -1,44 +1,45 @@
-"""The network of a diffusion model: residual blocks that know the time."""
+"""The network of diffusion and its relatives: residual blocks that know the time, a label, a code."""
 
 import torch
 from torch import Tensor, nn
+
+from pcgen.errors import at_least
 
 __all__ = ["Denoiser"]
 
 
 class Denoiser(nn.Module):
-    """Residual perceptron of noisy vectors, (B, dim), or clouds, (B, N, 3), at times (B,) in [0, 1]; of the same shape.
+    """Residual perceptron of noisy vectors, (B, dim), or sets, (B, N, C), at times (B,) in [0, 1]; of the same shape.
 
-    On clouds each point goes through the same blocks, and each block adds the maximum over points of what it has so
-    far, so that permuting the points permutes the output. The output starts at zero.
+    Each member of a set goes through the same blocks, and each block adds the maximum over members of what it has so
+    far, so that permuting the members permutes the output. The output starts at zero.
 
     Args:
-        shape: (dim,) or (points, 3).
+        shape: (dim,) or (members, channels).
         width: of the hidden layers.
         blocks: number of residual blocks.
+        context: numbers that are known of each row besides the time, (B, context): a label or a code, say.
 
     Raises:
         ValueError: a width or a number of blocks below 1.
     """
 
-    def __init__(self, shape: tuple[int, ...], width: int, blocks: int) -> None:
+    def __init__(self, shape: tuple[int, ...], width: int, blocks: int, context: int = 0) -> None:
         super().__init__()
-        for name, value in (("width", width), ("blocks", blocks)):
-            if value < 1:
-                raise ValueError(f"{name}: must be at least 1, got {value}")
+        at_least(1, width=width, blocks=blocks)
         self.enter = nn.Linear(shape[-1], width)
-        self.time = nn.Sequential(nn.Linear(2 * _FREQUENCIES, width), nn.SiLU())
+        self.time = nn.Sequential(nn.Linear(2 * _FREQUENCIES + context, width), nn.SiLU())
         self.blocks = nn.ModuleList(_Block(width, pooled=len(shape) == 2) for _ in range(blocks))
         self.leave = nn.Linear(width, shape[-1])
         nn.init.zeros_(self.leave.weight)
         nn.init.zeros_(self.leave.bias)
 
-    def forward(self, x: Tensor, time: Tensor) -> Tensor:
+    def forward(self, x: Tensor, time: Tensor, context: Tensor) -> Tensor:
         angles = time[:, None] * torch.logspace(0, 3, _FREQUENCIES, device=x.device, dtype=x.dtype)  # (B, F)
-        context = self.time(torch.cat([angles.sin(), angles.cos()], dim=1))  # (B, width)
+        known = self.time(torch.cat([angles.sin(), angles.cos(), context], dim=1))  # (B, width)
         h = self.enter(x)  # (B, [N,] width)
         for block in self.blocks:
-            h = block(h, context)
+            h = block(h, known)
         out: Tensor = self.leave(h)
         return out
 

@@ -1,0 +1,46 @@
+"""Options that several commands share, with their help."""
+
+from typing import Annotated
+
+import typer
+
+__all__ = [
+    "FOUR_GIB",
+    "BatchSize",
+    "Bf16",
+    "Device",
+    "DropBad",
+    "EmdClouds",
+    "EmdPoints",
+    "Epochs",
+    "MaxBytes",
+    "Minutes",
+    "Overwrite",
+    "Seed",
+    "Steps",
+    "Threads",
+    "Up",
+]
+
+FOUR_GIB = 4 * 2**30
+
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what --out names.")]
+Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")]
+Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads (default: torch's choice).")]
+MaxBytes = Annotated[int, typer.Option(min=1, help="Most memory that one set of clouds may take.")]
+DropBad = Annotated[bool, typer.Option("--drop-bad", help="Leave out clouds with NaN; they are counted and named.")]
+Up = Annotated[str, typer.Option(help="Up axis of the data: x, y, z, -x, -y or -z; clouds are turned y up.")]
+EmdClouds = Annotated[
+    int | None,
+    typer.Option(min=0, help="EMD on at most this many clouds a side (default: 100 exact, else 64); 0: all."),
+]
+EmdPoints = Annotated[
+    int | None,
+    typer.Option(min=0, help="EMD on at most this many points a cloud (default: 2048 exact, else 512); 0: all."),
+]
+Epochs = Annotated[int | None, typer.Option(min=1, help="Train this many times over the data.")]
+Steps = Annotated[int | None, typer.Option(min=1, help="Train this many updates (default: the model's own).")]
+Minutes = Annotated[float | None, typer.Option(help="Train this long.")]
+BatchSize = Annotated[int | None, typer.Option(min=1, help="Rows per update (default: the model's own).")]
+Bf16 = Annotated[bool | None, typer.Option("--bf16/--no-bf16", help="Compute in bfloat16 where it is safe.")]

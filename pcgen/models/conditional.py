@@ -1,0 +1,103 @@
+"""The classes of a conditional model: labels drawn, checked, and as vectors for its networks."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pcgen.models.base import Batch, Facts, GenerativeModel
+
+__all__ = ["Conditional", "Labels"]
+
+_DROPPED = 0.1  # share of training labels that are hidden, as in Ho & Salimans
+
+
+class Labels(nn.Module):
+    """Labels of `classes`, as vectors (B, K) that are 1 at the label; a row whose label is not known is 0.
+
+    Hiding a tenth of the labels in training teaches a model what to do without (Ho, Salimans, 2022, Classifier-Free
+    Diffusion Guidance).
+
+    Args:
+        classes: K names, which labels are places in; none at all is a model without labels, of vectors (B, 0).
+
+    Raises:
+        ValueError: a name occurs twice.
+    """
+
+    frequencies: Tensor
+
+    def __init__(self, classes: Sequence[str]) -> None:
+        super().__init__()
+        if isinstance(classes, str) or len(set(classes)) < len(classes):
+            raise ValueError(f"classes: must be different names, got {classes!r}")
+        self.classes = tuple(classes)
+        self.register_buffer("frequencies", torch.full((len(self.classes),), 1 / max(1, len(self.classes))))
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+    def fit(self, data: Batch, model: str) -> None:
+        """Take the frequency of each class from the training labels.
+
+        Raises:
+            ValueError: there are classes, and the data has no labels.
+        """
+        if not self.classes:
+            return
+        if data.labels is None:
+            raise ValueError(
+                f"labels: {model} has the classes {', '.join(self.classes)} and needs a label of each row, got none; "
+                "give labels=, or make it without classes"
+            )
+        counts = torch.bincount(self.checked(data.labels), minlength=len(self.classes))
+        self.frequencies.copy_(counts / len(data))
+
+    def draw(self, n: int) -> Tensor | None:
+        """Labels as frequent as in training, (n,) int64; None without classes."""
+        return torch.multinomial(self.frequencies, n, replacement=True) if self.classes else None
+
+    def vectors(self, labels: Tensor | None, like: Tensor) -> Tensor:
+        """Labels (B,) as vectors (B, K) of the type and device of `like` (B, ...); None is known of no row.
+
+        Raises:
+            ValueError: a label is no place in the classes.
+        """
+        out = like.new_zeros(len(like), len(self.classes))
+        if labels is None or not self.classes:
+            return out
+        return out.scatter_(1, self.checked(labels.to(like.device))[:, None], 1.0)
+
+    def hidden(self, vectors: Tensor) -> Tensor:
+        """The vectors (B, K) with a tenth of the rows set to 0, in training."""
+        if not self.classes:
+            return vectors
+        return vectors * (torch.rand(len(vectors), 1, device=vectors.device) >= _DROPPED)
+
+    def checked(self, labels: Tensor) -> Tensor:
+        """The labels, if all are places in the classes."""
+        if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < len(self.classes):
+            raise ValueError(
+                f"labels: must be places in the {len(self.classes)} classes {', '.join(self.classes)}, from 0 on, got "
+                f"{int(labels.min())} to {int(labels.max())}"
+            )
+        return labels
+
+
+class Conditional(GenerativeModel):
+    """A generative model that has labels where the data has two classes or more; it sets `self.labels`."""
+
+    labels: Labels
+
+    @classmethod
+    def arguments(cls, facts: Facts) -> dict[str, Any]:
+        return {"shape": facts.shape, "classes": facts.classes if len(facts.classes) > 1 else ()}
+
+    @property
+    def classes(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Names of the classes that labels are places in."""
+        return self.labels.classes
+
+    def draw_labels(self, n: int) -> Tensor | None:
+        return self.labels.draw(n)

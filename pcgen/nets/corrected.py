@@ -1,0 +1,30 @@
+"""A linear map that a perceptron corrects."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from pcgen.nets.mlp import MLP
+
+__all__ = ["CorrectedLinear"]
+
+
+class CorrectedLinear(nn.Module):
+    """A linear map plus, if there are hidden layers, a perceptron that starts at zero: so training starts from the map.
+
+    Args:
+        dims: widths from the input to the output; (in, out) is linear.
+    """
+
+    def __init__(self, dims: Sequence[int]) -> None:
+        super().__init__()
+        self.linear = nn.Linear(dims[0], dims[-1])
+        self.correction: MLP | None = None
+        if len(dims) > 2:
+            self.correction = MLP(dims, activation="silu")
+            for parameter in self.correction[-1].parameters():
+                nn.init.zeros_(parameter)
+
+    def forward(self, x: Tensor) -> Tensor:
+        linear: Tensor = self.linear(x)
+        return linear if self.correction is None else linear + self.correction(x)

@@ -1,0 +1,57 @@
+"""Heads on the codes of one autoencoder, each trained in a run folder of its own, once."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pcgen import training
+from pcgen.models import MODELS, GenerativeModel
+from pcgen.models.clouds.latent import LatentCloudModel
+from pcgen.training import Codes, Job, Options
+
+__all__ = ["draw_codes", "heads", "jobs", "train_head"]
+
+
+def heads() -> list[str]:
+    """The models of the suite that can be a head on codes that are vectors."""
+    return [name for name, cls in MODELS.items() if issubclass(cls, GenerativeModel) and "vector" in cls.accepts]
+
+
+def jobs(codes: Codes, names: Sequence[str], config: Mapping[str, Mapping[str, Any]], seed: int) -> dict[str, Job]:
+    """A new head of each name on the codes; a model's first weights do not depend on which others there are.
+
+    Raises:
+        ValueError: a name is no head's, or an argument of one is out of range.
+    """
+    found = {}
+    for name in names:
+        torch.manual_seed(seed)
+        found[name] = training.on_codes(name, codes, **config.get(name, {}))
+    return found
+
+
+def train_head(job: Job, folder: Path, *, effort: float, device: str, seed: int) -> tuple[LatentCloudModel, float]:
+    """Train a head for `effort` times its recipe's steps, or go on with its training.
+
+    Returns:
+        The trained model (its best checkpoint), and the seconds that its training took in all.
+    """
+    options = Options(seed=seed).scaled(job.learner.recipe, effort)
+    job.fit(folder, options, device=device, resume="auto", progress=True)
+    run = training.Run.open(folder)
+    model = run.model(device=device)
+    if not isinstance(model, LatentCloudModel):
+        raise ValueError(
+            f"{folder}: a run of {run.config['model']['name']}, which is no head on codes; choose another --out"
+        )
+    return model, float(run.history[-1]["seconds"])
+
+
+@torch.no_grad()
+def draw_codes(model: LatentCloudModel, n: int, seed: int) -> Tensor:
+    """n codes of a trained head, (n, *code) on the CPU, in the autoencoder's units."""
+    torch.manual_seed(seed)
+    return model.to_head.inverse(model.head.sample(n)).cpu()

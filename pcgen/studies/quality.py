@@ -1,0 +1,165 @@
+"""How well models generate codes: one number for every family, with its uncertainty and its baselines."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pcgen.errors import at_least
+from pcgen.models.domains import Real
+from pcgen.seeds import stream
+
+__all__ = ["BASELINES", "Quality", "baselines", "quality"]
+
+FLOOR, INDEPENDENT, FULL, MEMORISER = "training codes", "independent Gaussians", "full Gaussian", "memoriser"
+BASELINES = (FLOOR, INDEPENDENT, FULL, MEMORISER)
+_JITTER = 0.1  # of the memoriser, in deviations of each dimension
+_RESAMPLINGS = 200
+
+
+@dataclass(frozen=True)
+class Quality:
+    """The quality of one set of generated codes.
+
+    Attributes:
+        name: of the model, or of the baseline.
+        score: 0 for training codes, 1 for independent Gaussians, less is better.
+        interval: 95% of the score's bootstrap distribution.
+        energy: energy distance to the held-out codes, the mean over the draws.
+        novelty: median distance of a sample to its nearest training code, by that of a held-out code: 1 is as far as
+            real codes are, near 0 is a copy.
+    """
+
+    name: str
+    score: float
+    interval: tuple[float, float]
+    energy: float
+    novelty: float
+
+
+def baselines(train: Tensor, size: int, draws: int, seed: int = 0) -> dict[str, list[Tensor]]:
+    """The rows beside every model's, each `draws` sets of `size` codes.
+
+    Training codes (as many different ones as there are), independent Gaussians of each dimension's mean and deviation,
+    a Gaussian of the full covariance, and the memoriser: training codes with noise of a tenth of each deviation.
+
+    Args:
+        train: (S, D) training codes; sets of tokens are flattened.
+        size: codes of each set.
+        draws: sets of each baseline.
+        seed: of all draws.
+    """
+    x = train.flatten(1).double()
+    mean, deviation = x.mean(0), x.std(0, correction=0)
+    values, vectors = torch.linalg.eigh(torch.cov(x.T, correction=0).reshape(len(mean), len(mean)))
+    factor = vectors * values.clamp_min(0).sqrt()  # (D, D)
+    generator = stream("quality", seed)
+
+    def noise() -> Tensor:
+        return torch.randn(size, len(mean), generator=generator, dtype=torch.float64)
+
+    order = torch.cat([torch.randperm(len(x), generator=generator) for _ in range(1 + 2 * size * draws // len(x))])
+    some = order[: 2 * size * draws].split(size)
+    found: dict[str, list[Tensor]] = {
+        FLOOR: [x[rows] for rows in some[:draws]],
+        INDEPENDENT: [mean + deviation * noise() for _ in range(draws)],
+        FULL: [mean + noise() @ factor.T for _ in range(draws)],
+        MEMORISER: [x[rows] + _JITTER * deviation * noise() for rows in some[draws:]],
+    }
+    return found
+
+
+def quality(
+    samples: Mapping[str, Sequence[Tensor]], train: Tensor, held_out: Tensor, *, seed: int = 0
+) -> list[Quality]:
+    """Score sets of generated codes against held-out codes, between the floor and the baseline of `baselines`.
+
+        score = (E(samples) - E(training codes)) / (E(independent Gaussians) - E(training codes)),
+        E(x) = 2 mean |x_i - h_j| - mean |x_i - x_j| - mean |h_i - h_j|
+
+    E is the energy distance to the held-out codes h (a V-statistic, in float64), of codes standardised by the training
+    codes' mean and deviation, and the mean over the sets of a row. All sets are as large as the held-out one, since a
+    V-statistic depends on sizes. The interval resamples rows of the held-out codes and of every set, 200 times.
+
+    Args:
+        samples: sets of each model by its name, (R, *code) each, in the units of the codes.
+        train: training codes, (S, *code).
+        held_out: (R, *code), R at least 2.
+        seed: of the baselines and of the resampling.
+
+    Returns:
+        The models in their order, then the baselines.
+
+    Raises:
+        ValueError: a set differs in shape from the held-out codes, or there are fewer than 2 of them.
+
+    References:
+        Székely, Rizzo (2013). Energy Statistics: A Class of Statistics Based on Distances.
+    """
+    at_least(2, held_out=len(held_out))
+    for name, sets in samples.items():
+        for each in sets:
+            if each.shape != held_out.shape:
+                raise ValueError(f"{name}: must be sets of shape {tuple(held_out.shape)}, got {tuple(each.shape)}")
+    draws = max([len(sets) for sets in samples.values()], default=1)
+    rows = {**samples, **baselines(train, len(held_out), draws, seed)}
+    place = Real(train.flatten(1).shape[1]).double()
+    place.fit(train.flatten(1))
+    held, known = place(held_out.flatten(1).double()), place(train.flatten(1).double())
+    scored = {
+        name: [_Between(place(each.flatten(1).double().cpu()), held) for each in sets] for name, sets in rows.items()
+    }
+    weights = _weights(len(held), 1 + _RESAMPLINGS, stream("quality bootstrap", seed))
+    within = _quadratic(weights, _distances(held, held))  # (1 + resamplings,)
+    energies = {
+        name: torch.stack(
+            [each.energies(weights, within, stream("quality set", seed, i)) for i, each in enumerate(sets)]
+        ).mean(0)
+        for name, sets in scored.items()
+    }
+    floor, baseline = energies[FLOOR], energies[INDEPENDENT]
+    typical = _nearest(held, known).median()
+    found = []
+    for name, energy in energies.items():
+        score = (energy - floor) / (baseline - floor)
+        low, high = score[1:].quantile(score.new_tensor([0.025, 0.975])).tolist()
+        novelty = torch.cat([_nearest(each.x, known) for each in scored[name]]).median() / typical
+        found.append(Quality(name, float(score[0]), (low, high), float(energy[0]), float(novelty)))
+    return found
+
+
+class _Between:
+    """The distances of one set to the held-out codes and among itself: its energy distance under weights of rows."""
+
+    def __init__(self, x: Tensor, held: Tensor) -> None:
+        self.x = x
+        self.across, self.within = _distances(x, held), _distances(x, x)
+
+    def energies(self, held: Tensor, held_within: Tensor, generator: torch.Generator) -> Tensor:
+        """The energy distance with equal weights, then with those of every resampling, (1 + resamplings,)."""
+        own = _weights(len(self.x), len(held), generator)  # (1 + resamplings, R)
+        across = ((own @ self.across) * held).sum(1)
+        return 2 * across - _quadratic(own, self.within) - held_within
+
+
+def _weights(rows: int, count: int, generator: torch.Generator) -> Tensor:
+    """Equal weights first, then those of drawing as many rows with replacement: (count, rows), 1 in all."""
+    drawn = torch.randint(rows, (count - 1, rows), generator=generator)
+    weights = torch.zeros(count, rows, dtype=torch.float64)
+    weights[0] = 1.0
+    weights[1:].scatter_add_(1, drawn, torch.ones(drawn.shape, dtype=torch.float64))
+    return weights / rows
+
+
+def _quadratic(weights: Tensor, matrix: Tensor) -> Tensor:
+    return ((weights @ matrix) * weights).sum(1)
+
+
+def _distances(x: Tensor, y: Tensor) -> Tensor:
+    return torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist")
+
+
+def _nearest(x: Tensor, known: Tensor) -> Tensor:
+    """Distance of each row to the nearest known one, (R,)."""
+    return torch.cat([_distances(part, known).amin(1) for part in x.split(256)])
