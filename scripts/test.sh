@@ -7,6 +7,6 @@ bin=.venv/bin
 "$bin/ruff" format --check .
 "$bin/ruff" check .
 "$bin/mypy"
-"$bin/python" scripts/update_readme.py --check
+"$bin/python" scripts/update_pages.py --check
 # Two workers with one thread each beat one worker with two threads: most tests are small.
 OMP_NUM_THREADS=1 "$bin/python" -m pytest -n 2 "$@"

@@ -8,11 +8,13 @@ import torch
 from torch import Tensor
 
 from pcgen import training
+from pcgen.data.thinning import thin
 from pcgen.models import MODELS, GenerativeModel
 from pcgen.models.clouds.latent import LatentCloudModel
+from pcgen.models.inference import encode_all
 from pcgen.training import Codes, Job, Options
 
-__all__ = ["draw_codes", "heads", "jobs", "train_head"]
+__all__ = ["draw_codes", "heads", "jobs", "train_head", "unseen_codes"]
 
 
 def heads() -> list[str]:
@@ -55,3 +57,13 @@ def draw_codes(model: LatentCloudModel, n: int, seed: int) -> Tensor:
     """n codes of a trained head, (n, *code) on the CPU, in the autoencoder's units."""
     torch.manual_seed(seed)
     return model.to_head.inverse(model.head.sample(n)).cpu()
+
+
+def unseen_codes(codes: Codes, clouds: Tensor) -> Tensor:
+    """Codes (R, *code) on the CPU of other clouds (R, N, 3), in the data's units.
+
+    They are normalised as the training clouds were. Each is encoded once, by as many of its points as the autoencoder was trained on.
+    """
+    source, points = codes.source, int(codes.autoencoder.shape[0])
+    normalised = source.normalization.apply(clouds)
+    return encode_all(codes.autoencoder, thin(normalised, points, int(source.about["training_set"]["seed"]))).cpu()

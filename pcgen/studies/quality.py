@@ -71,7 +71,12 @@ def baselines(train: Tensor, size: int, draws: int, seed: int = 0) -> dict[str, 
 
 
 def quality(
-    samples: Mapping[str, Sequence[Tensor]], train: Tensor, held_out: Tensor, *, seed: int = 0
+    samples: Mapping[str, Sequence[Tensor]],
+    train: Tensor,
+    held_out: Tensor,
+    *,
+    draws: int | None = None,
+    seed: int = 0,
 ) -> list[Quality]:
     """Score sets of generated codes against held-out codes, between the floor and the baseline of `baselines`.
 
@@ -86,6 +91,7 @@ def quality(
         samples: sets of each model by its name, (R, *code) each, in the units of the codes.
         train: training codes, (S, *code).
         held_out: (R, *code), R at least 2.
+        draws: sets of each baseline; None is as many as the models have.
         seed: of the baselines and of the resampling.
 
     Returns:
@@ -102,8 +108,8 @@ def quality(
         for each in sets:
             if each.shape != held_out.shape:
                 raise ValueError(f"{name}: must be sets of shape {tuple(held_out.shape)}, got {tuple(each.shape)}")
-    draws = max([len(sets) for sets in samples.values()], default=1)
-    rows = {**samples, **baselines(train, len(held_out), draws, seed)}
+    most = max([len(sets) for sets in samples.values()], default=1)
+    rows = {**samples, **baselines(train, len(held_out), draws or most, seed)}
     place = Real(train.flatten(1).shape[1]).double()
     place.fit(train.flatten(1))
     held, known = place(held_out.flatten(1).double()), place(train.flatten(1).double())

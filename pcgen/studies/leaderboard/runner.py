@@ -12,8 +12,8 @@ from pcgen.data.thinning import thin
 from pcgen.files import write_whole
 from pcgen.metrics.report import Report
 from pcgen.models.clouds.latent import LatentCloudModel
-from pcgen.models.inference import encode_all, in_batches
-from pcgen.studies.heads import draw_codes, jobs, train_head
+from pcgen.models.inference import in_batches
+from pcgen.studies.heads import draw_codes, jobs, train_head, unseen_codes
 from pcgen.studies.leaderboard.board import report_file, samples_file
 from pcgen.studies.leaderboard.entry import Entry
 from pcgen.studies.leaderboard.settings import Settings
@@ -85,8 +85,7 @@ class _Bench:
         self.train = source.normalization.undo(thin(source.train, self.points, seed))
         decoded = in_batches(codes.autoencoder, codes.autoencoder.decode, codes.train).cpu()
         self.decoded = source.normalization.undo(decoded)
-        unseen = source.normalization.apply(thin(self.reference.points, self.points, seed))
-        self.held_out = encode_all(codes.autoencoder, unseen).cpu()
+        self.held_out = unseen_codes(codes, self.reference.points)
 
     def save_reference(self) -> None:
         """Write the reference beside the models."""
