@@ -62,7 +62,8 @@ def draw_codes(model: LatentCloudModel, n: int, seed: int) -> Tensor:
 def unseen_codes(codes: Codes, clouds: Tensor) -> Tensor:
     """Codes (R, *code) on the CPU of other clouds (R, N, 3), in the data's units.
 
-    They are normalised as the training clouds were. Each is encoded once, by as many of its points as the autoencoder was trained on.
+    They are normalised as the training clouds were. Each is encoded once, by as many of its points as the autoencoder
+    was trained on.
     """
     source, points = codes.source, int(codes.autoencoder.shape[0])
     normalised = source.normalization.apply(clouds)
