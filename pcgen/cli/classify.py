@@ -6,42 +6,66 @@ from typing import Annotated, Any
 import typer
 
 from pcgen.cli.common import parse_settings, say
-from pcgen.cli.options import FOUR_GIB, DropBad, MaxBytes, Seed, Up
+from pcgen.cli.options import (
+    FOUR_GIB,
+    BatchSize,
+    Bf16,
+    Device,
+    DropBad,
+    Epochs,
+    MaxBytes,
+    Minutes,
+    Seed,
+    Steps,
+    Threads,
+    Up,
+)
 
 __all__ = ["classify"]
 
 
+Data = Annotated[str, typer.Option(help="A labelled set, SOURCE[:CLASS,CLASS]; @train is learned, @test tested.")]
+Out = Annotated[Path, typer.Option(help="The folder of the table; what is in it already is kept.")]
+Runs = Annotated[
+    list[str] | None, typer.Argument(help="Run folders of autoencoders, whose codes a linear SVM classifies.")
+]
+Supervised = Annotated[
+    bool, typer.Option("--supervised", help="Train PointNet with and without T-Nets, and PointNet++, too.")
+]
+Names = Annotated[
+    str | None,
+    typer.Option("--models", help="Those of pointnet, pointnet_tnets, pointnet2 to train, with commas between."),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="An option of a supervised reference, MODEL.name=value; may be given many times."),
+]
+Points = Annotated[int, typer.Option(min=1, help="Points per cloud of the supervised references.")]
+Rotate = Annotated[float, typer.Option(min=0, help="Turn clouds about the up axis by up to +- this (degrees).")]
+Jitter = Annotated[float, typer.Option(min=0, help="Noise of every point, in the unit sphere.")]
+Losses = Annotated[
+    str, typer.Option(help="The SVM's losses to choose from: squared_hinge, hinge, or both with a comma (slow).")
+]
+
+
 def classify(
-    data: Annotated[str, typer.Option(help="A labelled set, SOURCE[:CLASS,CLASS]; @train is learned, @test tested.")],
-    out: Annotated[Path, typer.Option(help="The folder of the table; what is in it already is kept.")],
-    runs: Annotated[
-        list[str] | None, typer.Argument(help="Run folders of autoencoders, whose codes a linear SVM classifies.")
-    ] = None,
-    supervised: Annotated[
-        bool, typer.Option("--supervised", help="Train PointNet with and without T-Nets, and PointNet++, too.")
-    ] = False,
-    models: Annotated[
-        str | None, typer.Option(help="Those of pointnet, pointnet_tnets, pointnet2 to train, with commas between.")
-    ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="An option of a supervised reference, MODEL.name=value; may be given many times."),
-    ] = None,
-    points: Annotated[int, typer.Option(min=1, help="Points per cloud of the supervised references.")] = 1024,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Train each this many times over the data.")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Train each this many updates (default: 5000).")] = None,
-    minutes: Annotated[float | None, typer.Option(help="Train each this long.")] = None,
-    batch_size: Annotated[int | None, typer.Option(min=2, help="Clouds per update (default: 32).")] = None,
-    rotate: Annotated[
-        float, typer.Option(min=0, help="Turn clouds about the up axis by up to +- this (degrees).")
-    ] = 180,
-    jitter: Annotated[float, typer.Option(min=0, help="Noise of every point, in the unit sphere.")] = 0.02,
-    losses: Annotated[
-        str, typer.Option(help="The SVM's losses to choose from: squared_hinge, hinge, or both with a comma (slow).")
-    ] = "squared_hinge",
-    bf16: Annotated[bool, typer.Option("--bf16", help="Train in bfloat16 where it is safe.")] = False,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads (default: torch's choice).")] = None,
+    data: Data,
+    out: Out,
+    runs: Runs = None,
+    supervised: Supervised = False,
+    models: Names = None,
+    settings: Settings = None,
+    points: Points = 1024,
+    epochs: Epochs = None,
+    steps: Steps = None,
+    minutes: Minutes = None,
+    batch_size: BatchSize = None,
+    rotate: Rotate = 180,
+    jitter: Jitter = 0.02,
+    losses: Losses = "squared_hinge",
+    bf16: Bf16 = None,
+    device: Device = "cpu",
+    threads: Threads = None,
     up: Up = "y",
     drop_bad: DropBad = False,
     max_bytes: MaxBytes = FOUR_GIB,
@@ -56,24 +80,14 @@ def classify(
 
     from pcgen.errors import choose
     from pcgen.metrics.svm import LOSSES
-    from pcgen.models import CLASSIFIERS
     from pcgen.ranks import device as device_of_process
     from pcgen.studies import classification
     from pcgen.training import Options
 
-    names = list(classification.REFERENCES) if supervised else []
-    if models:
-        names = [choose(name.strip(), classification.REFERENCES, "--models") for name in models.split(",")]
-    config: dict[str, dict[str, Any]] = {}
-    for setting in settings or []:
-        name, dot, rest = setting.partition(".")
-        if not dot:
-            raise ValueError(f"--set: must be MODEL.name=value, got {setting!r}")
-        target = CLASSIFIERS[classification.REFERENCES[choose(name, names, "--set: model")]["name"]]
-        settled = ["shape", "classes", *classification.REFERENCES[name]]
-        config.setdefault(name, {}).update(parse_settings([rest], target, skip=settled))
+    names = _names(supervised, models)
+    config = _config(settings or [], names)
     chosen = [choose(loss.strip(), LOSSES, "--losses") for loss in losses.split(",")]
-    options = Options(epochs=epochs, steps=steps, minutes=minutes, batch_size=batch_size, bf16=bf16)
+    options = Options(epochs=epochs, steps=steps, minutes=minutes, batch_size=batch_size, bf16=bool(bf16))
     device_of_process(device)
     classification.check_out(out, classification.REFERENCES)
     wanted = [int(classification.encoder(run).shape[0]) for run in runs or []] + [points]
@@ -96,22 +110,36 @@ def classify(
     for run in runs or []:
         say(f"{run}: linear SVM on its codes, and on those of its untrained encoder")
         add(*classification.on_codes(run, sets, losses=chosen, device=device, seed=seed))
+    changes: dict[str, Any] = {"points": points, "rotate": rotate, "jitter": jitter}
+    how: dict[str, Any] = {"device": device, "seed": seed, "options": options, "resume": "auto", "progress": True}
     for name in names:
-        add(
-            classification.supervised(
-                name,
-                sets,
-                out / name,
-                points=points,
-                rotate=rotate,
-                jitter=jitter,
-                device=device,
-                seed=seed,
-                config=config.get(name),
-                options=options,
-                resume="auto",
-                progress=True,
-            )
-        )
+        add(classification.supervised(name, sets, out / name, config=config.get(name), **changes, **how))
     rich.console.Console().print(rich.markdown.Markdown(classification.table(list(rows.values()), about)))
     say(f"{out}: classification.json and classification.md")
+
+
+def _names(supervised: bool, models: str | None) -> list[str]:
+    """The supervised references that were asked for."""
+    from pcgen.errors import choose
+    from pcgen.studies import classification
+
+    if models:
+        return [choose(name.strip(), classification.REFERENCES, "--models") for name in models.split(",")]
+    return list(classification.REFERENCES) if supervised else []
+
+
+def _config(settings: list[str], names: list[str]) -> dict[str, dict[str, Any]]:
+    """Options given as MODEL.name=value, by reference."""
+    from pcgen.errors import choose
+    from pcgen.models import CLASSIFIERS
+    from pcgen.studies import classification
+
+    config: dict[str, dict[str, Any]] = {}
+    for setting in settings:
+        name, dot, rest = setting.partition(".")
+        if not dot:
+            raise ValueError(f"--set: must be MODEL.name=value, got {setting!r}")
+        target = CLASSIFIERS[classification.REFERENCES[choose(name, names, "--set: model")]["name"]]
+        settled = ["shape", "classes", *classification.REFERENCES[name]]
+        config.setdefault(name, {}).update(parse_settings([rest], target, skip=settled))
+    return config

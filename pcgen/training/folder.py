@@ -1,0 +1,182 @@
+"""A run: the folder that a training leaves, with all that is needed to use the model and to train it further."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+
+from pcgen import ranks
+from pcgen.data.normalization import Normalization
+from pcgen.errors import choose
+from pcgen.files import write_whole
+from pcgen.models import build
+from pcgen.models.base import Learner
+from pcgen.seeds import isolated
+from pcgen.training.history import EVENTS, read_history
+from pcgen.training.state import fill, weights
+
+__all__ = ["RunFolder"]
+
+_CONFIG, _HISTORY = "config.json", "history.jsonl"
+_CHECKPOINTS = ("best", "last")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A run folder: config.json, last.safetensors, best.safetensors where there was validation, history.jsonl.
+
+    `config` has the entries model (name and arguments), data (what the caller told of it, shape and hash), training
+    (its options), seed, versions, threads, device, ranks, and notes (what differed when the training was continued).
+    """
+
+    path: Path
+    config: dict[str, Any] = field(repr=False)
+
+    @classmethod
+    def open(cls, path: str | Path) -> Self:
+        """Open a run.
+
+        Raises:
+            FileNotFoundError: there is no such folder, or it is not a run; the text says what is missing.
+            ValueError: its config.json is damaged.
+        """
+        path = Path(path)
+        if path.is_file():
+            raise FileNotFoundError(f"{path}: is a file, not a run folder; give the --out folder of a training")
+        if not path.is_dir():
+            raise FileNotFoundError(f"{path}: no such run folder; `pcgen train MODEL --out {path}` makes one")
+        if not (path / _CONFIG).is_file():
+            raise FileNotFoundError(f"{path}: not a run folder: has no {_CONFIG}; give the --out folder of a training")
+        try:
+            config = json.loads((path / _CONFIG).read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{path / _CONFIG}: damaged ({error})") from error
+        if not isinstance(config, dict) or not isinstance(config.get("model"), dict):
+            raise ValueError(f"{path / _CONFIG}: not a run's: it has no entry `model`")
+        return cls(path, config)
+
+    @classmethod
+    def create(cls, path: str | Path, config: dict[str, Any], overwrite: bool = False) -> Self:
+        """Make the folder and write its config; with `overwrite`, the files of a run that is there are deleted first.
+
+        Raises:
+            FileExistsError: there is something already, and it is not a run or `overwrite` is False.
+        """
+        run = cls(Path(path), config)
+        json.dumps(config)  # What JSON cannot hold is told before anything is deleted.
+        if run.path.exists() and not run.path.is_dir():
+            raise FileExistsError(f"{path}: is a file; choose another --out")
+        if run.path.is_dir() and any(run.path.iterdir()):
+            if not (run.path / _CONFIG).is_file():
+                raise FileExistsError(f"{path}: exists and is not a run folder; choose another --out")
+            if not overwrite:
+                raise FileExistsError(
+                    f"{path}: has a run already; choose another --out, or --overwrite or --resume auto"
+                )
+            run._delete()
+        try:
+            run.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OSError(f"{path}: could not be made ({error.strerror or error}); choose another --out") from error
+        run.write_config()
+        return run
+
+    @classmethod
+    @contextmanager
+    def begin(cls, path: str | Path, config: dict[str, Any], overwrite: bool = False) -> Iterator[Self]:
+        """Create a run, and delete it again if the `with` block fails before it has saved anything there."""
+        stood = Path(path).exists()
+        run = cls.create(path, config, overwrite)
+        try:
+            yield run
+        except BaseException:
+            if not run._batches() and not any(run.checkpoint(name).exists() for name in _CHECKPOINTS):
+                with suppress(OSError):  # What failed is what must be told.
+                    run._delete()
+                    if not stood and not any(run.path.iterdir()):
+                        run.path.rmdir()
+            raise
+
+    def _delete(self) -> None:
+        shutil.rmtree(self.path / EVENTS, ignore_errors=True)
+        written = [f"{name}.safetensors" for name in _CHECKPOINTS] + [_HISTORY, *self._batches()]
+        # The config goes last: a folder without it is no run, and would not be overwritten again.
+        for name in [*written, _CONFIG]:
+            (self.path / name).unlink(missing_ok=True)
+
+    def write_config(self) -> None:
+        """Write config.json, whole or not at all."""
+        write_whole(self.path / _CONFIG, (json.dumps(self.config, indent=2) + "\n").encode())
+
+    def checkpoint(self, name: str) -> Path:
+        """The place of the checkpoint "best" or "last"."""
+        return self.path / f"{choose(name, _CHECKPOINTS, 'checkpoint')}.safetensors"
+
+    @property
+    def history_path(self) -> Path:
+        """The place of the history."""
+        return self.path / _HISTORY
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """The history's rows, oldest first: step, epoch, seconds, losses, rates, and validation where it was taken."""
+        return read_history(self.history_path)
+
+    @property
+    def normalization(self) -> Normalization:
+        """The normalisation of the training data; none for a run that was written without one."""
+        found = self.config.get("data", {}).get("normalization")
+        return Normalization.from_dict(found) if found else Normalization("none")
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes of the training data, which labels are places in; () where there are none."""
+        return tuple(self.config.get("data", {}).get("classes", ()))
+
+    def model(
+        self, checkpoint: str | None = None, *, model: Learner | None = None, device: str | torch.device = "cpu"
+    ) -> Learner:
+        """The trained model in evaluation mode, with averaged weights if the training averaged them.
+
+        Args:
+            checkpoint: "best" or "last"; None is the best where there is one, else the last.
+            model: an instance to fill, needed for a class that is not of the suite.
+            device: where the model is to live.
+
+        Raises:
+            FileNotFoundError: there is no such checkpoint.
+            ValueError: the run's class cannot be built by name, or the checkpoint is damaged or does not fit the model.
+        """
+        if checkpoint is None:
+            checkpoint = next((name for name in _CHECKPOINTS if self.checkpoint(name).is_file()), "last")
+        path = self.checkpoint(checkpoint)
+        if not path.is_file():
+            raise FileNotFoundError(f"{path}: no such checkpoint in this run; train with --resume auto to make one")
+        if model is None:
+            model = self._build()
+        try:
+            tensors = weights(path)
+        except ValueError as error:
+            others = [name for name in _CHECKPOINTS if name != checkpoint and self.checkpoint(name).is_file()]
+            advice = [f"use --checkpoint {name}" for name in others] + ["train again"]
+            raise ValueError(f"{error}; {' or '.join(advice)}") from error
+        fill(model, tensors, path)
+        return model.to(ranks.device(device)).eval()
+
+    def _build(self) -> Learner:
+        description = self.config["model"]
+        if description.get("name") is None:
+            raise ValueError(
+                f"{self.path}: its model {description.get('class')} cannot be built by name "
+                f"({description.get('reason')}); make it yourself and give it as model="
+            )
+        with isolated(0):  # Initial weights are overwritten, and loading is no reason to draw numbers.
+            return build(description)
+
+    def _batches(self) -> list[str]:
+        return [path.name for path in self.path.glob("batch-*.safetensors")]
