@@ -11,7 +11,7 @@ Submodules are imported when first used, so that `import pcgen` costs nothing:
 import importlib
 from typing import Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _SUBMODULES = ("data", "metrics", "models", "nets", "ops", "optim", "statistics", "studies", "training", "view")
 

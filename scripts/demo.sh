@@ -19,8 +19,6 @@ if $quick; then
 else
     shapes=shapes:chair=1000 points=1024 steps=700 effort=0.5 emd_clouds=48
 fi
-# The exact Earth Mover's distance as the loss spreads the decoded points as evenly as those of the data.
-"$pcgen" train autoencoder --data "$shapes" --points $points --steps $steps --schedule cosine \
-    --set reconstruction=emd --set lr=0.001 --out "$out/autoencoder" --resume auto
+"$pcgen" train autoencoder --data "$shapes" --points $points --steps $steps --out "$out/autoencoder" --resume auto
 "$pcgen" suite --data "$shapes" --codes "$out/autoencoder" --effort $effort --emd-clouds $emd_clouds --out "$out"
 printf 'demo: the table is %s, the picture %s\n' "$out/leaderboard.md" "$out/contact_sheet.png"
