@@ -9,7 +9,19 @@ Submodules are imported when first used, so that `import pcgen` costs nothing:
 """
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # so that type checkers and editors see what __getattr__ imports
+    from pcgen import data as data
+    from pcgen import metrics as metrics
+    from pcgen import models as models
+    from pcgen import nets as nets
+    from pcgen import ops as ops
+    from pcgen import optim as optim
+    from pcgen import statistics as statistics
+    from pcgen import studies as studies
+    from pcgen import training as training
+    from pcgen import view as view
 
 __version__ = "0.2.0"
 

@@ -1,11 +1,10 @@
 """`pcgen data`: look into data, find its faults, convert it."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pcgen.cli.common import check_out, say
+from pcgen.cli.common import say
 from pcgen.cli.options import FOUR_GIB, DropBad, MaxBytes, Overwrite, Up
 
 __all__ = ["app"]
@@ -16,17 +15,18 @@ Spec = Annotated[str, typer.Argument(help="SOURCE[:CLASS]\\[@SPLIT]: a file, a f
 
 
 @app.command()
-def info(spec: Spec, up: Up = "y", max_bytes: MaxBytes = FOUR_GIB) -> None:
-    """Say what a source holds: clouds, points, classes, splits, ranges."""
+def info(spec: Spec, up: Up = None, max_bytes: MaxBytes = FOUR_GIB) -> None:
+    """Say what a source holds: clouds, points, classes, splits, sizes, ranges."""
     import rich.console
     import rich.table
     import rich.text
 
     from pcgen import data
+    from pcgen.data.source import printable
 
     table = rich.table.Table(box=None, show_header=False)
     for name, value in data.info(spec, up=up, max_bytes=max_bytes).items():
-        table.add_row(name, rich.text.Text(str(value)))
+        table.add_row(name, rich.text.Text(printable(str(value))))
     rich.console.Console().print(table)
 
 
@@ -45,7 +45,10 @@ def check(spec: Spec, max_bytes: MaxBytes = FOUR_GIB) -> None:
 @app.command()
 def convert(
     spec: Spec,
-    out: Annotated[Path, typer.Option(help="The .npz to write.")],
+    out: Annotated[
+        str,
+        typer.Option(help="The .npz to write; or a .ply or .xyz of one cloud; or a new folder of .ply files, NAME/."),
+    ],
     points: Annotated[int | None, typer.Option(min=1, help="Points per cloud; needed where counts differ.")] = None,
     normalize: Annotated[
         str,
@@ -53,22 +56,30 @@ def convert(
             help="none, unit_sphere, unit_box or bbox, each cloud by itself; or global_std, by those of @train."
         ),
     ] = "none",
-    up: Up = "y",
+    up: Up = None,
     max_bytes: MaxBytes = FOUR_GIB,
     drop_bad: DropBad = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Write any source as one npz of points, labels and splits."""
+    """Write any source as one npz of points, labels and splits, or as the files that --out says."""
     import dataclasses
 
     from pcgen import data
+    from pcgen.data.gathering import Reading
+    from pcgen.data.loading import load_placed
+    from pcgen.data.origin import ZERO
+    from pcgen.data.saving import check_target
+    from pcgen.data.splits import DRAWN
 
-    check_out(out, ".npz", overwrite)
+    check_target(out, overwrite, make_folder=True)
     normalization = data.Normalization(normalize)
-    clouds = data.load(spec, points=points, up=up, drop_bad=drop_bad, max_bytes=max_bytes)
-    train = clouds.split("train") if clouds.splits and "train" in clouds.splits else clouds
-    normalized = normalization.fit(train.points).apply(clouds.points)
-    data.save(out, dataclasses.replace(clouds, points=normalized), overwrite=overwrite)
+    each = normalize if normalization.each else "none"
+    how = Reading(points=points, up=up, normalize=each, drop_bad=drop_bad, max_bytes=max_bytes)
+    clouds, _ = load_placed(spec, how)
+    if normalize == "global_std":
+        train = clouds.split("train") if clouds.splits and "train" in clouds.splits else clouds
+        clouds = dataclasses.replace(clouds, points=normalization.fit(train).apply(clouds), origin=ZERO)
+    data.save(out, clouds, overwrite=overwrite)
     if clouds.drawn:
-        say("the source has no splits: those written were drawn by the clouds' names, 85% train, 5% val, 10% test")
+        say(f"the source has no splits: those written were {DRAWN}")
     say(*clouds.notes, f"{out}: {len(clouds)} clouds of {clouds.points.shape[1]} points")

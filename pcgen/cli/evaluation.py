@@ -19,7 +19,7 @@ def load_sets(
     samples: Sequence[str],
     others: Mapping[str, str | None],
     points: int | None,
-    up: str,
+    up: str | None,
     drop_bad: bool,
     max_bytes: int,
 ) -> "tuple[list[Clouds], dict[str, Clouds]]":

@@ -30,7 +30,10 @@ Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads (default: torch's choice).")]
 MaxBytes = Annotated[int, typer.Option(min=1, help="Most memory that one set of clouds may take.")]
 DropBad = Annotated[bool, typer.Option("--drop-bad", help="Leave out clouds with NaN; they are counted and named.")]
-Up = Annotated[str, typer.Option(help="Up axis of the data: x, y, z, -x, -y or -z; clouds are turned y up.")]
+Up = Annotated[
+    str | None,
+    typer.Option(help="Up axis of the data: x, y (default), z, -x, -y or -z; clouds are turned y up, once."),
+]
 EmdClouds = Annotated[
     int | None,
     typer.Option(min=0, help="EMD on at most this many clouds a side (default: 100 exact, else 64); 0: all."),

@@ -6,6 +6,7 @@ from pcgen.data.geometric import from_pyg, to_pyg
 from pcgen.data.inspection import Fault, check, info
 from pcgen.data.loading import load
 from pcgen.data.normalization import NORMALIZATIONS, Normalization
+from pcgen.data.placement import Placement
 from pcgen.data.saving import save
 from pcgen.data.spec import Spec, default_split, parse
 from pcgen.data.splits import holdout
@@ -17,6 +18,7 @@ __all__ = [
     "Clouds",
     "Fault",
     "Normalization",
+    "Placement",
     "Spec",
     "check",
     "default_split",

@@ -36,4 +36,5 @@ def list_shapes(classes: tuple[str, ...], seed: int) -> Listing:
         labels=[family for family, _ in rows],
         splits=[shapes.split(index) for _, index in rows],
         classes=tuple(families),
+        up="y",
     )

@@ -1,21 +1,30 @@
 """A set of clouds of one size, with what is known of each."""
 
+import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from pcgen.data.origin import ZERO, Triple, common_origin, refuse_unheld, shown
 from pcgen.errors import choose
 
 __all__ = ["SPLITS", "Clouds"]
 
 SPLITS = ("train", "val", "test")
 
+_SHOWN = 4  # classes in a short description
+
 
 @dataclass(frozen=True)
 class Clouds:
     """S clouds of N points each: points (S, N, 3) in the source's own units, y up, and what is known of each cloud.
+
+    Coordinates that float32 cannot hold, such as those of a map, count from `origin`: the true ones are
+    `points.double() + origin`, which `coordinates` gives. Elsewhere the origin is 0.
 
     Raises:
         ValueError: a tensor has another shape or type, or an entry is not there once for every cloud.
@@ -29,7 +38,9 @@ class Clouds:
     splits: tuple[str, ...] | None = None  # one per cloud: train, val or test
     source: str = "tensor"  # the spec it was loaded from, for messages
     notes: tuple[str, ...] = ()  # what the loader decided and the user should read
-    drawn: bool = False  # the source has no splits, and these follow from the clouds' names
+    drawn: bool = False  # the source has no splits, and these follow from the clouds' keys
+    origin: Triple = ZERO  # what the points count from
+    keys: tuple[str, ...] = ()  # one per cloud: what its split, its thinning and being held out are drawn by
 
     def __post_init__(self) -> None:
         shape = tuple(self.points.shape)
@@ -51,14 +62,73 @@ class Clouds:
                 )
         if not self.names:
             object.__setattr__(self, "names", tuple(str(row) for row in range(len(self))))
-        for argument, values in (("names", self.names), ("splits", self.splits)):
+        if not self.keys:
+            object.__setattr__(self, "keys", self.names)
+        if len(self.origin) != 3 or not all(math.isfinite(value) for value in self.origin):
+            raise ValueError(f"origin: must be three finite numbers, got {self.origin}")
+        for argument, values in (("names", self.names), ("splits", self.splits), ("keys", self.keys)):
             if values is not None and len(values) != shape[0]:
                 raise ValueError(f"{argument}: must be one for each of {shape[0]} clouds, got {len(values)}")
         for split in sorted(set(self.splits or ())):
             choose(split, SPLITS, "splits")
 
+    @classmethod
+    def of(cls, points: Tensor, **known: Any) -> "Clouds":
+        """Clouds of true coordinates (S, N, 3), float32 or float64, about an origin that float32 needs, else about 0.
+
+        Args:
+            points: true coordinates; float32 ones stay as they are.
+            known: the other fields.
+
+        Raises:
+            ValueError: as for `Clouds`; or the clouds are so far from each other that float32 holds no set of them.
+        """
+        if points.dtype != torch.float64 or points.ndim != 3 or 0 in points.shape:
+            return cls(points, **known)
+        low, high = points.amin(1).cpu(), points.amax(1).cpu()
+        origin = common_origin(low, high)
+        clouds = cls((points - points.new_tensor(origin)).float(), **known, origin=origin)
+        refuse_unheld(low, high, origin, clouds.names, clouds.source)
+        return clouds
+
     def __len__(self) -> int:
         return self.points.shape[0]
+
+    def __repr__(self) -> str:
+        said = [f"{len(self)} of {self.points.shape[1]} points", *(["normals"] if self.normals is not None else [])]
+        if self.classes:
+            some = ", ".join(self.classes[:_SHOWN]) + ", ..." * (len(self.classes) > _SHOWN)
+            said.append(f"{len(self.classes)} classes ({some})")
+        if self.splits:
+            counts = Counter(self.splits)
+            said.append(" ".join(f"{split} {counts[split]}" for split in SPLITS if counts[split]))
+        if self.origin != ZERO:
+            said.append(f"origin {shown(self.origin)}")
+        return f"Clouds({'; '.join(said)}; from {self.source})"
+
+    @property
+    def coordinates(self) -> Tensor:
+        """True coordinates (S, N, 3): `points` themselves, or float64 where the origin is not 0."""
+        return self.points if self.origin == ZERO else self.points.double() + self._origin()
+
+    def at(self, origin: Triple) -> "Clouds":
+        """The same clouds about another origin, moved in float64: two sets about one origin can be compared.
+
+        Args:
+            origin: what the new points count from: `other.origin`, or (0, 0, 0) for true coordinates in float32.
+
+        Raises:
+            ValueError: float32 does not hold the clouds about that origin.
+        """
+        if origin == self.origin:
+            return self
+        low, high = (bound.double() + self._origin() for bound in (self.points.amin(1), self.points.amax(1)))
+        refuse_unheld(low.cpu(), high.cpu(), origin, self.names, self.source)
+        shift = self._origin() - self.points.new_tensor(origin, dtype=torch.float64)
+        return replace(self, points=(self.points.double() + shift).float(), origin=origin)
+
+    def _origin(self) -> Tensor:
+        return self.points.new_tensor(self.origin, dtype=torch.float64)
 
     def select(self, rows: Tensor | Sequence[int]) -> "Clouds":
         """The clouds of the given rows, in that order."""
@@ -71,6 +141,7 @@ class Clouds:
             labels=None if self.labels is None else self.labels[index],
             names=tuple(self.names[place] for place in places),
             splits=None if self.splits is None else tuple(self.splits[place] for place in places),
+            keys=tuple(self.keys[place] for place in places),
         )
 
     def split(self, name: str) -> "Clouds":

@@ -7,7 +7,7 @@ from pcgen.data.formats.arrays import listing_of, read_npy, read_npz
 from pcgen.data.formats.hdf5 import read_h5
 from pcgen.data.layouts import list_modelnet40, list_shapenet_part
 from pcgen.data.readers import READERS, read_cloud
-from pcgen.data.source import Listing
+from pcgen.data.source import Listing, printable
 
 __all__ = ["list_path"]
 
@@ -18,11 +18,14 @@ def list_path(path: Path, seed: int, max_bytes: int) -> Listing:
     """List the clouds of a file or folder.
 
     Raises:
+        PermissionError: it may not be read.
         ValueError: it is of no kind that is known, empty, or damaged.
     """
     if path.is_dir():
         known = list_modelnet40(path, max_bytes) or list_shapenet_part(path, max_bytes)
         return known or list_folder(path, seed, max_bytes)
+    with path.open("rb"):
+        pass  # what may not be read is told before any reader could take it for damaged
     ending = path.suffix.lower()
     if ending == ".npz":
         return read_npz(path, max_bytes)
@@ -31,10 +34,12 @@ def list_path(path: Path, seed: int, max_bytes: int) -> Listing:
     if ending == ".npy":
         return listing_of({"points": read_npy(path, max_bytes)}, path)
     if ending in READERS:
+        # The file's name is all there is, and a file may be renamed: what is drawn for it follows from the seed alone.
         return Listing(
-            names=[path.name],
-            read=lambda _, points: read_cloud(path, points, path.name, seed, max_bytes),
-            places=[str(path)],
+            names=[printable(path.name)],
+            read=lambda _, points: read_cloud(path, points, "", seed, max_bytes),
+            places=[printable(path)],
+            content=lambda _: "",
         )
     if ending in _PICKLES:
         raise ValueError(

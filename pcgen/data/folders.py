@@ -1,61 +1,117 @@
 """Folders of clouds and meshes, one file each; subfolders may be classes and splits."""
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pcgen.data.formats.arrays import SPLIT_NAMES
 from pcgen.data.readers import READERS, read_cloud
-from pcgen.data.source import Listing, Raw
+from pcgen.data.source import Listing, Raw, printable
 from pcgen.data.synsets import class_names
+from pcgen.data.walking import walk
 
 __all__ = ["list_folder"]
 
 
 def list_folder(root: Path, seed: int, max_bytes: int) -> Listing:
-    """The clouds and meshes in a folder and all below it, sorted by their paths, which are their names.
+    """The clouds and meshes in a folder and all below it, links followed, sorted by their paths, which are their names.
 
     A folder called train, val or test, at any depth, is the split of what is in it. The first other folder on a file's
     path is its class; ShapeNet's synset numbers become names. This reads `<class>/*.ply`, `<class>/{train,test}/*.off`
     (ModelNet), `<synset>/{train,val,test}/*.npy` (PointFlow's PC15k), `<synset>/*.ply` (latent_3d_points) and
-    `{train,test}/<class>/*` alike. Hidden files and folders are passed over.
+    `{train,test}/<class>/*` alike. Where `train` stands beside classes, it is one: railway trains. Hidden files and
+    folders are passed over.
 
     Raises:
-        ValueError: no file is of a kind that is read, or some files are in the folder of a split and others in none.
+        PermissionError: a folder or file in it cannot be read.
+        ValueError: no file is of a kind that is read, some files are in the folder of a split and others in none, or a
+            link leads nowhere.
     """
-    paths = [path.relative_to(root) for path in root.rglob("*") if path.is_file()]
-    paths = sorted((path for path in paths if not any(part.startswith((".", "__")) for part in path.parts)), key=str)
+    where = printable(root)
+    paths, notes = walk(root)
     files = [path for path in paths if path.suffix.lower() in READERS]
-    others = Counter(path.suffix.lower() or path.name for path in paths if path.suffix.lower() not in READERS)
+    others = Counter(
+        printable(path.suffix.lower() or path.name) for path in paths if path.suffix.lower() not in READERS
+    )
     kinds = ", ".join(sorted(READERS))
     if not paths:
-        raise ValueError(f"{root}: is empty; give a folder of clouds or meshes ({kinds})")
+        raise ValueError(f"{where}: is empty; give a folder of clouds or meshes ({kinds})")
     if not files:
         held = ", ".join(f"{count} {ending}" for ending, count in others.most_common(5))
         raise ValueError(
-            f"{root}: holds no clouds or meshes ({kinds}), but {held}; give another folder, or name a file in it"
+            f"{where}: holds no clouds or meshes ({kinds}), but {held}; give another folder, or name a file in it"
         )
-    splits = [next((SPLIT_NAMES[p.lower()] for p in path.parts[:-1] if p.lower() in SPLIT_NAMES), "") for path in files]
-    labels = [next((p for p in path.parts[:-1] if p.lower() not in SPLIT_NAMES), "") for path in files]
+    names = [printable(path.as_posix()) for path in files]
+    parents = [tuple(map(printable, path.parts[:-1])) for path in files]
+    labels, splits = _labels_and_splits(parents)
     if any(splits) and not all(splits):
-        stray = files[splits.index("")]
         raise ValueError(
-            f"{root}: {splits.count('')} files, such as {stray}, are in no folder of a split, and others are; "
-            "move them into train, val or test"
+            f"{where}: {splits.count('')} files, such as {names[splits.index('')]}, are in no folder of a split, and "
+            f"others, such as {names[next(row for row, split in enumerate(splits) if split)]}, are; move them into "
+            "train, val or test, or rename a folder that is none of these"
         )
-    notes: tuple[str, ...] = ()
+    if not any(splits) and any(_is_train(label) for label in labels):
+        notes += (f"{where}: train is read as a class, since other classes stand beside it",)
     if any(labels) and not all(labels):
-        notes += (f"{root}: no classes, since {files[labels.index('')]} and others are in no subfolder",)
+        notes += (f"{where}: no classes, since {names[labels.index('')]} and others are in no subfolder",)
     if others:
-        notes += (f"{root}: {sum(others.values())} files of other kinds passed over ({', '.join(sorted(others)[:5])})",)
+        notes += (
+            f"{where}: {sum(others.values())} files of other kinds passed over ({', '.join(sorted(others)[:5])})",
+        )
 
     def read(row: int, surface_points: int) -> Raw:
-        return read_cloud(root / files[row], surface_points, f"{files[row].as_posix()}", seed, max_bytes)
+        return read_cloud(root / files[row], surface_points, names[row], seed, max_bytes)
 
     return Listing(
-        names=[path.as_posix() for path in files],
+        names=names,
         read=read,
         labels=class_names(labels) if all(labels) else None,
         splits=splits if all(splits) else None,
         notes=notes,
-        places=[str(root / path) for path in files],
+        places=[printable(root / path) for path in files],
     )
+
+
+def _labels_and_splits(parents: Sequence[tuple[str, ...]]) -> tuple[list[str], list[str]]:
+    """The class and the split of each file by the folders it is in, from the top; "" where there is none."""
+    if _has_a_class_called_train(parents):
+        return [next(iter(parts), "") for parts in parents], [_split(parts[1:]) for parts in parents]
+    splits = [_split(parts) for parts in parents]
+    if all(
+        _is_split(parts[0]) for parts in parents if parts
+    ):  # what is in the folder of a split is a class, even train
+        return [parts[1] if len(parts) > 1 else "" for parts in parents], splits
+    return [next((part for part in parts if not _is_split(part)), "") for parts in parents], splits
+
+
+def _has_a_class_called_train(parents: Sequence[tuple[str, ...]]) -> bool:
+    """Whether the outermost folders are classes and one is `train`.
+
+    It is the only one of a split's name beside others, or every class has the folders of its splits in it.
+    """
+    first = {parts[0] for parts in parents if parts}
+    second = {parts[1] for parts in parents if len(parts) > 1}
+    named = {part for part in first if _is_split(part)}
+    if not any(_is_train(part) for part in named):
+        return False
+    if named != first and all(_is_train(part) for part in named):
+        return True
+    split_within = all(len(parts) > 1 and _is_split(parts[1]) for parts in parents)
+    return split_within and (named != first or len(_kinds(second)) > len(_kinds(first)))
+
+
+def _kinds(parts: Iterable[str]) -> set[str]:
+    return {SPLIT_NAMES[part.lower()] for part in parts}
+
+
+def _is_split(part: str) -> bool:
+    return part.lower() in SPLIT_NAMES
+
+
+def _is_train(part: str) -> bool:
+    return part.lower() == "train"
+
+
+def _split(parts: Sequence[str]) -> str:
+    """The split of a file by its folders: the first that has the name of one."""
+    return next((SPLIT_NAMES[part.lower()] for part in parts if _is_split(part)), "")

@@ -1,6 +1,7 @@
-"""Reading the clouds of a listing one by one, checked, thinned to one size, into one tensor."""
+"""Reading the clouds of a listing one by one, checked, normalised and thinned, into one tensor."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -8,75 +9,131 @@ from numpy.typing import NDArray
 
 from pcgen.data.axes import to_y_up
 from pcgen.data.clouds import Clouds
-from pcgen.data.source import Listing, Raw, told, too_large
-from pcgen.data.thinning import thinned_rows
+from pcgen.data.normalization import Normalization
+from pcgen.data.origin import ZERO, Triple
+from pcgen.data.pile import Cloud, Pile, thinned
+from pcgen.data.placement import Placement
+from pcgen.data.source import GIB, Listing, Raw, told, unreadable
 
-__all__ = ["clean", "gather"]
-
-Cloud = tuple[NDArray[np.float32], NDArray[np.float32] | None]  # points and normals, (N, 3)
+__all__ = ["Reading", "clean", "gather", "true_points", "up_axis"]
 
 _SHOWN = 3  # names in a note; the rest is counted
 
 
-def gather(
-    listing: Listing,
-    source: str,
-    *,
-    points: int | None,
-    surface_points: int,
-    seed: int,
-    up: str,
-    drop_bad: bool,
-    max_bytes: int,
-) -> Clouds:
-    """Read every cloud of a listing; the arguments are those of `load`.
+@dataclass(frozen=True)
+class Reading:
+    """How clouds are read; the arguments are those of `load`, and `normalize` the name of a normalisation.
 
     Raises:
-        ValueError: a cloud cannot be read, is too small or has NaN, or the clouds have different numbers of points.
+        ValueError: a number of points is below 1, or `points` and `at_least` are both given.
     """
-    for argument, value in (("points", points), ("surface_points", surface_points)):
-        if value is not None and value < 1:
-            raise ValueError(f"{argument}: must be at least 1, got {value}")
+
+    points: int | None = None
+    at_least: int | None = None
+    surface_points: int = 2048
+    seed: int = 0
+    up: str | None = None
+    normalize: str = "none"  # of each cloud by itself, as a whole, before it is thinned
+    drop_bad: bool = False
+    max_bytes: int = 4 * GIB
+
+    def __post_init__(self) -> None:
+        for argument in ("points", "at_least", "surface_points"):
+            if (value := getattr(self, argument)) is not None and value < 1:
+                raise ValueError(f"{argument}: must be at least 1, got {value}")
+        if self.points is not None and self.at_least is not None:
+            raise ValueError(f"points, at_least: give one of them, got {self.points} and {self.at_least}")
+
+
+def gather(listing: Listing, source: str, how: Reading) -> tuple[Clouds, Placement]:
+    """Read every cloud of a listing; and where each was, if it is normalised.
+
+    Raises:
+        PermissionError: a file cannot be read.
+        ValueError: a cloud is damaged, is too small or has NaN, or the clouds have different numbers of points.
+    """
     if not listing.names:
         raise ValueError(f"{source}: holds no clouds; give a source of at least one")
-    pile = _Pile(len(listing.names), source, max_bytes)
+    up, notes = up_axis(listing, source, how.up)
+    normalization = Normalization(how.normalize)
+    pile = Pile(len(listing.names), source, how.max_bytes, _turned(listing.origin, up), bool(how.at_least), how.seed)
+    places: list[Placement] = []
     faults: list[str] = []
     bad: list[int] = []  # their rows
     short: list[int] = []  # the sizes of clouds that are too small, and else good
+    needed = how.points or how.at_least or 1
     for row, name in enumerate(listing.names):
+        key = listing.key(row)
         try:
-            cloud = clean(listing.read(row, surface_points if points is None else points))
-            if points is not None:
-                if len(cloud[0]) < points:
-                    short.append(len(cloud[0]))
-                cloud = _thin(cloud, points, name, seed)
+            cloud, place = _read(listing, row, how.points or how.surface_points, up, normalization)
+            if len(cloud.points) < needed:
+                short.append(len(cloud.points))
+                raise ValueError(f"has {len(cloud.points)} points, fewer than the {needed} asked for")
+        except PermissionError as error:
+            raise unreadable(listing.place(row, source), error) from None
         except (ValueError, OSError) as error:
             faults.append(told(listing.place(row, source), error))
             bad.append(row)
             continue
-        pile.add(row, name, cloud)
-    if faults and not (drop_bad and pile.rows):
+        places.append(place)
+        pile.add(row, name, key, cloud if how.points is None else thinned(cloud, how.points, key, how.seed))
+    if faults and not (how.drop_bad and pile.rows):
         raise _refusal(listing, source, bad, faults[0], short)
-    whole, normals, notes = pile.stacked()
     if faults:
-        notes = (f"{len(faults)} of {len(listing.names)} clouds dropped: {_some(faults, '; ')}", *notes)
+        notes += (f"{len(faults)} of {len(listing.names)} clouds dropped: {_some(faults, '; ')}",)
+    points, normals, origin, said = pile.stacked()
     kept = listing.narrow(pile.rows)
-    places = {name: place for place, name in enumerate(kept.order)}
-    return Clouds(
-        points=to_y_up(whole, up),
-        normals=None if normals is None else to_y_up(normals, up),
-        labels=None if kept.labels is None else torch.tensor([places[label] for label in kept.labels]),
+    order = {name: place for place, name in enumerate(kept.order)}
+    clouds = Clouds(
+        points=points,
+        normals=normals,
+        labels=None if kept.labels is None else torch.tensor([order[label] for label in kept.labels]),
         classes=kept.order,
         names=tuple(kept.names),
         splits=None if kept.splits is None else tuple(kept.splits),
         source=source,
-        notes=(*listing.notes, *notes),
+        notes=(*listing.notes, *notes, *said),
         drawn=kept.drawn,
+        origin=origin,
+        keys=tuple(pile.keys),
     )
+    offset, size = (torch.cat([getattr(place, part) for place in places]) for part in ("offset", "size"))
+    return clouds, Placement(offset, size)
 
 
-def clean(raw: Raw) -> Cloud:
-    """The points of a cloud, (N, 3) float32, and its normals if it has them: (N, 6) is read as points with normals.
+def _read(
+    listing: Listing, row: int, surface_points: int, up: str, normalization: Normalization
+) -> tuple[Cloud, Placement]:
+    """One cloud, whole, y up and normalised, and where it was."""
+    points, normals = clean(listing.read(row, surface_points))
+    whole = to_y_up(torch.from_numpy(true_points(points, listing.origin)), up)[None]
+    if normalization.each and bool((whole == whole[:, :1]).all()):
+        raise ValueError(f"is one point, repeated {len(points)} times, and {normalization.name} needs a size")
+    placed, place = normalization.place(whole) if normalization.each else (whole, _NOWHERE)
+    low, high = placed[0].double().amin(0), placed[0].double().amax(0)
+    arrows = None if normals is None else to_y_up(torch.from_numpy(normals), up)
+    return Cloud(placed[0], arrows, low, high, len(points)), place
+
+
+_NOWHERE = Placement(torch.zeros(1, 1, 3, dtype=torch.float64), torch.ones(1, 1, 1, dtype=torch.float64))
+
+
+def up_axis(listing: Listing, source: str, asked: str | None) -> tuple[str, tuple[str, ...]]:
+    """The source's up axis: its own word, or else what is asked for; and a note where the two differ."""
+    if listing.up is None or asked in (None, listing.up):
+        return listing.up or asked or "y", ()
+    return listing.up, (f"{source}: says that its up axis is {listing.up}, so up {asked} (--up {asked}) is left out",)
+
+
+def _turned(origin: Triple, up: str) -> Triple:
+    x, y, z = to_y_up(torch.tensor(origin, dtype=torch.float64), up).tolist()
+    return x, y, z
+
+
+def clean(raw: Raw) -> tuple[NDArray[np.floating], NDArray[np.float32] | None]:
+    """The points of a cloud, (N, 3), and its normals if it has them: (N, 6) is read as points with normals.
+
+    Points are float32 where that holds every number of the source's type, else float64.
 
     Raises:
         ValueError: it has another shape, no point, no real numbers, or NaN, infinity, or a number beyond float32.
@@ -89,7 +146,15 @@ def clean(raw: Raw) -> Cloud:
         raise ValueError(f"must hold real numbers, got {points.dtype}")
     if points.shape[1] == 6:
         points, normals = points[:, :3], points[:, 3:]
-    return _finite("point", points), None if normals is None else _finite("normal", normals)
+    narrow = _finite("point", points)
+    if not np.can_cast(points.dtype, np.float32):
+        return np.ascontiguousarray(points, dtype=np.float64), None if normals is None else _finite("normal", normals)
+    return narrow, None if normals is None else _finite("normal", normals)
+
+
+def true_points(points: NDArray[np.floating], origin: Triple) -> NDArray[np.floating]:
+    """Points (N, 3) as true coordinates: float64 where they count from an origin that is not 0."""
+    return points if origin == ZERO else points.astype(np.float64) + np.array(origin)
 
 
 def _finite(what: str, values: NDArray[np.generic]) -> NDArray[np.float32]:
@@ -104,60 +169,6 @@ def _finite(what: str, values: NDArray[np.generic]) -> NDArray[np.float32]:
             "number beyond float32"
         )
     return narrow
-
-
-def _thin(cloud: Cloud, count: int, name: str, seed: int) -> Cloud:
-    points, normals = cloud
-    if len(points) == count:
-        return cloud
-    if len(points) < count:
-        raise ValueError(f"has {len(points)} points, fewer than the {count} asked for")
-    keep = thinned_rows(len(points), count, name, seed).numpy()
-    return points[keep], None if normals is None else normals[keep]
-
-
-class _Pile:
-    """Clouds of one size in one array, filled as they come."""
-
-    def __init__(self, most: int, source: str, max_bytes: int) -> None:
-        self.most, self.source, self.max_bytes = most, source, max_bytes
-        self.rows: list[int] = []
-        self.sizes: dict[int, str] = {}  # every number of points met, with the name of its first cloud
-        self.bare: list[str] = []  # names of clouds without normals
-        self.points = self.normals = np.zeros((0, 0, 3), dtype=np.float32)
-
-    def add(self, row: int, name: str, cloud: Cloud) -> None:
-        points, normals = cloud
-        if not self.rows:
-            size = self.most * points.nbytes * (1 if normals is None else 2)
-            if size > self.max_bytes:
-                raise too_large(f"{self.source}: {self.most} clouds of {len(points)} points", size, self.max_bytes)
-            self.points = np.empty((self.most, *points.shape), dtype=np.float32)
-            self.normals = self.normals if normals is None else np.empty_like(self.points)
-        self.rows.append(row)
-        self.sizes.setdefault(len(points), name)
-        if normals is None:
-            self.bare.append(name)
-        if len(self.sizes) > 1:
-            return  # they cannot be stacked; the rest is read to tell the whole range
-        self.points[len(self.rows) - 1] = points
-        if normals is not None and len(self.normals):
-            self.normals[len(self.rows) - 1] = normals
-
-    def stacked(self) -> tuple[torch.Tensor, torch.Tensor | None, tuple[str, ...]]:
-        """Points, normals if every cloud has them, and a note if only some have."""
-        small, large = min(self.sizes), max(self.sizes)
-        if small != large:
-            raise ValueError(
-                f"{self.source}: its clouds have from {small} ({self.sizes[small]}) to {large} ({self.sizes[large]}) "
-                f"points; make them equal with points={small} (--points {small})"
-            )
-        count = len(self.rows)
-        points = torch.from_numpy(self.points[:count])
-        if self.bare:
-            note = f"normals left out: {len(self.bare)} of {count} clouds, such as {self.bare[0]}, have none"
-            return points, None, () if len(self.bare) == count else (note,)
-        return points, torch.from_numpy(self.normals[:count]), ()
 
 
 def _some(texts: Sequence[str], separator: str) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from pcgen.data.clouds import Clouds
-from pcgen.data.gathering import gather
+from pcgen.data.gathering import Reading, gather
 from pcgen.data.source import GIB, Listing, Raw
 from pcgen.data.surface import Mesh, Surface
 from pcgen.seeds import stream
@@ -19,17 +19,20 @@ __all__ = ["from_pyg", "to_pyg"]
 
 
 def to_pyg(clouds: Clouds) -> "list[Data]":
-    """One `torch_geometric.data.Data` for every cloud: `pos` (N, 3), and `normal`, `y` (1,) and `name` if known."""
+    """One `torch_geometric.data.Data` for every cloud: `pos` (N, 3), and `normal`, `y` (1,) and `name` if known.
+
+    `pos` holds true coordinates: float64 where the clouds count from an origin that is not 0.
+    """
     from torch_geometric.data import Data
 
-    items = []
+    items, coordinates = [], clouds.coordinates
     for row, name in enumerate(clouds.names):
         known: dict[str, Any] = {"name": name}
         if clouds.normals is not None:
             known["normal"] = clouds.normals[row]
         if clouds.labels is not None:
             known["y"] = clouds.labels[row : row + 1]
-        items.append(Data(pos=clouds.points[row], **known))
+        items.append(Data(pos=coordinates[row], **known))
     return items
 
 
@@ -40,7 +43,7 @@ def from_pyg(
     points: int | None = None,
     surface_points: int = 2048,
     seed: int = 0,
-    up: str = "y",
+    up: str | None = None,
     drop_bad: bool = False,
     max_bytes: int = 4 * GIB,
 ) -> Clouds:
@@ -74,16 +77,10 @@ def from_pyg(
         return Raw(pos, None if normal is None else normal.detach().cpu().numpy())
 
     listing = Listing(names=names, read=read, **_labels(numbers, order))
-    return gather(
-        listing,
-        source,
-        points=points,
-        surface_points=surface_points,
-        seed=seed,
-        up=up,
-        drop_bad=drop_bad,
-        max_bytes=max_bytes,
+    how = Reading(
+        points=points, surface_points=surface_points, seed=seed, up=up, drop_bad=drop_bad, max_bytes=max_bytes
     )
+    return gather(listing, source, how)[0]
 
 
 def _class_number(item: "Data") -> int | None:

@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from pcgen.data.axes import to_y_up
 from pcgen.data.clouds import SPLITS
-from pcgen.data.gathering import clean
+from pcgen.data.gathering import clean, true_points, up_axis
 from pcgen.data.loading import list_source
+from pcgen.data.origin import ZERO, common_origin, held, refuse_unheld, shown
 from pcgen.data.selection import select
-from pcgen.data.source import GIB, told
+from pcgen.data.source import GIB, Listing, told
 from pcgen.data.spec import parse
 from pcgen.data.splits import DRAWN
 
@@ -37,8 +39,9 @@ def check(spec: str, *, max_bytes: int = 4 * GIB) -> list[Fault]:
     """All faults of the clouds that a spec names, not the first alone.
 
     A fault is what `load` refuses: a source without clouds, files that are damaged, NaN, wrong shapes, meshes without
-    area or with faces of vertices that are not there, and different numbers of points; and a cloud of one point, or of
-    one point repeated, which has no size that a normalisation could divide by.
+    area or with faces of vertices that are not there, different numbers of points, and clouds too far from each other
+    for float32 to hold about one origin; and a cloud of one point, or of one point repeated, which has no size that a
+    normalisation could divide by; and one that was stored in float32 so far from 0 that its shape is lost.
 
     Raises:
         FileNotFoundError: there is no such file or folder.
@@ -46,12 +49,14 @@ def check(spec: str, *, max_bytes: int = 4 * GIB) -> list[Fault]:
     parsed = parse(spec)
     try:
         listing = select(list_source(parsed, 0, max_bytes), parsed)
-    except ValueError as error:
+    except (ValueError, PermissionError) as error:
         return [Fault(spec, told(parsed.source, error))]
     if not listing.names:
         return [Fault(spec, f"{spec}: holds no clouds")]
     faults = []
     sizes: dict[int, str] = {}
+    good: list[int] = []  # rows of clouds that can be read
+    bounds: list[torch.Tensor] = []  # of these, (2, 3) float64
     for row, name in enumerate(listing.names):
         try:
             raw = listing.read(row, _PROBE)
@@ -64,6 +69,13 @@ def check(spec: str, *, max_bytes: int = 4 * GIB) -> list[Fault]:
         if (points == points[0]).all():
             what = f"is one point, repeated {len(points)} times" if len(points) > 1 else "is a single point"
             faults.append(Fault(name, f"{listing.place(row, spec)}: {what}; it has no size"))
+        good.append(row)
+        bounds.append(_bounds(true_points(points, listing.origin)))
+        if raw.points.dtype == np.float32 and not held(*_bounds(points)[:, None]):
+            size, step = np.ptp(points, axis=0).max(), np.spacing(np.abs(points).max())
+            what = f"is {size:.4g} in size, so far from 0 that its float32 numbers are {step:.4g} apart"
+            todo = "write it again from its source, in double or about its own middle"
+            faults.append(Fault(name, f"{listing.place(row, spec)}: {what}; {todo}"))
     if len(sizes) > 1:
         small, large = min(sizes), max(sizes)
         faults.append(
@@ -73,13 +85,32 @@ def check(spec: str, *, max_bytes: int = 4 * GIB) -> list[Fault]:
                 f"load them with points={small} (--points {small})",
             )
         )
-    return faults
+    return faults + _too_far(listing, spec, good, bounds)
 
 
-def info(spec: str, *, up: str = "y", max_bytes: int = 4 * GIB) -> dict[str, Any]:
-    """What the clouds that a spec names are: counts, points, classes, splits, and the ranges of x, y and z, y up.
+def _too_far(listing: Listing, spec: str, rows: list[int], bounds: list[torch.Tensor]) -> list[Fault]:
+    """A fault of the source, if float32 does not hold all its clouds about one origin."""
+    if not rows:
+        return []
+    low, high = torch.stack(bounds).unbind(1)
+    origin = listing.origin if bool(held(low, high, listing.origin).all()) else common_origin(low, high)
+    try:
+        refuse_unheld(low, high, origin, [listing.names[row] for row in rows], spec)
+    except ValueError as error:
+        return [Fault(spec, str(error))]
+    return []
 
-    Clouds that cannot be read are counted as bad; surfaces are measured at samples.
+
+def _bounds(points: NDArray[np.floating]) -> torch.Tensor:
+    """Smallest and largest coordinates of a cloud, (2, 3) float64."""
+    return torch.from_numpy(np.stack([points.min(0), points.max(0)])).double()
+
+
+def info(spec: str, *, up: str | None = None, max_bytes: int = 4 * GIB) -> dict[str, Any]:
+    """What the clouds that a spec names are: counts, points, classes, splits, sizes, and ranges of x, y and z, y up.
+
+    A cloud's size is the diagonal of its bounding box. Clouds that cannot be read are counted as bad; surfaces are
+    measured at samples.
 
     Raises:
         FileNotFoundError: there is no such file or folder.
@@ -87,7 +118,8 @@ def info(spec: str, *, up: str = "y", max_bytes: int = 4 * GIB) -> dict[str, Any
     """
     parsed = parse(spec)
     listing = select(list_source(parsed, 0, max_bytes), parsed)
-    low, high = np.full(3, np.inf), np.full(3, -np.inf)
+    up, up_notes = up_axis(listing, spec, up)
+    bounds: list[torch.Tensor] = []
     sizes: Counter[int] = Counter()
     normals = bad = 0
     farthest = 0.0
@@ -98,8 +130,8 @@ def info(spec: str, *, up: str = "y", max_bytes: int = 4 * GIB) -> dict[str, Any
         except (ValueError, OSError):
             bad += 1
             continue
-        turned = to_y_up(torch.from_numpy(points), up).numpy()
-        low, high = np.minimum(low, turned.min(0)), np.maximum(high, turned.max(0))
+        turned = to_y_up(torch.from_numpy(true_points(points, listing.origin)), up).numpy()
+        bounds.append(_bounds(turned))
         farthest = max(farthest, float(np.linalg.norm(turned, axis=1).max()))
         normals += arrows is not None
         sizes[0 if raw.sampled else len(points)] += 1
@@ -119,11 +151,27 @@ def info(spec: str, *, up: str = "y", max_bytes: int = 4 * GIB) -> dict[str, Any
         about["splits"] = ", ".join(f"{split} {counts[split]}" for split in SPLITS if counts[split]) + (
             f"; {DRAWN}" if listing.drawn else ""
         )
-    if sizes:
-        for axis, name in enumerate("xyz"):
-            about[name] = f"{low[axis] + 0.0:.4g} to {high[axis] + 0.0:.4g}"  # no -0
-        about["farthest point"] = f"{farthest:.4g} from the origin"
-    return about | ({"notes": "; ".join(listing.notes)} if listing.notes else {})
+    if bounds:
+        about |= _measures(torch.stack(bounds), farthest)
+    notes = (*listing.notes, *up_notes)
+    return about | ({"notes": "; ".join(notes)} if notes else {})
+
+
+def _measures(bounds: torch.Tensor, farthest: float) -> dict[str, str]:
+    """Sizes, ranges and place of clouds by their bounds (S, 2, 3)."""
+    low, high = bounds.unbind(1)
+    size = (high - low).norm(dim=1)
+    about = {"sizes": f"{size.min():.4g} to {size.max():.4g}, median {size.median():.4g} (diagonals of bounding boxes)"}
+    digits = 4 if bool(held(low, high).all()) else 12
+    for axis, name in enumerate("xyz"):
+        about[name] = f"{low[:, axis].min() + 0.0:.{digits}g} to {high[:, axis].max() + 0.0:.{digits}g}"  # no -0
+    about["farthest point"] = f"{farthest:.{digits}g} from 0"
+    if (origin := common_origin(low, high)) != ZERO:
+        lost = int((~held(low, high, origin)).sum())
+        about["origin"] = f"{shown(origin)}; float32 does not hold the coordinates about 0"
+        if lost:
+            about["too far"] = f"{_clouds(lost)}, even from this origin; `pcgen data check` names them"
+    return about
 
 
 def _points(size: int, count: int) -> str:

@@ -6,21 +6,23 @@ from pathlib import Path
 from pcgen.data.builtin import list_shapes
 from pcgen.data.clouds import Clouds
 from pcgen.data.files import list_path
-from pcgen.data.gathering import gather
+from pcgen.data.gathering import Reading, gather
+from pcgen.data.placement import Placement
 from pcgen.data.selection import select
-from pcgen.data.source import GIB, Listing
+from pcgen.data.source import GIB, Listing, unreadable
 from pcgen.data.spec import Spec, parse
 
-__all__ = ["list_source", "load"]
+__all__ = ["list_source", "load", "load_placed"]
 
 
 def load(
     spec: str,
     *,
     points: int | None = None,
+    at_least: int | None = None,
     surface_points: int = 2048,
     seed: int = 0,
-    up: str = "y",
+    up: str | None = None,
     drop_bad: bool = False,
     max_bytes: int = 4 * GIB,
 ) -> Clouds:
@@ -28,40 +30,53 @@ def load(
 
     SOURCE is `shapes` (built in), a file, or a folder. CLASS is one class or several with commas; built-in families
     take a count, `shapes:chair=200`. SPLIT is train, val, test or all, or several with commas; a source without splits
-    gets them by the clouds' names, 85/5/10% of every class, and a note says so where SPLIT is one of them. Nothing
-    named is everything.
+    has them drawn, 85/5/10% of every class, and a note says so where SPLIT is one of them. Nothing named is everything.
 
-    Stored clouds keep their points, unless `points` asks for fewer: then each is thinned without replacement. Meshes
-    and built-in shapes are sampled uniformly by area: `points`, or else `surface_points`. Both are fixed by `seed` and
-    the cloud's name, whichever others are loaded with it. Numbers of any type become float32.
+    Stored clouds keep their points, unless `points` or `at_least` asks for fewer: then each is thinned without
+    replacement. Meshes and built-in shapes are sampled uniformly by area: `points`, or else `surface_points`. Numbers
+    of any type become float32, about an `origin` where float32 does not hold the coordinates.
+
+    What is drawn for a cloud, its split, its points and its being held out, is fixed by the cloud's name (its path in
+    the folder, or the name in the file), or by its points where the name is only a row's number: so it is the same
+    whatever else is loaded with it, and whatever the source is called now.
 
     Args:
         points: points of each cloud; None keeps what is stored, which must then be one number for all.
+        at_least: in place of `points`: clouds of different sizes all keep as many points as the smallest has, which
+            must be so many.
         surface_points: points of each surface where `points` is None.
         seed: of the built-in shapes, of sampling and of thinning.
-        up: the axis of the source that points up: x, y, z, -x, -y or -z.
-        drop_bad: leave out clouds that cannot be read or hold NaN, and name them in a note, instead of refusing all.
+        up: the axis of the source that points up: x, y, z, -x, -y or -z; None is y, or what the source itself says. If
+            it says another one, that holds, and a note says so.
+        drop_bad: leave clouds out that are damaged, too small or hold NaN, with a note that names them.
         max_bytes: most memory that one file's arrays, or the clouds together, may take.
 
     Raises:
         FileNotFoundError: there is no such file or folder.
-        ValueError: a class or split is not there, a cloud cannot be read, is too small or has NaN, or the clouds have
+        PermissionError: a file or folder cannot be read.
+        ValueError: a class or split is not there, a cloud is damaged, is too small or has NaN, or the clouds have
             different numbers of points; the message names the file and what to do.
     """
-    parsed = parse(spec)
-    if parsed.source == "shapes" and up != "y":
-        raise ValueError(f"up: must be y for the built-in shapes, which are y up, got {up!r}")
-    listing = select(list_source(parsed, seed, max_bytes), parsed)
-    return gather(
-        listing,
-        spec,
+    how = Reading(
         points=points,
+        at_least=at_least,
         surface_points=surface_points,
         seed=seed,
         up=up,
         drop_bad=drop_bad,
         max_bytes=max_bytes,
     )
+    return load_placed(spec, how)[0]
+
+
+def load_placed(spec: str, how: Reading) -> tuple[Clouds, Placement]:
+    """As `load`, each cloud normalised by itself before it is thinned; and where each was and how large.
+
+    Raises:
+        ValueError: what `load` raises; or a cloud is one point repeated, which no normalisation can divide by.
+    """
+    parsed = parse(spec)
+    return gather(select(list_source(parsed, how.seed, how.max_bytes), parsed), spec, how)
 
 
 def list_source(spec: Spec, seed: int, max_bytes: int) -> Listing:
@@ -69,11 +84,18 @@ def list_source(spec: Spec, seed: int, max_bytes: int) -> Listing:
 
     Raises:
         FileNotFoundError: there is no such file or folder.
+        PermissionError: it cannot be read.
         ValueError: it is of no kind that is known, empty, or damaged.
     """
     if spec.source == "shapes":
         return list_shapes(spec.classes, seed)
-    path = Path(spec.source)
+    try:
+        return _list(Path(spec.source), seed, max_bytes)
+    except PermissionError as error:
+        raise unreadable(spec.source, error) from None
+
+
+def _list(path: Path, seed: int, max_bytes: int) -> Listing:
     if not path.exists():
         there = [other.name for other in path.parent.glob("*") if other.suffix == path.suffix]
         near = difflib.get_close_matches(path.name, there, n=1, cutoff=0.8)

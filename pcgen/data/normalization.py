@@ -1,53 +1,31 @@
 """Putting clouds in a common place and size before training, and generated clouds back in the data's own units."""
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
+from pcgen.data.clouds import Clouds
+from pcgen.data.origin import ZERO, Triple, common_origin
+from pcgen.data.placement import EACH, Placement
 from pcgen.errors import choose
 
 __all__ = ["NORMALIZATIONS", "Normalization"]
 
-Placement = tuple[Tensor, Tensor]  # offsets (S, 1, 3) and sizes (S, 1, 1)
+_AT_ONCE = 256  # clouds that are held in float64 at a time
 
 
-def _none(points: Tensor) -> Placement:
-    count = len(points)
-    return points.new_zeros(count, 1, 3), points.new_ones(count, 1, 1)
-
-
-def _unit_sphere(points: Tensor) -> Placement:
-    mean = points.mean(1, keepdim=True)
-    return mean, (points - mean).norm(dim=-1).amax(1)[:, None, None]
-
-
-def _box(points: Tensor) -> Placement:
-    low, high = points.amin(1, keepdim=True), points.amax(1, keepdim=True)
-    return (low + high) / 2, (high - low).amax(-1, keepdim=True)
-
-
-def _half_box(points: Tensor) -> Placement:
-    middle, side = _box(points)
-    return middle, side / 2
-
-
-_EACH: dict[str, Callable[[Tensor], Placement]] = {
-    "none": _none,
-    "unit_sphere": _unit_sphere,
-    "unit_box": _box,
-    "bbox": _half_box,
-}
-
-NORMALIZATIONS = (*_EACH, "global_std")
+NORMALIZATIONS = ("none", *EACH, "global_std")
 
 
 @dataclass(frozen=True)
 class Normalization:
     """A change of place and size of clouds, `(x - offset) / size`, by name.
 
-    - `none`: the identity.
+    - `none`: the identity on the points of `Clouds`; so the true coordinates less the training set's origin.
     - `unit_sphere`: each cloud's mean becomes 0 and its farthest point has norm 1.
     - `unit_box`: each cloud's bounding box is centred at 0 and its longest side becomes 1.
     - `bbox`: the same with the longest side 2, from -1 to 1 (Luo and Hu, 2021, Diffusion probabilistic models for 3D
@@ -55,66 +33,113 @@ class Normalization:
     - `global_std`: one mean (3,) and one standard deviation of all coordinates about it, of the training set, for every
       cloud (Yang et al., 2019, PointFlow: 3D point cloud generation with continuous normalizing flows).
 
+    Clouds are normalised whole, with all their points, before any are left out: so a cloud's place and size are its
+    own, whatever is drawn of it. A tensor holds true coordinates; `Clouds` may count from an origin. All is computed in
+    float64.
+
     A generated cloud has no place and size of its own: `undo` puts it at `offset` with `size`, which `fit` takes from
     the training set: its mean and deviation under `global_std`, and otherwise the mean over its clouds of their offsets
     and sizes. `undo(apply(x))` is x for `none` and `global_std`; elsewhere it is x at the training set's typical place
-    and size.
+    and size. `place` also gives the clouds' own places and sizes, whose `undo` is the inverse for every name.
     """
 
     name: str
-    offset: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    offset: Triple = ZERO  # true coordinates
     size: float = 1.0
     fitted: bool = False
+    origin: Triple = ZERO  # not 0 where float32 does not hold the training set's true coordinates
 
     def __post_init__(self) -> None:
         choose(self.name, NORMALIZATIONS, "normalization")
+        if not (math.isfinite(self.size) and self.size > 0):
+            raise ValueError(f"normalization: size must be a positive number, got {self.size}")
 
-    def fit(self, points: Tensor) -> "Normalization":
-        """The normalisation of the same name that remembers the training clouds (S, N, 3).
+    @property
+    def each(self) -> bool:
+        """Whether every cloud is normalised by itself, by a place and size of its own."""
+        return self.name in EACH
+
+    def fit(self, points: Tensor | Clouds) -> "Normalization":
+        """The normalisation of the same name that remembers the training clouds, (S, N, 3) or `Clouds`.
 
         Raises:
             ValueError: a cloud is one point repeated, so that it has no size, or all points are one.
         """
         _check(points)
-        if self.name == "global_std":
-            wide = points.double()
-            mean = wide.mean((0, 1))
-            deviation = float((wide - mean).square().mean().sqrt())
-            if not deviation > 0:
-                raise ValueError(
-                    f"points: all {points.shape[0] * points.shape[1]} are equal, global_std needs a spread"
-                )
-            return Normalization(self.name, _triple(mean), deviation, fitted=True)
-        offset, size = self._placement(points)
-        return Normalization(self.name, _triple(offset.double().mean((0, 1))), float(size.double().mean()), fitted=True)
+        if self.each:
+            return self.fit_placement(self.place(points)[1])
+        clouds = points if isinstance(points, Clouds) else Clouds.of(points.detach())
+        if self.name == "none":
+            return Normalization(self.name, clouds.origin, fitted=True, origin=clouds.origin)
+        # About the clouds' origin: the mean of squares of large coordinates would lose the spread.
+        wide = clouds.points.double()
+        mean = wide.mean((0, 1))
+        deviation = float((wide - mean).square().mean().sqrt())
+        if not deviation > 0:
+            raise ValueError(f"points: all {wide.shape[0] * wide.shape[1]} are equal, global_std needs a spread")
+        offset = _triple(mean + mean.new_tensor(clouds.origin))
+        return Normalization(self.name, offset, deviation, fitted=True, origin=clouds.origin)
 
-    def apply(self, points: Tensor) -> Tensor:
-        """Clouds (S, N, 3) in normalised units, new float tensor of the same type.
+    def fit_placement(self, placement: Placement) -> "Normalization":
+        """The normalisation that remembers training clouds by their places and sizes, where each has its own."""
+        offset, size = placement.offset[:, 0], placement.size[:, 0]  # (S, 3), (S, 1)
+        origin = common_origin((offset - size).cpu(), (offset + size).cpu())
+        return Normalization(self.name, _triple(offset.mean(0)), float(size.mean()), fitted=True, origin=origin)
+
+    def apply(self, points: Tensor | Clouds) -> Tensor:
+        """Clouds (S, N, 3) in normalised units, float32.
+
+        Raises:
+            ValueError: a cloud has no size, or `global_std` has not been fitted.
+        """
+        return self.place(points)[0]
+
+    def place(self, points: Tensor | Clouds) -> tuple[Tensor, Placement]:
+        """Clouds (S, N, 3) in normalised units, float32, and each one's place and size, which puts it back.
 
         Raises:
             ValueError: a cloud has no size, or `global_std` has not been fitted.
         """
         _check(points)
         if self.name == "none":
-            return points
-        offset, size = self._placement(points)
-        return (points - offset) / size
+            clouds = points if isinstance(points, Clouds) else Clouds.of(points)
+            clouds = clouds.at(self.origin) if self.fitted else clouds
+            return clouds.points, Placement(*_same(clouds.origin, 1.0, clouds.points), self._dtype(points))
+        if isinstance(points, Clouds):
+            stored, origin = points.points, points.origin
+        else:
+            stored, origin = points, ZERO
+        parts = [
+            self._place(part.double() + part.new_tensor(origin, dtype=torch.float64)) for part in stored.split(_AT_ONCE)
+        ]
+        offset, size, placed = (torch.cat(each) for each in zip(*parts, strict=True))
+        flat = (size <= 0).flatten()
+        if flat.any():
+            raise ValueError(
+                f"points: cloud {int(flat.int().argmax())} is one point repeated ({int(flat.sum())} of {len(stored)} "
+                f"are), and {self.name} needs a size to divide by; leave such clouds out"
+            )
+        return placed, Placement(offset, size, self._dtype(points))
 
     def undo(self, points: Tensor) -> Tensor:
         """Normalised clouds (S, N, 3) in the data's units, at the training set's place and size.
+
+        They are true coordinates: float64 where float32 does not hold the training set's, else of the same type.
 
         Raises:
             ValueError: nothing has been fitted.
         """
         _check(points)
-        if self.name == "none":
+        if self.name == "none" and self.origin == ZERO:
             return points
         self._need_fit()
+        points = points if self.origin == ZERO else points.double()
         return points * self.size + points.new_tensor(self.offset)
 
     def to_dict(self) -> dict[str, Any]:
         """The normalisation as JSON values."""
-        return {"name": self.name, "offset": list(self.offset), "size": self.size, "fitted": self.fitted}
+        about = {"name": self.name, "offset": list(self.offset), "size": self.size, "fitted": self.fitted}
+        return about if self.origin == ZERO else {**about, "origin": list(self.origin)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Normalization":
@@ -125,35 +150,46 @@ class Normalization:
         """
         try:
             x, y, z = (float(value) for value in values["offset"])
-            return cls(str(values["name"]), (x, y, z), float(values["size"]), bool(values["fitted"]))
+            a, b, c = (float(value) for value in values.get("origin", ZERO))
+            return cls(str(values["name"]), (x, y, z), float(values["size"]), bool(values["fitted"]), (a, b, c))
         except (KeyError, TypeError) as error:
             raise ValueError(
                 f"normalization: must have name, offset of three numbers, size and fitted, got {dict(values)} ({error})"
             ) from None
 
-    def _placement(self, points: Tensor) -> Placement:
-        if self.name == "global_std":
+    def _place(self, wide: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Offsets (S, 1, 3) and sizes (S, 1, 1) of true coordinates (S, N, 3), and these normalised, float32."""
+        if self.each:
+            offset, size = EACH[self.name](wide)
+        else:
             self._need_fit()
-            return points.new_tensor(self.offset).expand(len(points), 1, 3), points.new_tensor(self.size)
-        offset, size = _EACH[self.name](points)
-        flat = (size <= 0).flatten()
-        if flat.any():
-            raise ValueError(
-                f"points: cloud {int(flat.int().argmax())} is one point repeated ({int(flat.sum())} of {len(points)} "
-                f"are), and {self.name} needs a size to divide by; leave such clouds out"
-            )
-        return offset, size
+            offset, size = _same(self.offset, self.size, wide)
+        return offset, size, ((wide - offset) / size).float()
+
+    def _dtype(self, points: Tensor | Clouds) -> torch.dtype:
+        """Of the true coordinates of clouds that were placed: float64 where float32 may not hold them."""
+        given = (
+            points.dtype if isinstance(points, Tensor) else torch.float32 if points.origin == ZERO else torch.float64
+        )
+        return torch.float32 if given == torch.float32 and self.origin == ZERO else torch.float64
 
     def _need_fit(self) -> None:
         if not self.fitted:
             raise ValueError(f"normalization: {self.name} must be fitted to training clouds first; call fit(points)")
 
 
-def _check(points: Tensor) -> None:
-    if points.ndim != 3 or points.shape[-1] != 3 or 0 in points.shape:
-        raise ValueError(f"points: must be clouds (S, N, 3) with S and N at least 1, got {tuple(points.shape)}")
+def _same(offset: Triple, size: float, points: Tensor) -> tuple[Tensor, Tensor]:
+    """One place and size for every cloud of (S, N, 3), float64: (S, 1, 3) and (S, 1, 1)."""
+    place = points.new_tensor(offset, dtype=torch.float64).expand(len(points), 1, 3)
+    return place, torch.full_like(place[..., :1], size)
 
 
-def _triple(vector: Tensor) -> tuple[float, float, float]:
+def _check(points: Tensor | Clouds) -> None:
+    shape = points.shape if isinstance(points, Tensor) else points.points.shape
+    if len(shape) != 3 or shape[-1] != 3 or 0 in shape:
+        raise ValueError(f"points: must be clouds (S, N, 3) with S and N at least 1, got {tuple(shape)}")
+
+
+def _triple(vector: Tensor) -> Triple:
     x, y, z = vector.tolist()
     return x, y, z

@@ -23,7 +23,8 @@ def select(listing: Listing, spec: Spec) -> Listing:
         ValueError: a class or a split is not there.
     """
     if listing.splits is None and len(listing.names) >= 3:
-        listing = replace(listing, splits=draw_splits(listing.names, listing.labels), drawn=True)
+        keys = [listing.key(row) for row in range(len(listing.names))]
+        listing = replace(listing, splits=draw_splits(keys, listing.labels), drawn=True)
     if spec.classes and spec.source != "shapes":  # the built-in source makes nothing but what is asked
         listing = _of_classes(listing, spec)
     if spec.splits and spec.splits != ("all",):

@@ -1,5 +1,6 @@
 """What every reader of files gives: a listing of clouds, each read when it is asked for."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -7,7 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["GIB", "Listing", "Raw", "decode", "read_bytes", "told", "too_large"]
+from pcgen.data.origin import ZERO, Triple
+
+__all__ = ["GIB", "Listing", "Raw", "decode", "printable", "read_bytes", "told", "too_large", "unreadable"]
 
 GIB = 2**30
 
@@ -35,8 +38,17 @@ class Listing:
     splits: list[str] | None = None  # train, val or test
     classes: tuple[str, ...] | None = None  # in the source's order, if it has one
     notes: tuple[str, ...] = ()
-    drawn: bool = False  # the source has no splits, and these follow from the names
+    drawn: bool = False  # the source has no splits, and these follow from the keys
     places: list[str] | None = None  # where to find each, for messages: its file, or its file and row
+    # What identifies a cloud whose name is no more than its row's number or the file's name, both of which change when
+    # the source is renamed, cut or put in another order: a digest of its points.
+    content: Callable[[int], str] | None = None
+    up: str | None = None  # the up axis, where the source says it
+    origin: Triple = ZERO  # what the points count from, in the source's axes
+
+    def key(self, row: int) -> str:
+        """What all that is drawn for a cloud follows from: its name, if it has one of its own, or else its content."""
+        return self.content(row) if self.content else self.names[row]
 
     def place(self, row: int, source: str) -> str:
         """Where a cloud of `source` is to be found; the source and its name, unless the reader knows better."""
@@ -57,12 +69,34 @@ class Listing:
             splits=None if self.splits is None else [self.splits[row] for row in rows],
             classes=self.order,
             places=None if self.places is None else [self.places[row] for row in rows],
+            content=None if self.content is None else lambda place: self.key(rows[place]),
         )
+
+
+def printable(name: str | Path) -> str:
+    r"""A file's name as text that can be printed: bytes of it that are no UTF-8 are written out, as \xff.
+
+    >>> printable("caf\udce9.ply")
+    'caf\\xe9.ply'
+    """
+    return os.fsencode(name).decode("utf-8", errors="backslashreplace")
+
+
+def unreadable(place: str | Path, error: OSError) -> PermissionError:
+    """The error for a file or folder that may be whole, but that the system does not let us read."""
+    if error.errno is None:
+        return PermissionError(str(error))  # told already
+    return PermissionError(
+        f"{printable(error.filename or place)}: cannot be read ({error.strerror}); allow it (chmod u+rX), or close the "
+        "program that holds it, and try again"
+    )
 
 
 def told(place: str, error: Exception) -> str:
     """What is wrong with the cloud at a place; readers' errors begin with its file already."""
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    if isinstance(error, PermissionError):
+        return str(unreadable(place, error))
+    reason = printable(error.strerror if isinstance(error, OSError) and error.strerror else str(error))
     return reason if reason.startswith(place.partition(": ")[0] + ":") else f"{place}: {reason}"
 
 

@@ -1,5 +1,6 @@
 """What a user writes to name data: SOURCE[:CLASS[,CLASS...]][@SPLIT[,SPLIT...]]."""
 
+import os.path
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -44,11 +45,11 @@ def parse(spec: str) -> Spec:
     splits: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     source = spec
-    if not Path(source).exists() and (found := _SPLIT.match(source)):
+    if not os.path.exists(source) and (found := _SPLIT.match(source)):
         source, splits = found["rest"], tuple(found["names"].split(","))
         for split in splits:
             choose(split, (*SPLITS, "all"), f"split of {spec}")
-    if not Path(source).exists() and (found := _CLASS.match(source)) and not _DRIVE.match(found["rest"]):
+    if not os.path.exists(source) and (found := _CLASS.match(source)) and not _DRIVE.match(found["rest"]):
         source, classes = found["rest"], tuple(found["names"].split(","))
     return Spec(source, classes, ("all",) if "all" in splits else splits)
 

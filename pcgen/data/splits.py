@@ -6,29 +6,30 @@ from collections.abc import Sequence
 from pcgen.data.clouds import Clouds
 from pcgen.data.spec import parse
 
-__all__ = ["DRAWN", "draw_splits", "holdout"]
+__all__ = ["DRAWN", "draw_splits", "holdout", "holdout_rows"]
 
-DRAWN = "drawn by the clouds' names, 85% train, 5% val, 10% test of every class"
+DRAWN = "drawn by the clouds' names (by their points, where these are row numbers): 85% train, 5% val, 10% test"
 
 _VAL, _TEST = 0.05, 0.10
 _SEED = 0  # of splits that are drawn, always the same
 
 
-def _shuffled(names: Sequence[str], seed: int) -> list[int]:
-    """Rows in an order fixed by each row's name and the seed, whatever order or machine lists them."""
-    keys = [hashlib.sha256(f"{seed}\0{name}".encode()).digest() for name in names]
-    return sorted(range(len(names)), key=lambda row: (keys[row], row))
+def _shuffled(keys: Sequence[str], seed: int) -> list[int]:
+    """Rows in an order fixed by each row's key and the seed, whatever order or machine lists them."""
+    hashes = [hashlib.sha256(f"{seed}\0{key}".encode()).digest() for key in keys]
+    return sorted(range(len(keys)), key=lambda row: (hashes[row], row))
 
 
-def draw_splits(names: Sequence[str], labels: Sequence[str] | None) -> list[str]:
+def draw_splits(keys: Sequence[str], labels: Sequence[str] | None) -> list[str]:
     """A split for each cloud: 85% train, 5% val and 10% test of every class, none of them empty from 3 clouds on.
 
-    They follow from the names alone, whatever seed training or evaluation has: no test cloud is trained on elsewhere.
+    They follow from the clouds' keys alone, whatever seed training or evaluation has, and whatever the source is called
+    now: no test cloud is trained on elsewhere.
     """
-    splits = ["train"] * len(names)
+    splits = ["train"] * len(keys)
     for label in sorted(set(labels or [""])):
-        rows = [row for row in range(len(names)) if labels is None or labels[row] == label]
-        order = [rows[place] for place in _shuffled([names[row] for row in rows], _SEED)]
+        rows = [row for row in range(len(keys)) if labels is None or labels[row] == label]
+        order = [rows[place] for place in _shuffled([keys[row] for row in rows], _SEED)]
         if len(order) < 3:
             continue
         val = max(1, round(_VAL * len(order)))
@@ -43,12 +44,18 @@ def draw_splits(names: Sequence[str], labels: Sequence[str] | None) -> list[str]
 def holdout(clouds: Clouds, seed: int = 0) -> tuple[Clouds, Clouds]:
     """The clouds to train on and those to validate on: train and val rows; test rows are never used.
 
-    Where there is no val row, 5% of the train rows (at least one) are held out, drawn by their names and the seed. A
+    Where there is no val row, 5% of the train rows (at least one) are held out, drawn by their keys and the seed. A
     set without splits counts as train whole.
 
     Raises:
         ValueError: there are fewer than two train rows to divide, or none at all.
     """
+    train, val = holdout_rows(clouds, seed)
+    return clouds.select(train), clouds.select(val)
+
+
+def holdout_rows(clouds: Clouds, seed: int) -> tuple[list[int], list[int]]:
+    """The rows of `holdout`: those to train on, and those to validate on."""
     splits = clouds.splits or ("train",) * len(clouds)
     train = [row for row, split in enumerate(splits) if split == "train"]
     val = [row for row, split in enumerate(splits) if split == "val"]
@@ -60,7 +67,7 @@ def holdout(clouds: Clouds, seed: int = 0) -> tuple[Clouds, Clouds]:
             f"{'name a split that has more, such as @all, or ' if narrowed else ''}give more clouds"
         )
     if not val:
-        order = [train[place] for place in _shuffled([clouds.names[row] for row in train], seed)]
+        order = [train[place] for place in _shuffled([clouds.keys[row] for row in train], seed)]
         count = max(1, round(_VAL * len(train)))
         val, train = sorted(order[:count]), sorted(order[count:])
-    return clouds.select(train), clouds.select(val)
+    return train, val

@@ -33,6 +33,9 @@ def thin(clouds: Tensor, points: int, generator: torch.Generator | int | None = 
     return clouds.gather(1, rows[..., None].expand(-1, -1, clouds.shape[2]))
 
 
-def thinned_rows(stored: int, points: int, name: str, seed: int) -> Tensor:
-    """Which of the `stored` points of one cloud are kept, (points,), whichever others are thinned with it."""
-    return torch.randperm(stored, generator=stream("thin", name, seed))[:points]
+def thinned_rows(stored: int, points: int, key: str, seed: int) -> Tensor:
+    """Which of the `stored` points of one cloud are kept, (points,), whichever others are thinned with it.
+
+    They are the first of one order of all: fewer points are a part of more.
+    """
+    return torch.randperm(stored, generator=stream("thin", key, seed))[:points]

@@ -5,18 +5,23 @@ from typing import Any
 
 from torch import Tensor
 
-from pcgen.data.loading import load
+from pcgen.data.clouds import Clouds
+from pcgen.data.gathering import Reading
+from pcgen.data.loading import load_placed
 from pcgen.data.normalization import Normalization
 from pcgen.data.source import GIB
 from pcgen.data.spec import absolute, parse
-from pcgen.data.splits import DRAWN, holdout
+from pcgen.data.splits import DRAWN, holdout_rows
 from pcgen.data.thinning import thin
+from pcgen.errors import at_least
 
 __all__ = ["TrainingSet", "training_set"]
 
 # A mesh or a built-in shape has no points of its own: this many times the points of a training cloud are drawn from its
 # surface once, so that every epoch sees other points of it.
 _SURFACE_SHARE = 4
+
+_FEW = 20  # clouds; of fewer, a model learns the clouds and not what they have in common
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,7 @@ def training_set(
     *,
     points: int = 2048,
     normalize: str = "none",
-    up: str = "y",
+    up: str | None = None,
     drop_bad: bool = False,
     max_bytes: int = 4 * GIB,
     seed: int = 0,
@@ -49,35 +54,42 @@ def training_set(
     Learned are the rows of @train, held out those of @val, or a few of @train where there are none (`holdout`); a spec
     that names a split narrows both.
 
-    The normalisation is fitted to the training rows alone. Clouds keep all their points, at least `points`; the
-    held-out ones are subsampled to `points` once.
+    Every cloud is normalised whole, with all its stored points; what is fitted is fitted to the training rows alone.
+    Then all keep as many points as the smallest has, at least `points`, and the held-out ones are subsampled to
+    `points` once.
 
     Args:
         spec: SOURCE[:CLASS][@SPLIT].
         points: points per cloud that the model learns.
         normalize: a name of `Normalization`.
-        up: the source's up axis.
-        drop_bad: leave clouds with NaN out, and name them, instead of refusing.
+        up: the source's up axis; None is y, or what the source itself says.
+        drop_bad: leave out clouds that are damaged, too small or hold NaN, and name them, instead of refusing.
         max_bytes: most memory that the clouds may take.
         seed: of the held-out rows and of thinning.
 
     Raises:
-        ValueError: the clouds have fewer points, or what `load` and `Normalization` raise.
+        ValueError: a cloud has fewer points, or what `load` and `Normalization` raise.
     """
+    at_least(1, points=points)
+    asked_for = Normalization(normalize)
     # The training's seed is not the data's: other seeds learn the same shapes, and evaluation reads the same again.
-    clouds = load(spec, surface_points=_SURFACE_SHARE * points, up=up, drop_bad=drop_bad, max_bytes=max_bytes)
-    stored = clouds.points.shape[1]
-    if stored < points:
-        raise ValueError(f"{spec}: its clouds have {stored} points, {points} are asked for; give --points {stored}")
-    train, held_out = holdout(clouds, seed)
-    val = "val" in (clouds.splits or ())
-    asked = parse(spec).splits
-    said = (
-        f"{spec}{'' if asked else ' names no split'}: {len(train)} clouds of @train are learned, "
-        f"{len(held_out)} of {'@val' if val else '@train'} held out"
-        f"{f'; the splits are {DRAWN}' if clouds.drawn else ''}"
+    how = Reading(
+        at_least=points,
+        surface_points=_SURFACE_SHARE * points,
+        up=up,
+        normalize=normalize if asked_for.each else "none",
+        drop_bad=drop_bad,
+        max_bytes=max_bytes,
     )
-    normalization = Normalization(normalize).fit(train.points)
+    clouds, placement = load_placed(spec, how)
+    train_rows, held_out_rows = holdout_rows(clouds, seed)
+    train, held_out = clouds.select(train_rows), clouds.select(held_out_rows)
+    if asked_for.each:
+        normalization = asked_for.fit_placement(placement.select(train_rows))
+        rows, held_out_points = train.points, held_out.points
+    else:
+        normalization = asked_for.fit(train)
+        rows, held_out_points = normalization.apply(train), normalization.apply(held_out)
     arguments = {
         "spec": absolute(spec),
         "points": points,
@@ -94,13 +106,50 @@ def training_set(
         "held_out": list(held_out.names),
     }
     return TrainingSet(
-        train=normalization.apply(train.points),
-        held_out=normalization.apply(thin(held_out.points, points, seed)),
+        train=rows,
+        held_out=thin(held_out_points, points, seed),
         labels=train.labels,
         held_out_labels=held_out.labels,
         classes=train.classes,
         normalization=normalization,
         spec=spec,
         about=about,
-        notes=(*([said] if asked in ((), ("all",)) else []), *clouds.notes),
+        notes=(*_division(spec, clouds, train, held_out), *clouds.notes, *_units(spec, normalization, train)),
     )
+
+
+def _division(spec: str, clouds: Clouds, train: Clouds, held_out: Clouds) -> list[str]:
+    """What is learned and what is held out, where the spec does not say it; and whether that is few."""
+    splits = clouds.splits or ()
+    asked = parse(spec).splits
+    drawn = f"; the splits are {DRAWN}" if clouds.drawn else ""
+    source = "@val" if "val" in splits else "@train"
+    said = f"{len(train)} clouds of @train are learned, {len(held_out)} of {source} held out"
+    notes = [f"{spec}{'' if asked else ' names no split'}: {said}{drawn}"] if asked in ((), ("all",)) else []
+    if len(train) < _FEW:
+        left = f", {splits.count('test')} left for @test" if "test" in splits else ""
+        notes.append(
+            f"warning: {spec}: only {len(train)} of {len(clouds)} clouds {'is' if len(train) == 1 else 'are'} learned, "
+            f"{len(held_out)} held out{left}; a model of fewer than {_FEW} clouds repeats them"
+        )
+    return notes
+
+
+def _units(spec: str, normalization: Normalization, train: Clouds) -> list[str]:
+    """What the user should know of place and size: clouds far from 1 in size, or put back at a common one."""
+    if normalization.each:
+        return [
+            f"{normalization.name} takes each cloud's own place and size away: samples are put back at the training "
+            f"clouds' mean place and size, {normalization.size:.4g}"
+        ]
+    if normalization.name != "none":
+        return []
+    low, high = train.points.amin(1), train.points.amax(1)  # (S, 3)
+    radius = float((high - low).norm(dim=1).median()) / 2
+    place = float((high + low).norm(dim=1).median()) / 2
+    if 0.1 <= radius <= 10 and place <= 10:
+        return []
+    return [
+        f"warning: {spec}: the clouds' boxes have half diagonals of {radius:.4g} and middles {place:.4g} from the "
+        "origin (medians); models learn clouds of about 1 about 0: give normalize unit_sphere (--normalize unit_sphere)"
+    ]

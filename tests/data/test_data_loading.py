@@ -84,7 +84,7 @@ def test_files_outside_the_folders_of_splits_or_classes(tmp_path: Path) -> None:
     folder(tmp_path, ["chair/1.xyz", "mug/2.xyz", "3.xyz"])
     clouds = load(str(tmp_path))
     assert clouds.labels is None and any("no classes, since 3.xyz" in note for note in clouds.notes)
-    folder(tmp_path, ["train/4.xyz"])
+    folder(tmp_path, ["test/4.xyz"])
     with pytest.raises(ValueError, match="in no folder of a split"):
         load(str(tmp_path))
 

@@ -96,6 +96,27 @@ def test_misuse_of_a_normalisation_is_told() -> None:
         Normalization.from_dict({"name": "bbox"})
 
 
+@pytest.mark.parametrize("name", NORMALIZATIONS)
+def test_a_placement_puts_every_cloud_back_where_it_was(name: str) -> None:
+    x = sample(300)  # more than are worked on at a time
+    fitted = Normalization(name).fit(x[:4])
+    y, placement = fitted.place(x)
+    assert torch.equal(y, fitted.apply(x)) and len(placement) == 300
+    assert torch.allclose(placement.undo(y), x, rtol=1e-6, atol=1e-6 * x.abs().max())
+    part = placement.select([7, 2])
+    few = part.undo(y[[7, 2]][:, :9])  # reconstructions may have another number of points
+    assert few.dtype == torch.float32 and torch.allclose(few, x[[7, 2]][:, :9], rtol=1e-6, atol=1e-4)
+    with pytest.raises(ValueError, match=r"must be the 2 clouds that were placed, \(2, M, 3\), got \(300, 50, 3\)"):
+        part.undo(y)
+
+
+def test_a_placement_is_a_clouds_mean_and_radius() -> None:
+    square = torch.tensor([[[2.0, 0, 0], [-2, 0, 0], [0, 2, 0], [0, -2, 0]]])
+    _, placement = Normalization("unit_sphere").place(square + torch.tensor([5.0, 6, 7]))
+    assert placement.offset.tolist() == [[[5, 6, 7]]] and placement.size.tolist() == [[[2]]]
+    assert placement.undo(torch.ones(1, 1, 3)).tolist() == [[[7, 8, 9]]]
+
+
 def test_rotation_keeps_heights_and_radii_and_covers_its_range() -> None:
     x = sample(1).expand(2000, -1, -1)
     y = Augmentation(rotation=30)(x)

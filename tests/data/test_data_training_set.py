@@ -50,8 +50,12 @@ def test_a_relative_source_is_read_again_from_another_folder(tmp_path: Path, mon
 
 def test_clouds_of_fewer_points_are_told(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", points=np.random.default_rng(0).normal(size=(5, 16, 3)))
-    with pytest.raises(ValueError, match=f"^{tmp_path / 'a.npz'}: its clouds have 16 points, 32 are asked for"):
+    with pytest.raises(ValueError, match="fewer than the 32 asked for") as caught:
         training_set(str(tmp_path / "a.npz"), points=32)
+    which = "(a/0, a/1, a/2, and 2 more; the first: has 16 points, fewer than the 32 asked for)"
+    todo = "ask for points=16 (--points 16)"
+    assert str(caught.value) == f"{tmp_path / 'a.npz'}: 5 of 5 clouds are too small {which}; {todo}"
+    assert training_set(str(tmp_path / "a.npz"), points=16).train.shape == (3, 16, 3)
 
 
 def test_one_cloud_alone_is_told_with_advice_that_helps(tmp_path: Path) -> None:
@@ -67,11 +71,98 @@ def test_one_cloud_alone_is_told_with_advice_that_helps(tmp_path: Path) -> None:
 
 def test_drawn_splits_are_told_once(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
-    np.savez(path, points=np.random.default_rng(0).normal(size=(20, 16, 3)))
-    learned = f"17 clouds of @train are learned, 1 of @val held out; the splits are {DRAWN}"
+    np.savez(path, points=np.random.default_rng(0).normal(size=(30, 16, 3)))
+    learned = f"25 clouds of @train are learned, 2 of @val held out; the splits are {DRAWN}"
     assert training_set(str(path), points=16).notes == (f"{path} names no split: {learned}",)
     assert training_set(f"{path}@all", points=16).notes == (f"{path}@all: {learned}",)
     assert training_set(f"{path}@train", points=16).notes == (f"{path} has no splits of its own: they are {DRAWN}",)
+
+
+def uneven(root: Path, sizes: list[int]) -> Path:
+    """A folder of clouds of these numbers of points: noise about a far point that each one begins with."""
+    root.mkdir()
+    for row, size in enumerate(sizes):
+        points = np.random.default_rng(row).normal(size=(size, 3))
+        points[0] = [30, 0, 0]
+        np.save(root / f"{row:03}.npy", points)
+    return root
+
+
+def test_clouds_of_different_sizes_are_learned_with_the_smallest_ones_points(tmp_path: Path) -> None:
+    sizes = [866, 400, 380, 380, 700, 512, *range(381, 415)]
+    root = uneven(tmp_path / "a", sizes)
+    learned = training_set(str(root), points=128)
+    assert learned.train.shape[1:] == (380, 3) and learned.held_out.shape[1:] == (128, 3)
+    names = load(str(root), points=380)
+    order = [row for row, split in enumerate(names.splits or ()) if split == "train"]
+    assert torch.equal(learned.train, names.points[order])  # as `points` thins them, whichever order sizes come in
+    whole = torch.from_numpy(np.load(root / "002.npy")).float()
+    assert torch.equal(load(str(root), at_least=1).points[2], whole)  # the smallest are untouched
+    (note,) = [note for note in learned.notes if "from 380" in note]
+    assert note.endswith("its clouds have from 380 (002.npy) to 866 (000.npy) points; 380 of each are kept")
+
+
+def test_clouds_below_the_points_asked_for_are_counted_named_and_may_be_dropped(tmp_path: Path) -> None:
+    root = uneven(tmp_path / "a", [100] * 30 + [40, 50])
+    with pytest.raises(ValueError, match="too small") as caught:
+        training_set(str(root), points=64)
+    few = "2 of 32 clouds are too small (030.npy, 031.npy; the first: has 40 points, fewer than the 64 asked for)"
+    todo = "ask for points=40 (--points 40), or leave them out: drop_bad=True, --drop-bad"
+    assert str(caught.value) == f"{root}: {few}; {todo}"
+    assert training_set(str(root), points=40).train.shape[1] == 40
+    dropped = training_set(str(root), points=64, drop_bad=True)
+    assert dropped.train.shape[1] == 100 and any("2 of 32 clouds dropped" in note for note in dropped.notes)
+
+
+@pytest.mark.parametrize("name", ["unit_sphere", "unit_box", "bbox"])
+def test_every_cloud_is_normalised_whole_and_thinned_after(tmp_path: Path, name: str) -> None:
+    root = uneven(tmp_path / "a", [500] * 20 + [100] * 20)
+    learned = training_set(str(root), points=50, normalize=name)
+    whole = {f"{row:03}.npy": torch.from_numpy(np.load(root / f"{row:03}.npy"))[None] for row in range(40)}
+    expected = {file: Normalization(name).apply(points)[0] for file, points in whole.items()}
+    names = load(str(root), points=50)
+    train = [file for file, split in zip(names.names, names.splits or (), strict=True) if split == "train"]
+    for clouds, files in ((learned.train, train), (learned.held_out, learned.about["held_out"])):
+        assert len(files) == len(clouds)
+        for cloud, file in zip(clouds, files, strict=True):
+            known = {tuple(point) for point in expected[file].tolist()}
+            assert {tuple(point) for point in cloud.tolist()} <= known
+    fitted = [Normalization(name).place(whole[file])[1] for file in train]
+    assert learned.normalization.size == pytest.approx(float(torch.stack([each.size for each in fitted]).mean()))
+
+
+def test_labels_of_both_parts_go_with_their_clouds() -> None:
+    learned = training_set("shapes:mug=40,lamp=20", points=16)
+    whole = load("shapes:mug=40,lamp=20", surface_points=64)
+    for labels, split in ((learned.labels, "train"), (learned.held_out_labels, "val")):
+        expected = whole.split(split).labels
+        assert labels is not None and expected is not None and torch.equal(labels, expected)
+
+
+def test_few_clouds_are_learned_with_a_warning_that_says_how_they_are_divided() -> None:
+    learned = training_set("shapes:mug=3", points=16)
+    assert len(learned.train) == len(learned.held_out) == 1
+    told = "only 1 of 3 clouds is learned, 1 held out, 1 left for @test; a model of fewer than 20 clouds repeats them"
+    assert f"warning: shapes:mug=3: {told}" in learned.notes
+    assert not any("repeats them" in note for note in training_set("shapes:mug=25", points=16).notes)
+
+
+@pytest.mark.parametrize(("scale", "shift"), [(400.0, 0.0), (0.02, 0.0), (1.0, 50.0)])
+def test_raw_units_are_warned_of_unless_something_normalises_them(tmp_path: Path, scale: float, shift: float) -> None:
+    corners = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]) / np.sqrt(3)
+    path = tmp_path / "mm.npz"
+    np.savez(path, points=np.tile(scale * corners + np.array([shift, 0, 0]), (30, 1, 1)))
+    (note,) = [note for note in training_set(str(path), points=8).notes if "half diagonals" in note]
+    assert note.startswith(
+        f"warning: {path}: the clouds' boxes have half diagonals of {scale:.4g} and middles {shift:.4g}"
+    )
+    assert "--normalize unit_sphere" in note
+    normalised = training_set(str(path), points=8, normalize="unit_sphere").notes
+    assert not any("half diagonals" in note for note in normalised)
+    (put_back,) = [note for note in normalised if "put back" in note]
+    assert put_back.endswith(f"samples are put back at the training clouds' mean place and size, {scale:.4g}")
+    np.savez(path, points=np.tile(corners, (30, 1, 1)))
+    assert not any("half diagonals" in note for note in training_set(str(path), points=8).notes)
 
 
 def test_thinning_keeps_distinct_points_by_seed() -> None:

@@ -1,5 +1,7 @@
 """Clouds in NumPy's files: .npy with one array, .npz with the array `points` and what is known of each cloud."""
 
+import errno
+import hashlib
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -9,9 +11,12 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pcgen.data.axes import UP_AXES
 from pcgen.data.clouds import SPLITS
-from pcgen.data.source import Listing, Raw, decode, too_large
+from pcgen.data.origin import ZERO, Triple
+from pcgen.data.source import Listing, Raw, decode, printable, too_large, unreadable
 from pcgen.data.synsets import class_names
+from pcgen.errors import choose
 
 __all__ = ["SPLIT_NAMES", "listing_of", "read_npy", "read_npz", "split_names"]
 
@@ -68,10 +73,12 @@ def read_npy(path: Path, max_bytes: int) -> NDArray[Any]:
 def read_npz(path: Path, max_bytes: int) -> Listing:
     """The clouds of an .npz file: `points` (S, N, 3), and `normals`, `labels`, `classes`, `names`, `split` if there.
 
+    `origin` (3,) is what the points count from; `up` is the name of the axis that points up.
+
     Raises:
         ValueError: it is damaged, has no `points`, holds objects, or is larger than `max_bytes` when unpacked.
     """
-    known = ("points", "normals", "labels", "classes", "names", "split", "splits")
+    known = ("points", "normals", "labels", "classes", "names", "split", "splits", "origin", "up")
     arrays: dict[str, NDArray[Any]] = {}
     try:
         with zipfile.ZipFile(path) as archive:
@@ -90,6 +97,9 @@ def read_npz(path: Path, max_bytes: int) -> Listing:
                     with archive.open(info) as member:
                         arrays[key] = _array(member, info.file_size, f"{path}: {key}", max_bytes)
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+        # An archive whose offsets lead nowhere is EINVAL; all else the system says is of the disk, not of the file.
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise unreadable(path, error) from None
         raise ValueError(f"{path}: is no whole .npz file: {error}; write it again with numpy.savez") from None
     return listing_of(arrays, path)
 
@@ -122,18 +132,45 @@ def listing_of(arrays: dict[str, NDArray[Any]], path: Path) -> Listing:
         names, classes = None, names  # the names of the classes, as some datasets have it
     labels, order = _labels(arrays.get("labels"), classes, path)
     splits = arrays.get("split", arrays.get("splits"))
+    named = None if names is None else decode(names.reshape(-1))
 
     def read(row: int, surface_points: int) -> Raw:
         return Raw(points[row], None if normals is None else normals[row])
 
+    def content(row: int) -> str:
+        return _digest(points[row, :, :3])
+
+    own = points.dtype.kind not in "fiu" or (named is not None and named != [str(row) for row in range(count)])
     return Listing(
-        names=[f"{path.stem}/{row}" for row in range(count)] if names is None else decode(names.reshape(-1)),
+        names=[f"{printable(path.stem)}/{row}" for row in range(count)] if named is None else named,
         read=read,
         labels=None if labels is None else class_names(labels),
         classes=None if order is None else tuple(class_names(order)),
         splits=None if splits is None else split_names(decode(splits.reshape(-1)), path),
-        places=[str(path) if alone else f"{path}: cloud {row}" for row in range(count)],
+        places=[printable(path) if alone else f"{printable(path)}: cloud {row}" for row in range(count)],
+        content=None if own else content,
+        up=_up(arrays.get("up"), path),
+        origin=_origin(arrays.get("origin"), path),
     )
+
+
+def _digest(points: NDArray[Any]) -> str:
+    """A digest of a cloud, the same whatever type of number it is stored in."""
+    with np.errstate(over="ignore", invalid="ignore"):  # numbers beyond float32 are told when the cloud is read
+        return hashlib.blake2b(points.astype("<f4").tobytes(), digest_size=16).hexdigest()
+
+
+def _up(up: NDArray[Any] | None, path: Path) -> str | None:
+    return None if up is None else choose("".join(decode(up.reshape(-1))), UP_AXES, f"{path}: up")
+
+
+def _origin(origin: NDArray[Any] | None, path: Path) -> Triple:
+    if origin is None:
+        return ZERO
+    if origin.shape != (3,) or origin.dtype.kind not in "fiu" or not np.isfinite(origin).all():
+        raise ValueError(f"{path}: origin must be three finite numbers, got {origin.tolist()}; write x, y and z")
+    x, y, z = (float(value) for value in origin)
+    return x, y, z
 
 
 def _labels(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pcgen.data.formats.arrays import listing_of, split_names
-from pcgen.data.source import Listing, Raw, too_large
+from pcgen.data.source import Listing, Raw, too_large, unreadable
 from pcgen.data.synsets import class_names
 
 if TYPE_CHECKING:
@@ -67,6 +67,8 @@ def _opened(path: Path) -> "Iterator[h5py.File]":
     try:
         with h5py.File(path, "r") as file:
             yield file
+    except (PermissionError, BlockingIOError) as error:  # the latter where another program has it open for writing
+        raise unreadable(path, error) from None
     except (OSError, RuntimeError, KeyError) as error:  # damage shows as any of these, on opening or later
         raise ValueError(f"{path}: is no whole HDF5 file: {error}; write it again") from None
 

@@ -1,0 +1,154 @@
+"""Clouds as they are read, stacked in one float32 array: brought to one number of points and about one origin."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pcgen.data.origin import ZERO, Triple, common_origin, held, refuse_unheld, shown
+from pcgen.data.source import too_large
+from pcgen.data.thinning import thinned_rows
+
+__all__ = ["Cloud", "Pile", "thinned"]
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """A cloud that is good, whole or thinned, with what its whole was."""
+
+    points: Tensor  # (N, 3) float32, or float64 where the source has more digits
+    normals: Tensor | None  # (N, 3) float32
+    low: Tensor  # (3,) float64: the smallest coordinates before thinning
+    high: Tensor  # (3,)
+    stored: int  # points before thinning
+
+
+def thinned(cloud: Cloud, count: int, key: str, seed: int) -> Cloud:
+    """The cloud with `count` of its points, or itself if it has no more."""
+    if len(cloud.points) <= count:
+        return cloud
+    keep = thinned_rows(len(cloud.points), count, key, seed)
+    normals = None if cloud.normals is None else cloud.normals[keep]
+    return Cloud(cloud.points[keep], normals, cloud.low, cloud.high, cloud.stored)
+
+
+class Pile:
+    """Clouds in one array, filled as they come.
+
+    Args:
+        most: clouds that may come.
+        base: the origin that the source gives, y up.
+        shrink: whether clouds of different sizes are thinned to the smallest one's points.
+        seed: of thinning.
+    """
+
+    def __init__(self, most: int, source: str, max_bytes: int, base: Triple, shrink: bool, seed: int) -> None:
+        self.most, self.source, self.max_bytes = most, source, max_bytes
+        self.base, self.shrink, self.seed = base, shrink, seed
+        self.rows: list[int] = []
+        self.names: list[str] = []
+        self.keys: list[str] = []
+        self.stored: list[int] = []  # points of each before thinning
+        self.sizes: dict[int, str] = {}  # every number of points met, with the name of its first cloud
+        self.bare: list[str] = []  # names of clouds without normals
+        self.points = self.normals = np.zeros((0, 0, 3), dtype=np.float32)
+        self.bounds: list[Tensor] = []  # low and high of each, (2, 3)
+        self.coarse: list[str] = []  # names of clouds that came in float32 and far from 0
+        self.origins: list[Triple] = []  # what each one's points count from, until all are known
+
+    def add(self, row: int, name: str, key: str, cloud: Cloud) -> None:
+        """Take a cloud in: its row in the source, its name, and its key."""
+        if not self.rows:
+            self._allocate(cloud)
+        if self.shrink and len(cloud.points) < self.points.shape[1]:
+            self._shrink(len(cloud.points))
+        if self.shrink:
+            cloud = thinned(cloud, self.points.shape[1], key, self.seed)
+        self.rows.append(row)
+        self.names.append(name)
+        self.keys.append(key)
+        self.stored.append(cloud.stored)
+        self.sizes.setdefault(len(cloud.points) if not self.shrink else cloud.stored, name)
+        if cloud.normals is None:
+            self.bare.append(name)
+        if len(self.sizes) > 1 and not self.shrink:
+            return  # they cannot be stacked; the rest is read to tell the whole range
+        fits = bool(held(cloud.low[None], cloud.high[None], self.base))
+        if not fits and cloud.points.dtype == torch.float32:
+            self.coarse.append(name)
+        x, y, z = self.base if fits else ((cloud.low + cloud.high) / 2).tolist()
+        self.origins.append((x, y, z))
+        self.bounds.append(torch.stack([cloud.low, cloud.high]))
+        place = len(self.rows) - 1
+        self.points[place] = _about(cloud.points, (x, y, z)).numpy()
+        if cloud.normals is not None and len(self.normals):
+            self.normals[place] = cloud.normals.numpy()
+
+    def stacked(self) -> tuple[Tensor, Tensor | None, Triple, tuple[str, ...]]:
+        """Points, normals if every cloud has them, the points' origin, and notes for the user.
+
+        Raises:
+            ValueError: the clouds have different numbers of points, or float32 does not hold them about one origin.
+        """
+        small, large = min(self.sizes), max(self.sizes)
+        what = f"from {small} ({self.sizes[small]}) to {large} ({self.sizes[large]}) points"
+        if small != large and not self.shrink:
+            raise ValueError(
+                f"{self.source}: its clouds have {what}; make them equal with points={small} (--points {small})"
+            )
+        count = len(self.rows)
+        points, normals = np.ascontiguousarray(self.points[:count]), np.ascontiguousarray(self.normals[:count])
+        origin, notes = self._place(points)
+        if small != large:
+            notes += (f"{self.source}: its clouds have {what}; {points.shape[1]} of each are kept",)
+        if self.bare:
+            note = f"normals left out: {len(self.bare)} of {count} clouds, such as {self.bare[0]}, have none"
+            notes += () if len(self.bare) == count else (note,)
+            return torch.from_numpy(points), None, origin, notes
+        return torch.from_numpy(points), torch.from_numpy(normals), origin, notes
+
+    def _allocate(self, cloud: Cloud) -> None:
+        points = len(cloud.points)
+        size = self.most * points * 12 * (1 if cloud.normals is None else 2)
+        if size > self.max_bytes:
+            raise too_large(f"{self.source}: {self.most} clouds of {points} points", size, self.max_bytes)
+        self.points = np.empty((self.most, points, 3), dtype=np.float32)
+        self.normals = self.normals if cloud.normals is None else np.empty_like(self.points)
+
+    def _shrink(self, count: int) -> None:
+        """Keep `count` points of each cloud: those that were thinned are in the order of thinning already."""
+        whole = self.points.shape[1]
+        for place, (stored, key) in enumerate(zip(self.stored, self.keys, strict=True)):
+            if stored == whole:
+                keep = thinned_rows(stored, count, key, self.seed).numpy()
+                self.points[place, :count] = self.points[place, keep]
+                if len(self.normals):
+                    self.normals[place, :count] = self.normals[place, keep]
+        self.points, self.normals = self.points[:, :count], self.normals[:, :count]
+
+    def _place(self, points: np.ndarray) -> tuple[Triple, tuple[str, ...]]:
+        """Move the clouds about one origin, in place; the origin, and a note if it was chosen here."""
+        if all(origin == self.base for origin in self.origins):
+            return self.base, ()
+        low, high = torch.stack(self.bounds).unbind(1)  # (S, 3) each
+        origin = common_origin(low, high)
+        refuse_unheld(low, high, origin, self.names, self.source)
+        for place, own in enumerate(self.origins):
+            if own != origin:
+                wide = torch.from_numpy(points[place]).double() + torch.tensor(own, dtype=torch.float64)
+                points[place] = _about(wide, origin).numpy()
+        notes = [f"{self.source}: points count from the origin {shown(origin)}: float32 does not hold them from 0"]
+        if self.coarse:
+            notes.append(
+                f"warning: {self.source}: {len(self.coarse)} clouds, such as {self.coarse[0]}, were stored in float32 "
+                "so far from 0 that their shape is coarse; `pcgen data check` says how much"
+            )
+        return origin, tuple(notes)
+
+
+def _about(points: Tensor, origin: Triple) -> Tensor:
+    """True coordinates as float32 about an origin."""
+    if origin == ZERO:
+        return points.float()
+    return (points.double() - torch.tensor(origin, dtype=torch.float64)).float()

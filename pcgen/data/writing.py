@@ -1,0 +1,41 @@
+"""Writing one cloud as a file that other programs read: PLY and XYZ."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["WRITERS"]
+
+Floats = NDArray[np.floating]
+
+
+def _ply(points: Floats, normals: Floats | None) -> bytes:
+    """A binary little-endian PLY of x y z, double where the points are, and nx ny nz where there are normals."""
+    names = {4: "float", 8: "double"}
+    fields = [(axis, points.dtype.newbyteorder("<")) for axis in "xyz"]
+    fields += [(f"n{axis}", np.dtype("<f4")) for axis in "xyz"] if normals is not None else []
+    rows = np.empty(len(points), dtype=fields)
+    for place, axis in enumerate("xyz"):
+        rows[axis] = points[:, place]
+        if normals is not None:
+            rows[f"n{axis}"] = normals[:, place]
+    header = ["ply", "format binary_little_endian 1.0", f"element vertex {len(points)}"]
+    header += [f"property {names[kind.itemsize]} {name}" for name, kind in fields]
+    return "\n".join([*header, "end_header\n"]).encode() + rows.tobytes()
+
+
+def _xyz(points: Floats, normals: Floats | None) -> bytes:
+    """A text of x y z, and nx ny nz where there are normals, a line; each number in as few digits as give it back."""
+    lines = [" ".join(_digits(value) for value in point) for point in points]
+    if normals is not None:
+        lines = [f"{line} {' '.join(map(_digits, normal))}" for line, normal in zip(lines, normals, strict=True)]
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _digits(value: np.floating) -> str:
+    return np.format_float_positional(value, trim="-")
+
+
+# By the ending of a file: its bytes, of points (N, 3) float32 or float64 and normals (N, 3) or None.
+WRITERS: dict[str, Callable[[Floats, Floats | None], bytes]] = {".ply": _ply, ".xyz": _xyz}
