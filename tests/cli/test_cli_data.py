@@ -1,0 +1,73 @@
+"""`pcgen data` as a user meets it."""
+
+import os
+
+import numpy as np
+import pytest
+import torch
+
+from pcgen import data
+
+UTM = np.array([691234.5, 5334567.25, 12.0])
+
+
+def ball(count=200):
+    x = np.random.default_rng(count).normal(size=(count, 3))
+    return x / np.linalg.norm(x, axis=1, keepdims=True)
+
+
+def test_clouds_far_apart_are_converted_each_by_itself(pcgen, tmp_path):
+    far = tmp_path / "far"
+    far.mkdir()
+    for row in range(3):
+        np.save(far / f"{row}.npy", ball() + UTM + 20000 * row)
+    result = pcgen("data", "convert", far, "--out", tmp_path / "a.npz")
+    assert result.code == 2 and "too far from the origin" in result.err and len(result.err.splitlines()) == 1
+    assert f"pcgen data convert {far} --normalize unit_sphere --out NEW.npz" in result.err
+    assert pcgen("data", "check", far).code == 2
+    result = pcgen("data", "convert", far, "--normalize", "unit_sphere", "--out", tmp_path / "a.npz")
+    assert result.code == 0, result.err
+    clouds = data.load(str(tmp_path / "a.npz"))
+    assert clouds.origin == (0, 0, 0)
+    expected = data.Normalization("unit_sphere").apply(torch.from_numpy(ball())[None])
+    assert torch.allclose(clouds.points, expected.expand(3, -1, -1), atol=1e-6)
+
+
+def test_clouds_are_normalised_whole_before_they_are_thinned(pcgen, tmp_path):
+    points = np.random.default_rng(0).normal(size=(500, 3))
+    np.save(tmp_path / "a.npy", points)
+    assert pcgen("data", "convert", tmp_path / "a.npy", "--points", 20, "--normalize", "unit_box", "--out",
+                 tmp_path / "a.npz").code == 0  # fmt: skip
+    whole = data.Normalization("unit_box").apply(torch.from_numpy(points)[None])[0]
+    thinned = data.load(str(tmp_path / "a.npz")).points[0]
+    assert {tuple(point) for point in thinned.tolist()} <= {tuple(point) for point in whole.tolist()}
+
+
+def test_out_may_be_a_cloud_or_a_folder(pcgen, boxes, tmp_path):
+    np.save(tmp_path / "a.npy", ball() + UTM)
+    assert pcgen("data", "convert", tmp_path / "a.npy", "--out", tmp_path / "new" / "a.ply").code == 0
+    assert np.abs(data.load(str(tmp_path / "new" / "a.ply")).coordinates.numpy() - ball() - UTM).max() < 1e-6
+    assert pcgen("data", "convert", boxes, "--out", f"{tmp_path}/boxes/").code == 0
+    assert len(data.load(f"{tmp_path}/boxes")) == 40
+    result = pcgen("data", "convert", boxes, "--out", tmp_path / "b.ply")
+    assert result.code == 2 and "a .ply file holds one cloud, got 40" in result.err
+    result = pcgen("data", "convert", boxes, "--out", tmp_path / "b.stl")
+    assert result.code == 2 and "must end in .npz, in .ply or .xyz" in result.err
+
+
+def test_converted_clouds_are_y_up_for_good(pcgen, tmp_path):
+    np.save(tmp_path / "a.npy", [[1.0, 2.0, 3.0], [0, 0, 0]])
+    assert pcgen("data", "convert", tmp_path / "a.npy", "--up", "z", "--out", tmp_path / "a.npz").code == 0
+    result = pcgen("data", "info", tmp_path / "a.npz", "--up", "z")
+    assert "0 to 3" in result.out and "its up axis is y" in " ".join(result.out.split())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+def test_names_that_are_no_utf8_are_printed(pcgen, tmp_path):
+    odd = tmp_path / os.fsdecode(b"caf\xe9")
+    odd.mkdir()
+    np.save(odd / os.fsdecode(b"\xff.npy"), np.full((2, 3), np.nan))
+    result = pcgen("data", "info", odd)
+    assert result.code == 0 and "caf\\xe9" in result.out
+    result = pcgen("data", "check", odd)
+    assert result.code == 2 and "caf\\xe9/\\xff.npy: point 0 is [nan" in result.out

@@ -1,0 +1,106 @@
+"""Writing one cloud, or a folder of them, as files that other programs read; and the up axis that an .npz remembers."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pcgen.data import Clouds, info, load, save
+
+POINTS = torch.from_numpy(np.random.default_rng(0).normal(size=(4, 9, 3)).astype(np.float32))
+
+
+@pytest.mark.parametrize("ending", [".ply", ".xyz"])
+@pytest.mark.parametrize("normals", [False, True])
+def test_one_cloud_is_written_for_other_programs_and_read_back_bit_for_bit(
+    tmp_path: Path, ending: str, normals: bool
+) -> None:
+    clouds = Clouds(POINTS[:1], normals=-POINTS[:1] if normals else None)
+    path = save(tmp_path / f"a{ending}", clouds)
+    again = load(str(path))
+    assert torch.equal(again.points, clouds.points) and (again.normals is not None) == normals
+    if again.normals is not None and clouds.normals is not None:
+        assert torch.equal(again.normals, clouds.normals)
+    if ending == ".ply":
+        import trimesh
+
+        assert np.array_equal(trimesh.load(path).vertices, clouds.points[0].numpy())
+
+
+@pytest.mark.parametrize("ending", [".ply", ".xyz"])
+def test_one_cloud_is_written_in_true_coordinates(tmp_path: Path, ending: str) -> None:
+    clouds = Clouds(POINTS[:1], origin=(691230.0, 5334570.0, 10.0))
+    again = load(str(save(tmp_path / f"a{ending}", clouds)))
+    assert (again.coordinates - clouds.coordinates).abs().max() < 1e-6
+    if ending == ".ply":
+        assert b"property double x" in (tmp_path / "a.ply").read_bytes()
+
+
+def test_a_set_is_written_as_a_folder_by_split_class_and_name(tmp_path: Path) -> None:
+    clouds = load("shapes:mug=4,lamp=3", surface_points=8)
+    target = save(f"{tmp_path / 'shapes'}/", clouds)
+    assert (target / "train" / "mug" / "0.ply").is_file() and not list(tmp_path.glob(".*"))
+    again = load(str(target))
+    assert again.classes == ("lamp", "mug") and len(again) == 7
+    for split in ("train", "val", "test"):
+        for name in ("mug", "lamp"):
+            wanted = [row for row, its in enumerate(clouds.names) if its.startswith(name)]
+            was = clouds.select(wanted)
+            assert {cloud.numpy().tobytes() for cloud in load(f"{target}:{name}@{split}").points} == {
+                cloud.numpy().tobytes() for cloud in was.split(split).points
+            }
+    with pytest.raises(FileExistsError, match="exists and is no empty folder; choose another name"):
+        save(f"{target}/", clouds, overwrite=True)
+    (tmp_path / "there").mkdir()
+    assert len(load(str(save(tmp_path / "there", Clouds(POINTS))))) == 4
+
+
+def test_names_of_files_keep_one_ending(tmp_path: Path) -> None:
+    target = save(f"{tmp_path}/a/", Clouds(POINTS, names=("a.npy", "b.v2", "c/d.off", "e")))
+    assert load(str(target)).names == ("a.ply", "b.v2.ply", "c/d.ply", "e.ply")
+
+
+@pytest.mark.parametrize("name", ["../x", "/etc/x", "a/../../x", ".hidden", "a/.."])
+def test_no_name_leads_out_of_the_folder(tmp_path: Path, name: str) -> None:
+    clouds = Clouds(POINTS[:2], names=("fine", name))
+    with pytest.raises(ValueError, match="is no name of a file within a folder; rename the cloud"):
+        save(f"{tmp_path}/a/", clouds)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_does_not_fit_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"a \.ply file holds one cloud, got 4; ") as caught:
+        save(tmp_path / "a.ply", Clouds(POINTS))
+    assert str(caught.value).endswith(f"name it {tmp_path / 'a.npz'}, or {tmp_path / 'a'}/ for a folder of .ply files")
+    with pytest.raises(ValueError, match=r"must end in \.npz, in \.ply or \.xyz for one cloud, or in / .* got '.stl'"):
+        save(tmp_path / "a.stl", Clouds(POINTS))
+    with pytest.raises(ValueError, match=r"two clouds would be x\.ply"):
+        save(f"{tmp_path}/b/", Clouds(POINTS[:2], names=("x.npy", "x.off")))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_pcgen_wrote_is_never_turned_again(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.npz", POINTS)
+    turned = load(str(path), up="z")
+    assert torch.equal(turned.points, POINTS)
+    assert turned.notes == (f"{path}: says that its up axis is y, so up z (--up z) is left out",)
+    assert load(str(path), up="y").notes == load(str(path)).notes == ()
+
+
+def test_an_npz_may_say_its_up_axis(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    np.savez(path, points=[[[1.0, 2.0, 3.0], [0, 0, 0]]], up="z")
+    assert load(str(path)).points.tolist() == [[[1, 3, -2], [0, 0, 0]]]
+    assert info(str(path))["y"] == "0 to 3"
+    assert "so up x (--up x) is left out" in info(str(path), up="x")["notes"]
+    np.savez(path, points=np.zeros((1, 2, 3)), up="w")
+    with pytest.raises(ValueError, match=r"a\.npz: up: must be one of y, z, x"):
+        load(str(path))
+
+
+def test_a_set_is_shown_in_one_line() -> None:
+    clouds = load("shapes:mug=40,lamp=20", surface_points=2048)
+    said = "60 of 2048 points; normals; 2 classes (mug, lamp); train 51 val 3 test 6; from shapes:mug=40,lamp=20"
+    assert repr(clouds) == f"Clouds({said})"
+    assert repr(Clouds(POINTS)) == "Clouds(4 of 9 points; from tensor)"
