@@ -24,6 +24,8 @@ def list_path(path: Path, seed: int, max_bytes: int) -> Listing:
     if path.is_dir():
         known = list_modelnet40(path, max_bytes) or list_shapenet_part(path, max_bytes)
         return known or list_folder(path, seed, max_bytes)
+    if not path.is_file():
+        raise ValueError(f"{printable(path)}: is neither a file nor a folder; write what it gives into a file first")
     with path.open("rb"):
         pass  # what may not be read is told before any reader could take it for damaged
     ending = path.suffix.lower()

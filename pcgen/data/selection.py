@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pcgen.data.clouds import SPLITS
-from pcgen.data.source import Listing
+from pcgen.data.source import Listing, printable
 from pcgen.data.spec import Spec
 from pcgen.data.splits import DRAWN, draw_splits
 from pcgen.data.synsets import class_names
@@ -38,7 +38,7 @@ def select(listing: Listing, spec: Spec) -> Listing:
 def _of_classes(listing: Listing, spec: Spec) -> Listing:
     if listing.labels is None:
         raise ValueError(f"{spec.source}: has no classes; leave :{','.join(spec.classes)} out")
-    wanted = class_names(spec.classes)
+    wanted = class_names(map(printable, spec.classes))
     for name in wanted:
         _require(name, listing.labels, spec.source)
     kept = listing.narrow([row for row, label in enumerate(listing.labels) if label in wanted])
