@@ -85,7 +85,7 @@ class Clouds:
         """
         if points.dtype != torch.float64 or points.ndim != 3 or 0 in points.shape:
             return cls(points, **known)
-        low, high = points.amin(1).cpu(), points.amax(1).cpu()
+        low, high = (bound.detach().cpu().numpy() for bound in (points.amin(1), points.amax(1)))
         origin = common_origin(low, high)
         clouds = cls((points - points.new_tensor(origin)).float(), **known, origin=origin)
         refuse_unheld(low, high, origin, clouds.names, clouds.source)
@@ -122,8 +122,9 @@ class Clouds:
         """
         if origin == self.origin:
             return self
-        low, high = (bound.double() + self._origin() for bound in (self.points.amin(1), self.points.amax(1)))
-        refuse_unheld(low.cpu(), high.cpu(), origin, self.names, self.source)
+        bounds = (self.points.detach().amin(1), self.points.detach().amax(1))
+        low, high = ((bound.double() + self._origin()).cpu().numpy() for bound in bounds)
+        refuse_unheld(low, high, origin, self.names, self.source)
         shift = self._origin() - self.points.new_tensor(origin, dtype=torch.float64)
         return replace(self, points=(self.points.double() + shift).float(), origin=origin)
 

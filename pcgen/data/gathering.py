@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pcgen.data.axes import to_y_up
 from pcgen.data.clouds import Clouds
 from pcgen.data.normalization import Normalization
-from pcgen.data.origin import ZERO, Triple
+from pcgen.data.origin import ZERO, Triple, bounds
 from pcgen.data.pile import Cloud, Pile, thinned
 from pcgen.data.placement import Placement
 from pcgen.data.source import GIB, Listing, Raw, told, unreadable
@@ -110,7 +110,7 @@ def _read(
     if normalization.each and bool((whole == whole[:, :1]).all()):
         raise ValueError(f"is one point, repeated {len(points)} times, and {normalization.name} needs a size")
     placed, place = normalization.place(whole) if normalization.each else (whole, _NOWHERE)
-    low, high = placed[0].double().amin(0), placed[0].double().amax(0)
+    low, high = bounds(placed[0].numpy())
     arrows = None if normals is None else to_y_up(torch.from_numpy(normals), up)
     return Cloud(placed[0], arrows, low, high, len(points)), place
 

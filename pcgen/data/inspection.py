@@ -12,7 +12,7 @@ from pcgen.data.axes import to_y_up
 from pcgen.data.clouds import SPLITS
 from pcgen.data.gathering import clean, true_points, up_axis
 from pcgen.data.loading import list_source
-from pcgen.data.origin import ZERO, common_origin, held, refuse_unheld, shown
+from pcgen.data.origin import ZERO, Floats, bounds, common_origin, held, refuse_unheld, shown
 from pcgen.data.selection import select
 from pcgen.data.source import GIB, Listing, told
 from pcgen.data.spec import parse
@@ -56,7 +56,7 @@ def check(spec: str, *, max_bytes: int = 4 * GIB) -> list[Fault]:
     faults = []
     sizes: dict[int, str] = {}
     good: list[int] = []  # rows of clouds that can be read
-    bounds: list[torch.Tensor] = []  # of these, (2, 3) float64
+    ranges: list[tuple[Floats, Floats]] = []  # low and high of each
     for row, name in enumerate(listing.names):
         try:
             raw = listing.read(row, _PROBE)
@@ -70,8 +70,8 @@ def check(spec: str, *, max_bytes: int = 4 * GIB) -> list[Fault]:
             what = f"is one point, repeated {len(points)} times" if len(points) > 1 else "is a single point"
             faults.append(Fault(name, f"{listing.place(row, spec)}: {what}; it has no size"))
         good.append(row)
-        bounds.append(_bounds(true_points(points, listing.origin)))
-        if raw.points.dtype == np.float32 and not held(*_bounds(points)[:, None]):
+        ranges.append(bounds(true_points(points, listing.origin)))
+        if raw.points.dtype == np.float32 and _is_far(points):
             size, step = np.ptp(points, axis=0).max(), np.spacing(np.abs(points).max())
             what = f"is {size:.4g} in size, so far from 0 that its float32 numbers are {step:.4g} apart"
             todo = "write it again from its source, in double or about its own middle"
@@ -85,25 +85,26 @@ def check(spec: str, *, max_bytes: int = 4 * GIB) -> list[Fault]:
                 f"load them with points={small} (--points {small})",
             )
         )
-    return faults + _too_far(listing, spec, good, bounds)
+    return faults + _too_far(listing, spec, good, ranges)
 
 
-def _too_far(listing: Listing, spec: str, rows: list[int], bounds: list[torch.Tensor]) -> list[Fault]:
+def _is_far(points: NDArray[np.floating]) -> bool:
+    """Whether float32 does not hold a cloud (N, 3) about 0."""
+    low, high = bounds(points)
+    return not bool(held(low[None], high[None]).all())
+
+
+def _too_far(listing: Listing, spec: str, rows: list[int], ranges: list[tuple[Floats, Floats]]) -> list[Fault]:
     """A fault of the source, if float32 does not hold all its clouds about one origin."""
     if not rows:
         return []
-    low, high = torch.stack(bounds).unbind(1)
+    low, high = np.stack(ranges, axis=1)
     origin = listing.origin if bool(held(low, high, listing.origin).all()) else common_origin(low, high)
     try:
         refuse_unheld(low, high, origin, [listing.names[row] for row in rows], spec)
     except ValueError as error:
         return [Fault(spec, str(error))]
     return []
-
-
-def _bounds(points: NDArray[np.floating]) -> torch.Tensor:
-    """Smallest and largest coordinates of a cloud, (2, 3) float64."""
-    return torch.from_numpy(np.stack([points.min(0), points.max(0)])).double()
 
 
 def info(spec: str, *, up: str | None = None, max_bytes: int = 4 * GIB) -> dict[str, Any]:
@@ -119,7 +120,7 @@ def info(spec: str, *, up: str | None = None, max_bytes: int = 4 * GIB) -> dict[
     parsed = parse(spec)
     listing = select(list_source(parsed, 0, max_bytes), parsed)
     up, up_notes = up_axis(listing, spec, up)
-    bounds: list[torch.Tensor] = []
+    ranges: list[tuple[Floats, Floats]] = []
     sizes: Counter[int] = Counter()
     normals = bad = 0
     farthest = 0.0
@@ -131,7 +132,7 @@ def info(spec: str, *, up: str | None = None, max_bytes: int = 4 * GIB) -> dict[
             bad += 1
             continue
         turned = to_y_up(torch.from_numpy(true_points(points, listing.origin)), up).numpy()
-        bounds.append(_bounds(turned))
+        ranges.append(bounds(turned))
         farthest = max(farthest, float(np.linalg.norm(turned, axis=1).max()))
         normals += arrows is not None
         sizes[0 if raw.sampled else len(points)] += 1
@@ -151,17 +152,18 @@ def info(spec: str, *, up: str | None = None, max_bytes: int = 4 * GIB) -> dict[
         about["splits"] = ", ".join(f"{split} {counts[split]}" for split in SPLITS if counts[split]) + (
             f"; {DRAWN}" if listing.drawn else ""
         )
-    if bounds:
-        about |= _measures(torch.stack(bounds), farthest)
+    if ranges:
+        about |= _measures(np.stack(ranges, axis=1), farthest)
     notes = (*listing.notes, *up_notes)
     return about | ({"notes": "; ".join(notes)} if notes else {})
 
 
-def _measures(bounds: torch.Tensor, farthest: float) -> dict[str, str]:
-    """Sizes, ranges and place of clouds by their bounds (S, 2, 3)."""
-    low, high = bounds.unbind(1)
-    size = (high - low).norm(dim=1)
-    about = {"sizes": f"{size.min():.4g} to {size.max():.4g}, median {size.median():.4g} (diagonals of bounding boxes)"}
+def _measures(ranges: Floats, farthest: float) -> dict[str, str]:
+    """Sizes, ranges and place of clouds by their low and high coordinates (2, S, 3)."""
+    low, high = ranges
+    size = np.linalg.norm(high - low, axis=1)
+    median = f"median {np.median(size):.4g} (diagonals of bounding boxes)"
+    about = {"sizes": f"{size.min():.4g} to {size.max():.4g}, {median}"}
     digits = 4 if bool(held(low, high).all()) else 12
     for axis, name in enumerate("xyz"):
         about[name] = f"{low[:, axis].min() + 0.0:.{digits}g} to {high[:, axis].max() + 0.0:.{digits}g}"  # no -0

@@ -83,7 +83,8 @@ class Normalization:
     def fit_placement(self, placement: Placement) -> "Normalization":
         """The normalisation that remembers training clouds by their places and sizes, where each has its own."""
         offset, size = placement.offset[:, 0], placement.size[:, 0]  # (S, 3), (S, 1)
-        origin = common_origin((offset - size).cpu(), (offset + size).cpu())
+        low, high = ((offset + side * size).detach().cpu().numpy() for side in (-1, 1))
+        origin = common_origin(low, high)
         return Normalization(self.name, _triple(offset.mean(0)), float(size.mean()), fitted=True, origin=origin)
 
     def apply(self, points: Tensor | Clouds) -> Tensor:

@@ -3,12 +3,13 @@
 import math
 from collections.abc import Sequence
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
-__all__ = ["ZERO", "Triple", "common_origin", "held", "refuse_unheld", "shown"]
+__all__ = ["ZERO", "Floats", "Triple", "bounds", "common_origin", "held", "refuse_unheld", "shown"]
 
 Triple = tuple[float, float, float]
+Floats = NDArray[np.float64]
 
 ZERO: Triple = (0.0, 0.0, 0.0)
 
@@ -17,7 +18,13 @@ _REACH = 1e-4 * 2**24
 _SHOWN = 3  # names in a message; the rest is counted
 
 
-def held(low: Tensor, high: Tensor, origin: Triple = ZERO) -> Tensor:
+def bounds(points: NDArray[np.floating]) -> tuple[Floats, Floats]:
+    """Smallest and largest coordinates of a cloud (N, 3), each (3,) float64."""
+    axes = points.T.copy()  # over rows NumPy takes thirty times as long
+    return axes.min(1).astype(np.float64), axes.max(1).astype(np.float64)
+
+
+def held(low: Floats, high: Floats, origin: Triple = ZERO) -> NDArray[np.bool_]:
     """Which clouds float32 holds about an origin to 1e-4 of their size, (S,) bool.
 
     A cloud's size is the longest side of its bounding box; a cloud of one place has none, and is held anywhere.
@@ -26,13 +33,13 @@ def held(low: Tensor, high: Tensor, origin: Triple = ZERO) -> Tensor:
         low: smallest coordinates of each cloud, (S, 3) float64; `high` the largest.
         origin: what the coordinates count from.
     """
-    about = torch.tensor(origin, dtype=torch.float64)
-    size = (high - low).amax(1)  # (S,)
-    farthest = torch.maximum((low - about).abs(), (high - about).abs()).amax(1)
-    return (farthest <= _REACH * size) | (size == 0)
+    size = (high - low).max(1)  # (S,)
+    farthest = np.maximum(np.abs(low - origin), np.abs(high - origin)).max(1)
+    fits: NDArray[np.bool_] = (farthest <= _REACH * size) | (size == 0)
+    return fits
 
 
-def common_origin(low: Tensor, high: Tensor) -> Triple:
+def common_origin(low: Floats, high: Floats) -> Triple:
     """An origin near the clouds that float32 does not hold about 0, rounded to few digits; 0 if it holds all.
 
     It is the median of their bounding boxes' middles, rounded to a power of ten of about the smallest one's size.
@@ -40,23 +47,24 @@ def common_origin(low: Tensor, high: Tensor) -> Triple:
     far = ~held(low, high)
     if not far.any():
         return ZERO
-    middle = ((low[far] + high[far]) / 2).median(0).values
-    digits = -math.ceil(math.log10(float((high[far] - low[far]).amax(1).min())))
+    middles = np.sort((low[far] + high[far]) / 2, axis=0)
+    middle = middles[(len(middles) - 1) // 2]  # of an even number the lower one, which is a cloud's place
+    digits = -math.ceil(math.log10(float((high[far] - low[far]).max(1).min())))
     x, y, z = (round(value, digits) + 0.0 for value in middle.tolist())  # no -0
     return x, y, z
 
 
-def refuse_unheld(low: Tensor, high: Tensor, origin: Triple, names: Sequence[str], source: str) -> None:
+def refuse_unheld(low: Floats, high: Floats, origin: Triple, names: Sequence[str], source: str) -> None:
     """Refuse clouds that float32 does not hold about the origin of their set, which is called `source`.
 
     Raises:
         ValueError: there is one; the message names some and says what to do.
     """
-    rows = (~held(low, high, origin)).nonzero().flatten().tolist()
+    rows = np.flatnonzero(~held(low, high, origin)).tolist()
     if not rows:
         return
     first = rows[0]
-    size = float((high[first] - low[first]).amax())
+    size = float((high[first] - low[first]).max())
     middle = shown(((low[first] + high[first]) / 2).tolist())
     todo = "Normalization('unit_sphere').apply(points)"
     if source != "tensor":

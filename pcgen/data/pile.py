@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pcgen.data.origin import ZERO, Triple, common_origin, held, refuse_unheld, shown
+from pcgen.data.origin import ZERO, Floats, Triple, common_origin, held, refuse_unheld, shown
 from pcgen.data.source import too_large
 from pcgen.data.thinning import thinned_rows
 
@@ -19,8 +19,8 @@ class Cloud:
 
     points: Tensor  # (N, 3) float32, or float64 where the source has more digits
     normals: Tensor | None  # (N, 3) float32
-    low: Tensor  # (3,) float64: the smallest coordinates before thinning
-    high: Tensor  # (3,)
+    low: Floats  # (3,): the smallest coordinates before thinning
+    high: Floats  # (3,)
     stored: int  # points before thinning
 
 
@@ -53,7 +53,7 @@ class Pile:
         self.sizes: dict[int, str] = {}  # every number of points met, with the name of its first cloud
         self.bare: list[str] = []  # names of clouds without normals
         self.points = self.normals = np.zeros((0, 0, 3), dtype=np.float32)
-        self.bounds: list[Tensor] = []  # low and high of each, (2, 3)
+        self.bounds: list[tuple[Floats, Floats]] = []  # low and high of each
         self.coarse: list[str] = []  # names of clouds that came in float32 and far from 0
         self.origins: list[Triple] = []  # what each one's points count from, until all are known
 
@@ -79,7 +79,7 @@ class Pile:
             self.coarse.append(name)
         x, y, z = self.base if fits else ((cloud.low + cloud.high) / 2).tolist()
         self.origins.append((x, y, z))
-        self.bounds.append(torch.stack([cloud.low, cloud.high]))
+        self.bounds.append((cloud.low, cloud.high))
         place = len(self.rows) - 1
         self.points[place] = _about(cloud.points, (x, y, z)).numpy()
         if cloud.normals is not None and len(self.normals):
@@ -131,7 +131,7 @@ class Pile:
         """Move the clouds about one origin, in place; the origin, and a note if it was chosen here."""
         if all(origin == self.base for origin in self.origins):
             return self.base, ()
-        low, high = torch.stack(self.bounds).unbind(1)  # (S, 3) each
+        low, high = (np.stack(bound) for bound in zip(*self.bounds, strict=True))  # (S, 3) each
         origin = common_origin(low, high)
         refuse_unheld(low, high, origin, self.names, self.source)
         for place, own in enumerate(self.origins):
