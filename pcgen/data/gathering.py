@@ -7,13 +7,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pcgen.data.axes import to_y_up
+from pcgen.data.axes import UP_AXES, to_y_up
 from pcgen.data.clouds import Clouds
 from pcgen.data.normalization import Normalization
 from pcgen.data.origin import ZERO, Triple, bounds
 from pcgen.data.pile import Cloud, Pile, thinned
 from pcgen.data.placement import Placement
 from pcgen.data.source import GIB, Listing, Raw, told, unreadable
+from pcgen.errors import choose
 
 __all__ = ["Reading", "clean", "gather", "true_points", "up_axis"]
 
@@ -120,6 +121,8 @@ _NOWHERE = Placement(torch.zeros(1, 1, 3, dtype=torch.float64), torch.ones(1, 1,
 
 def up_axis(listing: Listing, source: str, asked: str | None) -> tuple[str, tuple[str, ...]]:
     """The source's up axis: its own word, or else what is asked for; and a note where the two differ."""
+    if asked is not None:
+        choose(asked, UP_AXES, "up")
     if listing.up is None or asked in (None, listing.up):
         return listing.up or asked or "y", ()
     return listing.up, (f"{source}: says that its up axis is {listing.up}, so up {asked} (--up {asked}) is left out",)

@@ -85,6 +85,8 @@ def test_a_file_that_pcgen_wrote_is_never_turned_again(tmp_path: Path) -> None:
     turned = load(str(path), up="z")
     assert torch.equal(turned.points, POINTS)
     assert turned.notes == (f"{path}: says that its up axis is y, so up z (--up z) is left out",)
+    with pytest.raises(ValueError, match="up: must be one of y, z, x, -y, -z, -x; got 'w'"):
+        load(str(path), up="w")
     assert load(str(path), up="y").notes == load(str(path)).notes == ()
 
 
