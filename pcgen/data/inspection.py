@@ -82,7 +82,7 @@ def check(spec: str, *, max_bytes: int = 4 * GIB) -> list[Fault]:
             Fault(
                 spec,
                 f"{spec}: its clouds have from {small} ({sizes[small]}) to {large} ({sizes[large]}) points; "
-                f"load them with points={small} (--points {small})",
+                f"make them equal: `pcgen data convert {spec} --points {small} --out NEW.npz`",
             )
         )
     return faults + _too_far(listing, spec, good, ranges)
