@@ -95,8 +95,8 @@ class Pile:
         what = f"from {small} ({self.sizes[small]}) to {large} ({self.sizes[large]}) points"
         if small != large and not self.shrink:
             raise ValueError(
-                f"{self.source}: its clouds have {what}; make them equal with points={small} (--points {small}), or for "
-                f"good: `pcgen data convert {self.source} --points {small} --out NEW.npz`"
+                f"{self.source}: its clouds have {what}; make them equal with points={small} (--points {small}), or "
+                f"for good: `pcgen data convert {self.source} --points {small} --out NEW.npz`"
             )
         count = len(self.rows)
         points, normals = np.ascontiguousarray(self.points[:count]), np.ascontiguousarray(self.normals[:count])

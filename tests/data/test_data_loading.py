@@ -291,7 +291,7 @@ def test_check_lists_every_fault(tmp_path: Path) -> None:
     ):
         assert told in faults[name]
         assert faults[name].startswith(f"{tmp_path if name == str(tmp_path) else tmp_path / name}: ")
-        assert faults[name].count(str(tmp_path)) == 1
+        assert faults[name].partition("; make")[0].count(str(tmp_path)) == 1
     np.savez(tmp_path / "a.npz", cloud=[0])
     assert "has no array 'points'" in str(check(str(tmp_path / "a.npz"))[0])
     np.savez(tmp_path / "b.npz", points=np.stack([np.eye(3), np.full((3, 3), np.nan)]))

@@ -98,6 +98,8 @@ def test_clouds_of_different_sizes_are_learned_with_the_smallest_ones_points(tmp
     assert torch.equal(learned.train, names.points[order])  # as `points` thins them, whichever order sizes come in
     whole = torch.from_numpy(np.load(root / "002.npy")).float()
     assert torch.equal(load(str(root), at_least=1).points[2], whole)  # the smallest are untouched
+    with pytest.raises(ValueError, match=f"`pcgen data convert {root} --points 380 --out NEW.npz`$"):
+        load(str(root))
     (note,) = [note for note in learned.notes if "from 380" in note]
     assert note.endswith("its clouds have from 380 (002.npy) to 866 (000.npy) points; 380 of each are kept")
 
