@@ -51,7 +51,7 @@ def sample(
         places = model.draw_labels(n)
     with counting("sampling", "clouds") as progress:
         clouds = opened.sample(n, places, checkpoint=checkpoint, device=device, progress=progress, **options)
-    drawn = data.Clouds(clouds, labels=places, classes=getattr(model, "classes", ()))
+    drawn = data.Clouds.of(clouds, labels=places, classes=getattr(model, "classes", ()))
     data.save(out, drawn, overwrite=overwrite)
     described = opened.config["model"]
     name = described.get("head", described).get("name")

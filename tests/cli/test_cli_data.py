@@ -71,3 +71,15 @@ def test_names_that_are_no_utf8_are_printed(pcgen, tmp_path):
     assert result.code == 0 and "caf\\xe9" in result.out
     result = pcgen("data", "check", odd)
     assert result.code == 2 and "caf\\xe9/\\xff.npy: point 0 is [nan" in result.out
+
+
+def test_samples_of_a_map_are_in_the_map(pcgen, tmp_path):
+    points = np.stack([ball(64) + UTM for _ in range(24)])
+    np.savez(tmp_path / "a.npz", points=points)
+    run = ["train", "vae", "--data", tmp_path / "a.npz", "--points", 32, "--steps", 2, "--normalize", "unit_sphere"]
+    assert pcgen(*run, "--out", tmp_path / "run").code == 0
+    result = pcgen("sample", tmp_path / "run", "-n", 3, "--out", tmp_path / "s.npz")
+    assert result.code == 0, result.err
+    samples = data.load(str(tmp_path / "s.npz"))
+    assert samples.origin != (0, 0, 0) and samples.points.abs().max() < 20
+    assert np.abs(samples.coordinates.numpy() - UTM).max() < 10

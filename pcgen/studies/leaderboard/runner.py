@@ -118,7 +118,7 @@ class _Bench:
         torch.manual_seed(seed)
         labels = model.draw_labels(self.count)
         clouds = self.codes.source.normalization.undo(model.sample(self.count, labels=labels).cpu())
-        drawn = data.Clouds(clouds, labels=None if labels is None else labels.cpu(), classes=model.classes)
+        drawn = data.Clouds.of(clouds, labels=None if labels is None else labels.cpu(), classes=model.classes)
         data.save(samples_file(folder, seed), drawn, overwrite=True)
         return clouds
 
