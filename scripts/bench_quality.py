@@ -38,7 +38,7 @@ def main(
         options = Options(seed=0).scaled(job.learner.recipe, effort)
         job.fit(folder / "autoencoder", options, resume="auto", progress=True)
         codes = training.read_codes(folder / "autoencoder")
-        held_out = unseen_codes(codes, data.load(f"{spec}@test", points=points).points)
+        held_out = unseen_codes(codes, data.load(f"{spec}@test", at_least=points, surface_points=points))
         chosen = models.split(",") if models else heads()
         for scored in benchmark(codes, held_out, chosen, folder, effort=effort):
             found = scored.quality

@@ -94,7 +94,7 @@ def classify(
     if threads is not None:
         torch.set_num_threads(threads)
     sets = classification.labelled(
-        data, surface_points=max(2048, *wanted), up=up, drop_bad=drop_bad, max_bytes=max_bytes
+        data, at_least=1, surface_points=max(2048, *wanted), up=up, drop_bad=drop_bad, max_bytes=max_bytes
     )
     if names:
         classification.check_points(sets, points, "--points")

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from pcgen import training
+from pcgen.data import Clouds
 from pcgen.data.thinning import thin
 from pcgen.models import MODELS, GenerativeModel
 from pcgen.models.clouds.latent import LatentCloudModel
@@ -59,7 +60,7 @@ def draw_codes(model: LatentCloudModel, n: int, seed: int) -> Tensor:
     return model.to_head.inverse(model.head.sample(n)).cpu()
 
 
-def unseen_codes(codes: Codes, clouds: Tensor) -> Tensor:
+def unseen_codes(codes: Codes, clouds: Tensor | Clouds) -> Tensor:
     """Codes (R, *code) on the CPU of other clouds (R, N, 3), in the data's units.
 
     They are normalised as the training clouds were. Each is encoded once, by as many of its points as the autoencoder

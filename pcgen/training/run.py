@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pcgen.data.clouds import Clouds
 from pcgen.errors import choose
 from pcgen.models.abilities import can
 from pcgen.models.base import GenerativeModel, Learner, Progress
@@ -68,7 +69,9 @@ class Run(RunFolder):
             labels = spread_labels(model.classes, [labels] if isinstance(labels, str) else labels, n)
         return self.normalization.undo(model.sample(n, labels=labels, progress=progress, **options).cpu())
 
-    def encode(self, clouds: Tensor, *, checkpoint: str | None = None, device: str | torch.device = "cpu") -> Tensor:
+    def encode(
+        self, clouds: Tensor | Clouds, *, checkpoint: str | None = None, device: str | torch.device = "cpu"
+    ) -> Tensor:
         """Codes (S, *code) of clouds in the data's own units, (S, N, 3)."""
         return encode_all(self._with_codes(checkpoint, device), self.normalization.apply(clouds)).cpu()
 
@@ -78,12 +81,15 @@ class Run(RunFolder):
         return self.normalization.undo(in_batches(model, model.decode, codes).cpu())
 
     def reconstruct(
-        self, clouds: Tensor, *, checkpoint: str | None = None, device: str | torch.device = "cpu"
+        self, clouds: Tensor | Clouds, *, checkpoint: str | None = None, device: str | torch.device = "cpu"
     ) -> Tensor:
-        """What decoding makes of the codes of clouds (S, N, 3), in the data's own units: (S, points, 3)."""
-        return self.decode(
-            self.encode(clouds, checkpoint=checkpoint, device=device), checkpoint=checkpoint, device=device
-        )
+        """What decoding makes of the codes of clouds (S, N, 3), in the data's own units: (S, points, 3).
+
+        Each is put where its own cloud was, at its size.
+        """
+        model = self._with_codes(checkpoint, device)
+        normalised, placement = self.normalization.place(clouds)
+        return placement.undo(in_batches(model, model.decode, encode_all(model, normalised)).cpu())
 
     def _with_codes(self, checkpoint: str | None, device: str | torch.device) -> Any:
         model = self.trained(checkpoint, device)

@@ -72,7 +72,9 @@ def test_normalisation_is_undone_on_output(pcgen, boxes, tmp_path):
 
 
 def test_resume_goes_on_and_an_existing_run_is_refused(pcgen, boxes, tmp_path):
-    command = ["train", "autoencoder", "--data", boxes, *SMALL, "--out", tmp_path / "ae"]
+    # The end may move where the learning rate does not depend on it.
+    model = ["train", "autoencoder", "--data", boxes, *SMALL, "--schedule", "constant"]
+    command = [*model, "--out", tmp_path / "ae"]
     assert pcgen(*command, "--steps", 4).code == 0
     before = (tmp_path / "ae" / "last.safetensors").read_bytes()
     result = pcgen(*command, "--steps", 8)
@@ -80,7 +82,7 @@ def test_resume_goes_on_and_an_existing_run_is_refused(pcgen, boxes, tmp_path):
     assert f"{tmp_path / 'ae'} exists" in result.err and "--resume auto" in result.err
     assert (tmp_path / "ae" / "last.safetensors").read_bytes() == before
     assert pcgen(*command, "--steps", 8, "--resume", "auto").code == 0
-    assert pcgen("train", "autoencoder", "--data", boxes, *SMALL, "--steps", 8, "--out", tmp_path / "whole").code == 0
+    assert pcgen(*model, "--steps", 8, "--out", tmp_path / "whole").code == 0
     one, other = (training.load(tmp_path / name, checkpoint="last").state_dict() for name in ("ae", "whole"))
     assert all(torch.equal(one[key], other[key]) for key in one)
 

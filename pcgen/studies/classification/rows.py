@@ -129,7 +129,7 @@ def supervised(
         options = dataclasses.replace(options, augment=data.Augmentation(rotation=rotate, jitter=jitter))
     training.fit(
         model,
-        Normalization("unit_sphere").apply(sets.train.points),
+        Normalization("unit_sphere").apply(sets.train),
         labels=sets.labels,
         out=out,
         about={"classes": list(sets.train.classes), "rotate": rotate, "jitter": jitter},
@@ -161,7 +161,7 @@ def _svm(
     points = int(encoder.shape[0])
     check_points(sets, points, f"{run.path}: points")
     codes, test_codes = (
-        encode_all(encoder, run.normalization.apply(thin(clouds.points, points, seed))).cpu()
+        encode_all(encoder, thin(run.normalization.apply(clouds), points, seed)).cpu()
         for clouds in (sets.train, sets.test)
     )
     found = linear_svm(codes, sets.labels, test_codes, sets.test_labels, losses=losses, seed=seed)

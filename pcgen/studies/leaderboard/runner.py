@@ -85,7 +85,7 @@ class _Bench:
         self.train = source.normalization.undo(thin(source.train, self.points, seed))
         decoded = in_batches(codes.autoencoder, codes.autoencoder.decode, codes.train).cpu()
         self.decoded = source.normalization.undo(decoded)
-        self.held_out = unseen_codes(codes, self.reference.points)
+        self.held_out = unseen_codes(codes, self.reference)
 
     def save_reference(self) -> None:
         """Write the reference beside the models."""
