@@ -8,10 +8,12 @@ functions where torch-geometric looks for pyg-lib's.
 import math
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from pcgen.ops._all_pairs import in_open_balls, nearest_of_features
 from pcgen.ops._ragged import edges, pair, pointers, points, same_size
 from pcgen.ops.neighbours import ball_query, farthest_points
 from pcgen.ops.neighbours import knn as knn_of_clouds
@@ -52,8 +54,9 @@ def radius(
 ) -> Tensor:
     """Edges from each point of y to the points of x in the same cloud with |x_j - y_i| < r.
 
-    The sphere itself is left out, as in torch-cluster and pyg-lib, where `pcgen.ops.ball_query` has it. Of more than
-    max_num_neighbors the first by index are taken, as pyg-lib does on GPUs.
+    What is compared is |x_j - y_i|^2 < r * r, both rounded to the clouds' type, as torch-cluster and pyg-lib do: the
+    sphere itself is left out, where `pcgen.ops.ball_query` has it. Of more than max_num_neighbors the first by index
+    are taken, as pyg-lib does on GPUs.
 
     Args:
         x: (N, D), float32 or float64, D at most 3: the points to be found.
@@ -119,23 +122,31 @@ def serve_torch_geometric() -> tuple[str, ...]:
         )
     served = tuple(name for name, flag in wanted.items() if not getattr(flags, flag))
     for name in served:
-        schema, function = _SERVED[name]
-        _fragment().define(f"{name}{schema}")
-        _fragment().impl(name, function, "CompositeExplicitAutograd")
+        schema, function, fake = _SERVED[name]
+        _fragment().define(f"{name}{schema}", tags=torch.Tag.dynamic_output_shape)
+        for key in ("CPU", "CUDA"):
+            _fragment().impl(name, function, key)
+        torch.library.register_fake(f"pyg::{name}", fake, lib=_fragment())
         setattr(flags, wanted[name], True)
     return served
 
 
 @torch.no_grad()
 def _knn(
-    x: Tensor, y: Tensor, ptr_x: Tensor | None, ptr_y: Tensor | None, k: int, cosine: bool = False, num_workers: int = 1
+    x: Tensor,
+    y: Tensor,
+    ptr_x: Tensor | None = None,
+    ptr_y: Tensor | None = None,
+    k: int = 1,
+    cosine: bool = False,
+    num_workers: int = 1,
 ) -> Tensor:
     if cosine:
         raise ValueError("cosine: must be False: neighbours are Euclidean; normalise x and y for the same order")
     if k < 1:
         raise ValueError(f"k: must be at least 1, got {k}")
     x, y = pair(x, y)
-    search = _nearest if x.shape[1] == 3 else _nearest_features
+    search = _nearest if x.shape[1] == 3 else nearest_of_features
     groups = same_size(x, y, ptr_x, ptr_y)
     return edges([(search(a, b, min(k, a.shape[1])), u, v) for a, b, u, v in groups], x.device)
 
@@ -144,9 +155,9 @@ def _knn(
 def _radius(
     x: Tensor,
     y: Tensor,
-    ptr_x: Tensor | None,
-    ptr_y: Tensor | None,
-    r: float,
+    ptr_x: Tensor | None = None,
+    ptr_y: Tensor | None = None,
+    r: float = 1.0,
     max_num_neighbors: int = 32,
     num_workers: int = 1,
     ignore_same_index: bool = False,
@@ -156,9 +167,10 @@ def _radius(
     if max_num_neighbors < 1:
         raise ValueError(f"max_num_neighbors: must be at least 1, got {max_num_neighbors}")
     x, y = pair(x, y, 3)
-    reach, found = _just_below(r, x.dtype), []
+    search = in_open_balls if x.dtype == torch.float64 else _in_float32_balls
+    found = []
     for a, b, first_x, first_y in same_size(x, y, ptr_x, ptr_y):
-        index = ball_query(b, a, reach, min(max_num_neighbors + ignore_same_index, a.shape[1]))
+        index = search(a, b, r, min(max_num_neighbors + ignore_same_index, a.shape[1]))
         if ignore_same_index:
             index = _without_itself(index, first_x, first_y)[:, :, :max_num_neighbors]
         found.append((index, first_x, first_y))
@@ -184,30 +196,11 @@ def _nearest(x: Tensor, y: Tensor, k: int) -> Tensor:
     return knn_of_clouds(y, x, k)[1]
 
 
-def _nearest_features(x: Tensor, y: Tensor, k: int) -> Tensor:
-    """The k nearest of x (B, n, D) for each of y (B, m, D), ties by index: (B, m, k), from all distances."""
-    for name, value in (("x", x), ("y", y)):
-        if not value.isfinite().all():
-            raise ValueError(f"{name}: must be finite; drop or repair such points first")
-    rows = max(1, 2**24 // x.shape[1])  # some 200 MB of distances and keys at once, however large a cloud is
-    return torch.stack([torch.cat([_least(a, part, k) for part in b.split(rows)]) for a, b in zip(x, y, strict=True)])
-
-
-def _least(x: Tensor, y: Tensor, k: int) -> Tensor:
-    distances = torch.cdist(y, x, compute_mode="donot_use_mm_for_euclid_dist")  # (m, n)
-    if x.dtype == torch.float64:
-        return distances.sort(dim=1, stable=True).indices[:, :k]
-    # Floats that are not negative are ordered as their bits are; with the index below them no two keys are equal.
-    keys = (distances.view(torch.int32).long() << 32) | torch.arange(len(x), device=x.device)
-    return keys.topk(k, dim=1, largest=False).values & 0xFFFFFFFF
-
-
-def _just_below(r: float, dtype: torch.dtype) -> float:
-    """The radius of the largest ball without its sphere: its square, in the clouds' type, comes just before r^2."""
-    if dtype == torch.float64:
-        return math.nextafter(r, 0)
-    square = torch.tensor(r * r, dtype=dtype)
-    return math.sqrt(torch.nextafter(square, torch.zeros_like(square)))
+def _in_float32_balls(x: Tensor, y: Tensor, r: float, k: int) -> Tensor:
+    """`in_open_balls` for float32: the closed balls of `ball_query` whose squared radius comes just before r^2."""
+    square = torch.tensor(r * r, dtype=torch.float32)
+    # The square of a float64 reaches every float32, so that no float32 below r^2 is lost.
+    return ball_query(y, x, math.sqrt(torch.nextafter(square, torch.zeros_like(square))), k)
 
 
 def _without_itself(index: Tensor, first_x: Tensor, first_y: Tensor) -> Tensor:
@@ -218,19 +211,30 @@ def _without_itself(index: Tensor, first_x: Tensor, first_y: Tensor) -> Tensor:
     return kept.gather(2, (kept < 0).int().argsort(dim=2, stable=True))
 
 
-# As pyg-lib declares them.
-_SERVED: dict[str, tuple[str, Callable[..., Tensor]]] = {
+# What each returns, for torch.compile: how many edges or points there are is known by the coordinates only.
+def _edges_shape(x: Tensor, *_: Any, **__: Any) -> Tensor:
+    return x.new_empty((2, torch.library.get_ctx().new_dynamic_size()), dtype=torch.int64)
+
+
+def _points_shape(x: Tensor, *_: Any, **__: Any) -> Tensor:
+    return x.new_empty(torch.library.get_ctx().new_dynamic_size(), dtype=torch.int64)
+
+
+# As pyg-lib declares them. torch hands over no argument that equals its default here, so the functions have the same.
+_SERVED: dict[str, tuple[str, Callable[..., Tensor], Callable[..., Tensor]]] = {
     "knn": (
         "(Tensor x, Tensor y, Tensor? ptr_x=None, Tensor? ptr_y=None, int k=1, bool cosine=False, int num_workers=1)"
         " -> Tensor",
         _knn,
+        _edges_shape,
     ),
     "radius": (
         "(Tensor x, Tensor y, Tensor? ptr_x=None, Tensor? ptr_y=None, float r=1.0, int max_num_neighbors=32, "
         "int num_workers=1, bool ignore_same_index=False) -> Tensor",
         _radius,
+        _edges_shape,
     ),
-    "fps": ("(Tensor src, Tensor ptr, float ratio=0.5, bool random_start=True) -> Tensor", _fps),
+    "fps": ("(Tensor src, Tensor ptr, float ratio=0.5, bool random_start=True) -> Tensor", _fps, _points_shape),
 }
 
 

@@ -38,6 +38,8 @@ def knn(x: Tensor, y: Tensor, k: int) -> tuple[Tensor, Tensor]:
 def ball_query(x: Tensor, y: Tensor, radius: float, k: int) -> Tensor:
     """Up to k points of y in the ball around each point of x: the first k by index with |x_i - y_j| <= radius.
 
+    What is compared is |x_i - y_j|^2 <= radius * radius, both rounded to the clouds' type.
+
     Args:
         x: (B, N, 3), float32 or float64.
         y: (B, M, 3), of the same type and device.

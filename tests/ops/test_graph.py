@@ -1,13 +1,16 @@
 """Neighbours as edges, against loops over all points; torch-geometric's layers on them."""
 
+import math
 import subprocess
 import sys
+from fractions import Fraction
 
 import pytest
 import torch
 from cloud_problems import PROBLEMS, pairs
 from torch import Tensor
 
+from pcgen import ops
 from pcgen.ops import graph, reference
 
 SIZES_X = [40, 1, 0, 40, 33, 5]
@@ -64,6 +67,49 @@ def test_radius_equals_loops(kind: str, r: float, dimensions: int, dtype: torch.
     for most in (3, 32):
         found = graph.radius(x.to(dtype), y.to(dtype), r, batch_x, batch_y, most)
         assert torch.equal(found, radius_by_loops(x, y, r, batch_x, batch_y, most, loop=True))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("spacing", [1.0, 0.1, 0.7])
+def test_spheres_through_lattice_points_have_one_rule(spacing: float, dtype: torch.dtype) -> None:
+    """Rational arithmetic, rounded once, decides for radii at, just below and just above every distance there is."""
+    x = (torch.cartesian_prod(*[torch.arange(4)] * 3) * spacing).to(dtype)
+    radii = [r for d in squares(x, x[:1]).unique().sqrt().tolist()[1:] for r in (math.nextafter(d, 0), d, d + 1e-12)]
+
+    def rounded(value: Fraction) -> float:
+        return torch.tensor(float(value), dtype=dtype).item()
+
+    # From the corner at 0 differences are the coordinates themselves; a square of one coordinate is rounded once.
+    on_axis = [j for j, point in enumerate(x.tolist()) if sum(value > 0 for value in point) <= 1]
+    places = range(len(x)) if spacing == 1 else on_axis
+    lengths = {j: rounded(sum(Fraction(value) ** 2 for value in x[j].tolist())) for j in places}
+    for r in radii:
+        square = rounded(Fraction(r) ** 2)
+        open_ball = set(graph.radius(x, x[:1], r, max_num_neighbors=64)[1].tolist()) & set(places)
+        assert open_ball == {j for j in places if lengths[j] < square}, r
+        closed = set(ops.ball_query(x[None, :1], x[None], r, 64).flatten().tolist()) & set(places)
+        assert closed == {j for j in places if lengths[j] <= square}, r
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_sphere_itself_is_outside_and_the_next_point_inside(dtype: torch.dtype) -> None:
+    x = torch.zeros(2, 3, dtype=dtype)
+    for r in [0.1, 0.7, 1.0, 1 / 3, math.pi, 1e-3, 12345.678]:
+        x[1, 0] = r
+        exact = x[1, 0].item()
+        assert graph.radius(x, x[:1], exact).tolist() == [[0], [0]]
+        assert ops.ball_query(x[None, :1], x[None], exact, 2).tolist() == [[[0, 1]]]
+        x[1, 0] = torch.nextafter(x[1, 0], torch.zeros((), dtype=dtype))
+        assert graph.radius(x, x[:1], exact).tolist() == [[0, 0], [0, 1]]
+    # sqrt(2) in float64 lies above the root of 2, as its square shows, which in float32 is 2.
+    x[1] = torch.tensor([1, 1, 0])
+    assert len(graph.radius(x, x[:1], math.sqrt(2))[1]) == (2 if dtype == torch.float64 else 1)
+
+
+def test_points_of_one_place_are_in_the_smallest_ball() -> None:
+    for dtype in (torch.float32, torch.float64):
+        x = torch.ones(3, 3, dtype=dtype)
+        assert graph.radius(x, x[:1], 1e-200).shape == (2, 3)
 
 
 def test_one_cloud_needs_no_batch() -> None:
@@ -179,6 +225,54 @@ def test_graphs_of_torch_geometric() -> None:
     assert torch.equal(everyone.sort().values, torch.arange(67))
     with pytest.raises(ValueError, match="cosine: must be False"):
         nn.knn(x, x, 2, batch, batch, cosine=True)
+
+
+@pytest.mark.usefixtures("served")
+def test_arguments_that_are_the_defaults_of_pyg_lib_reach_the_ops() -> None:
+    """torch's dispatcher leaves out every trailing argument that equals the schema's default."""
+    from torch_geometric import nn
+
+    x, batch = batched([30, 12, 25], "cubes")
+    one = torch.zeros_like(batch)
+    assert torch.equal(nn.knn(x, x, 1), knn_by_loops(x, x, 1, one, one))
+    assert torch.equal(nn.knn(x, x, 1, batch, batch), knn_by_loops(x, x, 1, batch, batch))
+    assert torch.equal(nn.radius(x, x, 1.0), radius_by_loops(x, x, 1.0, one, one, 32, loop=True))
+    assert torch.equal(nn.radius(x, x, 1.0, batch, batch), radius_by_loops(x, x, 1.0, batch, batch, 32, loop=True))
+    assert nn.fps(x, batch).shape == (15 + 6 + 13,)
+    torch.testing.assert_close(nn.knn_interpolate(x, x, x[:5], k=1), x[:5])
+    assert torch.equal(torch.ops.pyg.knn(x, x), knn_by_loops(x, x, 1, one, one))
+    assert torch.equal(torch.ops.pyg.radius(x, x), nn.radius(x, x, 1.0))
+
+
+@pytest.mark.usefixtures("served")
+def test_the_ops_are_registered_as_torch_asks() -> None:
+    x, ptr = torch.rand(20, 3), torch.tensor([0, 8, 20])
+    torch.library.opcheck(torch.ops.pyg.knn.default, (x, x, ptr, ptr, 2))
+    torch.library.opcheck(torch.ops.pyg.radius.default, (x, x, ptr, ptr, 0.4))
+    torch.library.opcheck(torch.ops.pyg.fps.default, (x, ptr, 0.5, False))
+
+
+@pytest.mark.usefixtures("served")
+@pytest.mark.parametrize("backend", ["eager", "aot_eager"])
+def test_layers_compile_as_one_graph(backend: str) -> None:
+    from torch_geometric import nn
+
+    x = torch.rand(40, 3)
+    dynamic = nn.DynamicEdgeConv(nn.MLP([6, 8], norm=None), 3)
+    convolve = nn.PointNetConv(nn.MLP([3, 8], norm=None), add_self_loops=False)
+
+    def abstraction(x: Tensor) -> Tensor:
+        chosen = nn.fps(x, ratio=0.25, random_start=False)
+        query, found = nn.radius(x, x[chosen], 0.5)
+        features: Tensor = convolve((None, None), (x, x[chosen]), torch.stack([found, query]))
+        return features
+
+    for layer in (dynamic, abstraction):
+        compiled = torch.compile(layer, fullgraph=True, backend=backend)
+        torch.testing.assert_close(compiled(x), layer(x))
+    compiled = torch.compile(dynamic, fullgraph=True, backend=backend)
+    expected = torch.autograd.grad(dynamic(x).sum(), list(dynamic.parameters()))
+    torch.testing.assert_close(torch.autograd.grad(compiled(x).sum(), list(dynamic.parameters())), expected)
 
 
 @pytest.mark.usefixtures("served")
