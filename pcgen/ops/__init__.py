@@ -8,7 +8,8 @@ from pcgen.ops.emd import Matching, emd, emd_matrix, match
 from pcgen.ops.hausdorff import density_aware_chamfer, hausdorff
 from pcgen.ops.nearest import Nearest, nearest
 from pcgen.ops.neighbours import ball_query, farthest_points, knn
-from pcgen.ops.transport import gromov_wasserstein, sinkhorn, sliced_wasserstein, unbalanced, wasserstein
+from pcgen.ops.transport import gromov_wasserstein, sinkhorn, sliced_wasserstein, wasserstein
+from pcgen.ops.unbalanced import unbalanced
 
 __all__ = [
     "APPROXMATCH_CONVENTIONS",

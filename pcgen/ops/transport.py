@@ -9,7 +9,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["gromov_wasserstein", "sinkhorn", "sliced_wasserstein", "unbalanced", "wasserstein"]
+from pcgen.ops._transport import (
+    check,
+    distances,
+    positive,
+    relative_entropy,
+    root,
+    stack,
+    to_numpy,
+    uniform,
+    weights_of,
+)
+
+__all__ = ["gromov_wasserstein", "sinkhorn", "sliced_wasserstein", "wasserstein"]
 
 _MARGINS = 1e-6  # how far a plan's margins may be off in sum, of a mass of 1
 
@@ -38,16 +50,16 @@ def wasserstein(x: Tensor, y: Tensor, x_weights: Tensor | None = None, y_weights
     """
     import ot
 
-    _check(x, y, same_dimension=True)
-    a, b = _weights(x_weights, x, "x_weights"), _weights(y_weights, y, "y_weights")
+    check(x, y, same_dimension=True)
+    a, b = weights_of(x_weights, x, "x_weights"), weights_of(y_weights, y, "y_weights")
     values = []
     for row in range(len(x)):
-        costs = _distances(x[row], y[row])
-        plan, log = ot.emd(_numpy(a[row]), _numpy(b[row]), _numpy(costs), numItermax=10**8, log=True)
+        costs = distances(x[row], y[row])
+        plan, log = ot.emd(to_numpy(a[row]), to_numpy(b[row]), to_numpy(costs), numItermax=10**8, log=True)
         if log["warning"] is not None:
             raise RuntimeError(f"wasserstein: POT stopped before the optimum of pair {row}: {log['warning']}")
         values.append((torch.as_tensor(plan) * costs).sum())
-    return _stack(values, x)
+    return stack(values, x)
 
 
 def sinkhorn(x: Tensor, y: Tensor, regularization: float = 0.05, *, iterations: int = 10_000) -> Tensor:
@@ -75,16 +87,16 @@ def sinkhorn(x: Tensor, y: Tensor, regularization: float = 0.05, *, iterations: 
     """
     import ot
 
-    _check(x, y, same_dimension=True)
-    _positive(regularization, "regularization")
+    check(x, y, same_dimension=True)
+    positive(regularization, "regularization")
 
     def entropic(p: Tensor, q: Tensor) -> Tensor:
-        costs = _distances(p, q)
-        a, b = _uniform(len(p)), _uniform(len(q))
+        costs = distances(p, q)
+        a, b = uniform(len(p)), uniform(len(q))
         plan, log = ot.bregman.sinkhorn_log(
-            _numpy(a),
-            _numpy(b),
-            _numpy(costs),
+            to_numpy(a),
+            to_numpy(b),
+            to_numpy(costs),
             regularization,
             numItermax=iterations,
             stopThr=_MARGINS,
@@ -97,56 +109,10 @@ def sinkhorn(x: Tensor, y: Tensor, regularization: float = 0.05, *, iterations: 
                 f"regularization above {regularization}"
             )
         moved = torch.as_tensor(plan)
-        return (moved * costs).sum() + regularization * _relative_entropy(moved, torch.outer(a, b))
+        return (moved * costs).sum() + regularization * relative_entropy(moved, torch.outer(a, b))
 
     values = [entropic(p, q) - entropic(p, p) / 2 - entropic(q, q) / 2 for p, q in zip(x, y, strict=True)]
-    return _stack(values, x)
-
-
-def unbalanced(x: Tensor, y: Tensor, penalty: float = 1.0) -> Tensor:
-    """Unbalanced transport between each pair of clouds: mass may be dropped or made, at a price.
-
-    min over T >= 0 of sum T_ij |x_i - y_j| + penalty (KL(T 1 | a) + KL(T' 1 | b)), uniform weights a and b, with
-    KL(p | q) = sum p log(p / q) - p + q. Moving farther than about 2 penalty costs more than dropping: outliers count
-    little. As penalty grows it becomes the Earth Mover's distance.
-
-    Args:
-        x: (B, N, D), float32 or float64.
-        y: (B, M, D), of the same type.
-        penalty: in the clouds' unit.
-
-    Returns:
-        (B,), of the clouds' type, in the clouds' unit.
-
-    Raises:
-        ValueError: wrong shape or type, an empty cloud, a coordinate that is not finite, penalty not positive.
-        RuntimeError: the solver's value is more than 1% above a lower bound.
-
-    Chapel, Flamary, Wu, Févotte and Gasso, 2021, Unbalanced Optimal Transport through Non-negative Penalized Linear
-    Regression.
-    """
-    import ot
-
-    _check(x, y, same_dimension=True)
-    _positive(penalty, "penalty")
-    values = []
-    for p, q in zip(x, y, strict=True):
-        costs = _distances(p, q)
-        a, b = _uniform(len(p)), _uniform(len(q))
-        plan = ot.unbalanced.mm_unbalanced(
-            *(_numpy(a), _numpy(b), _numpy(costs)), penalty, div="kl", numItermax=20_000, stopThr=1e-10
-        )
-        moved = torch.as_tensor(plan)
-        entropies = _relative_entropy(moved.sum(1), a) + _relative_entropy(moved.sum(0), b)
-        value = (moved * costs).sum() + penalty * entropies
-        bound = _unbalanced_bound(moved, costs, penalty, b)
-        if not value - bound <= 0.01 * value:
-            raise RuntimeError(
-                f"unbalanced: the solver stopped at {value:.4g}, certified to {bound:.4g} only; take a smaller penalty "
-                f"than {penalty:g}, or, where it is far above the clouds' extent, pcgen.ops.wasserstein"
-            )
-        values.append(value)
-    return _stack(values, x)
+    return stack(values, x).clamp(min=0)  # below 0 by rounding, or by what convergence leaves open
 
 
 def sliced_wasserstein(x: Tensor, y: Tensor, projections: int = 128, p: int = 2) -> Tensor:
@@ -173,7 +139,7 @@ def sliced_wasserstein(x: Tensor, y: Tensor, projections: int = 128, p: int = 2)
     """
     import ot
 
-    _check(x, y, same_dimension=True)
+    check(x, y, same_dimension=True)
     if projections < 1:
         raise ValueError(f"projections: must be at least 1, got {projections}")
     if p not in (1, 2):
@@ -181,9 +147,8 @@ def sliced_wasserstein(x: Tensor, y: Tensor, projections: int = 128, p: int = 2)
     directions = torch.nn.functional.normalize(
         torch.randn(x.shape[2], projections, dtype=x.dtype, device=x.device), dim=0
     )
-    return _stack(
-        [ot.sliced_wasserstein_distance(a, b, p=p, projections=directions) for a, b in zip(x, y, strict=True)], x
-    )
+    powers = [ot.wasserstein_1d(a @ directions, b @ directions, p=p).mean() for a, b in zip(x, y, strict=True)]
+    return root(stack(powers, x)) if p == 2 else stack(powers, x)
 
 
 def gromov_wasserstein(x: Tensor, y: Tensor) -> Tensor:
@@ -210,26 +175,17 @@ def gromov_wasserstein(x: Tensor, y: Tensor) -> Tensor:
     """
     import ot
 
-    _check(x, y, same_dimension=False)
+    check(x, y, same_dimension=False)
     values = []
     for p, q in zip(x, y, strict=True):
-        inner_x, inner_y = _distances(p, p), _distances(q, q)
-        a, b = _uniform(len(p)), _uniform(len(q))
-        problem = (_numpy(inner_x), _numpy(inner_y), _numpy(a), _numpy(b))
+        inner_x, inner_y = distances(p, p), distances(q, q)
+        a, b = uniform(len(p)), uniform(len(q))
+        problem = (to_numpy(inner_x), to_numpy(inner_y), to_numpy(a), to_numpy(b))
         starts = [torch.outer(a, b), _profile_plan(inner_x, inner_y)]
-        plans = [ot.gromov.gromov_wasserstein(*problem, symmetric=True, G0=_numpy(start)) for start in starts]
+        plans = [ot.gromov.gromov_wasserstein(*problem, symmetric=True, G0=to_numpy(start)) for start in starts]
         costs = [_gromov_cost(inner_x, inner_y, torch.as_tensor(plan)) for plan in plans]
         values.append(torch.stack(costs).amin(0))
-    return _stack(values, x)
-
-
-def _unbalanced_bound(plan: Tensor, costs: Tensor, penalty: float, b: Tensor) -> Tensor:
-    """A lower bound of the unbalanced problem: its dual at the prices that the plan suggests, made feasible."""
-    # Infinite where nothing is moved; 20 penalties are as good.
-    g = (-penalty * (plan.sum(0) / b).log()).clamp(max=min(20 * penalty, float(costs.max())))
-    f = (costs - g).amin(1)
-    g = (costs - f[:, None]).amin(0)
-    return penalty * ((1 - torch.exp(-f / penalty)).mean() + (1 - torch.exp(-g / penalty)).mean())
+    return stack(values, x)
 
 
 def _profile_plan(inner_x: Tensor, inner_y: Tensor) -> Tensor:
@@ -241,7 +197,7 @@ def _profile_plan(inner_x: Tensor, inner_y: Tensor) -> Tensor:
 
     quantiles = torch.linspace(0, 1, 65, dtype=torch.float64)
     p, q = (inner.detach().quantile(quantiles, 1).T for inner in (inner_x, inner_y))
-    plan: Any = ot.emd(_numpy(_uniform(len(p))), _numpy(_uniform(len(q))), _numpy(torch.cdist(p, q).square()))
+    plan: Any = ot.emd(to_numpy(uniform(len(p))), to_numpy(uniform(len(q))), to_numpy(torch.cdist(p, q).square()))
     return torch.as_tensor(plan)
 
 
@@ -250,66 +206,3 @@ def _gromov_cost(inner_x: Tensor, inner_y: Tensor, plan: Tensor) -> Tensor:
     a, b = plan.sum(1), plan.sum(0)
     own = a @ inner_x.square() @ a + b @ inner_y.square() @ b
     return (own - 2 * (inner_x @ plan @ inner_y * plan).sum()).clamp(min=0)
-
-
-def _distances(p: Tensor, q: Tensor) -> Tensor:
-    """Euclidean distances (N, M) in float64 on the CPU, by differences, with gradient 0 where points are equal."""
-    squares = (p.cpu().double()[:, None] - q.cpu().double()[None]).square().sum(2)
-    return squares.where(squares > 0, 1).sqrt().where(squares > 0, 0)
-
-
-def _relative_entropy(p: Tensor, q: Tensor) -> Tensor:
-    """sum of p log(p / q) - p + q, 0 log 0 being 0."""
-    return (torch.xlogy(p, p / q) - p + q).sum()
-
-
-def _uniform(n: int) -> Tensor:
-    return torch.full((n,), 1 / n, dtype=torch.float64)
-
-
-def _numpy(value: Tensor) -> Any:
-    return value.detach().cpu().numpy()
-
-
-def _stack(values: list[Tensor], like: Tensor) -> Tensor:
-    return torch.stack(values).to(like) if values else like.new_zeros(0)
-
-
-def _check(x: Tensor, y: Tensor, *, same_dimension: bool) -> None:
-    for name, value in (("x", x), ("y", y)):
-        if value.ndim != 3 or 0 in value.shape[1:]:
-            raise ValueError(
-                f"{name}: must have the shape (batch, points, dimension), no cloud empty, got {tuple(value.shape)}"
-            )
-        if value.dtype not in (torch.float32, torch.float64):
-            raise ValueError(f"{name}: must be float32 or float64, got {value.dtype}; convert it with {name}.float()")
-        if not bool(value.isfinite().all()):
-            raise ValueError(
-                f"{name}: must be finite, got NaN or infinite coordinates; drop or repair such clouds first"
-            )
-    if len(x) != len(y) or x.dtype != y.dtype:
-        raise ValueError(
-            f"y: must have as many clouds as x and its type, {len(x)} of {x.dtype}, got {len(y)} of {y.dtype}; pair "
-            "them one to one"
-        )
-    if same_dimension and x.shape[2] != y.shape[2]:
-        raise ValueError(
-            f"y: must have the dimension of x, {x.shape[2]}, got {y.shape[2]}; gromov_wasserstein compares any two"
-        )
-
-
-def _weights(weights: Tensor | None, cloud: Tensor, name: str) -> Tensor:
-    if weights is None:
-        return torch.full(cloud.shape[:2], 1 / cloud.shape[1], dtype=torch.float64)
-    if weights.shape != cloud.shape[:2] or not bool((weights > 0).all() and weights.isfinite().all()):
-        raise ValueError(
-            f"{name}: must be positive and finite, {tuple(cloud.shape[:2])}, got {tuple(weights.shape)} from "
-            f"{weights.min():g} to {weights.max():g}; drop points of no weight"
-        )
-    weights = weights.detach().cpu().double()
-    return weights / weights.sum(1, keepdim=True)
-
-
-def _positive(value: float, name: str) -> None:
-    if not value > 0:
-        raise ValueError(f"{name}: must be positive, got {value}")

@@ -110,10 +110,43 @@ def test_unbalanced_equals_a_dual_ascent() -> None:
     assert ops.unbalanced(x, y, penalty).item() == pytest.approx(dual().item(), rel=5e-3)
 
 
-def test_unbalanced_says_when_it_has_not_converged() -> None:
+def test_unbalanced_at_a_large_penalty_is_wasserstein_to_the_certified_percent() -> None:
+    x, y = _clouds(60, 40, batch=1)
+    for penalty in (20.0, 100.0, 1e5):
+        torch.testing.assert_close(ops.unbalanced(x, y, penalty), ops.wasserstein(x, y), rtol=1.2e-2, atol=0)
+
+
+def test_unbalanced_says_when_it_cannot_certify_its_value() -> None:
     x, y = _clouds(60, 60, batch=1)
     with pytest.raises(RuntimeError, match=r"unbalanced: the solver stopped at .* certified to .* smaller penalty"):
-        ops.unbalanced(x, y, 1e5)
+        ops.unbalanced(x, y, 1e15)
+
+
+@pytest.mark.parametrize("distance", ["wasserstein", "unbalanced", "sinkhorn", "sliced", "sliced_1", "gromov"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("kind", ["same", "permuted", "doubled", "one_point", "one_place", "small", "large"])
+@pytest.mark.filterwarnings("error")
+def test_equal_clouds_are_0_apart_with_a_gradient_of_0(kind: str, dtype: torch.dtype, distance: str) -> None:
+    clouds = torch.rand(2, 12, 3, dtype=dtype)
+    scale = {"small": 1e-3, "large": 1e3}.get(kind, 1.0)
+    x = {"one_point": clouds[:, :1], "one_place": clouds[:, :1].repeat(1, 7, 1)}.get(kind, clouds) * scale
+    y = {"permuted": x[:, torch.randperm(x.shape[1])], "doubled": x.repeat(1, 2, 1), "one_place": x[:, :4]}.get(kind, x)
+    x, y = x.clone().requires_grad_(), y.clone().requires_grad_()
+    value = {
+        "wasserstein": ops.wasserstein,
+        "unbalanced": ops.unbalanced,
+        "sinkhorn": lambda a, b: ops.sinkhorn(a, b, 0.5 * scale),
+        "sliced": ops.sliced_wasserstein,
+        "sliced_1": lambda a, b: ops.sliced_wasserstein(a, b, p=1),
+        "gromov": ops.gromov_wasserstein,
+    }[distance](x, y)
+    unit = scale**2 if distance == "gromov" else scale
+    value.sum().backward()
+    # The root of rounding errors of 1e-16 is 1e-8.
+    assert (value >= 0).all() and (value <= 1e-6 * unit).all()
+    assert x.grad.isfinite().all() and y.grad.isfinite().all()
+    # Projections of equal points may differ by rounding, which gives the slope of a cone; elsewhere the gradient is 0.
+    assert x.grad.abs().max() <= (1 if distance.startswith("sliced") else 2e-6 * unit / scale)
 
 
 @pytest.mark.parametrize("p", [1, 2])
