@@ -1,11 +1,11 @@
 """What several commands share: where output may go, options given as name=value, words to the user."""
 
 import os
-import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pcgen.errors import choose
 
@@ -17,13 +17,7 @@ __all__ = [
     "say",
 ]
 
-# Types as jsonargparse writes them, and as a user would say it.
-_KINDS = {
-    "<class 'int'>": "a whole number",
-    "<class 'float'>": "a number",
-    "<class 'bool'>": "true or false",
-    "<class 'str'>": "a text",
-}
+_KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text", type(None): "null"}
 
 
 def emd_limit(given: int | None) -> int | Literal["auto"] | None:
@@ -37,18 +31,20 @@ def say(*lines: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
 
-def check_out(path: Path, suffix: str, overwrite: bool, option: str = "--out") -> None:
+def check_out(path: Path, suffix: str | tuple[str, ...], overwrite: bool, option: str = "--out") -> None:
     """Refuse a file that cannot be written, before any work; the folder it is to stand in is made.
 
     Raises:
-        ValueError: the name does not end in `suffix`, or is a folder's.
+        ValueError: the name does not end in `suffix`, or in one of several, or is a folder's.
         FileExistsError: the file exists and `overwrite` is False, or a folder in its path is a file.
         PermissionError: its folder cannot be made or written to.
     """
-    if path.suffix.lower() != suffix:
-        raise ValueError(f"{option}: must end in {suffix}, got {path}; name it {path.with_suffix(suffix)}")
+    suffixes = (suffix,) if isinstance(suffix, str) else suffix
+    if path.suffix.lower() not in suffixes:
+        allowed = " or ".join(filter(None, [", ".join(suffixes[:-1]), suffixes[-1]]))
+        raise ValueError(f"{option}: must end in {allowed}, got {path}; name it {path.with_suffix(suffixes[0])}")
     if path.is_dir():
-        raise ValueError(f"{option}: {path} is a folder; name a file in it, {path / ('out' + suffix)} say")
+        raise ValueError(f"{option}: {path} is a folder; name a file in it, for example {path / ('out' + suffixes[0])}")
     if path.exists() and not overwrite:
         raise FileExistsError(f"{option}: {path} exists; choose another name or give --overwrite")
     try:
@@ -57,7 +53,7 @@ def check_out(path: Path, suffix: str, overwrite: bool, option: str = "--out") -
     except OSError:
         writable = False
     if not writable:
-        raise PermissionError(f"{option}: {path.parent} is no folder that can be written to; choose another one")
+        raise PermissionError(f"{option}: cannot write into the folder {path.parent}; choose another folder")
 
 
 def parse_metrics(text: str) -> list[str]:
@@ -72,34 +68,48 @@ def parse_metrics(text: str) -> list[str]:
 def parse_settings(settings: Sequence[str], target: Callable[..., Any], skip: Iterable[str] = ()) -> dict[str, Any]:
     """Values of name=value options, by the types that the target's signature states.
 
+    Args:
+        settings: name=value each; of a name that is given twice, the last value counts.
+        target: a class, a function, or a method of an instance.
+        skip: arguments that are no options; the first argument of sampling, n, and tensors never are.
+
     Raises:
         ValueError: no such argument (the nearest is named), or a value of another type.
     """
     import inspect
 
     from jsonargparse import ArgumentParser
+    from torch import Tensor
 
-    free = [name for name in inspect.signature(target).parameters if name not in {"self", "n", *skip}]
-    given: dict[str, str] = {}
+    types = get_type_hints(target.__init__ if inspect.isclass(target) else target)
+    names = [name for name in inspect.signature(target).parameters if name not in {"n", *skip}]
+    free = [name for name in names if name in types and Tensor not in (types[name], *get_args(types[name]))]
+    values = {}
     for setting in settings:
         name, equals, value = setting.partition("=")
         if not equals:
             raise ValueError(f"--set: must be name=value, got {setting!r}")
         if not free:
             raise ValueError(f"--set: there are no options to set here, got {setting!r}; leave it out")
-        given[choose(name.strip(), free, "--set")] = value
-    if not given:
-        return {}
-    parser = ArgumentParser(exit_on_error=False, add_help=False)
-    add = parser.add_class_arguments if inspect.isclass(target) else parser.add_function_arguments
-    left_out: set[str | int] = {name for name in inspect.signature(target).parameters if name not in free}
-    add(target, skip=left_out - {"self"})
-    values = {}
-    for name, value in given.items():
+        name = choose(name.strip(), free, "--set")
+        parser = ArgumentParser(exit_on_error=False, add_help=False)
+        parser.add_argument(f"--{name}", type=types[name])
         try:
             values[name] = parser.parse_args([f"--{name}={value}"]).as_dict()[name]
         except Exception as error:  # jsonargparse raises argparse's errors, and its own of several types
-            expected = re.search(r"Expected an? (.*?)\. Got", " ".join(str(error).split()))
-            wanted = _KINDS.get(expected[1], expected[1]) if expected else "of the type that `pcgen models` shows"
-            raise ValueError(f"--set {name}: must be {wanted}, got {value!r}") from error
+            raise ValueError(f"--set {name}: must be {_kind(types[name])}, got {value!r}") from error
     return values
+
+
+def _kind(wanted: Any) -> str:
+    """What a value of a type is, in words: "a whole number or null"."""
+    if isinstance(wanted, UnionType) or get_origin(wanted) is Union:
+        return " or ".join(map(_kind, get_args(wanted)))
+    if get_origin(wanted) is Literal:
+        return f"one of {', '.join(map(str, get_args(wanted)))}"
+    if wanted in _KINDS:
+        return _KINDS[wanted]
+    container = get_origin(wanted) or wanted
+    if issubclass(container, Mapping):
+        return "a mapping in braces, {name: value}"
+    return "a list in brackets, [64, 128]" if issubclass(container, Sequence) else f"a {container.__name__}"
