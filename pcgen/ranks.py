@@ -65,19 +65,25 @@ def device(name: str | torch.device) -> torch.device:
     """The device of this process: with CUDA and several processes on a machine, each has one of its own.
 
     Raises:
-        ValueError: the device, or one for every process, is not there.
+        ValueError: the device, or one for every process, is not there, or pcgen does not run on its kind.
     """
+    found = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    here = ", ".join(["cpu", *(f"cuda:{place}" for place in range(found))])
     try:
         asked = torch.device(name)
-    except RuntimeError:
-        raise ValueError(f"device: must be cpu, cuda, cuda:N or another of torch's, got {name!r}") from None
-    if asked.type != "cuda":
-        return asked
-    found = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    except RuntimeError:  # a name that torch does not know
+        asked = None
+    if asked is None or asked.type not in ("cpu", "cuda"):
+        raise ValueError(f"device: must be cpu, cuda or cuda:N, got '{name}'; this machine has {here}")
+    if asked.type == "cpu":
+        return torch.device("cpu")
     local = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     place = int(os.environ.get("LOCAL_RANK", "0")) if local > 1 else (asked.index or 0)
     if found < max(local, place + 1):
-        raise ValueError(f"device: {name} was asked for by {local} process(es), and {found} CUDA device(s) were found")
+        raise ValueError(
+            f"device: {name} was asked for by {local} process(es), and {found} CUDA device(s) were found; this machine "
+            f"has {here}"
+        )
     return torch.device("cuda", place)
 
 

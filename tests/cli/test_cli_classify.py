@@ -188,7 +188,7 @@ def test_a_set_that_cannot_be_classified_is_told_in_one_line(pcgen, labels, spli
         (["--supervised", "--set", "code=4"], "--set: must be MODEL.name=value, got 'code=4'"),
         (["--supervised", "--minutes", "0"], "minutes: must be above 0, got 0"),
         (["--supervised", "--epochs", "1", "--steps", "1"], "epochs, steps, minutes: give one of them"),
-        (["--supervised", "--device", "gpu"], "device: must be cpu, cuda, cuda:N or another of torch's, got 'gpu'"),
+        (["--supervised", "--device", "gpu"], "device: must be cpu, cuda or cuda:N, got 'gpu'"),
         (["--supervised", "--points", "65"], "--points: must be at most 64, which the clouds of"),
     ],
 )

@@ -110,3 +110,19 @@ def test_fewer_devices_than_processes_is_an_error(monkeypatch: pytest.MonkeyPatc
         ranks.device("cuda")
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
     assert ranks.device("cuda") == torch.device("cuda", 3)
+
+
+@pytest.mark.parametrize("name", ["mps", "xpu", "meta", "gpu", "cuda:-1", torch.device("mps")])
+def test_a_device_of_another_kind_is_refused_with_those_that_there_are(
+    name: str | torch.device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(
+        ValueError, match=rf"must be cpu, cuda or cuda:N, got '{name}'; this machine has cpu, cuda:0, cuda:1"
+    ):
+        ranks.device(name)
+
+
+def test_the_cpu_has_one_name() -> None:
+    assert ranks.device("cpu:3") == ranks.device("cpu") == torch.device("cpu")
