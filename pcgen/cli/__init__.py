@@ -26,7 +26,6 @@ __all__ = ["app", "main"]
 app = typer.Typer(
     help="Generative modelling of point clouds: train, sample, evaluate, look.",
     no_args_is_help=True,
-    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (train, sample, evaluate, classify, view, suite, models, doctor):
@@ -60,6 +59,8 @@ def main() -> None:
     try:
         sys.exit(app(arguments, prog_name="pcgen", standalone_mode=False) or 0)
     except typer.TyperException as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # help has been printed: `pcgen`, `pcgen data`
+            sys.exit(0)
         print(f"pcgen: {_usage(error)}", file=sys.stderr)
         sys.exit(2)
     except (typer.Abort, KeyboardInterrupt):

@@ -60,6 +60,7 @@ def report() -> list[Finding]:
         _python(),
         *_packages(),
         _torch(),
+        _waiting(),
         _library(),
         _cuda(),
         _compiler(),
@@ -100,6 +101,19 @@ def _torch() -> Finding:
     return Finding(
         "torch", OK, f"{torch.__version__}, {torch.get_num_threads()} threads, {capability} on this processor"
     )
+
+
+def _waiting() -> Finding:
+    """Whether OpenMP's threads sleep while they wait, which pcgen asks for where it is imported before torch."""
+    name = "waiting threads"
+    policy, spins = os.environ.get("OMP_WAIT_POLICY"), os.environ.get("GOMP_SPINCOUNT")
+    if (policy or "").lower() == "passive" or spins == "0":
+        return Finding(name, OK, "sleep, and leave the processors to other work")
+    if policy or spins:
+        found = f"spin, as OMP_WAIT_POLICY={policy}" if policy else f"spin, as GOMP_SPINCOUNT={spins}"
+    else:
+        found = "spin: torch was imported before pcgen"
+    return Finding(name, LACKS, f"{found}; slow beside other work", "export OMP_WAIT_POLICY=passive")
 
 
 def _library() -> Finding:

@@ -61,6 +61,29 @@ def test_a_library_that_is_not_built_is_told(monkeypatch: pytest.MonkeyPatch) ->
     assert "pip install" in finding.mend
 
 
+@pytest.mark.parametrize(
+    ("policy", "spins", "state", "found"),
+    [
+        ("passive", None, "ok", "sleep"),
+        ("PASSIVE", None, "ok", "sleep"),
+        (None, "0", "ok", "sleep"),
+        ("active", None, "optional", "spin, as OMP_WAIT_POLICY=active"),
+        (None, "100", "optional", "spin, as GOMP_SPINCOUNT=100"),
+        (None, None, "optional", "spin: torch was imported before pcgen"),
+    ],
+)
+def test_threads_that_spin_are_told(
+    policy: str | None, spins: str | None, state: str, found: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("OMP_WAIT_POLICY", policy), ("GOMP_SPINCOUNT", spins)):
+        monkeypatch.delenv(name, raising=False)
+        if value is not None:
+            monkeypatch.setenv(name, value)
+    finding = module._waiting()
+    assert finding.state == state and finding.found.startswith(found)
+    assert finding.mend == ("" if state == "ok" else "export OMP_WAIT_POLICY=passive")
+
+
 @pytest.fixture
 def card(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], Finding]:
     """What doctor finds where nvidia-smi says a line and pcgen's library is built for sm_80 to sm_90 by CUDA 13.0."""

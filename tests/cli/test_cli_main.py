@@ -1,4 +1,7 @@
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -207,6 +210,8 @@ def test_converted_clouds_keep_their_splits_and_are_normalised_if_asked(pcgen, b
         (["train", "gan", "--data", "none", "--out", "x", "--clip", "-1"], "clip: must be a norm above 0"),
         (["train", "gan", "--data", "none", "--out", "x", "--minutes", "-1"], "minutes: must be above 0"),
         (["train", "gan", "--data", "none", "--out", "x", "--device", "gpu"], "device: must be cpu, cuda"),
+        (["train", "gan", "--data", "none", "--out", "x", "--device", "mps"], "got 'mps'; this machine has cpu"),
+        (["train", "gan", "--data", "none", "--out", "x", "--device", "meta"], "got 'meta'; this machine has cpu"),
         (["models", "gn"], "did you mean 'gan'?"),
     ],
 )
@@ -243,6 +248,46 @@ def test_want_of_memory_is_told_as_such(pcgen, boxes, tmp_path, monkeypatch):
     monkeypatch.setattr(Autoencoder, "loss", lambda *_: torch.empty(10**15))
     result = pcgen("train", "autoencoder", "--data", boxes, *SMALL, "--steps", 1, "--out", tmp_path / "x")
     assert result.code == 2 and result.err.splitlines()[-1].startswith("pcgen: out of memory; take fewer clouds")
+
+
+@pytest.mark.parametrize("words", [[], ["data"]])
+def test_no_command_is_a_question_for_help(pcgen, words):
+    result = pcgen(*words)
+    assert result.code == 0 and "Usage: pcgen" in result.out and result.err == ""
+
+
+def test_the_shell_completes_commands(monkeypatch, pcgen):
+    monkeypatch.setenv("_PCGEN_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", "pcgen e")
+    monkeypatch.setenv("COMP_CWORD", "1")
+    result = pcgen()
+    assert result.code == 0 and result.out.split() == ["evaluate"]
+
+
+@pytest.mark.parametrize(
+    ("before", "given", "policy"),
+    [
+        ("", {}, "passive"),
+        ("import torch", {}, "None"),
+        ("", {"OMP_WAIT_POLICY": "active"}, "active"),
+        ("", {"GOMP_SPINCOUNT": "100"}, "None"),
+    ],
+)
+def test_waiting_threads_sleep_unless_the_user_has_chosen(before, given, policy):
+    kept = {name: value for name, value in os.environ.items() if name not in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")}
+    code = f"{before}\nimport os, sys, pcgen.cli\nprint(os.environ.get('OMP_WAIT_POLICY'), 'torch' in sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], env=kept | given, capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == [policy, str(bool(before))]  # and the command line has not loaded torch
+
+
+def test_options_of_sampling_reach_the_model(pcgen, trained, tmp_path):
+    head = tmp_path / "diffusion"
+    settings = ["--set", "times=10", "--set", "width=16"]
+    assert pcgen("train", "diffusion", "--codes", trained[0], *settings, "--steps", 3, "--out", head).code == 0
+    result = pcgen("sample", head, "-n", 2, "--set", "steps=2", "--set", "sampler=ddim", "--out", tmp_path / "s.npz")
+    assert result.code == 0, result.err
+    result = pcgen("sample", head, "-n", 2, "--set", "steps=11", "--out", tmp_path / "t.npz")
+    assert result.code == 2 and "steps: must be" in result.err
 
 
 def test_debug_shows_the_trace(pcgen):
