@@ -1,4 +1,4 @@
-"""`pcgen doctor`: what is built, which devices there are, what is missing and the line that mends it."""
+"""`pcgen doctor`: what is built, which devices there are, what is missing and the command that installs it."""
 
 import os
 import platform
@@ -25,11 +25,11 @@ class Finding:
     name: str
     state: str
     found: str
-    mend: str = ""  # the line to type; empty where there is nothing to mend
+    remedy: str = ""  # what to type; empty where nothing is wrong
 
 
 def doctor() -> None:
-    """Say what is built, which devices there are, what is missing and the line that mends it."""
+    """Say what is built, which devices there are, what is missing and the command that installs it."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -44,9 +44,9 @@ def doctor() -> None:
     console = Console()
     console.print(table)
     for finding in findings:
-        if finding.mend:
+        if finding.remedy:
             # Never wrapped: it is there to be copied.
-            console.print(f"\n{finding.name}:\n    {finding.mend}", markup=False, highlight=False, soft_wrap=True)
+            console.print(f"\n{finding.name}:\n    {finding.remedy}", markup=False, highlight=False, soft_wrap=True)
     broken = [finding.name for finding in findings if finding.state == BROKEN]
     verdict = f"pcgen cannot run yet: {', '.join(broken)}" if broken else "pcgen can train, sample, evaluate and draw"
     console.print(f"\n{verdict}", markup=False, highlight=False, soft_wrap=True)
@@ -87,7 +87,7 @@ def _packages() -> list[Finding]:
     lacking = [r for r in wanted if (have := _version(r.name)) is None or not r.specifier.contains(have, True)]
     if lacking:
         said = ", ".join(f"{r} ({_version(r.name) or 'absent'})" for r in lacking)
-        return [Finding("packages", BROKEN, f"lacks {said}", "pip install " + " ".join(f"'{r}'" for r in lacking))]
+        return [Finding("packages", BROKEN, f"missing: {said}", "pip install " + " ".join(f"'{r}'" for r in lacking))]
     shown = ("numpy", "scipy", "scikit-learn", "trimesh", "h5py", "pot", "torch-geometric", "matplotlib")
     return [Finding("packages", OK, ", ".join(f"{name} {_version(name)}" for name in shown if _version(name)))]
 
@@ -177,7 +177,7 @@ def _cuda() -> Finding:
 
 
 def _cuda_fault(info: dict[str, Any], cards: list[Card]) -> tuple[str, str] | None:
-    """Why pcgen's kernels cannot run on the cards that are there, and the line that mends it; None where they can."""
+    """Why pcgen's kernels cannot run on the cards that are there, and what to type; None where they can."""
     import torch
 
     from pcgen.ops._cuda_build import CudaBuild
@@ -230,7 +230,7 @@ def _open3d() -> list[Finding]:
 
     package, pictures = "Open3D", "pictures"
     if find_spec("open3d") is None:
-        line = engines.mend("No module named 'open3d'")
+        line = engines.remedy("No module named 'open3d'")
         return [
             Finding(package, LACKS, "not installed: no windows", line),
             Finding(pictures, OK, "drawn by matplotlib without a screen"),
@@ -244,7 +244,7 @@ def _open3d() -> list[Finding]:
         said = "" if imports == OK else f", does not import: {(asked.stderr.strip().splitlines() or [''])[-1]}"
         return [
             Finding(package, imports, f"{_open3d_version()}{said}"),
-            Finding(pictures, LACKS, f"drawn by matplotlib, as {reason}", engines.mend(str(reason))),
+            Finding(pictures, LACKS, f"drawn by matplotlib, as {reason}", engines.remedy(str(reason))),
         ]
     return [Finding(package, OK, _open3d_version()), Finding(pictures, OK, "drawn by Open3D without a screen")]
 
@@ -254,12 +254,13 @@ def _open3d_version() -> str:
 
 
 def _display() -> Finding:
+    from pcgen.view import display
+
     if not sys.platform.startswith("linux"):
         return Finding("windows", OK, f"{platform.system()} has a display")
-    display = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-    if display:
-        return Finding("windows", OK, f"on display {display}")
-    return Finding("windows", LACKS, "no display (DISPLAY is not set): ssh -X, or pictures, pcgen view --png out.png")
+    if reason := display.obstacle():
+        return Finding("windows", LACKS, f"{reason}: use ssh -X, or draw pictures, pcgen view --png out.png")
+    return Finding("windows", OK, f"on display {display.name()}")
 
 
 def _optional(package: str, use: str) -> Finding:

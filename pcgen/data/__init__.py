@@ -4,7 +4,7 @@ from pcgen.data.augmentation import Augmentation
 from pcgen.data.clouds import SPLITS, Clouds
 from pcgen.data.geometric import from_pyg, to_pyg
 from pcgen.data.inspection import Fault, check, info
-from pcgen.data.loading import load
+from pcgen.data.loading import load, load_each
 from pcgen.data.normalization import NORMALIZATIONS, Normalization
 from pcgen.data.placement import Placement
 from pcgen.data.saving import save
@@ -26,6 +26,7 @@ __all__ = [
     "holdout",
     "info",
     "load",
+    "load_each",
     "parse",
     "save",
     "to_pyg",

@@ -1,7 +1,12 @@
 """Clouds by spec: the source is listed, its class and split are chosen, and what is left is read and checked."""
 
 import difflib
+import warnings
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+
+import torch
 
 from pcgen.data.builtin import list_shapes
 from pcgen.data.clouds import Clouds
@@ -12,7 +17,7 @@ from pcgen.data.selection import select
 from pcgen.data.source import GIB, Listing, unreadable
 from pcgen.data.spec import Spec, parse
 
-__all__ = ["list_source", "load", "load_placed"]
+__all__ = ["list_source", "load", "load_each", "load_placed"]
 
 
 def load(
@@ -77,6 +82,37 @@ def load_placed(spec: str, how: Reading) -> tuple[Clouds, Placement]:
     """
     parsed = parse(spec)
     return gather(select(list_source(parsed, how.seed, how.max_bytes), parsed), spec, how)
+
+
+def load_each(spec: str, how: Reading, *, shuffle: bool = False) -> Iterator[Clouds]:
+    """The clouds that a spec names, each a set of one, as their sizes may differ; a cloud is read when it is its turn.
+
+    Args:
+        how: as for `load`, but `points` is the most that a cloud keeps, `max_bytes` bounds each cloud, and a warning tells
+            what `drop_bad` leaves out.
+        shuffle: in an order drawn by the seed, not that of the source.
+
+    Raises:
+        ValueError: what `load` raises.
+    """
+    parsed = parse(spec)
+    listing = select(list_source(parsed, how.seed, how.max_bytes), parsed)
+    whole = replace(how, points=None, surface_points=how.points or how.surface_points, drop_bad=False)
+    rows = torch.arange(len(listing.names))
+    if shuffle:
+        rows = torch.randperm(len(rows), generator=torch.Generator().manual_seed(how.seed))
+    for row in rows.tolist():
+        alone = listing.narrow([row])
+        try:
+            cloud, _ = gather(alone, spec, whole)
+            if how.points is not None and cloud.points.shape[1] > how.points:
+                cloud, _ = gather(alone, spec, replace(how, drop_bad=False))
+        except ValueError as error:
+            if not how.drop_bad:
+                raise
+            warnings.warn(f"left out: {error}", stacklevel=2)
+        else:
+            yield cloud
 
 
 def list_source(spec: Spec, seed: int, max_bytes: int) -> Listing:

@@ -15,7 +15,7 @@ from pcgen.view.camera import Frame
 from pcgen.view.colors import LIGHT, lit
 from pcgen.view.inputs import Array
 
-__all__ = ["Image", "NotDrawn", "by_matplotlib", "by_open3d", "mend"]
+__all__ = ["Image", "NotDrawn", "by_matplotlib", "by_open3d", "environment", "remedy"]
 
 Image: TypeAlias = npt.NDArray[np.uint8]  # (height, width, 4): colour and how much of each pixel is covered
 SUPERSAMPLE = 2
@@ -29,12 +29,17 @@ class NotDrawn(RuntimeError):
     """Open3D could not draw here; the message is its reason in one line."""
 
 
-def mend(reason: str) -> str:
-    """The line to type where Open3D gave this reason: its package, or the system libraries it needs."""
-    if "open3d" in reason and ("No module named" in reason or "import of" in reason):
+def remedy(reason: str) -> str:
+    """What to type where Open3D gave this reason: it installs the package, or the system libraries that it needs."""
+    if "open3d" in reason and any(words in reason for words in ("No module named", "import of", "not installed")):
         small = platform.system() == "Linux" and platform.machine() == "x86_64"  # where the small package exists
         return "pip install open3d-cpu" if small else "pip install open3d"
     return "apt-get install libusb-1.0-0 libegl1 libgl1 libx11-6 libgl1-mesa-dri"
+
+
+def environment() -> dict[str, str]:
+    """That of a process which is to import this pcgen."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [_ROOT, os.environ.get("PYTHONPATH")]))}
 
 
 def by_open3d(frame: Frame, colors: list[Array], radius: float, timeout: float | None = None) -> list[Image]:
@@ -65,7 +70,7 @@ def by_open3d(frame: Frame, colors: list[Array], radius: float, timeout: float |
                 capture_output=True,
                 text=True,
                 timeout=timeout,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [_ROOT, os.environ.get("PYTHONPATH")]))},
+                env=environment(),
                 check=False,
             )
         except subprocess.TimeoutExpired as error:

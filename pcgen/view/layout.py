@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 __all__ = ["Layout", "columns_for", "layout", "shorten"]
 
+_ROW = 16  # a group of at most so many cells stands in one row
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -16,10 +18,12 @@ class Layout:
     width: int  # of the sheet
     height: int
     cells: tuple[tuple[int, int], ...]  # left, top of each cell
+    row_of: tuple[int, ...]  # of each cell
+    title_middles: tuple[float, ...]  # where titles stand: beside each row, or beside the first of each group
 
     def row_height(self, cell: int) -> int:
         """Height of the cells beside this one."""
-        return self.rows[cell // self.columns]
+        return self.rows[self.row_of[cell]]
 
 
 def columns_for(count: int) -> int:
@@ -33,23 +37,41 @@ def columns_for(count: int) -> int:
 
 
 def layout(
-    width: int, heights: Sequence[int], columns: int | None = None, caption_height: int = 0, gutter: int = 0
+    width: int,
+    heights: Sequence[int],
+    columns: int | None = None,
+    caption_height: int = 0,
+    gutter: int = 0,
+    groups: Sequence[int] | None = None,
 ) -> Layout:
-    """Place cells of `width` pixels with captions below them, right of a gutter for row titles.
+    """Place cells of `width` pixels with captions below them, right of a gutter for titles.
 
-    Each row is as high as the highest of its cells.
+    Each row is as high as the highest of its cells, and each of the `groups`, of so many cells, begins a row.
 
     Raises:
-        ValueError: `columns` is less than 1.
+        ValueError: `columns` is less than 1, or the groups do not have all cells.
     """
     if columns is not None and columns < 1:
         raise ValueError(f"columns: must be at least 1, got {columns}; leave it out to have it chosen")
-    count = len(heights)
-    columns = min(columns or columns_for(count), count)
-    rows = tuple(max(heights[start : start + columns]) for start in range(0, count, columns))
+    if groups is not None and (sum(groups) != len(heights) or min(groups) < 1):
+        raise ValueError(f"groups: must be numbers of clouds, {len(heights)} in all, got {list(groups)}")
+    most = len(heights) if groups is None else max(groups)
+    columns = min(columns or (columns_for(most) if groups is None or most > _ROW else most), most)
+    lines: list[range] = []  # the cells of each row
+    titled: list[int] = []  # rows with a title
+    end = 0
+    for count in groups or [len(heights)]:
+        start, end = end, end + count
+        titled.append(len(lines))
+        lines += [range(first, min(first + columns, end)) for first in range(start, end, columns)]
+    rows = tuple(max(heights[cell] for cell in line) for line in lines)
     tops = [sum(rows[:row]) + row * caption_height for row in range(len(rows) + 1)]
-    cells = tuple((gutter + i % columns * width, tops[i // columns]) for i in range(count))
-    return Layout(columns, rows, gutter + columns * width, tops[-1], cells)
+    cells = tuple(
+        (gutter + place * width, top) for line, top in zip(lines, tops, strict=False) for place in range(len(line))
+    )
+    middles = tuple(tops[row] + rows[row] / 2 for row in (range(len(rows)) if groups is None else titled))
+    row_of = tuple(row for row, line in enumerate(lines) for _ in line)
+    return Layout(columns, rows, gutter + columns * width, tops[-1], cells, row_of, middles)
 
 
 def shorten(text: str, measure: Callable[[str], float], room: float) -> str:

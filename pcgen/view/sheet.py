@@ -16,14 +16,14 @@ from pcgen.view.camera import Camera, Frame, frame
 from pcgen.view.colors import fade, paint
 from pcgen.view.files import target, write
 from pcgen.view.inputs import Drawable, drawables
-from pcgen.view.layout import Layout, columns_for, layout, shorten
+from pcgen.view.layout import Layout, layout, shorten
 from pcgen.view.shadow import shadows
 from pcgen.view.text import font as make_font
 
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
 
-__all__ = ["ENGINES", "SCALES", "Picture", "captions_of", "diameter_of", "picture"]
+__all__ = ["ENGINES", "SCALES", "Picture", "captions_of", "check_titles", "diameter_of", "picture"]
 
 ENGINES = ("auto", "open3d", "matplotlib")
 SCALES = ("shared", "each")
@@ -41,7 +41,7 @@ class Picture:
         return str(self.path)
 
     def __str__(self) -> str:
-        return f"{self.path} (drawn by {self.engine}{': ' if self.note else ''}{self.note})"
+        return f"{self.path} (drawn by {self.engine})"
 
 
 def picture(
@@ -50,6 +50,7 @@ def picture(
     *,
     captions: Sequence[str] | None = None,
     rows: Sequence[str] | None = None,
+    groups: Sequence[int] | None = None,
     colors: str = "height",
     columns: int | None = None,
     size: int | None = None,
@@ -66,7 +67,8 @@ def picture(
         path: the .png to write; missing folders are made.
         captions: one line below each cloud; by default the names of a cloud set (its classes with `colors="label"`),
             nothing for tensors; `()` for none.
-        rows: a title left of each row of the grid.
+        rows: a title left of each row of the grid, or of each group.
+        groups: how many clouds belong together, one number a group: each group begins a row.
         colors: "height" (each cloud from its lowest point to its highest), "label" or "order" (of the points).
         columns: clouds side by side; chosen by their number otherwise.
         size: width of a cell in pixels; by default what makes the sheet about 1920 wide, between 120 and 640.
@@ -88,27 +90,27 @@ def picture(
     path = target(path, overwrite)
     items = drawables(clouds)
     texts = captions_of(items, captions, colors)
-    columns = columns_for(len(items)) if columns is None else columns
-    width = min(640, max(120, 1920 // max(columns, 1))) if size is None else size
+    columns = layout(1, [1] * len(items), columns, groups=groups).columns
+    width = min(640, max(120, 1920 // columns)) if size is None else size
     if not 32 <= width <= 4096:
         raise ValueError(f"size: must be 32 to 4096 pixels, got {width}")
     painted = paint(items, colors)
     framed = frame([item.points for item in items], camera or Camera(), width, scale)
     faded = [fade(color, cloud[:, 2]) for color, cloud in zip(painted, framed.clouds, strict=True)]
     radius = diameter_of(framed, point_size) / 2 * framed.distance / framed.focal
-    style = _style(framed, texts, rows, columns)
+    style = _style(framed, texts, rows, groups, columns)
     used, note, images = "open3d", "", []
     if engine != "matplotlib":
         try:
             images = engines.by_open3d(framed, faded, radius)
         except engines.NotDrawn as reason:
-            note = f"{reason}; to mend it: {engines.mend(str(reason))}"
+            note = f"{reason}; for Open3D: {engines.remedy(str(reason))}"
             if engine == "open3d":
                 raise ValueError(f"engine: 'open3d' cannot draw here: {note}; or engine='matplotlib'") from reason
             warnings.warn(f"drawn by matplotlib: {note}", stacklevel=2)
     if not images:
         used, images = "matplotlib", engines.by_matplotlib(framed, faded, radius)
-    _write(_compose(images, framed, texts, rows, style), path, used)
+    _write(_compose(images, framed, texts, style), path, used)
     return Picture(path, used, note)
 
 
@@ -138,30 +140,44 @@ def diameter_of(framed: Frame, asked: float | None) -> float:
     return float(np.clip(0.95 * framed.width / count**0.5, max(1.5, framed.width / 250), framed.width / 18))
 
 
+def check_titles(rows: Sequence[str] | None, places: Layout) -> None:
+    """Refuse another number of titles than that of rows or groups.
+
+    Raises:
+        ValueError: as said.
+    """
+    count = len(places.title_middles)
+    if rows and len(rows) != count:
+        kind = f"the {count} rows of the grid" if count == len(places.rows) else f"the {count} groups"
+        raise ValueError(f"rows: must be one title for each of {kind}, got {len(rows)}")
+
+
 @dataclass(frozen=True)
 class _Style:
     places: Layout
     pixels: int  # height of the captions' letters
+    titles: tuple[str, ...]  # shortened to what the gutter holds
 
 
-def _style(framed: Frame, captions: list[str], rows: Sequence[str] | None, columns: int) -> _Style:
+def _style(
+    framed: Frame, captions: list[str], rows: Sequence[str] | None, groups: Sequence[int] | None, columns: int
+) -> _Style:
     """Where all stands; made before anything is drawn, so that what cannot be laid out is refused at once."""
     pixels = round(min(26, max(11, framed.width / 16)))
-    gutter = 0 if not rows else round(max(_title_font(pixels).getlength(row) for row in rows) + 1.5 * pixels)
-    places = layout(framed.width, framed.heights, columns, round(1.9 * pixels) if any(captions) else 0, gutter)
-    if rows and len(rows) != len(places.rows):
-        count = len(places.rows)
-        raise ValueError(f"rows: must be one title for each of the {count} rows of the grid, got {len(rows)}")
-    return _Style(places, pixels)
+    measure = _title_font(pixels).getlength
+    titles = tuple(shorten(row, measure, max(framed.width, 160)) for row in rows or ())
+    gutter = round(max(map(measure, titles)) + 1.5 * pixels) if titles else 0
+    caption_height = round(1.9 * pixels) if any(captions) else 0
+    places = layout(framed.width, framed.heights, columns, caption_height, gutter, groups)
+    check_titles(rows, places)
+    return _Style(places, pixels, titles)
 
 
 def _title_font(pixels: int) -> "FreeTypeFont":
     return make_font(round(pixels * 1.15))
 
 
-def _compose(
-    images: list[engines.Image], framed: Frame, captions: list[str], rows: Sequence[str] | None, style: _Style
-) -> Any:
+def _compose(images: list[engines.Image], framed: Frame, captions: list[str], style: _Style) -> Any:
     """The sheet as a PIL image: cells, captions below them, titles of rows left of them."""
     from PIL import Image, ImageDraw
 
@@ -181,9 +197,8 @@ def _compose(
         text = shorten(caption, font.getlength, framed.width * 0.96)
         middle = (left + framed.width / 2, top + height + 0.6 * pixels)
         draw.text(middle, text, fill=(40, 40, 40), font=font, anchor="mm")
-    for i, row in enumerate(rows or ()):
-        middle = (0.75 * pixels, places.cells[i * places.columns][1] + places.rows[i] / 2)
-        draw.text(middle, row, fill=(20, 20, 20), font=title, anchor="lm")
+    for row, level in zip(style.titles, places.title_middles, strict=False):
+        draw.text((0.75 * pixels, level), row, fill=(20, 20, 20), font=title, anchor="lm")
     return sheet
 
 

@@ -23,13 +23,13 @@ class Drawer:
 @pytest.mark.parametrize(
     ("target", "given", "values"),
     [
-        (MODELS["diffusion"]((4,)).sample, ["steps=3"], {"steps": 3}),
+        (MODELS["diffusion"]((4,)).draw, ["steps=3"], {"steps": 3}),
         (
-            MODELS["diffusion"]((4,)).sample,
+            MODELS["diffusion"]((4,)).draw,
             ["steps=null", "sampler=ancestral"],
             {"steps": None, "sampler": "ancestral"},
         ),
-        (MODELS["gmm"]((4,)).sample, [], {}),
+        (MODELS["gmm"]((4,)).draw, [], {}),
         (Drawer().sample, ["temperature=1e-3", "clip=true"], {"temperature": 1e-3, "clip": True}),
         (drawing, ["steps=1", "order=down", "steps=2"], {"steps": 2, "order": "down"}),
         (MODELS["vae"], ["widths=[64, 32]", "scale=null"], {"widths": [64, 32], "scale": None}),
@@ -44,9 +44,9 @@ def test_options_of_methods_functions_and_classes(target: Any, given: list[str],
 @pytest.mark.parametrize(
     ("target", "given", "message"),
     [
-        (MODELS["gmm"]((4,)).sample, "steps=3", "--set: there are no options to set here, got 'steps=3'; leave it out"),
-        (MODELS["diffusion"]((4,)).sample, "n=3", "--set: must be one of steps, sampler; got 'n'"),
-        (MODELS["diffusion"]((4,)).sample, "steps=x", "--set steps: must be a whole number or null, got 'x'"),
+        (MODELS["gmm"]((4,)).draw, "steps=3", "--set: there are no options to set here, got 'steps=3'; leave it out"),
+        (MODELS["diffusion"]((4,)).draw, "n=3", "--set: must be one of steps, sampler, guidance; got 'n'"),
+        (MODELS["diffusion"]((4,)).draw, "steps=x", "--set steps: must be a whole number or null, got 'x'"),
         (Drawer().sample, "clip=perhaps", "--set clip: must be true or false, got 'perhaps'"),
         (drawing, "labels=3", "--set: must be one of steps, order; got 'labels'"),
         (drawing, "order=left", "--set order: must be one of up, down, got 'left'"),

@@ -29,10 +29,12 @@ def test_it_finds_what_this_machine_has(findings: dict[str, Finding]) -> None:
     assert findings["distances (C++)"].state == "ok" and "kernels" in findings["distances (C++)"].found
 
 
-def test_what_is_missing_has_the_line_that_mends_it(findings: dict[str, Finding]) -> None:
+def test_what_is_missing_has_what_to_type(findings: dict[str, Finding]) -> None:
     for finding in findings.values():
         assert finding.state in ("ok", "optional", "missing")
-        assert not (finding.state == "ok" and finding.mend) and not (finding.state == "missing" and not finding.mend)
+        assert not (finding.state == "ok" and finding.remedy) and not (
+            finding.state == "missing" and not finding.remedy
+        )
 
 
 def test_a_missing_package_is_named_with_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,8 +49,8 @@ def test_a_missing_package_is_named_with_its_line(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(metadata, "requires", lambda _: ["trimesh", "torch>=2.10", "numpy", "ruff; extra == 'dev'"])
     (finding,) = module._packages()
     assert finding.state == "missing"
-    assert finding.found == "lacks trimesh (absent), torch>=2.10 (2.1.0)"
-    assert finding.mend == "pip install 'trimesh' 'torch>=2.10'"
+    assert finding.found == "missing: trimesh (absent), torch>=2.10 (2.1.0)"
+    assert finding.remedy == "pip install 'trimesh' 'torch>=2.10'"
 
 
 def test_a_library_that_is_not_built_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,7 +60,7 @@ def test_a_library_that_is_not_built_is_told(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("pcgen.ops._library.build_info", absent)
     finding = module._library()
     assert (finding.state, finding.found) == ("missing", "pcgen's native library is not built")
-    assert "pip install" in finding.mend
+    assert "pip install" in finding.remedy
 
 
 @pytest.mark.parametrize(
@@ -81,7 +83,7 @@ def test_threads_that_spin_are_told(
             monkeypatch.setenv(name, value)
     finding = module._waiting()
     assert finding.state == state and finding.found.startswith(found)
-    assert finding.mend == ("" if state == "ok" else "export OMP_WAIT_POLICY=passive")
+    assert finding.remedy == ("" if state == "ok" else "export OMP_WAIT_POLICY=passive")
 
 
 @pytest.fixture
@@ -110,7 +112,7 @@ def card(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], Fin
 def test_a_card_that_torch_cannot_use_is_told(card: Callable[[str], Finding], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.version, "cuda", None)
     finding = card("NVIDIA A100, 580.65.06, 8.0")
-    assert finding.state == "optional" and finding.mend.startswith("pip install") and "CUDA" in finding.mend
+    assert finding.state == "optional" and finding.remedy.startswith("pip install") and "CUDA" in finding.remedy
     assert finding.found.startswith("NVIDIA A100 (sm_80), driver 580.65.06; torch without CUDA; ")
     assert "kernels are for sm_80 sm_90 (CUDA 13.0, driver 580 or newer)" in finding.found
 
@@ -129,7 +131,7 @@ def test_why_the_kernels_cannot_run(
     monkeypatch.setattr(torch.version, "cuda", "13.0")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     finding = card(line)
-    assert finding.state == "optional" and found in finding.found and finding.mend.startswith(mend)
+    assert finding.state == "optional" and found in finding.found and finding.remedy.startswith(mend)
 
 
 def test_a_card_that_can_be_used(card: Callable[[str], Finding], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,7 +144,7 @@ def test_no_card_is_no_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setenv("PATH", str(tmp_path))
     finding = module._cuda()
-    assert (finding.state, finding.mend) == ("optional", "")
+    assert (finding.state, finding.remedy) == ("optional", "")
     assert finding.found.startswith("no card; ") and finding.found.endswith("no nvcc; all runs on the processor")
 
 
@@ -150,7 +152,7 @@ def test_open3d_that_is_absent_costs_windows_only(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(module, "find_spec", lambda name: None)
     package, pictures = module._open3d()
     assert (package.state, pictures.state) == ("optional", "ok")
-    assert package.mend.startswith("pip install open3d") and "matplotlib" in pictures.found
+    assert package.remedy.startswith("pip install open3d") and "matplotlib" in pictures.found
 
 
 def test_open3d_that_breaks_is_told_with_its_reason(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -162,7 +164,7 @@ def test_open3d_that_breaks_is_told_with_its_reason(monkeypatch: pytest.MonkeyPa
     package, pictures = module._open3d()
     assert "does not import: ImportError: libusb" in package.found
     assert "drawn by matplotlib" in pictures.found and "libusb" in pictures.found
-    assert pictures.mend.startswith("apt-get install libusb-1.0-0")
+    assert pictures.remedy.startswith("apt-get install libusb-1.0-0")
 
 
 @pytest.mark.parametrize("state", ["ok", "optional", "missing"])

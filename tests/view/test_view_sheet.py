@@ -137,6 +137,28 @@ def test_rows_have_titles_in_a_gutter(tmp_path: Path) -> None:
     assert (titled[:half, :gutter] < 128).any() and (titled[half:, :gutter] < 128).any()
 
 
+def test_groups_of_clouds_of_different_sizes_begin_rows(tmp_path: Path) -> None:
+    clouds = [torch.randn(points, 3) for points in (380, 866, 50)]
+    given: dict[str, Any] = {"size": 100, "engine": "matplotlib", "groups": [1, 2]}
+    plain = read(picture(clouds, tmp_path / "plain.png", **given))
+    titled = read(picture(clouds, tmp_path / "titled.png", rows=["one file", "another"], **given))
+    gutter = titled.shape[1] - plain.shape[1]
+    np.testing.assert_array_equal(titled[:, gutter:], plain)
+    heights = frame([cloud.double().numpy() for cloud in clouds], Camera(), 100).heights
+    assert plain.shape[:2] == (heights[0] + max(heights[1:]), 200)
+    for top, bottom in ((0, heights[0]), (heights[0], len(titled))):
+        rows = np.nonzero((titled[top:bottom, :gutter] < 128).any(axis=(1, 2)))[0]
+        assert abs(rows.mean() - (bottom - top) / 2) < 5
+    assert (plain[: heights[0], 100:] == 255).all()  # the first group has one cloud
+    with pytest.raises(ValueError, match="rows: must be one title for each of the 2 groups, got 1"):
+        picture(clouds, tmp_path / "no.png", rows=["a"], columns=1, **given)
+
+
+def test_a_long_title_is_shortened(tmp_path: Path) -> None:
+    made = picture(torch.rand(1, 50, 3), tmp_path / "a.png", rows=["title " * 100], size=100, engine="matplotlib")
+    assert read(made).shape[1] < 100 + 160 + 40
+
+
 def test_falling_back_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", str(script(tmp_path / "python", "echo 'ImportError: libusb' >&2; exit 1")))
     cloud = torch.randn(50, 3)
@@ -144,7 +166,8 @@ def test_falling_back_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         UserWarning, match="drawn by matplotlib: Open3D failed: ImportError: libusb; .*apt-get install libusb"
     ):
         made = picture(cloud, tmp_path / "fallback.png", size=64)
-    assert made.engine == "matplotlib" and "apt-get install libusb-1.0-0" in made.note and "matplotlib" in str(made)
+    assert made.engine == "matplotlib" and "apt-get install libusb-1.0-0" in made.note
+    assert str(made) == f"{made.path} (drawn by matplotlib)"  # the reason has been told once
     with Image.open(made.path) as image:
         assert image.info["Software"] == "pcgen, matplotlib"
     with pytest.raises(ValueError, match="engine: 'open3d' cannot draw here: Open3D failed"):

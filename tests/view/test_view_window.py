@@ -1,7 +1,12 @@
 """Windows: what they would hold, what they show where one can be had, and what is said where none can."""
 
+import os
+import signal
+import socket
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +14,9 @@ import pytest
 import torch
 from PIL import Image
 
-from pcgen.view import show
+from pcgen.view import display, show, window
 from pcgen.view.camera import Camera, frame
-from pcgen.view.window import arrange
+from pcgen.view.scene import Scene, arrange
 
 
 def test_clouds_stand_in_a_grid_without_touching() -> None:
@@ -45,24 +50,152 @@ def test_captions_stand_below_their_clouds() -> None:
         assert (corners[0] == (corners[3][0], corners[1][1], 0)).all()  # from the top left, clockwise
 
 
-def test_no_display_is_told_with_a_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_titles_stand_left_of_the_first_row_of_their_group() -> None:
+    scene = arrange(torch.randn(5, 40, 3), rows=["one", "two"], groups=[3, 2], columns=2)
+    assert (scene.width, len(scene.captions)) == (240 + 800, 2)
+    for (_, corners), clouds in zip(scene.captions, ((0, 1), (3, 4)), strict=True):
+        assert corners[:, 0].min() == -scene.width / 2 and corners[:, 0].max() == -scene.width / 2 + 240
+        row = scene.points.reshape(5, 40, 3)[list(clouds)]
+        assert row[..., 0].min() > corners[:, 0].max()
+        assert row[..., 1].min() < corners[:, 1].mean() < row[..., 1].max()
+
+
+def test_a_scene_is_read_back_as_it_was_written(tmp_path: Path) -> None:
+    scene = arrange(torch.randn(3, 40, 3), captions=["a", "", "c"])
+    scene.save(tmp_path / "scene.npz")
+    back = Scene.load(tmp_path / "scene.npz")
+    assert (back.radius, back.width, back.height) == (scene.radius, scene.width, scene.height)
+    np.testing.assert_array_equal(back.points, scene.points)
+    np.testing.assert_array_equal(back.colors, scene.colors)
+    for ours, theirs in zip(scene.captions, back.captions, strict=True):
+        np.testing.assert_array_equal(ours[0], theirs[0])
+        np.testing.assert_array_equal(ours[1], theirs[1])
+
+
+@pytest.fixture
+def nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.setattr(window, "find_spec", lambda name: object())
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """A display that takes connections and never answers."""
+    with socket.create_server(("localhost", 0)) as server:
+        # An X display D of a machine listens on port 6000 + D.
+        yield f"localhost:{server.getsockname()[1] - 6000}"
+
+
+@pytest.mark.usefixtures("nowhere")
+def test_no_display_is_told_with_a_way_out() -> None:
     with pytest.raises(OSError, match=r"show: there is no display .* --png out\.png"):
         show(torch.randn(2, 10, 3))
 
 
-def test_missing_open3d_is_told_with_the_line_that_mends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("nowhere")
+def test_a_display_that_leads_nowhere_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISPLAY", ":4711")
+    with pytest.raises(OSError, match=r"show: (the display :4711 cannot be opened|libX11).* --png out\.png"):
+        show(torch.randn(2, 10, 3))
+    monkeypatch.delenv("DISPLAY")
+    monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-4711")
+    with pytest.raises(OSError, match="show: the Wayland display wayland-4711 does not answer"):
+        show(torch.randn(2, 10, 3))
+
+
+@pytest.mark.usefixtures("nowhere")
+def test_a_display_that_never_answers_is_given_up(silent: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISPLAY", silent)
+    begun = time.monotonic()
+    assert display.obstacle(timeout=2.0) == f"the display {silent} does not answer within 2 s (DISPLAY)"
+    assert time.monotonic() - begun < 10
+
+
+@pytest.mark.usefixtures("nowhere")
+def test_a_wayland_display_answers_by_its_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "w"))
+        server.listen()
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+        monkeypatch.setenv("WAYLAND_DISPLAY", "w")
+        assert display.obstacle() == ""
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (
+            "echo 'falling back to EGL offscreen rendering'; sleep 600",
+            "show: Open3D got no window on the display :0; or",
+        ),
+        (
+            "echo 'ImportError: libusb' >&2; exit 1",
+            r"opened no window: ImportError: libusb; apt-get install libusb.* --png",
+        ),
+        ("sleep 600", r"show: Open3D opened no window within 1 s; or draw"),
+        ("echo 'pcgen: the window is open'; kill -SEGV $$", r"show: the window ended of signal 11"),
+    ],
+)
+@pytest.mark.usefixtures("nowhere")
+def test_a_window_that_does_not_open_is_told_in_time(
+    line: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "python"
+    program.write_text(f"#!/bin/sh\necho $$ > {tmp_path / 'pid'}\n{line.replace('sleep', 'exec sleep')}\n")
+    program.chmod(0o755)
     monkeypatch.setenv("DISPLAY", ":0")
-    monkeypatch.setitem(sys.modules, "open3d", None)
-    with pytest.raises(OSError, match=r"show: Open3D cannot be imported .*; pip install open3d.*, or draw"):
+    monkeypatch.setattr(display, "obstacle", lambda: "")
+    monkeypatch.setattr(sys, "executable", str(program))
+    monkeypatch.setattr(window, "_OPENING", 1.0 if "within" in message else 60.0)
+    with pytest.raises(OSError, match=message):
+        show(torch.randn(2, 10, 3))
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)  # nothing is left over
+
+
+@pytest.mark.usefixtures("nowhere")
+def test_open3d_that_draws_where_nobody_sees_it_is_told(open3d_draws: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a display Open3D itself opens what it calls a window, and would wait in it for ever."""
+    monkeypatch.setattr(display, "obstacle", lambda: "")
+    with pytest.raises(OSError, match=r"show: Open3D (got no window on the display|opened no window)"):
+        show(torch.randn(2, 10, 3))
+
+
+def test_ctrl_c_ends_the_window(tmp_path: Path) -> None:
+    """In a process that is interrupted while its window, here one that never closes, is open."""
+    stand_in = tmp_path / "python"
+    stand_in.write_text(f"#!/bin/sh\necho $$ > {tmp_path / 'pid'}\necho 'pcgen: the window is open'\nexec sleep 600\n")
+    stand_in.chmod(0o755)
+    program = f"""
+import sys, torch
+from pcgen.view import display, show, window
+display.obstacle, window.find_spec, sys.executable = lambda: "", lambda name: object(), {str(stand_in)!r}
+show(torch.randn(2, 10, 3))
+"""
+    root = Path(__file__).resolve().parents[2]
+    shown = subprocess.Popen([sys.executable, "-c", program], cwd=root, stderr=subprocess.PIPE, text=True)
+    while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
+        assert shown.poll() is None, shown.communicate()[1]
+        time.sleep(0.05)
+    time.sleep(0.5)
+    shown.send_signal(signal.SIGINT)
+    assert "KeyboardInterrupt" in shown.communicate(timeout=20)[1]
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
+def test_missing_open3d_is_told_with_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setattr(window, "find_spec", lambda name: None)
+    with pytest.raises(OSError, match=r"show: Open3D is not installed; pip install open3d.*, or draw"):
         show(torch.randn(2, 10, 3))
 
 
 def test_clouds_are_refused_before_a_window_opens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISPLAY", ":0")
-    monkeypatch.setitem(sys.modules, "open3d", None)
+    monkeypatch.setattr(window, "find_spec", lambda name: None)
     with pytest.raises(ValueError, match="clouds: each must be"):
         show(torch.randn(2, 10, 4))
 
@@ -72,7 +205,7 @@ def test_a_window_shows_every_cloud_and_caption(tmp_path: Path, open3d_draws: No
     # In a process of its own, as Open3D may abort; the window is hidden, all else is what `show` does.
     program = f"""
 import numpy as np, open3d, torch
-from pcgen.view.window import arrange, populate
+from pcgen.view.scene import arrange, populate
 torch.manual_seed(0)
 balls = torch.nn.functional.normalize(torch.randn(2, {points}, 3), dim=2)
 scene = arrange(balls, captions=["one", "two"], columns=2)
