@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self, TextIO
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from pcgen.training.loop import Step
@@ -14,6 +15,7 @@ from pcgen.training.loop import Step
 __all__ = ["Display"]
 
 _REFRESH_SECONDS, _LINE_SECONDS = 0.2, 10.0
+_BAR = 10  # the width of a bar that is worth more than the speed
 _SPEED_SECONDS = 60.0  # the time that the speed and the time left are seen from
 
 
@@ -28,9 +30,10 @@ class Display:
         self._task = TaskID(0)
         if self._console.is_terminal:
             # Refreshed by hand: rich's thread would take time from the updates.
+            self._column = BarColumn()
             self._bar = Progress(
                 TextColumn("[bold]{task.description}"),
-                BarColumn(),
+                self._column,
                 TextColumn("{task.percentage:>3.0f}%"),
                 TextColumn("{task.fields[text]}"),
                 console=self._console,
@@ -75,28 +78,55 @@ class Display:
         self._written = step
         while len(self._recent) > 1 and step.seconds - self._recent[1].seconds >= _SPEED_SECONDS:
             self._recent.popleft()
-        if self._bar is not None:
-            self._bar.update(self._task, completed=min(step.fraction, 1.0), text=self._text(step), refresh=True)
-        else:
+        if self._bar is None:
             percent = f"{100 * min(step.fraction, 1):3.0f}%"
-            self._console.print(f"{self._name} {percent} {self._text(step)}", markup=False, highlight=False)
+            text = ", ".join(text for text, _ in self._parts(step))
+            self._console.print(f"{self._name} {percent} {text}", markup=False, highlight=False)
+        else:
+            name, self._column.bar_width, text = _fitted(self._name, self._parts(step), self._console.width)
+            self._bar.update(
+                self._task, description=escape(name), completed=min(step.fraction, 1.0), text=text, refresh=True
+            )
         self._recent.append(step)
 
-    def _text(self, step: Step) -> str:
-        parts = [f"step {step.step}", f"epoch {step.epoch}"]
-        parts += [f"{name} {value:.4g}" for name, value in step.losses.items()]
+    def _parts(self, step: Step) -> list[tuple[str, int]]:
+        """What there is to tell, and when each may be left out: 0 is never, and the highest is first."""
+        parts = [(f"step {step.step}", 0), (f"epoch {step.epoch}", 2)]
+        parts += [(f"{name} {value:.4g}", int(i > 0)) for i, (name, value) in enumerate(step.losses.items())]
         if self._validation is not None:
-            parts.append(f"validation {self._validation:.4g}")
+            parts.append((f"validation {self._validation:.4g}", 0))
         first = self._recent[0]
         # From what this process has seen, since a resumed training may run on another machine.
         seconds, updates, part = step.seconds - first.seconds, step.step - first.step, step.fraction - first.fraction
         if seconds > 0 and part > 0:
-            parts.append(f"{updates / seconds:.3g}/s")
+            parts.append((f"{updates / seconds:.3g}/s", 3))
             if step.fraction < 1:
-                parts.append(f"{_clock(seconds * (1 - step.fraction) / part)} left")
+                parts.append((f"{_clock(seconds * (1 - step.fraction) / part)} left", 0))
         if step.fraction >= 1:
-            parts.append(f"{_clock(step.seconds)} in all")
-        return ", ".join(parts)
+            parts.append((f"{_clock(step.seconds)} in all", 0))
+        return parts
+
+
+def _fitted(name: str, parts: list[tuple[str, int]], width: int) -> tuple[str, int, str]:
+    """The name, the width of the bar and the text that one line of a terminal holds.
+
+    Speed and epoch make room for a bar of ten; the bar makes room for the losses; at last the name is shortened,
+    and then the text.
+    """
+
+    def spare() -> int:
+        """What is left for the bar beside the name, four places of a percentage, and the spaces between."""
+        return width - len(name) - len(", ".join(text for text, _ in parts)) - 7
+
+    for least, rank in ((_BAR, 3), (_BAR, 2), (1, 1)):
+        for i in reversed(range(len(parts))):
+            if spare() < least and parts[i][1] == rank:
+                parts = parts[:i] + parts[i + 1 :]
+    if spare() < 1:
+        name = name[: max(len(name) + spare() - 2, 1)] + "…"
+    room = width - len(name) - 8
+    text = ", ".join(text for text, _ in parts)
+    return name, max(1, min(spare(), 40)), text if len(text) <= room else text[: max(room - 1, 0)] + "…"
 
 
 def _clock(seconds: float) -> str:

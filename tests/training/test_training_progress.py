@@ -1,6 +1,7 @@
 """What a training shows, on a terminal and elsewhere."""
 
 import io
+import re
 
 import pytest
 import torch
@@ -69,6 +70,49 @@ def test_on_a_terminal_it_draws_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     text = file.getvalue()
     assert "note: a remark [not markup]" in text
     assert "30%" in text and "100%" in text and "━" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "losses", "shown", "left_out"),
+    [
+        ("diffusion", {"mse": 0.16543}, ["mse 0.1654"], []),
+        ("autoencoder", {"chamfer": 0.00388}, ["chamfer 0.00388"], []),
+        ("gan", {"generator": 0.6883, "discriminator": 1.386, "r1": 4.7e-6}, ["generator 0.6883"], ["r1"]),
+        ("pointnet2_classifier", {"cross_entropy": 0.6883}, ["cross_entropy 0.6883"], ["pointnet2_classifier"]),
+    ],
+)
+def test_a_terminal_of_80_columns_shows_what_matters_uncut(
+    name: str, losses: dict[str, float], shown: list[str], left_out: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "xterm")
+    now, file = [100.0], io.StringIO()
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    with Display(name, file) as display:
+        for number in (1, 12_000):
+            now[0] += 10
+            display.show(Step(number, 240, losses, number / 2, number / 40_000, number / 40_000, 0.2231))
+    lines = re.split(r"[\r\n]", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", file.getvalue()))
+    line = next(line for line in reversed(lines) if "step 12000" in line)
+    assert len(line.rstrip()) <= 80 and "━" in line
+    for part in [" 30%", "step 12000", *shown, "validation 0.2231", "3:53:20 left", name[:4]]:
+        assert part in line, line
+    assert "…" not in line.partition("%")[2] and "/s" not in line
+    assert not any(part in line for part in left_out)
+
+
+def test_a_wide_terminal_shows_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "150")
+    monkeypatch.setenv("TERM", "xterm")
+    file = io.StringIO()
+    with Display("gan", file) as display:
+        display.show(step(1, 1.0, 0.1))
+        display.show(Step(10, 3, {"generator": 0.5, "r1": 0.25}, 5.0, 1.0, 1.0, 0.125))
+    line = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", file.getvalue()).splitlines()[-1]
+    assert "100% step 10, epoch 3, generator 0.5, r1 0.25, validation 0.125, 2.25/s, 0:05 in all" in line
+    assert "━" * 40 in line
 
 
 def test_fit_shows_on_the_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
