@@ -160,9 +160,9 @@ def _cuda() -> Finding:
 
         info = build_info()
     except (ImportError, OSError, RuntimeError, ValueError) as error:
-        return Finding(name, LACKS, f"not asked: {_line(error)}")
+        return Finding(name, LACKS, f"not checked: {_line(error)}")
     cards = _cards()
-    kernels = "pcgen's kernels are not built for it"
+    kernels = "no CUDA kernels of pcgen"
     if info["cuda_library"] is not None:
         least = "" if info["cuda_driver"] is None else f", driver {info['cuda_driver']} or newer"
         kernels = f"pcgen's kernels are for {' '.join(info['cuda_targets'])} (CUDA {info['cuda_toolkit']}{least})"
@@ -171,7 +171,7 @@ def _cuda() -> Finding:
     built = "without CUDA" if torch.version.cuda is None else f"for CUDA {torch.version.cuda}"
     found = f"{seen}{driver}; torch {built}; {kernels}; {_nvcc()}"
     if not cards and not torch.cuda.is_available():
-        return Finding(name, LACKS, f"{found}; all runs on the processor")
+        return Finding(name, LACKS, f"{found}; everything runs on the CPU")
     fault = _cuda_fault(info, cards)
     return Finding(name, LACKS, f"{found}; {fault[0]}", fault[1]) if fault else Finding(name, OK, found)
 
@@ -183,18 +183,18 @@ def _cuda_fault(info: dict[str, Any], cards: list[Card]) -> tuple[str, str] | No
     from pcgen.ops._cuda_build import CudaBuild
 
     if info["cuda_library"] is None:
-        return "they lack", f"{_BUILD}, with nvcc on the PATH"
+        return "pcgen is built without CUDA kernels", f"{_BUILD}, with nvcc on the PATH"
     least = info["cuda_driver"]
     if cards and least is not None and int(cards[0].driver.partition(".")[0]) < int(least):
         return (
-            "the driver is too old for them",
+            "the driver is too old for the kernels",
             f"install a driver of version {least} or newer, or build with an older nvcc",
         )
     build = CudaBuild(info["cuda_toolkit"], info["cuda_targets"])
     strange = [card for card in cards if not build.runs_on(card.capability)]
     if strange:
         architecture = "".join(map(str, strange[0].capability))
-        return f"they have no code for {strange[0].name}", f"PCGEN_CUDA_ARCHITECTURES={architecture} {_BUILD}"
+        return f"the kernels have no code for {strange[0].name}", f"PCGEN_CUDA_ARCHITECTURES={architecture} {_BUILD}"
     if torch.version.cuda is None:
         return "this torch does not see it", "pip install --force-reinstall torch  (a build for CUDA)"
     if not torch.cuda.is_available():
@@ -211,13 +211,13 @@ def _nvcc() -> str:
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"nvcc at {path} does not run ({_line(error)})"
     release = said.partition("release ")[2].partition(",")[0]
-    return f"nvcc {release}" if release else f"nvcc at {path} tells no version"
+    return f"nvcc {release}" if release else f"nvcc at {path} prints no version"
 
 
 def _compiler() -> Finding:
     path = next((path for name in ("c++", "g++", "clang++") if (path := shutil.which(name))), None)
     if path is None:
-        return Finding("C++ compiler", LACKS, "none; needed to build pcgen anew only", "apt-get install g++")
+        return Finding("C++ compiler", LACKS, "none; needed only to rebuild pcgen", "apt-get install g++")
     return Finding("C++ compiler", OK, path)
 
 
@@ -244,7 +244,7 @@ def _open3d() -> list[Finding]:
         said = "" if imports == OK else f", does not import: {(asked.stderr.strip().splitlines() or [''])[-1]}"
         return [
             Finding(package, imports, f"{_open3d_version()}{said}"),
-            Finding(pictures, LACKS, f"drawn by matplotlib, as {reason}", engines.remedy(str(reason))),
+            Finding(pictures, LACKS, f"drawn by matplotlib, because {reason}", engines.remedy(str(reason))),
         ]
     return [Finding(package, OK, _open3d_version()), Finding(pictures, OK, "drawn by Open3D without a screen")]
 

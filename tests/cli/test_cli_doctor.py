@@ -145,7 +145,7 @@ def test_no_card_is_no_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     monkeypatch.setenv("PATH", str(tmp_path))
     finding = module._cuda()
     assert (finding.state, finding.remedy) == ("optional", "")
-    assert finding.found.startswith("no card; ") and finding.found.endswith("no nvcc; all runs on the processor")
+    assert finding.found.startswith("no card; ") and finding.found.endswith("no nvcc; everything runs on the CPU")
 
 
 def test_open3d_that_is_absent_costs_windows_only(monkeypatch: pytest.MonkeyPatch) -> None:
