@@ -88,7 +88,7 @@ def load_each(spec: str, how: Reading, *, shuffle: bool = False) -> Iterator[Clo
     """The clouds that a spec names, each a set of one, as their sizes may differ; a cloud is read when it is its turn.
 
     Args:
-        how: as for `load`, but `points` is the most that a cloud keeps, `max_bytes` bounds each cloud, and a warning tells
+        how: as for `load`, but `points` is the most that a cloud keeps, `max_bytes` bounds each, and a warning tells
             what `drop_bad` leaves out.
         shuffle: in an order drawn by the seed, not that of the source.
 
