@@ -31,20 +31,18 @@ def say(*lines: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
 
-def check_out(path: Path, suffix: str | tuple[str, ...], overwrite: bool, option: str = "--out") -> None:
+def check_out(path: Path, suffix: str, overwrite: bool, option: str = "--out") -> None:
     """Refuse a file that cannot be written, before any work; the folder it is to stand in is made.
 
     Raises:
-        ValueError: the name does not end in `suffix`, or in one of several, or is a folder's.
+        ValueError: the name does not end in `suffix`, or is a folder's.
         FileExistsError: the file exists and `overwrite` is False, or a folder in its path is a file.
         PermissionError: its folder cannot be made or written to.
     """
-    suffixes = (suffix,) if isinstance(suffix, str) else suffix
-    if path.suffix.lower() not in suffixes:
-        allowed = " or ".join(filter(None, [", ".join(suffixes[:-1]), suffixes[-1]]))
-        raise ValueError(f"{option}: must end in {allowed}, got {path}; name it {path.with_suffix(suffixes[0])}")
+    if path.suffix.lower() != suffix:
+        raise ValueError(f"{option}: must end in {suffix}, got {path}; name it {path.with_suffix(suffix)}")
     if path.is_dir():
-        raise ValueError(f"{option}: {path} is a folder; name a file in it, for example {path / ('out' + suffixes[0])}")
+        raise ValueError(f"{option}: {path} is a folder; name a file in it, for example {path / ('out' + suffix)}")
     if path.exists() and not overwrite:
         raise FileExistsError(f"{option}: {path} exists; choose another name or give --overwrite")
     try:

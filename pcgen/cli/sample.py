@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pcgen.cli.common import check_out, parse_settings, say
+from pcgen.cli.common import parse_settings, say
 from pcgen.cli.options import Overwrite, Seed
 
 __all__ = ["sample"]
@@ -13,7 +13,7 @@ __all__ = ["sample"]
 
 def sample(
     run: Annotated[Path, typer.Argument(help="The folder of a trained model.")],
-    out: Annotated[Path, typer.Option(help="The .npz to write.")],
+    out: Annotated[str, typer.Option(help="The .npz to write; a .ply or .xyz of one cloud, or a folder, FOLDER/.")],
     n: Annotated[int, typer.Option("-n", "--number", min=1, help="How many clouds.")] = 100,
     labels: Annotated[
         str | None,
@@ -34,9 +34,10 @@ def sample(
 
     from pcgen import data, training
     from pcgen.cli.progress import counting
+    from pcgen.data.saving import check_target
     from pcgen.models import GenerativeModel
 
-    check_out(out, ".npz", overwrite)
+    check_target(out, overwrite, make_folder=True)
     opened = training.Run.open(run)
     model = opened.trained(checkpoint, device)
     options = {}
