@@ -5,7 +5,7 @@ from pathlib import Path
 from pcgen.data.folders import list_folder
 from pcgen.data.formats.arrays import listing_of, read_npy, read_npz
 from pcgen.data.formats.hdf5 import read_h5
-from pcgen.data.layouts import list_modelnet40, list_shapenet_part
+from pcgen.data.layouts import as_pc15k, list_hdf5_files, list_modelnet_text, list_shapenet_part
 from pcgen.data.readers import READERS, read_cloud
 from pcgen.data.source import Listing, printable
 
@@ -22,8 +22,10 @@ def list_path(path: Path, seed: int, max_bytes: int) -> Listing:
         ValueError: it is of no kind that is known, empty, or damaged.
     """
     if path.is_dir():
-        known = list_modelnet40(path, max_bytes) or list_shapenet_part(path, max_bytes)
-        return known or list_folder(path, seed, max_bytes)
+        for layout in (list_hdf5_files, list_modelnet_text, list_shapenet_part):
+            if (known := layout(path, max_bytes)) is not None:
+                return known
+        return as_pc15k(list_folder(path, seed, max_bytes))
     if not path.is_file():
         raise ValueError(f"{printable(path)}: is neither a file nor a folder; write what it gives into a file first")
     with path.open("rb"):
@@ -45,9 +47,9 @@ def list_path(path: Path, seed: int, max_bytes: int) -> Listing:
         )
     if ending in _PICKLES:
         raise ValueError(
-            f"{path}: is a pickle, which may run code when it is opened, so it never is;\n"
-            "where you trust the file, open it yourself, save its numbers with numpy.save as (S, N, 3) float32, and "
-            "pack them with `pcgen data convert`"
+            f"{path}: is a pickle, which may run code when it is opened, so it never is; where you trust the file, "
+            "open it yourself, save its numbers with numpy.save as (S, N, 3) float32, and pack them with `pcgen data "
+            "convert`"
         )
     kinds = ", ".join([".npz", ".h5", *READERS])
     raise ValueError(f"{path}: files ending in {ending or 'nothing'!r} are not read; give one of {kinds}, or a folder")

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pcgen.data.formats.arrays import SPLIT_NAMES
-from pcgen.data.readers import READERS, read_cloud
+from pcgen.data.readers import READERS, holds_cloud, read_cloud
 from pcgen.data.source import Listing, Raw, printable
 from pcgen.data.synsets import class_names
 from pcgen.data.walking import walk
@@ -29,10 +29,9 @@ def list_folder(root: Path, seed: int, max_bytes: int) -> Listing:
     """
     where = printable(root)
     paths, notes = walk(root)
-    files = [path for path in paths if path.suffix.lower() in READERS]
-    others = Counter(
-        printable(path.suffix.lower() or path.name) for path in paths if path.suffix.lower() not in READERS
-    )
+    files = [path for path in paths if holds_cloud(root / path)]
+    clouds = set(files)
+    others = Counter(printable(path.suffix.lower() or path.name) for path in paths if path not in clouds)
     kinds = ", ".join(sorted(READERS))
     if not paths:
         raise ValueError(f"{where}: is empty; give a folder of clouds or meshes ({kinds})")

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pcgen.data.axes import UP_AXES, to_y_up
 from pcgen.data.clouds import Clouds
+from pcgen.data.columns import finite_points, split_columns
 from pcgen.data.normalization import Normalization
 from pcgen.data.origin import ZERO, Triple, bounds
 from pcgen.data.pile import Cloud, Pile, thinned
@@ -49,6 +50,9 @@ class Reading:
 def gather(listing: Listing, source: str, how: Reading) -> tuple[Clouds, Placement]:
     """Read every cloud of a listing; and where each was, if it is normalised.
 
+    With `drop_bad`, points that are NaN or infinite are left out where a cloud may have any number of points: it is the
+    only one, or a number of points is asked for. Elsewhere they make a cloud bad, and it is left out whole.
+
     Raises:
         PermissionError: a file cannot be read.
         ValueError: a cloud is damaged, is too small or has NaN, or the clouds have different numbers of points.
@@ -62,11 +66,16 @@ def gather(listing: Listing, source: str, how: Reading) -> tuple[Clouds, Placeme
     faults: list[str] = []
     bad: list[int] = []  # their rows
     short: list[int] = []  # the sizes of clouds that are too small, and else good
+    remarks: dict[str, list[str]] = {}  # what was left out of clouds, and of which
     needed = how.points or how.at_least or 1
+    any_size = bool(how.points or how.at_least) or len(listing.names) == 1
     for row, name in enumerate(listing.names):
         key = listing.key(row)
         try:
-            cloud, place = _read(listing, row, how.points or how.surface_points, up, normalization)
+            raw = split_columns(listing.read(row, how.points or how.surface_points))
+            if how.drop_bad and any_size:
+                raw = finite_points(raw)
+            cloud, place = _read(raw, listing.origin, up, normalization)
             if len(cloud.points) < needed:
                 short.append(len(cloud.points))
                 raise ValueError(f"has {len(cloud.points)} points, fewer than the {needed} asked for")
@@ -76,12 +85,16 @@ def gather(listing: Listing, source: str, how: Reading) -> tuple[Clouds, Placeme
             faults.append(told(listing.place(row, source), error))
             bad.append(row)
             continue
+        for remark in raw.notes:
+            remarks.setdefault(remark, []).append(name)
         places.append(place)
         pile.add(row, name, key, cloud if how.points is None else thinned(cloud, how.points, key, how.seed))
     if faults and not (how.drop_bad and pile.rows):
         raise _refusal(listing, source, bad, faults[0], short)
     if faults:
         notes += (f"{len(faults)} of {len(listing.names)} clouds dropped: {_some(faults, '; ')}",)
+    if remarks:
+        notes += (_some([f"{_some(names, ', ')}: {remark}" for remark, names in remarks.items()], "; "),)
     points, normals, origin, said = pile.stacked()
     kept = listing.narrow(pile.rows)
     order = {name: place for place, name in enumerate(kept.order)}
@@ -102,12 +115,10 @@ def gather(listing: Listing, source: str, how: Reading) -> tuple[Clouds, Placeme
     return clouds, Placement(offset, size)
 
 
-def _read(
-    listing: Listing, row: int, surface_points: int, up: str, normalization: Normalization
-) -> tuple[Cloud, Placement]:
+def _read(raw: Raw, origin: Triple, up: str, normalization: Normalization) -> tuple[Cloud, Placement]:
     """One cloud, whole, y up and normalised, and where it was."""
-    points, normals = clean(listing.read(row, surface_points))
-    whole = to_y_up(torch.from_numpy(true_points(points, listing.origin)), up)[None]
+    points, normals = clean(raw)
+    whole = to_y_up(torch.from_numpy(true_points(points, origin)), up)[None]
     if normalization.each and bool((whole == whole[:, :1]).all()):
         raise ValueError(f"is one point, repeated {len(points)} times, and {normalization.name} needs a size")
     placed, place = normalization.place(whole) if normalization.each else (whole, _NOWHERE)
@@ -134,21 +145,20 @@ def _turned(origin: Triple, up: str) -> Triple:
 
 
 def clean(raw: Raw) -> tuple[NDArray[np.floating], NDArray[np.float32] | None]:
-    """The points of a cloud, (N, 3), and its normals if it has them: (N, 6) is read as points with normals.
+    """The points of a cloud, (N, 3), and its normals if it has them; (N, 6) may be both (`split_columns`).
 
     Points are float32 where that holds every number of the source's type, else float64.
 
     Raises:
         ValueError: it has another shape, no point, no real numbers, or NaN, infinity, or a number beyond float32.
     """
+    raw = split_columns(raw)
     points, normals = raw.points, raw.normals
     if points.ndim != 2 or points.shape[1] not in (3, 6) or len(points) == 0:
         hint = "; transpose it" if points.ndim == 2 and points.shape[0] in (3, 6) and points.shape[1] > 6 else ""
         raise ValueError(f"must be (N, 3), or (N, 6) with normals, and N >= 1, got {tuple(points.shape)}{hint}")
     if points.dtype.kind not in "fiu":
         raise ValueError(f"must hold real numbers, got {points.dtype}")
-    if points.shape[1] == 6:
-        points, normals = points[:, :3], points[:, 3:]
     narrow = _finite("point", points)
     if not np.can_cast(points.dtype, np.float32):
         return np.ascontiguousarray(points, dtype=np.float64), None if normals is None else _finite("normal", normals)

@@ -1,48 +1,98 @@
 """Folders of published datasets that need more than the names of their subfolders."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from pcgen.data.formats.arrays import listing_of
+from pcgen.data.clouds import SPLITS
+from pcgen.data.formats.arrays import listing_of, npy_shape
 from pcgen.data.formats.hdf5 import read_arrays
+from pcgen.data.formats.lines import text_of
 from pcgen.data.formats.text import read_table
-from pcgen.data.source import Listing, Raw, too_large
+from pcgen.data.source import Listing, Raw, named, too_large
 from pcgen.data.synsets import class_names
 
-__all__ = ["list_modelnet40", "list_shapenet_part"]
+__all__ = ["as_pc15k", "list_hdf5_files", "list_modelnet_text", "list_shapenet_part"]
+
+_PC15K = (15000, 3)
+_TRAIN = 10000  # points of these that a model may learn from
 
 
-def list_modelnet40(root: Path, max_bytes: int) -> Listing | None:
-    """ModelNet40 as HDF5: `{train,test}_files.txt` name files with `data` (S, 2048, 3) and `label`, in this folder.
+def list_hdf5_files(root: Path, max_bytes: int) -> Listing | None:
+    """Datasets as HDF5 files that lists name, `data` (S, 2048, 3) and `label` in each; None where there are no lists.
 
-    None where the folder holds no such list. Wu et al., 2015, 3D ShapeNets: a deep representation for volumetric
-    shapes.
+    ModelNet40 has `{train,test}_files.txt` and the classes in `shape_names.txt`; ShapeNetPart has
+    `{train,val,test}_hdf5_file_list.txt` and `all_object_categories.txt`, of a class and its synset a line.
+    Wu et al., 2015, 3D ShapeNets: a deep representation for volumetric shapes. Yi et al., 2016, A scalable active
+    framework for region annotation in 3D shape collections.
 
     Raises:
-        ValueError: a file that is listed is missing or damaged, or they hold more than `max_bytes`.
+        ValueError: a file that is listed is missing or damaged or has no labels, or they hold more than `max_bytes`.
     """
-    lists = {split: root / f"{split}_files.txt" for split in ("train", "test")}
-    if not all(path.is_file() for path in lists.values()):
+    for ending, needed in (("_files.txt", ("train", "test")), ("_hdf5_file_list.txt", SPLITS)):
+        lists = {split: root / f"{split}{ending}" for split in needed}
+        if all(path.is_file() for path in lists.values()):
+            break
+    else:
         return None
     parts: dict[str, list[np.ndarray]] = {"points": [], "labels": [], "split": []}
     for split, path in lists.items():
-        for line in path.read_text().split():
+        for line in _entries(path):
             # The lists give paths from the folder of the code they were made for.
             file = root / line.replace("\\", "/").rpartition("/")[2]
             if not file.is_file():
                 raise ValueError(f"{file}: is missing, and {path} lists it; download the dataset again")
             arrays = read_arrays(file, max_bytes)
+            if "labels" not in arrays or len(arrays["labels"]) != len(arrays["points"]):
+                raise ValueError(f"{file}: must have a label for each cloud; download the dataset again")
             parts["points"].append(arrays["points"])
             parts["labels"].append(arrays["labels"].reshape(-1))
             parts["split"].append(np.full(len(arrays["points"]), split))
             if (size := sum(array.nbytes for array in parts["points"])) > max_bytes:
                 raise too_large(str(root), size, max_bytes)
+    if not parts["points"]:
+        raise ValueError(f"{root}: its lists, such as {lists['train']}, name no files; download the dataset again")
+    if len(shapes := {array.shape[1:] for array in parts["points"]}) > 1:
+        raise ValueError(f"{root}: its files hold clouds of different shapes, {shapes}; download the dataset again")
     whole = {key: np.concatenate(arrays) for key, arrays in parts.items()}
     if (names := root / "shape_names.txt").is_file():
-        whole["classes"] = np.array(names.read_text().split())
+        whole["classes"] = np.array(_entries(names))
+    elif (names := root / "all_object_categories.txt").is_file():
+        # By the synset, so that both forms of ShapeNetPart, and all of ShapeNet, call a class alike.
+        whole["classes"] = np.array([line.split()[-1] for line in _entries(names)])
     return listing_of(whole, root)
+
+
+def list_modelnet_text(root: Path, max_bytes: int) -> Listing | None:
+    """ModelNet as text with normals: `<class>/<class>_<number>.txt` and `modelnet{10,40}_{train,test}.txt`.
+
+    The lists name the clouds, `bed_0001`; None where the folder holds none. Qi et al., 2017, PointNet++: deep
+    hierarchical feature learning on point sets in a metric space.
+    """
+    for number in (40, 10):
+        lists = {split: root / f"modelnet{number}_{split}.txt" for split in ("train", "test")}
+        if all(path.is_file() for path in lists.values()):
+            break
+    else:
+        return None
+    rows = sorted(
+        (f"{name.rpartition('_')[0]}/{name}.txt", split) for split in lists for name in _entries(lists[split])
+    )
+    return Listing(
+        names=[name for name, _ in rows],
+        read=lambda row, surface_points: read_table(root / rows[row][0], max_bytes),
+        labels=[name.partition("/")[0] for name, _ in rows],
+        splits=[split for _, split in rows],
+        places=[str(root / name) for name, _ in rows],
+    )
+
+
+def _entries(path: Path) -> list[str]:
+    """The lines of a list that hold anything."""
+    with named(path):
+        return [line.strip() for line in text_of(path.read_bytes()).decode().splitlines() if line.strip()]
 
 
 def list_shapenet_part(root: Path, max_bytes: int) -> Listing | None:
@@ -68,8 +118,8 @@ def list_shapenet_part(root: Path, max_bytes: int) -> Listing | None:
     rows.sort(key=lambda row: row[1])
 
     def read(row: int, surface_points: int) -> Raw:
-        table = read_table(root / f"{rows[row][1]}.txt", max_bytes, columns=(7,)).points
-        return Raw(table[:, :6])
+        # The seventh column numbers the part of each point.
+        return replace(read_table(root / f"{rows[row][1]}.txt", max_bytes, {7: 6}), notes=())
 
     return Listing(
         names=[name for _, name in rows],
@@ -78,3 +128,31 @@ def list_shapenet_part(root: Path, max_bytes: int) -> Listing | None:
         splits=[split for split, _ in rows],
         places=[str(root / f"{name}.txt") for _, name in rows],
     )
+
+
+def as_pc15k(listing: Listing) -> Listing:
+    """A folder's listing as PointFlow's PC15k, if it is that: of train clouds points 0 to 9999, of others the rest.
+
+    It is where every file is an .npy in the folder of a split, and the first holds (15000, 3); other listings stay as
+    they are. What a model learns from and what it is measured against so have no point in common, as in the published
+    numbers. Yang et al., 2019, PointFlow: 3D point cloud generation with continuous normalizing flows.
+    """
+    splits, places = listing.splits, listing.places
+    if not splits or not places or not all(name.lower().endswith(".npy") for name in listing.names):
+        return listing
+    try:
+        if npy_shape(Path(places[0])) != _PC15K:
+            return listing
+    except (ValueError, OSError):
+        return listing  # told when it is read
+
+    def read(row: int, surface_points: int) -> Raw:
+        raw = listing.read(row, surface_points)
+        if raw.points.shape != _PC15K:
+            raise ValueError(
+                f"{places[row]}: must be {_PC15K} as the first file of its folder is, got {raw.points.shape}"
+            )
+        return replace(raw, points=raw.points[:_TRAIN] if splits[row] == "train" else raw.points[_TRAIN:])
+
+    note = "PC15k: points 0 to 9999 of train clouds and 10000 to 14999 of val and test clouds, as PointFlow reads them"
+    return replace(listing, read=read, notes=(*listing.notes, note))

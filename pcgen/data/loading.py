@@ -53,7 +53,8 @@ def load(
         seed: of the built-in shapes, of sampling and of thinning.
         up: the axis of the source that points up: x, y, z, -x, -y or -z; None is y, or what the source itself says. If
             it says another one, that holds, and a note says so.
-        drop_bad: leave clouds out that are damaged, too small or hold NaN, with a note that names them.
+        drop_bad: leave clouds out that are damaged, too small or hold NaN, with a note that names them; of a
+            cloud alone, or of each where `points` or `at_least` is given, leave out the points that are NaN.
         max_bytes: most memory that one file's arrays, or the clouds together, may take.
 
     Raises:

@@ -12,18 +12,21 @@ from pcgen.data.formats.off import read_off
 from pcgen.data.formats.pcd import read_pcd
 from pcgen.data.formats.ply import read_ply
 from pcgen.data.formats.stl import read_stl
-from pcgen.data.formats.text import read_table
-from pcgen.data.source import Raw
+from pcgen.data.formats.text import LEICA, PLAIN, begins_as_table, read_table
+from pcgen.data.source import Raw, too_large
 from pcgen.data.surface import Mesh, Surface
 from pcgen.seeds import stream
 
-__all__ = ["READERS", "read_cloud"]
+__all__ = ["READERS", "holds_cloud", "read_cloud"]
+
+_START = 4096  # bytes, enough for a text's first lines
 
 READERS: dict[str, Callable[[Path, int], Raw | Mesh]] = {
     ".npy": lambda path, max_bytes: Raw(read_npy(path, max_bytes)),
     ".ply": read_ply,
     ".xyz": read_table,
-    ".pts": read_table,
+    ".pts": lambda path, max_bytes: read_table(path, max_bytes, LEICA),
+    ".txt": lambda path, max_bytes: read_table(path, max_bytes, {**PLAIN, 7: 6}),  # the seventh numbers parts
     ".pcd": read_pcd,
     ".off": read_off,
     ".obj": read_obj,
@@ -32,16 +35,29 @@ READERS: dict[str, Callable[[Path, int], Raw | Mesh]] = {
 }
 
 
+def holds_cloud(path: Path) -> bool:
+    """Whether a file of a folder is one of a cloud or mesh: by its ending, and of .txt by its first lines too."""
+    ending = path.suffix.lower()
+    if ending != ".txt":
+        return ending in READERS
+    with path.open("rb") as file:
+        return begins_as_table(file.read(_START))
+
+
 def read_cloud(path: Path, surface_points: int, name: str, seed: int, max_bytes: int) -> Raw:
     """The cloud of a file: as it is stored, or `surface_points` points of its surface, drawn by area, name and seed.
 
     Raises:
-        ValueError: the file is damaged, or its mesh has no area, no faces, or faces of vertices that are not there.
+        ValueError: the file is damaged, or its mesh has no area, no faces, or faces of vertices that are not there, or
+            takes more than `max_bytes`.
     """
     with np.errstate(over="ignore", invalid="ignore"):  # numbers that are not finite are told, not warned of
         content = READERS[path.suffix.lower()](path, max_bytes)
         if isinstance(content, Raw):
             return content
+        # A polygon of a million corners is a few bytes each in its file, and a triangle each here.
+        if (size := content.vertices.nbytes + content.faces.nbytes) > max_bytes:
+            raise too_large(f"{path}: its {len(content.faces)} triangles", size, max_bytes)
         try:
             points, normals, _ = Surface(content).sample(surface_points, stream("surface", name, seed))
         except ValueError as error:

@@ -1,7 +1,8 @@
 """What every reader of files gives: a listing of clouds, each read when it is asked for."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,7 +11,19 @@ from numpy.typing import NDArray
 
 from pcgen.data.origin import ZERO, Triple
 
-__all__ = ["GIB", "Listing", "Raw", "decode", "printable", "read_bytes", "told", "too_large", "unreadable"]
+__all__ = [
+    "GIB",
+    "Listing",
+    "Raw",
+    "decode",
+    "in_short",
+    "named",
+    "printable",
+    "read_bytes",
+    "told",
+    "too_large",
+    "unreadable",
+]
 
 GIB = 2**30
 
@@ -22,6 +35,7 @@ class Raw:
     points: NDArray[np.generic]  # (N, 3), or (N, 6) with normals, if the file is good
     normals: NDArray[np.generic] | None = None  # (N, 3)
     sampled: bool = False  # drawn from a surface, which has any number of points
+    notes: tuple[str, ...] = ()  # what of the file is left out
 
 
 @dataclass(frozen=True)
@@ -73,6 +87,22 @@ class Listing:
         )
 
 
+@contextmanager
+def named(path: Path) -> Iterator[None]:
+    """What is wrong with the content of a file is told with its path before it."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{printable(path)}: {error}") from None
+
+
+def in_short(text: object) -> str:
+    """The beginning of what a library says, or of words of a file, in one line and without characters that are none."""
+    line = "".join(letter if letter.isprintable() else " " for letter in str(text)[:400])
+    line = " ".join(line.split())
+    return f"{line[:160]} ..." if len(line) > 160 else line
+
+
 def printable(name: str | Path) -> str:
     r"""A file's name as text that can be printed: bytes of it that are no UTF-8 are written out, as \xff.
 
@@ -117,7 +147,9 @@ def _amount(size: int) -> str:
 
 def decode(values: NDArray[np.generic]) -> list[str]:
     """Texts of an array of texts, bytes or whole numbers."""
-    return [value.decode() if isinstance(value, bytes) else str(value) for value in values.tolist()]
+    return [
+        value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value) for value in values.tolist()
+    ]
 
 
 def read_bytes(path: Path, max_bytes: int) -> bytes:

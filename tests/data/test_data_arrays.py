@@ -2,9 +2,11 @@
 
 import os
 import stat
+import struct
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -13,6 +15,8 @@ import pytest
 import torch
 
 from pcgen.data import load, save
+from pcgen.data.columns import split_columns
+from pcgen.data.source import Raw
 
 POINTS = np.random.default_rng(0).normal(size=(4, 7, 3)).astype(np.float32)
 
@@ -57,9 +61,42 @@ def test_one_cloud_and_one_with_normals_in_an_npy(tmp_path: Path) -> None:
     path = tmp_path / "a.npy"
     np.save(path, POINTS[0])
     assert load(str(path)).points.shape == (1, 7, 3)
-    np.save(path, np.concatenate([POINTS, 2 * POINTS], axis=2))
+    arrows = POINTS / np.linalg.norm(POINTS, axis=2, keepdims=True)
+    np.save(path, np.concatenate([POINTS, arrows], axis=2))
     clouds = load(str(path))
-    assert clouds.normals is not None and torch.equal(clouds.normals, 2 * clouds.points)
+    assert clouds.normals is not None and np.array_equal(clouds.normals.numpy(), arrows) and clouds.notes == ()
+
+
+def test_six_columns_whose_last_three_are_no_normals_are_points_alone(tmp_path: Path) -> None:
+    colours = np.random.default_rng(1).integers(0, 256, POINTS.shape).astype(np.float32)
+    arrows = POINTS / np.linalg.norm(POINTS, axis=2, keepdims=True)
+    arrows[0, :, :] *= 1.5
+    path = tmp_path / "a.npz"
+    for others in (colours, colours / 255):
+        np.savez(path, points=np.concatenate([POINTS, others], axis=2))
+        clouds = load(str(path))
+        assert clouds.normals is None and np.array_equal(clouds.points.numpy(), POINTS)
+        what = "columns 4 to 6 left out: they are no normals of length 1"
+        assert clouds.notes == (f"a/0, a/1, a/2, and 1 more: {what}",)
+    np.savez(path, points=np.concatenate([POINTS, arrows], axis=2))  # of one cloud they are not
+    assert load(str(path)).normals is None
+    assert load(str(path)).notes[1] == "normals left out: 1 of 4 clouds, such as a/0, have none"
+
+
+@pytest.mark.parametrize(
+    ("columns", "normals"),
+    [
+        (np.tile([0.58, 0.58, 0.57], (200, 1)), True),  # two decimals
+        (np.vstack([np.tile([0, 0, 1.0], (199, 1)), [[np.nan, 0, 0]]]), True),  # one of 200
+        (np.vstack([np.tile([0, 0, 1.0], (150, 1)), np.zeros((50, 3))]), True),  # without a direction at some points
+        (np.zeros((200, 3)), False),
+        (np.vstack([np.tile([0, 0, 1.0], (190, 1)), np.tile([0, 0, 2.0], (10, 1))]), False),
+        (np.tile([0, 0, 1.02], (200, 1)), False),
+    ],
+)
+def test_normals_have_length_one_or_none(columns: np.ndarray, normals: bool) -> None:
+    raw = split_columns(Raw(np.hstack([np.ones((200, 3)), columns])))
+    assert raw.points.shape == (200, 3) and (raw.normals is not None) == normals == (raw.notes == ())
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
@@ -84,7 +121,7 @@ def test_the_order_of_the_axes_in_memory_does_not_matter(tmp_path: Path, order: 
         ({"points": POINTS, "split": ["train", "test", "odd", "train"]}, "a split must be train, val, test, got 'odd'"),
         ({"points": POINTS.astype(complex)}, "real numbers, got complex"),
         ({"points": POINTS.astype(str)}, "real numbers, got <U"),
-        ({"points": POINTS[:, :0]}, r"got \(0, 3\)"),
+        ({"points": POINTS[:, :0]}, r"got \(4, 0, 3\)"),
         ({"points": POINTS[:0]}, "no clouds"),
     ],
 )  # fmt: skip
@@ -195,6 +232,165 @@ def test_h5_that_declares_terabytes_in_a_kilobyte_is_refused(tmp_path: Path) -> 
     assert path.stat().st_size < 10_000
     with pytest.raises(ValueError, match=r"would take 11175\.87 GiB"):
         load(str(path))
+
+
+def groups(file: h5py.File) -> None:
+    file.create_dataset("chair/train", (10**12, 1, 3), "f4", chunks=(1, 1, 3))
+
+
+def no_points(file: h5py.File) -> None:
+    file.create_dataset("chair/train", (10**12, 0, 3), "f4")
+
+
+def no_points_of_one_set(file: h5py.File) -> None:
+    file.create_dataset("points", (10**12, 0, 3), "f4")
+
+
+def large_chunks(file: h5py.File) -> None:
+    file.create_dataset("points", (4, 7, 3), "f4", chunks=(10**6, 7, 3), maxshape=(None, 7, 3), compression="gzip")
+
+
+def one_text_many_times(file: h5py.File) -> None:
+    file["points"], file["labels"] = POINTS, np.array(["a" * 10**6] * 4, dtype=object)
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (groups, "chair/train: would take 11175.87 GiB"),
+        (no_points, r"chair/train must be \(S, N, 3\) with N >= 1, got \(1000000000000, 0, 3\)"),
+        (no_points_of_one_set, r"points must be clouds \(S, N, 3\) with N >= 1, got \(1000000000000, 0, 3\)"),
+        (large_chunks, "points: would take 80.11 MiB"),
+        (one_text_many_times, "labels: would take 1.91 MiB"),
+    ],
+)
+def test_what_an_h5_would_unpack_is_refused_before_it_is(
+    tmp_path: Path, make: Callable[[h5py.File], None], told: str
+) -> None:
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        make(file)
+    with pytest.raises(ValueError, match=f"^{path}: {told}"):
+        load(str(path), max_bytes=2**20)
+
+
+def text_file(path: Path, **options: object) -> bytearray:
+    with h5py.File(path, "w", **options) as file:
+        file["points"], file["names"], file["labels"] = POINTS, ["w", "", "yy", "z\u00e4"], [["a"], ["b"], ["a"], ["c"]]
+    return bytearray(path.read_bytes())
+
+
+def test_texts_of_varying_length_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    for options in ({}, {"userblock_size": 512}, {"libver": "latest"}):
+        text_file(path, **options)
+        clouds = load(str(path))
+        assert clouds.names == ("w", "", "yy", "z\u00e4") and clouds.classes == ("a", "b", "c")
+        assert clouds.labels is not None and clouds.labels.tolist() == [0, 1, 0, 2]
+    with h5py.File(path, "r+") as file:
+        del file["names"]
+        file.create_dataset("names", data=list("wxyz"), chunks=(2,), maxshape=(None,))
+    with pytest.raises(ValueError, match=f"^{path}: names holds texts in chunks; write them as an array of one type"):
+        load(str(path))
+
+
+@pytest.mark.parametrize(
+    ("at", "wrong", "told"),
+    [
+        ("object", bytes(16), "(names|labels) has no text 0 where it says"),  # free space of no bytes: no end
+        ("object", b"\1\0\1\0\0\0\0\0" + b"\xff" * 8, "(names|labels) has no text 0 where it says"),
+        ("heap", b"GCOX", "(names|labels) has no text 0 where it says"),
+        ("reference", b"\2\0\0\0", "(names|labels) has no text 0 where it says"),  # longer than its object
+        ("reference", b"\0\0\0\x15", "names: would take 336.00 MiB"),
+        ("place", b"\xff" * 8, "(names|labels) has no text 0 where it says"),
+        ("number", b"\x63\0\0\0", "(names|labels) has no text 0 where it says"),
+    ],
+)
+def test_texts_that_are_not_where_the_file_says_are_told(tmp_path: Path, at: str, wrong: bytes, told: str) -> None:
+    """The library would read some of these for ever, or take as much memory as they say."""
+    path = tmp_path / "a.h5"
+    data = text_file(path)
+    with h5py.File(path) as file:
+        reference = file["names"].id.get_offset()
+    (heap,) = [place for place in range(len(data)) if data[place : place + 5] == b"GCOL\1"]
+    place = {
+        "heap": heap,
+        "object": heap + 16,
+        "reference": reference,
+        "place": reference + 4,
+        "number": reference + 12,
+    }[at]
+    data[place : place + len(wrong)] = wrong
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=f"^{path}: {told}"):
+        load(str(path), max_bytes=2**20)
+
+
+@pytest.mark.parametrize("apart", [4096, 48])
+def test_heaps_that_overlap_are_not_looked_through_again_and_again(tmp_path: Path, apart: int) -> None:
+    path = tmp_path / "a.h5"
+    data = text_file(path)
+    with h5py.File(path) as file:
+        reference = file["names"].id.get_offset()
+    heap = struct.pack("<4sIQHHIQ8s", b"GCOL", 1, 4096, 1, 1, 0, 1, b"x")  # of one text
+    start = len(data)
+    data += 3 * heap.ljust(apart, b"\0") + bytes(4096)
+    for place, row in enumerate((0, 2, 3)):
+        struct.pack_into("<IQI", data, reference + 16 * row, 1, start + place * apart, 1)
+    path.write_bytes(data)
+    if apart == 4096:
+        assert load(str(path)).names == ("x", "", "x", "x")
+    else:
+        with pytest.raises(ValueError, match="names has no text 3 where it says"):
+            load(str(path))
+
+
+def test_an_npz_whose_names_of_members_are_no_text_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    np.savez(path, points=POINTS)
+    data = path.read_bytes().replace(b"points.npy", b"points\xffnpy")
+    central = data.rindex(b"PK\1\2")
+    path.write_bytes(data[: central + 8] + b"\0\x08" + data[central + 10 :])  # the flag of UTF-8
+    with pytest.raises(ValueError, match=f"^{path}: is no whole .npz file: 'utf-8' codec"):
+        load(str(path))
+
+
+def test_a_file_that_another_program_writes_is_not_called_damaged(tmp_path: Path) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file["points"] = POINTS
+    with path.open("rb+") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(OSError, match=f"^{path}: cannot be read .*close the program that holds it"):
+            load(str(path))
+    assert len(load(str(path))) == 4
+
+
+@pytest.mark.parametrize("name", ["a.h5", "a.npz"])
+def test_a_file_that_may_not_be_read_is_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    def refuse(path: Path, *_: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    (tmp_path / name).touch()
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(PermissionError, match="Permission denied"):
+        load(str(tmp_path / name))
+
+
+def test_an_npz_packed_as_numpy_never_does_is_refused(tmp_path: Path) -> None:
+    np.save(tmp_path / "points.npy", POINTS)
+    with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_LZMA) as archive:
+        archive.write(tmp_path / "points.npy", "points.npy")
+    with pytest.raises(ValueError, match="points is packed as NumPy never does; write it with"):
+        load(str(tmp_path / "a.npz"))
+
+
+def test_names_that_are_no_utf8_are_read(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", points=POINTS, names=np.array([b"a", b"\xff", b"c", b"d"]))
+    assert load(str(tmp_path / "a.npz")).names == ("a", "\\xff", "c", "d")
 
 
 def test_damaged_and_strange_h5_is_told_with_its_path(tmp_path: Path) -> None:

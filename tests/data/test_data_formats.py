@@ -1,6 +1,5 @@
 """Files of single clouds and meshes: what other programs write is read, what is damaged is told with its path."""
 
-import json
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -152,6 +151,60 @@ def test_tables_of_points(tmp_path: Path, text: str) -> None:
     assert isinstance(cloud, Raw) and cloud.points.tolist() == [[0, 0, 1], [2, 0, 3]]
 
 
+def pcd(fields: str, sizes: str, types: str, counts: str, rest: str) -> bytes:
+    return f"FIELDS {fields}\nSIZE {sizes}\nTYPE {types}\nCOUNT {counts}\n{rest}\n".encode()
+
+
+@pytest.mark.parametrize("kind", ["ascii", "binary"])
+def test_pcd_with_fields_of_no_values_and_fields_of_one_name(tmp_path: Path, kind: str) -> None:
+    header = pcd("x e x y z", "4 4 4 8 4", "F F F F F", "1 0 2 1 1", f"POINTS 5\nDATA {kind}")
+    rows = [(x, 7.0, 8.0, y, z) for x, y, z in VERTICES]
+    text = "\n".join(" ".join(map(str, row)) for row in rows).encode()
+    path = tmp_path / "a.pcd"
+    path.write_bytes(header + (text if kind == "ascii" else b"".join(struct.pack("<fffdf", *row) for row in rows)))
+    cloud = read(path)
+    assert isinstance(cloud, Raw) and np.array_equal(cloud.points, VERTICES)
+
+
+@pytest.mark.parametrize("kind", ["ascii", "binary"])
+def test_an_organised_scan_is_read_without_the_points_that_were_missed(tmp_path: Path, kind: str) -> None:
+    """A scan of 2 x 3 of which two points are NaN: alone, or thinned, it goes without them if bad ones are dropped."""
+    header = pcd("x y z", "4 4 4", "F F F", "1 1 1", f"WIDTH 3\nHEIGHT 2\nPOINTS 6\nDATA {kind}")
+    points = np.insert(VERTICES[:4], [1, 3], np.nan, axis=0).astype("<f4")
+    text = "\n".join(" ".join(map(str, row)) for row in points).encode()
+    path = tmp_path / "a.pcd"
+    path.write_bytes(header + (text if kind == "ascii" else points.tobytes()))
+    with pytest.raises(ValueError, match=f"^{path}: point 1 is .*; 2 of 6 hold NaN"):
+        load(str(path))
+    clouds = load(str(path), drop_bad=True)
+    assert clouds.points.tolist() == [VERTICES[:4].tolist()]
+    assert clouds.notes == ("a.pcd: 2 of 6 points left out, which hold NaN or infinity",)
+    # Of a set of clouds of one size it is left out whole, unless their size is free.
+    np.save(tmp_path / "b.npy", np.ones((6, 3)))
+    np.save(tmp_path / "c.npy", np.full((6, 3), np.nan))
+    assert load(str(tmp_path), drop_bad=True).names == ("b.npy",)
+    thin = load(str(tmp_path), points=4, drop_bad=True)
+    assert thin.names == ("a.pcd", "b.npy")
+    assert sorted(thin.points[0].tolist()) == sorted(VERTICES[:4].tolist())
+    with pytest.raises(ValueError, match=r"a\.pcd, c\.npy"):
+        load(str(tmp_path), points=4)
+    assert load(str(tmp_path), points=5, drop_bad=True).names == ("b.npy",)
+
+
+@pytest.mark.parametrize("order", ["", "<", ">"])
+def test_of_two_properties_of_one_name_the_first_counts(tmp_path: Path, order: str) -> None:
+    name = {"": "ascii", "<": "binary_little_endian", ">": "binary_big_endian"}[order]
+    names = ("float x", "float y", "float z", "double x", "list uchar int y", "uchar x")
+    header = f"ply\nformat {name} 1.0\nelement vertex 5\n" + "".join(f"property {each}\n" for each in names)
+    rows = [(*vertex, 9.5, 2, 3, 4, 7) for vertex in VERTICES]
+    body = b"".join(struct.pack(f"{order}fffdBiiB", *row) for row in rows)
+    text = "\n".join(" ".join(map(str, row)) for row in rows).encode()
+    path = tmp_path / "a.ply"
+    path.write_bytes(header.encode() + b"end_header\n" + (body if order else text))
+    cloud = read(path)
+    assert isinstance(cloud, Raw) and np.array_equal(cloud.points, VERTICES)
+
+
 def test_a_table_of_six_columns_has_normals(tmp_path: Path) -> None:
     path = tmp_path / "a.xyz"
     path.write_text("1 2 3 0 1 0\n4 5 6 1 0 0\n")
@@ -238,6 +291,43 @@ def test_a_text_file_that_lacks_lines_is_refused_with_its_path(tmp_path: Path, n
             load(str(path))
 
 
+VERTEX = "element vertex 3\nproperty float x\nproperty float y\nproperty float z\n"
+FACE = VERTEX + "element face 1\nproperty list uchar int vertex_index\n"
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "told"),
+    [
+        (FACE, "3 0 1", "line 14: row 0 of 'face' ends before its 'vertex_index'"),
+        (FACE, "-3 0 1 2", "line 14: row 0 of 'face' ends before its 'vertex_index'"),
+        (FACE, "3 0 1 2 2", "line 14: row 0 of 'face' has 5 numbers, and 4 are declared"),
+        (FACE, "3 0 1 99999999999999999999", "line 14: '99999999999999999999' is no whole number of 64 bits"),
+        (FACE, "3 0 1 1.5", "line 14: '1.5' is no whole number of 64 bits"),
+        (FACE.replace("uchar int", "uchar float"), "3 0 1 2", "vertex_index of a face must be a list of whole numbers"),
+        (FACE.replace("list uchar int", "int"), "3", "vertex_index of a face must be a list of whole numbers"),
+        (FACE.replace("uchar int", "float int"), "3 0 1 2", "header line 'property list float int vertex_index' is"),
+        (VERTEX + "element vertex 0\nproperty int a\n", "", "element 'vertex' must be there once and have properties"),
+        (VERTEX + "element face 3\n", "", "element 'face' must be there once and have properties"),
+        (VERTEX.replace("float y", "list int int y"), "", "line 10: row 2 of 'vertex' ends before its 'z'"),
+    ],
+)
+def test_a_text_ply_whose_rows_are_not_as_declared_is_told(tmp_path: Path, header: str, row: str, told: str) -> None:
+    path = tmp_path / "a.ply"
+    path.write_text(f"ply\nformat ascii 1.0\n{header}end_header\n0 0 0\n1 0 0\n0 1 0\n\n{row}\n")
+    with pytest.raises(ValueError, match=f"^{path}: [^\n]*{told}[^\n]*$"):
+        load(str(path))
+
+
+def test_a_list_of_a_binary_ply_beyond_the_end_is_told_with_its_offset(tmp_path: Path) -> None:
+    path = tmp_path / "a.ply"
+    data = ply("<", SQUARE_AND_SIDES)
+    faces = data.index(b"end_header\n") + 11 + 5 * 29
+    path.write_bytes(data[:faces] + b"\xc8" + data[faces + 1 :])
+    what = f"row 0 of 'face' has 200 numbers 'vertex_indices' at offset {faces + 1}, and the file ends at {len(data)}"
+    with pytest.raises(ValueError, match=f"^{path}: {what}$"):
+        load(str(path))
+
+
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
@@ -253,17 +343,23 @@ def test_a_text_file_that_lacks_lines_is_refused_with_its_path(tmp_path: Path, n
         ("a.off", b"nothing\n", "does not begin with OFF"),
         ("a.obj", b"v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 4\n", "face 0 names vertices"),
         ("a.obj", b"v 0 0 0\nv 1 0 0\nv 0 1 0\nf 0 1 2\n", "face 0 names vertices"),
-        ("a.obj", b"v 0 0 zero\n", "line 1 is no vertex"),
+        ("a.obj", b"v 0 0 zero\n", "line 1: 'zero' is no number"),
         ("a.obj", b"# nothing\n", "has no vertices"),
         ("a.stl", b"\0" * 80 + struct.pack("<I", 2**31) + b"\0" * 100, "declares 2147483648 triangles"),
         ("a.stl", b"solid a\nfacet\nvertex 0 0 0\nvertex 1 0 0\n", "cut short"),
         ("a.pcd", b"FIELDS x y z\nSIZE 4 4 4\nTYPE F F F\nPOINTS 99999999999\nDATA binary\nabc", "99999999999 points"),
         ("a.pcd", b"FIELDS x y z\nSIZE 4 4 4\nTYPE F F F\nPOINTS 1\nDATA binary_compressed\nabc", "binary_compressed"),
+        ("a.pcd", pcd("x y z", "4 4 4", "F F F", "1 1 0", "POINTS 1\nDATA ascii\n0 0"), "must have fields x, y and z"),
+        ("a.pcd", pcd("x y z", "4 4 4", "F F F", "1 1 -1", "POINTS 1\nDATA ascii\n0 0"), "one word for each field"),
+        ("a.pcd", pcd("x y z", "4 4 3", "F F F", "1 1 1", "POINTS 1\nDATA ascii\n0 0 0"), "field 'z' must be of type"),
+        ("a.pcd", pcd("x y z", "4 4 4", "F F F", "1 1 1", "WIDTH 2\nHEIGHT 2\nPOINTS 3\nDATA ascii"), "2 x 2 and 3"),
+        ("a.pcd", pcd("x y z", "4 4 4", "F F F", "1 1 1", "WIDTH 2\nDATA ascii"), "neither POINTS nor WIDTH"),
+        ("a.pcd", pcd("x y z", "4 4 4", "F F F", "1 1 1", "POINTS 1\nDATA ascii\n0 0"), "line 7: has 2 numbers"),
         ("a.pcd", b"FIELDS x y\nSIZE 4 4\nTYPE F F\nPOINTS 1\nDATA ascii\n0 0", "x, y and z"),
         ("a.pts", b"5\n0 0 1\n", "declares 5 points and has 1"),
-        ("a.xyz", b"0 0 1 2\n", "3 or 6 columns"),
-        ("a.xyz", b"0 0 1\n0 0\n", "3 or 6 columns"),
-        ("a.xyz", b"0 0 one\n", "numbers alone"),
+        ("a.xyz", b"0 0 1 2\n", "has 4 columns; must have 3 or 6"),
+        ("a.xyz", b"0 0 1\n0 0\n", "line 2: has 2 columns, and the lines before it have 3"),
+        ("a.xyz", b"0 0 one\n", "line 1: 'one' is no number"),
         ("a.xyz", b"", "is empty"),
         ("a.xyz", b"0 0 nan\n1 1 1\n", "NaN"),
         ("a.pt", b"\x80\x04", "never is;"),
@@ -278,15 +374,13 @@ def test_damage_is_told_with_the_path(tmp_path: Path, name: str, content: bytes,
     assert str(path) in str(caught.value) and len(str(caught.value).splitlines()) <= 3
 
 
-def test_a_glb_that_declares_zeros_without_end_is_refused(tmp_path: Path) -> None:
-    scene = json.dumps(
-        {"asset": {"version": "2.0"}, "accessors": [{"count": 10**12, "componentType": 5126, "type": "VEC3"}]}
-    )
-    chunk = scene.encode() + b" " * (-len(scene) % 4)
-    path = tmp_path / "a.glb"
-    path.write_bytes(b"glTF" + struct.pack("<III4s", 2, 20 + len(chunk), len(chunk), b"JSON") + chunk)
-    with pytest.raises(ValueError, match="more than the"):
-        load(str(path))
+def test_a_polygon_that_becomes_more_triangles_than_allowed_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.obj"
+    path.write_text("v 0 0 0\nv 1 0 0\nv 0 1 0\nf" + " 1 2 3" * 5000)
+    assert path.stat().st_size < 50_000
+    with pytest.raises(ValueError, match=r"a\.obj: its 14998 triangles: would take 351\.59 KiB"):
+        load(str(path), max_bytes=100_000)
+    assert len(load(str(path))) == 1
 
 
 def test_a_file_larger_than_allowed_is_refused(tmp_path: Path) -> None:

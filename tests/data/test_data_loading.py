@@ -230,7 +230,8 @@ def test_shapenet_part(tmp_path: Path) -> None:
         lists = tmp_path / "train_test_split"
         lists.mkdir(exist_ok=True)
         (lists / f"shuffled_{split}_file_list.json").write_text(json.dumps([f"shape_data/02691156/{name}"]))
-        write(tmp_path / "02691156" / f"{name}.txt", np.hstack([RANDOM.normal(size=(20, 6)), np.ones((20, 1))]))
+        rows = np.hstack([RANDOM.normal(size=(20, 3)), np.tile([0, 0, 1], (20, 1)), np.ones((20, 1))])
+        write(tmp_path / "02691156" / f"{name}.txt", rows)
     clouds = load(f"{tmp_path}:airplane", points=10)
     assert clouds.names == ("02691156/a", "02691156/b", "02691156/c") and clouds.splits == ("test", "train", "val")
     assert clouds.normals is not None

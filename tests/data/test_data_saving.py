@@ -16,7 +16,7 @@ POINTS = torch.from_numpy(np.random.default_rng(0).normal(size=(4, 9, 3)).astype
 def test_one_cloud_is_written_for_other_programs_and_read_back_bit_for_bit(
     tmp_path: Path, ending: str, normals: bool
 ) -> None:
-    clouds = Clouds(POINTS[:1], normals=-POINTS[:1] if normals else None)
+    clouds = Clouds(POINTS[:1], normals=torch.nn.functional.normalize(POINTS[:1], dim=2) if normals else None)
     path = save(tmp_path / f"a{ending}", clouds)
     again = load(str(path))
     assert torch.equal(again.points, clouds.points) and (again.normals is not None) == normals

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from pcgen.data.axes import UP_AXES
 from pcgen.data.clouds import SPLITS
 from pcgen.data.origin import ZERO, Triple
-from pcgen.data.source import Listing, Raw, decode, printable, too_large, unreadable
+from pcgen.data.source import Listing, Raw, decode, in_short, printable, too_large, unreadable
 from pcgen.data.synsets import class_names
 from pcgen.errors import choose
 
-__all__ = ["SPLIT_NAMES", "listing_of", "read_npy", "read_npz", "split_names"]
+__all__ = ["SPLIT_NAMES", "listing_of", "npy_shape", "read_npy", "read_npz", "split_names"]
 
 # How datasets call their splits.
 SPLIT_NAMES = {
@@ -29,20 +29,31 @@ SPLIT_NAMES = {
     "testing": "test",
 }
 
+# What zipfile raises of damage, and of ways to pack that it does not know.
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, UnicodeError)
+_PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
-def _array(file: IO[bytes], size: int, what: str, max_bytes: int) -> NDArray[Any]:
-    """The array of an .npy stream of `size` bytes; what its header declares is held against them before any is read."""
+
+def _header(file: IO[bytes], what: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """The shape and type that an .npy stream declares."""
     try:
         version = np.lib.format.read_magic(file)
         header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
         shape, _, dtype = header(file)
     except Exception as error:  # the header is Python text: damage raises whatever its tokenizer and parser do
-        raise ValueError(f"{what}: is no array of NumPy's: {error}; write it with numpy.save or numpy.savez") from None
+        told = in_short(error)
+        raise ValueError(f"{what}: is no array of NumPy's: {told}; write it with numpy.save or numpy.savez") from None
+    return shape, dtype
+
+
+def _array(file: IO[bytes], size: int, what: str, max_bytes: int) -> NDArray[Any]:
+    """The array of an .npy stream of `size` bytes; what its header declares is held against them before any is read."""
+    shape, dtype = _header(file, what)
     if dtype.hasobject:
         raise ValueError(
-            f"{what}: holds pickled objects, which may run code when they are opened, so they never are;\n"
-            "where you trust the file, open it yourself, save its numbers with numpy.save as (S, N, 3) float32, and "
-            "pack them with `pcgen data convert`"
+            f"{what}: holds pickled objects, which may run code when they are opened, so they never are; where you "
+            "trust the file, open it yourself, save its numbers with numpy.save as (S, N, 3) float32, and pack them "
+            "with `pcgen data convert`"
         )
     declared = int(np.prod(shape, dtype=object)) * dtype.itemsize
     if declared > max_bytes:
@@ -56,8 +67,18 @@ def _array(file: IO[bytes], size: int, what: str, max_bytes: int) -> NDArray[Any
     try:
         array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
     except ValueError as error:
-        raise ValueError(f"{what}: is damaged: {error}; write it again") from None
+        raise ValueError(f"{what}: is damaged: {in_short(error)}; write it again") from None
     return array
+
+
+def npy_shape(path: Path) -> tuple[int, ...]:
+    """The shape that an .npy file declares; its numbers are not read.
+
+    Raises:
+        ValueError: its header is damaged.
+    """
+    with path.open("rb") as file:
+        return _header(file, str(path))[0]
 
 
 def read_npy(path: Path, max_bytes: int) -> NDArray[Any]:
@@ -85,22 +106,22 @@ def read_npz(path: Path, max_bytes: int) -> Listing:
             members = {name.removesuffix(".npy"): name for name in archive.namelist()}
             if "points" not in members:
                 raise ValueError(
-                    f"{path}: has no array 'points', it has {', '.join(sorted(members)) or 'none'}; "
+                    f"{path}: has no array 'points', it has {in_short(', '.join(sorted(members))) or 'none'}; "
                     "save the clouds with numpy.savez(path, points=...) as (S, N, 3)"
                 )
-            total = sum(archive.getinfo(members[key]).file_size for key in known if key in members)
-            if total > max_bytes:
+            infos = {key: archive.getinfo(members[key]) for key in known if key in members}
+            if (total := sum(info.file_size for info in infos.values())) > max_bytes:
                 raise too_large(str(path), total, max_bytes)
-            for key in known:
-                if key in members:
-                    info = archive.getinfo(members[key])
-                    with archive.open(info) as member:
-                        arrays[key] = _array(member, info.file_size, f"{path}: {key}", max_bytes)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+            for key, info in infos.items():
+                if info.compress_type not in _PACKINGS:  # others may ask for gigabytes to unpack a few bytes
+                    raise ValueError(f"{path}: {key} is packed as NumPy never does; write it with numpy.savez")
+                with archive.open(info) as member:
+                    arrays[key] = _array(member, info.file_size, f"{path}: {key}", max_bytes)
+    except _DAMAGE as error:
         # An archive whose offsets lead nowhere is EINVAL; all else the system says is of the disk, not of the file.
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise unreadable(path, error) from None
-        raise ValueError(f"{path}: is no whole .npz file: {error}; write it again with numpy.savez") from None
+        raise ValueError(f"{path}: is no whole .npz file: {in_short(error)}; write it again with numpy.savez") from None
     return listing_of(arrays, path)
 
 
@@ -120,6 +141,8 @@ def listing_of(arrays: dict[str, NDArray[Any]], path: Path) -> Listing:
             "transpose or cut the array"
         )
     count = len(points)
+    if count and not points.shape[1]:  # before a name is made for each of what may be a billion
+        raise ValueError(f"{path}: points must be clouds (S, N, 3) with N >= 1, got {tuple(points.shape)}")
     if normals is not None and normals.shape != (*points.shape[:2], 3):
         raise ValueError(f"{path}: normals must be {(*points.shape[:2], 3)} as points are, got {normals.shape}")
     for key in ("labels", "split", "splits"):

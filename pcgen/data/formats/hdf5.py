@@ -1,5 +1,6 @@
 """Clouds in HDF5 files: one set under `points` or `data`, or a set for every class and split."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pcgen.data.formats.arrays import listing_of, split_names
-from pcgen.data.source import Listing, Raw, too_large, unreadable
+from pcgen.data.formats.hdf5_texts import read_texts
+from pcgen.data.source import Listing, Raw, in_short, told, too_large, unreadable
 from pcgen.data.synsets import class_names
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["read_arrays", "read_h5"]
 
+_DAMAGE = (OSError, RuntimeError, KeyError, TypeError, UnicodeError)  # what h5py raises of it, on opening or later
 _NAMES = {
     "points": ("points", "data"),
     "normals": ("normals", "normal"),
@@ -41,10 +44,10 @@ def read_h5(path: Path, max_bytes: int) -> Listing:
         keys = list(file)
         if any(name in keys for name in _NAMES["points"]):
             return listing_of(_arrays(file, path, max_bytes), path)
-        sets = _sets(file, path)
+        sets = _sets(file, path, max_bytes)
     if not sets:
         raise ValueError(
-            f"{path}: has no 'points' or 'data', nor groups CLASS/SPLIT; it has {', '.join(keys[:8]) or 'nothing'}; "
+            f"{path}: has no 'points' or 'data', nor groups CLASS/SPLIT; it has {_told(keys)}; "
             "write the clouds as 'points' (S, N, 3)"
         )
     return _by_class(path, sets, max_bytes)
@@ -69,16 +72,22 @@ def _opened(path: Path) -> "Iterator[h5py.File]":
             yield file
     except (PermissionError, BlockingIOError) as error:  # the latter where another program has it open for writing
         raise unreadable(path, error) from None
-    except (OSError, RuntimeError, KeyError) as error:  # damage shows as any of these, on opening or later
-        raise ValueError(f"{path}: is no whole HDF5 file: {error}; write it again") from None
+    except _DAMAGE as error:
+        raise ValueError(f"{path}: is no whole HDF5 file: {in_short(error)}; write it again") from None
+    except ValueError as error:  # the library's too, of types that NumPy has not
+        raise ValueError(told(str(path), error)) from None
 
 
 def _arrays(file: "h5py.File", path: Path, max_bytes: int) -> dict[str, NDArray[Any]]:
     found = {key: next((name for name in names if name in file), None) for key, names in _NAMES.items()}
     arrays = {key: _read(file, name, path, max_bytes) for key, name in found.items() if name is not None}
     if "points" not in arrays:
-        raise ValueError(f"{path}: has no 'points' or 'data', it has {', '.join(list(file)[:8]) or 'nothing'}")
+        raise ValueError(f"{path}: has no 'points' or 'data', it has {_told(list(file))}")
     return arrays
+
+
+def _told(keys: list[str]) -> str:
+    return in_short(", ".join(map(str, keys))) or "nothing"
 
 
 def _read(file: "h5py.File", name: str, path: Path, max_bytes: int) -> NDArray[Any]:
@@ -95,14 +104,18 @@ def _read(file: "h5py.File", name: str, path: Path, max_bytes: int) -> NDArray[A
         raise ValueError(f"{path}: {name} is a group; it must be an array")
     if data.is_virtual or data.external:
         raise ValueError(f"{path}: {name} keeps its data in other files, which are not opened; copy them into this one")
-    if data.nbytes > max_bytes:
-        raise too_large(f"{path}: {name}", data.nbytes, max_bytes)
-    if data.dtype.kind == "O" and h5py.check_string_dtype(data.dtype) is None:
+    # The library unpacks whole chunks, which may be larger than the array.
+    size = max(data.nbytes, math.prod(data.chunks or (0,)) * data.dtype.itemsize)
+    if size > max_bytes:
+        raise too_large(f"{path}: {name}", size, max_bytes)
+    if data.dtype.kind != "O":
+        return np.asarray(data[()])
+    if h5py.check_string_dtype(data.dtype) is None:
         raise ValueError(f"{path}: {name} holds objects of varying size; it must be an array of numbers")
-    return np.asarray(data[()])
+    return np.array(read_texts(data, f"{path}: {name}", path, max_bytes), dtype=object).reshape(data.shape)
 
 
-def _sets(file: "h5py.File", path: Path) -> list[tuple[str, str, int]]:
+def _sets(file: "h5py.File", path: Path, max_bytes: int) -> list[tuple[str, str, int]]:
     """Class, split and number of clouds of every set, in order."""
     import h5py
 
@@ -112,8 +125,14 @@ def _sets(file: "h5py.File", path: Path) -> list[tuple[str, str, int]]:
             continue
         for split in sorted(file[group]):
             link = file[group].get(split, getlink=True)
-            if isinstance(link, h5py.HardLink) and getattr(file[group][split], "ndim", 0) == 3:
-                sets.append((group, split, len(file[group][split])))
+            data = file[group][split] if isinstance(link, h5py.HardLink) else None
+            if isinstance(data, h5py.Dataset) and data.ndim == 3:
+                # Before a name is made for each cloud of what a few bytes may declare.
+                if not data.shape[1]:
+                    raise ValueError(f"{path}: {group}/{split} must be (S, N, 3) with N >= 1, got {data.shape}")
+                if data.nbytes > max_bytes:
+                    raise too_large(f"{path}: {group}/{split}", data.nbytes, max_bytes)
+                sets.append((group, split, len(data)))
     return sets
 
 

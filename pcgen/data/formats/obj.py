@@ -1,10 +1,13 @@
 """Meshes in Wavefront's format, .obj: vertices and faces, whatever objects and materials they belong to."""
 
+from array import array
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from pcgen.data.source import Raw, read_bytes
+from pcgen.data.formats.lines import floats, shown, text_of, wholes
+from pcgen.data.source import Raw, named, read_bytes
 from pcgen.data.surface import Mesh, triangulate
 
 __all__ = ["read_obj"]
@@ -18,31 +21,46 @@ def read_obj(path: Path, max_bytes: int) -> Mesh | Raw:
     Raises:
         ValueError: a vertex or a face is none, or there is no vertex.
     """
-    text = read_bytes(path, max_bytes).decode("utf-8", errors="replace").replace("\\\n", " ")
-    vertices: list[list[float]] = []
-    sides: list[int] = []
-    corners: list[int] = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        words = line.partition("#")[0].split()
-        if not words or words[0] not in ("v", "f"):
+    data = read_bytes(path, max_bytes)
+    with named(path):
+        return _read(text_of(data))
+
+
+def _read(data: bytes) -> Mesh | Raw:
+    vertices, sides, corners = array("d"), array("q"), array("q")
+    for number, words in _statements(data):
+        if words[0] == b"v":
+            if len(words) < 4:
+                raise ValueError(f"line {number}: {shown(b' '.join(words))} is no vertex; write v x y z")
+            vertices.extend(floats(words[1:4], number))
             continue
-        try:
-            if words[0] == "v":
-                x, y, z = words[1:4]
-                vertices.append([float(x), float(y), float(z)])
-                continue
-            face = [int(word.partition("/")[0]) for word in words[1:]]
-        except ValueError:
-            raise ValueError(f"{path}: line {number} is no vertex or face: {line.strip()[:80]!r}") from None
+        there = len(vertices) // 3
+        face = wholes([word.partition(b"/")[0] for word in words[1:]], number)
         # Counted from 1, or backwards from the last vertex so far; 0 is nothing, and stays outside as -1.
-        corners += [corner - 1 if corner >= 0 else len(vertices) + corner for corner in face]
-        sides.append(len(face))
+        corners.extend([corner - 1 if corner >= 0 else there + corner for corner in face])
+        sides.append(len(words) - 1)
     if not vertices:
-        raise ValueError(f"{path}: has no vertices; it is no .obj file, or an empty one")
-    points = np.array(vertices, dtype=np.float64)
+        raise ValueError("has no vertices; it is no .obj file, or an empty one")
+    points = np.array(vertices).reshape(-1, 3)
     if not sides:
         return Raw(points)
-    try:
-        return Mesh(points, triangulate(np.array(sides, dtype=np.int64), np.array(corners, dtype=np.int64)))
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+    return Mesh(points, triangulate(np.array(sides, dtype=np.int64), np.array(corners, dtype=np.int64)))
+
+
+def _statements(data: bytes) -> Iterator[tuple[int, list[bytes]]]:
+    r"""The words of every vertex and face, with the number of its first line; a \ at its end goes on in the next."""
+    begun: list[bytes] = []
+    first = 0
+    for number, line in enumerate(data.splitlines(), start=1):
+        text = line.partition(b"#")[0].rstrip()
+        words = text.removesuffix(b"\\").split()
+        if not begun:
+            first = number
+        begun += words
+        if not begun or begun[0] not in (b"v", b"f"):
+            begun = []  # the names of materials and files may end in \ too, and no vertex belongs to them
+        elif not text.endswith(b"\\"):
+            yield first, begun
+            begun = []
+    if begun:
+        raise ValueError(f"line {first}: {shown(b' '.join(begun))} goes on in the next line, and there is none")

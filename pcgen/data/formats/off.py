@@ -1,48 +1,84 @@
-"""Meshes in the Object File Format, .off."""
+"""Meshes and clouds in the Object File Format, .off."""
 
 import re
+from array import array
 from pathlib import Path
 
 import numpy as np
 
-from pcgen.data.source import read_bytes
+from pcgen.data.formats.lines import floats, lines, shown, text_of, whole, wholes
+from pcgen.data.source import Raw, named, read_bytes
 from pcgen.data.surface import Mesh, triangulate
 
 __all__ = ["read_off"]
 
 # ModelNet writes some files with the counts on the first line, glued to the magic word.
-_MAGIC = re.compile(r"^(?:ST|C|N)*OFF")
+_MAGIC = re.compile(rb"(?:ST)?C?(N?)OFF")
+
+Line = tuple[int, list[bytes]]
 
 
-def read_off(path: Path, max_bytes: int) -> Mesh:
-    """The mesh of a text .off file; faces of more than three sides are cut into fans of triangles.
+def read_off(path: Path, max_bytes: int) -> Mesh | Raw:
+    """The mesh of a text .off file, or the cloud of one without faces, with the normals of an NOFF file.
+
+    Faces of more than three sides are cut into fans of triangles.
 
     Raises:
         ValueError: it is no text .off file, or has fewer lines than it declares.
     """
-    text = read_bytes(path, max_bytes).decode("utf-8", errors="replace")
-    lines = [line for line in (line.partition("#")[0].strip() for line in text.splitlines()) if line]
-    magic = _MAGIC.match(lines[0]) if lines else None
-    if not lines or not magic:
-        raise ValueError(f"{path}: does not begin with OFF; it is no text .off file")
-    rest = lines[0][magic.end() :].strip()
-    lines = ([rest] if rest else []) + lines[1:]
-    try:
-        vertices, faces = (int(word) for word in lines[0].split()[:2])
-        body = lines[1 : 1 + vertices + faces]
-        if min(vertices, faces) < 0 or len(body) < vertices + faces:
-            raise ValueError(
-                f"declares {vertices} vertices and {faces} faces and has {len(body)} lines of them; it is cut short"
-            )
-        points = np.array([line.split()[:3] for line in body[:vertices]], dtype=np.float64).reshape(vertices, 3)
-        words = [[int(word) for word in line.split()[: 1 + int(line.split(maxsplit=1)[0])]] for line in body[vertices:]]
-    except (ValueError, IndexError) as error:
-        raise ValueError(f"{path}: {error}; write the file again") from None
-    for number, face in enumerate(words):
-        if len(face) != face[0] + 1:
-            raise ValueError(f"{path}: face {number} declares {face[0]} corners and has {len(face) - 1}")
-    try:
-        corners = np.array([corner for face in words for corner in face[1:]], dtype=np.int64)
-        return Mesh(points, triangulate(np.array([face[0] for face in words], dtype=np.int64), corners))
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+    data = read_bytes(path, max_bytes)
+    with named(path):
+        return _read(text_of(data))
+
+
+def _read(data: bytes) -> Mesh | Raw:
+    rows = list(lines(data))
+    magic = _MAGIC.match(rows[0][1][0]) if rows else None
+    if magic is None:
+        raise ValueError("does not begin with OFF; it is no text .off file")
+    number, words = rows[0]
+    glued = words[0][magic.end() :]
+    rows[0] = number, [glued, *words[1:]] if glued else words[1:]
+    vertices, faces, start = _counts(rows)
+    if len(rows) - start < vertices + faces:
+        raise ValueError(
+            f"declares {vertices} vertices and {faces} faces and has {len(rows) - start} lines of them; it is cut short"
+        )
+    width = 6 if magic[1] else 3
+    table = array("d")
+    for number, words in rows[start : start + vertices]:
+        if len(words) < width:
+            raise ValueError(f"line {number}: has {len(words)} numbers; a vertex has at least {width}")
+        table.extend(floats(words[:width], number))
+    values = np.array(table).reshape(vertices, width)
+    if not faces:
+        return Raw(values[:, :3], values[:, 3:] if magic[1] else None)
+    return Mesh(values[:, :3], _faces(rows[start + vertices : start + vertices + faces]))
+
+
+def _counts(rows: list[Line]) -> tuple[int, int, int]:
+    """How many vertices and faces there are, and the row in which they begin; the number of edges may be left out."""
+    counts: list[int] = []
+    for row, (number, words) in enumerate(rows):
+        # A line of one number after the two is the number of edges: a vertex has three numbers.
+        if len(counts) >= 2 and not (len(counts) == 2 and len(words) == 1):
+            return counts[0], counts[1], row
+        counts += wholes(words, number)
+        if min(counts, default=0) < 0 or len(counts) > 3:
+            told = shown(b" ".join(words))
+            raise ValueError(f"line {number}: must be the numbers of vertices, faces and edges, got {told}")
+    if len(counts) < 2:
+        raise ValueError("ends before the numbers of its vertices and faces; the file is cut short")
+    return counts[0], counts[1], len(rows)
+
+
+def _faces(rows: list[Line]) -> np.ndarray:
+    """The triangles of lines of a number of corners, the corners, and colours that are passed over."""
+    sides, corners = array("q"), array("q")
+    for face, (number, words) in enumerate(rows):
+        count = whole(words[0], number)
+        if count < 0 or count > len(words) - 1:
+            raise ValueError(f"line {number}: face {face} declares {count} corners and has {len(words) - 1}")
+        corners.extend(wholes(words[1 : count + 1], number))
+        sides.append(count)
+    return triangulate(np.array(sides, dtype=np.int64), np.array(corners, dtype=np.int64))

@@ -1,18 +1,19 @@
 """Meshes in the stereolithography format, .stl, binary and text."""
 
-import re
+from array import array
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from pcgen.data.source import read_bytes
+from pcgen.data.formats.lines import floats, lines, text_of, unmarked
+from pcgen.data.source import named, read_bytes
 from pcgen.data.surface import Mesh
 
 __all__ = ["read_stl"]
 
 _HEADER = 84  # 80 bytes of remark and the number of triangles
 _TRIANGLE = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
-_VERTEX = re.compile(rb"\bvertex\s+(\S+)\s+(\S+)\s+(\S+)", re.IGNORECASE)
 
 
 def read_stl(path: Path, max_bytes: int) -> Mesh:
@@ -22,20 +23,38 @@ def read_stl(path: Path, max_bytes: int) -> Mesh:
         ValueError: it is neither a whole binary nor a whole text .stl file.
     """
     data = read_bytes(path, max_bytes)
+    with named(path):
+        corners = _corners(data)
+    return Mesh(corners.reshape(-1, 3), np.arange(3 * len(corners)).reshape(-1, 3))
+
+
+def _corners(data: bytes) -> NDArray[np.float64]:
+    """The corners of all triangles, (F, 3, 3)."""
     declared = int.from_bytes(data[80:_HEADER], "little") if len(data) >= _HEADER else 0
     if len(data) >= _HEADER and len(data) == _HEADER + declared * _TRIANGLE.itemsize:
-        corners = np.frombuffer(data, _TRIANGLE, offset=_HEADER)["corners"].astype(np.float64)
-    elif data[:5].lower() == b"solid" and b"\0" not in data:  # some binary files begin with this word too
-        try:
-            words = np.array([found.groups() for found in _VERTEX.finditer(data)], dtype="S32").astype(np.float64)
-        except ValueError as error:
-            raise ValueError(f"{path}: {error}; a vertex is three numbers") from None
-        if len(words) % 3 or b"endsolid" not in data[-2000:].lower():
-            raise ValueError(f"{path}: ends within a solid, after {len(words)} vertices; the file is cut short")
-        corners = words.reshape(-1, 3, 3)
-    else:
-        raise ValueError(
-            f"{path}: declares {declared} triangles, {_HEADER + declared * _TRIANGLE.itemsize} bytes, and has "
-            f"{len(data)}; it is cut short, damaged, or no .stl file"
-        )
-    return Mesh(corners.reshape(-1, 3), np.arange(3 * len(corners)).reshape(-1, 3))
+        return np.frombuffer(data, _TRIANGLE, offset=_HEADER)["corners"].astype(np.float64)
+    text = unmarked(data)
+    if text[:80].lstrip()[:5].lower() == b"solid" and b"\0" not in text[:_HEADER]:  # binary ones may begin so too
+        return _text(text_of(text))
+    raise ValueError(
+        f"declares {declared} triangles, {_HEADER + declared * _TRIANGLE.itemsize} bytes, and has {len(data)}; it is "
+        "cut short, damaged, or no .stl file"
+    )
+
+
+def _text(data: bytes) -> NDArray[np.float64]:
+    """The corners of a text: of each loop three vertices."""
+    values, loops, last = array("d"), 0, b""
+    for number, words in lines(data):
+        last = words[0].lower()
+        if last == b"vertex":
+            if len(words) != 4:
+                raise ValueError(f"line {number}: a vertex has 3 numbers, and this one {len(words) - 1}")
+            values.extend(floats(words[1:], number))
+        elif last == b"endloop":
+            loops += 1
+        if (last == b"endloop" and len(values) != 9 * loops) or len(values) > 9 * (loops + 1):
+            raise ValueError(f"line {number}: facet {loops} of the text has not three vertices; the file is damaged")
+    if last != b"endsolid" or len(values) != 9 * loops:
+        raise ValueError(f"ends within a solid, after {len(values) // 3} vertices; the file is cut short")
+    return np.array(values).reshape(-1, 3, 3)

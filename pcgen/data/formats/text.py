@@ -1,36 +1,145 @@
-"""Clouds as tables of numbers in text, .xyz and .pts: one point a line."""
+"""Clouds as tables of numbers in text, .xyz, .pts and .txt: one point a line."""
 
+from array import array
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from pcgen.data.source import Raw, read_bytes
+from pcgen.data.formats.lines import floats, shown, text_of, whole
+from pcgen.data.source import Raw, named, read_bytes
 
-__all__ = ["read_table"]
+__all__ = ["LEICA", "PLAIN", "begins_as_table", "read_table"]
+
+# How many columns of a table without names are read, by how many it has; the six of x y z nx ny nz may be colours.
+PLAIN = {3: 3, 6: 6}
+LEICA = {3: 3, 4: 3, 6: 6, 7: 3}  # x y z, intensity, red green blue
+
+_NORMALS = (("nx", "ny", "nz"), ("normal_x", "normal_y", "normal_z"))
 
 
-def read_table(path: Path, max_bytes: int, columns: tuple[int, ...] = (3, 6)) -> Raw:
-    """The cloud of a text of x y z, or x y z nx ny nz, a line, parted by blanks or commas; # starts a comment.
+def read_table(path: Path, max_bytes: int, columns: Mapping[int, int] = PLAIN) -> Raw:
+    """The cloud of a text of x y z, or x y z nx ny nz, a line, parted by blanks or by commas; # starts a comment.
 
-    A first line of one whole number is the number of points that follow, as .pts files have it.
+    A line of names before the numbers, such as `x y z intensity` or `//X Y Z`, says what the columns are. A line of one
+    whole number before them is how many points follow, as .pts files have it. Decimal commas are refused.
+
+    Args:
+        columns: how many of the columns are read, by how many there are, where no line names them.
 
     Raises:
-        ValueError: it is no table of numbers, has another number of columns, or fewer lines than it declares.
+        ValueError: it is no table of numbers, has another number of columns, or other lines than it declares.
     """
-    text = read_bytes(path, max_bytes).decode("utf-8", errors="replace").replace(",", " ")
-    lines = [line for line in (line.partition("#")[0].split() for line in text.splitlines()) if line]
-    declared = None
-    if lines and len(lines[0]) == 1 and lines[0][0].isdecimal():
-        declared, lines = int(lines[0][0]), lines[1:]
-    if declared not in (None, len(lines)):
-        raise ValueError(f"{path}: declares {declared} points and has {len(lines)}; the file is cut short or damaged")
-    found = sorted({len(line) for line in lines})
-    if len(found) != 1 or found[0] not in columns:
-        raise ValueError(
-            f"{path}: must have {' or '.join(map(str, columns))} columns in every line, got {found or 'no line'}; "
-            "write x y z, or x y z and the normal"
-        )
+    data = read_bytes(path, max_bytes)
+    with named(path):
+        names, values = _table(text_of(data))
+        if names is not None:
+            return _by_name(values, names)
+        width = values.shape[1]
+        if width not in columns:
+            raise ValueError(
+                f"has {width} columns; must have {' or '.join(map(str, columns))}, x y z first, or a line of names "
+                "before them, such as x y z intensity"
+            )
+        left = width - columns[width]
+        notes = (f"{left} of {width} columns left out: they are no coordinates or normals",) if left else ()
+        return Raw(values[:, : columns[width]], notes=notes)
+
+
+def begins_as_table(start: bytes) -> bool:
+    """Whether the start of a text, such as its first 4096 bytes, is that of a table of points."""
     try:
-        return Raw(np.array(lines, dtype=np.float64))
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}; a cloud's lines hold numbers alone") from None
+        names, _, first, _ = _opening(text_of(start))
+    except ValueError:
+        return False
+    return names is not None or len(first) >= 3
+
+
+def _table(data: bytes) -> tuple[list[str] | None, NDArray[np.float64]]:
+    """The names of the columns, where a line tells them, and all numbers, (N, width)."""
+    names, declared, first, rows = _opening(data)
+    values, count, width, commas, points = array("d"), 0, len(first), False, False
+    for number, line in rows:
+        fields = _fields(line, number)
+        if len(fields) != width:
+            raise ValueError(f"line {number}: has {len(fields)} columns, and the lines before it have {width}")
+        values.extend(floats(fields, number))
+        count += 1
+        commas, points = commas or b"," in line, points or b"." in line
+    if declared not in (None, count):
+        raise ValueError(f"declares {declared} points and has {count}; the file is cut short or damaged")
+    if not count:
+        raise ValueError("has no line of numbers; write x y z in every line")
+    if names is None and commas and not points and width >= 4 and width % 2 == 0:
+        raise ValueError(
+            f"has {width} whole numbers a line with commas between them, which could be {width // 2} numbers with "
+            "decimal commas; write decimal points, or blanks between the numbers"
+        )
+    if names is not None and len(names) != width:
+        raise ValueError(f"names {len(names)} columns and has {width}; name each of them")
+    return names, np.frombuffer(values).reshape(count, width)
+
+
+def _opening(data: bytes) -> tuple[list[str] | None, int | None, list[bytes], Iterator[tuple[int, bytes]]]:
+    """What the lines before the numbers tell, the names of columns and how many points; the first row; all rows."""
+    lines = [line.strip() for line in data.splitlines()]
+    names: list[str] | None = None
+    declared: int | None = None
+    first: list[bytes] = []
+    remark: list[str] = []  # a comment that may be names
+    start = len(lines)
+    for place, line in enumerate(lines):
+        if line.startswith((b"#", b"//")):
+            remark = remark or _names(line.lstrip(b"#/").replace(b",", b" ").split())
+        elif line.isdigit() and declared is None:
+            declared = whole(line, place + 1)
+        elif fields := _fields(line.partition(b"#")[0].strip(), place + 1):
+            if names is None and (found := _names(fields)):
+                names = found
+                continue
+            floats(fields, place + 1)  # told here, by its line, if these are neither names nor numbers
+            first, start = fields, place
+            break
+    if names is None and len(remark) == len(first):
+        names = remark or None
+    rows = (
+        (place + 1, text) for place in range(start, len(lines)) if (text := lines[place].partition(b"#")[0].strip())
+    )
+    return names, declared, first, rows
+
+
+def _names(words: list[bytes]) -> list[str]:
+    """The words in small letters if x, y and z are among them, else nothing."""
+    names = [word.decode("utf-8", errors="replace").lower() for word in words]
+    return names if {"x", "y", "z"} <= set(names) else []
+
+
+def _by_name(values: NDArray[np.float64], names: list[str]) -> Raw:
+    """Points and normals of a table whose columns have names."""
+    normals = next((three for three in _NORMALS if set(three) <= set(names)), ())
+    left = [name for name in names if name not in {"x", "y", "z", *normals}]
+    return Raw(
+        values[:, [names.index(axis) for axis in "xyz"]],
+        values[:, [names.index(name) for name in normals]] if normals else None,
+        notes=(f"columns left out: {' '.join(left)}",) if left else (),
+    )
+
+
+def _fields(line: bytes, number: int) -> list[bytes]:
+    """The fields of a line, parted by blanks, or by commas with or without blanks.
+
+    Raises:
+        ValueError: some are parted by blanks and others by commas, as decimal commas look.
+    """
+    if b"," not in line:
+        return line.split()
+    parts = line.removesuffix(b",").split(b",")
+    fields = [part.strip() for part in parts]
+    even = len({part[:1].isspace() for part in parts[1:]}) < 2 or all(b"." in field for field in fields)
+    if not even or any(len(field.split()) != 1 for field in fields):
+        raise ValueError(
+            f"line {number}: {shown(line)} has both commas and blanks between its numbers, or decimal commas; write "
+            "decimal points, and either commas or blanks between the numbers"
+        )
+    return fields

@@ -1,0 +1,112 @@
+"""Text files as lines of words and numbers: encodings, line ends and wrong numbers are one matter for every format."""
+
+import codecs
+from collections.abc import Iterator, Sequence
+
+__all__ = ["floats", "line_end", "lines", "shown", "text_of", "unmarked", "whole", "wholes"]
+
+# UTF-32's mark for little endian begins with UTF-16's, so it stands first.
+_OTHER_MARKS = {
+    codecs.BOM_UTF32_LE: "UTF-32",
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
+_WIDEST = 2**63  # int64 ends before it
+
+
+def unmarked(data: bytes) -> bytes:
+    """A file without UTF-8's byte order mark, which some editors put first.
+
+    Raises:
+        ValueError: it has the mark of UTF-16 or UTF-32.
+    """
+    for mark, name in _OTHER_MARKS.items():
+        if data.startswith(mark):
+            raise ValueError(f"is {name} text; save it as UTF-8")
+    return data.removeprefix(codecs.BOM_UTF8)
+
+
+def text_of(data: bytes) -> bytes:
+    """A text file without its byte order mark.
+
+    Raises:
+        ValueError: it is UTF-16 or UTF-32, with or without a mark, or no text.
+    """
+    data = unmarked(data)
+    if (zero := data.find(b"\0")) >= 0:
+        raise ValueError(f"has a zero byte at offset {zero}, so it is UTF-16 or no text; save it as UTF-8 text")
+    return data
+
+
+def line_end(data: bytes) -> bytes:
+    r"""What ends the lines of a file: \r alone if its first line ends so, else \n, which \r may precede."""
+    first = data.find(b"\r")
+    alone = first >= 0 and data[first + 1 : first + 2] != b"\n" and b"\n" not in data[:first]
+    return b"\r" if alone else b"\n"
+
+
+def lines(data: bytes) -> Iterator[tuple[int, list[bytes]]]:
+    r"""The number, from 1, and the words of every line that has any; # starts a comment, \n, \r\n or \r ends a line."""
+    for number, line in enumerate(data.splitlines(), start=1):
+        if words := line.partition(b"#")[0].split():
+            yield number, words
+
+
+def floats(words: Sequence[bytes], line: int) -> list[float]:
+    """The numbers that words of a line are, however many digits they have; NaN and infinity are numbers too.
+
+    Raises:
+        ValueError: a word is no number; a decimal comma makes it none.
+    """
+    try:
+        # Python reads 1_000 as a number, and no program writes one so.
+        if b"_" not in b" ".join(words):
+            return list(map(float, words))
+    except ValueError:
+        pass
+    wrong = next(word for word in words if not _is_number(word))
+    hint = "; write decimal points, not commas" if b"," in wrong else ""
+    raise ValueError(f"line {line}: {shown(wrong)} is no number{hint}")
+
+
+def _is_number(word: bytes) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return b"_" not in word
+
+
+def wholes(words: Sequence[bytes], line: int) -> list[int]:
+    """The whole numbers that words of a line are.
+
+    Raises:
+        ValueError: a word is none, or one beyond int64.
+    """
+    try:
+        values = list(map(int, words))
+        if b"_" not in b" ".join(words) and (not values or (min(values) >= -_WIDEST and max(values) < _WIDEST)):
+            return values
+    except ValueError:
+        pass
+    wrong = next(word for word in words if not _is_whole(word))
+    raise ValueError(f"line {line}: {shown(wrong)} is no whole number of 64 bits")
+
+
+def _is_whole(word: bytes) -> bool:
+    try:
+        value = int(word)
+    except ValueError:
+        return False
+    return b"_" not in word and -_WIDEST <= value < _WIDEST
+
+
+def whole(word: bytes, line: int) -> int:
+    """The whole number that a word of a line is; errors are those of `wholes`."""
+    return wholes([word], line)[0]
+
+
+def shown(text: bytes) -> str:
+    """The beginning of a text as a message shows it."""
+    return repr(text[:60].decode("utf-8", errors="replace")) + ("..." if len(text) > 60 else "")
