@@ -2,7 +2,6 @@
 
 from pcgen.metrics.accuracy import Accuracy, accuracy
 from pcgen.metrics.clock import Progress
-from pcgen.metrics.codes import TwoSampleTest, two_sample_test
 from pcgen.metrics.coverage import coverage
 from pcgen.metrics.details import details
 from pcgen.metrics.evaluation import evaluate
@@ -18,6 +17,7 @@ from pcgen.metrics.published import Published, published
 from pcgen.metrics.report import Report, compare, mean_and_deviation, side_by_side
 from pcgen.metrics.row import Row
 from pcgen.metrics.svm import LinearSVM, linear_svm
+from pcgen.statistics import two_sample_test
 
 __all__ = [
     "JSD",
@@ -35,7 +35,6 @@ __all__ = [
     "Published",
     "Report",
     "Row",
-    "TwoSampleTest",
     "accuracy",
     "compare",
     "coverage",

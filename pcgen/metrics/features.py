@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from pcgen.data import Normalization
-from pcgen.metrics.codes import two_sample_test, usual_bandwidths
 from pcgen.metrics.frechet import frechet_classifier_distance
 from pcgen.metrics.identity import Identity
 from pcgen.models import Learner
 from pcgen.models.abilities import can
 from pcgen.models.classifiers.base import Classifier
 from pcgen.models.inference import encode_all
+from pcgen.statistics import median_bandwidths, two_sample_test
 
 __all__ = ["FeatureSpace"]
 
@@ -60,7 +60,7 @@ class FeatureSpace:
         identity = Identity.of(self.model, self.run)
         x, y = (encode_all(self.model, self.normalization.apply(each)) for each in (clouds, reference))
         values: dict[str, float] = {}
-        widths = usual_bandwidths(y)
+        widths = median_bandwidths(y)
         for statistic in ("energy", "kernel_mmd"):
             test = two_sample_test(x, y, statistic, bandwidths=widths, seed=seed)
             name = identity.metric(statistic)

@@ -2,15 +2,16 @@
 
 import math
 from dataclasses import dataclass
-from statistics import fmean
 
 import torch
 from torch import Tensor
 
 from pcgen.data.clouds import Clouds
+from pcgen.errors import at_least
 from pcgen.metrics.identity import Identity
 from pcgen.models.classifiers.base import Classifier
 from pcgen.models.inference import in_batches
+from pcgen.statistics import permutation_test
 
 __all__ = ["FrechetClassifierDistance", "frechet_classifier_distance", "frechet_distance"]
 
@@ -104,8 +105,7 @@ def frechet_classifier_distance(
             f"classifier: must be a classifier of clouds, got {type(classifier).__name__}; "
             "`pcgen classify --supervised` trains some"
         )
-    if relabellings < 1:
-        raise ValueError(f"relabellings: must be at least 1, got {relabellings}")
+    at_least(1, relabellings=relabellings)
     a, b = (each.points if isinstance(each, Clouds) else each for each in (samples, reference))
     for name, each in (("samples", a), ("reference", b)):
         if each.ndim != 3 or each.shape[2] != 3 or len(each) < 2 or not each.isfinite().all():
@@ -119,9 +119,15 @@ def frechet_classifier_distance(
         )
     x, y = (in_batches(classifier, classifier.features, each.float()).double().cpu() for each in (a, b))
     width = x.shape[1]
+    pooled = torch.cat((x, y))
+
+    def distances(first: Tensor) -> Tensor:
+        return torch.stack([frechet_distance(pooled[one], pooled[~one]) for one in first])
+
+    test = permutation_test(distances, (len(x), len(y)), relabellings, seed)
     return FrechetClassifierDistance(
-        value=float(frechet_distance(x, y)),
-        chance=_chance(x, y, relabellings, seed),
+        value=test.value,
+        chance=test.chance,
         classifier=Identity.of(classifier, run),
         clouds=(len(a), len(b)),
         notes=_notes(len(a), len(b), width, run or type(classifier).__name__),
@@ -137,13 +143,6 @@ def _notes(samples: int, reference: int, width: int, classifier: str) -> tuple[s
             "`chance`, what as many clouds of one distribution score"
         )
     return tuple(notes)
-
-
-def _chance(a: Tensor, b: Tensor, relabellings: int, seed: int) -> float:
-    generator = torch.Generator().manual_seed(seed)
-    pooled = torch.cat((a, b))
-    orders = (torch.randperm(len(pooled), generator=generator) for _ in range(relabellings))
-    return fmean(float(frechet_distance(pooled[order[: len(a)]], pooled[order[len(a) :]])) for order in orders)
 
 
 def _gaussian(features: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,9 +1,9 @@
 """Energy distance of two samples."""
 
-import torch
 from torch import Tensor
 
 from pcgen.statistics._checks import check_samples
+from pcgen.statistics._distances import row_distances
 
 __all__ = ["energy_distance"]
 
@@ -14,13 +14,19 @@ def energy_distance(x: Tensor, y: Tensor) -> Tensor:
         2 mean |x_i - y_j| - mean |x_i - x_j| - mean |y_i - y_j|
 
     Euclidean norms, not squared; the means run over all pairs, a row with itself included, so the value is never
-    negative, and 0 for equal sets. Two samples of one distribution have (1/S + 1/R) E|x - x'| on average.
+    negative, and 0 for equal sets. Two samples of one distribution have (1/S + 1/R) E|x - x'| on average. It is
+    computed in float64, wherever the samples stand, and returned in the type of x.
+
+    Args:
+        x: (S, D), floating point.
+        y: (R, D).
 
     Raises:
-        ValueError: x and y are not (S, D) and (R, D) with at least one row each.
+        ValueError: x and y are not (S, D) and (R, D) floating point with at least one row each.
 
     References:
         Székely, Rizzo (2013). Energy Statistics: A Class of Statistics Based on Distances.
     """
     check_samples(x, y, least=1)
-    return 2 * torch.cdist(x, y).mean() - torch.cdist(x, x).mean() - torch.cdist(y, y).mean()
+    value = 2 * row_distances(x, y).mean() - row_distances(x, x).mean() - row_distances(y, y).mean()
+    return value.clamp(min=0).to(x.dtype)  # below zero it is rounding

@@ -1,13 +1,17 @@
 """Kernel maximum mean discrepancy of two samples."""
 
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from pcgen.statistics._checks import check_samples
+from pcgen.statistics._distances import row_distances
 
-__all__ = ["kernel_mmd"]
+__all__ = ["gaussian_kernel", "kernel_mmd", "median_bandwidths"]
+
+_WIDTHS = (0.25, 0.5, 1.0, 2.0, 4.0)  # kernel widths in units of the median distance
 
 
 def kernel_mmd(x: Tensor, y: Tensor, bandwidths: Sequence[float] | None = None, *, unbiased: bool = True) -> Tensor:
@@ -16,13 +20,14 @@ def kernel_mmd(x: Tensor, y: Tensor, bandwidths: Sequence[float] | None = None, 
         mean k(x, x') + mean k(y, y') - 2 mean k(x, y),  k(a, b) = sum_h exp(-|a - b|^2 / 2 h^2)
 
     Unbiased: a row's pair with itself is left out (a U-statistic, whose mean is 0 for equal distributions, so that it
-    may be negative). Biased: all pairs (a V-statistic, never negative).
+    may be negative). Biased: all pairs (a V-statistic, never negative). It is computed in float64, wherever the samples
+    stand, and returned in the type of x.
 
     Args:
-        x: (S, D).
+        x: (S, D), floating point.
         y: (R, D).
-        bandwidths: the h of the kernels, in the units of x; None takes 1/4, 1/2, 1, 2 and 4 times the median distance
-            between two different rows of x and y together, through which no gradient flows.
+        bandwidths: the h of the kernels, in the units of x; None takes the `median_bandwidths` of x and y together,
+            through which no gradient flows.
         unbiased: which of the two statistics.
 
     Raises:
@@ -33,32 +38,36 @@ def kernel_mmd(x: Tensor, y: Tensor, bandwidths: Sequence[float] | None = None, 
         Gretton, Borgwardt, Rasch, Schölkopf, Smola (2012). A Kernel Two-Sample Test.
     """
     check_samples(x, y, least=2 if unbiased else 1)
-    widths = _median_bandwidths(x, y) if bandwidths is None else x.new_tensor(list(bandwidths))
-    if len(widths) == 0 or not bool((widths > 0).all()):
-        raise ValueError(
-            f"bandwidths: must be positive numbers, got {widths.tolist()}"
-            + ("; all rows of x and y are equal: give bandwidths" if bandwidths is None else "")
-        )
-
-    def kernel(a: Tensor, b: Tensor) -> Tensor:  # (S, D), (R, D) -> (S, R)
-        squared = _squared_distances(a, b)
-        return torch.stack([torch.exp(squared / (-2 * h * h)) for h in widths]).sum(0)
+    widths = median_bandwidths(torch.cat([x, y])) if bandwidths is None else bandwidths
 
     def within(a: Tensor) -> Tensor:
-        k = kernel(a, a)
+        k = gaussian_kernel(row_distances(a, a), widths)
         return (k.sum() - k.diagonal().sum()) / (len(a) * (len(a) - 1)) if unbiased else k.mean()
 
-    return within(x) + within(y) - 2 * kernel(x, y).mean()
+    return (within(x) + within(y) - 2 * gaussian_kernel(row_distances(x, y), widths).mean()).to(x.dtype)
 
 
-def _squared_distances(a: Tensor, b: Tensor) -> Tensor:
-    # Not cdist(...)**2, whose gradient at equal rows is 0 times an infinity; centred, as the expansion cancels far
-    # from 0.
-    centre = b.mean(0).detach()
-    a, b = a - centre, b - centre
-    return (a.square().sum(1)[:, None] + b.square().sum(1) - 2 * a @ b.T).clamp_min(0)
+def gaussian_kernel(distances: Tensor, bandwidths: Sequence[float]) -> Tensor:
+    """sum_h exp(-d^2 / 2 h^2) of distances d, of their shape.
+
+    Raises:
+        ValueError: there is no bandwidth h, or one is not positive and finite.
+    """
+    if not bandwidths or not all(0 < width < math.inf for width in bandwidths):
+        raise ValueError(f"bandwidths: must be positive numbers, got {list(bandwidths)}")
+    squared = distances**2
+    return torch.stack([torch.exp(squared / (-2 * width**2)) for width in bandwidths]).sum(0)
 
 
-def _median_bandwidths(x: Tensor, y: Tensor) -> Tensor:
-    both = torch.cat([x, y]).detach()
-    return torch.nn.functional.pdist(both).median() * x.new_tensor([0.25, 0.5, 1.0, 2.0, 4.0])
+def median_bandwidths(rows: Tensor) -> list[float]:
+    """1/4, 1/2, 1, 2 and 4 times the median distance between two different rows (S, D), in their unit.
+
+    Raises:
+        ValueError: there are fewer than two rows, or that median is 0.
+    """
+    if len(rows) < 2:
+        raise ValueError(f"bandwidths: need two rows or more to take a median distance of, got {len(rows)}; give some")
+    median = float(torch.nn.functional.pdist(rows.detach().double()).median())
+    if median == 0:
+        raise ValueError("bandwidths: most rows are equal, their median distance is 0; give bandwidths")
+    return [width * median for width in _WIDTHS]

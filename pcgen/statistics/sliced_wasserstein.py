@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from pcgen.errors import at_least
 from pcgen.statistics._checks import check_samples
 
 __all__ = ["sliced_wasserstein"]
@@ -16,10 +17,11 @@ def sliced_wasserstein(
         (mean over directions u of W_p(u x, u y)^p)^(1/p)
 
     Directions u are random unit vectors; each one-dimensional distance is exact, of unequal sample sizes too: the
-    integral over q in [0, 1] of the p-th power of the difference between both quantiles at q.
+    integral over q in [0, 1] of the p-th power of the difference between both quantiles at q. It is computed in float64
+    and returned in the type of x; at 0, where the root has no derivative, the gradient is 0.
 
     Args:
-        x: (S, D).
+        x: (S, D), floating point.
         y: (R, D).
         projections: number of directions; the value's relative error falls as its square root.
         order: p, 1 or more.
@@ -32,19 +34,17 @@ def sliced_wasserstein(
         Rabin, Peyré, Delon, Bernot (2012). Wasserstein Barycenter and Its Application to Texture Mixing.
     """
     check_samples(x, y, least=1)
-    if projections < 1:
-        raise ValueError(f"projections: must be at least 1, got {projections}")
-    if order < 1:
-        raise ValueError(f"order: must be at least 1, got {order}")
+    at_least(1, projections=projections, order=order)
     # Drawn on the CPU: one seed gives the same directions on every device.
     generator = None if seed is None else torch.Generator().manual_seed(seed)
-    directions = torch.randn(x.shape[1], projections, generator=generator, dtype=x.dtype).to(x.device)
-    directions = directions / directions.norm(dim=0)  # (D, P)
-    a, b = (x @ directions).sort(dim=0).values, (y @ directions).sort(dim=0).values  # (S, P), (R, P)
+    directions = torch.randn(x.shape[1], projections, generator=generator, dtype=torch.float64)
+    directions = (directions / directions.norm(dim=0)).to(x.device)  # (D, P)
+    a, b = ((rows.double() @ directions).sort(dim=0).values for rows in (x, y))  # (S, P), (R, P)
     # Both quantile functions are constant between neighbours of the grid {i/S} u {j/R}, held as integers over S*R.
     s, r = len(a), len(b)
     ends = torch.cat([torch.arange(1, s + 1) * r, torch.arange(1, r + 1) * s]).unique().to(x.device)
-    lengths = ends.diff(prepend=ends.new_zeros(1)).to(x.dtype) / (s * r)  # (M,)
+    lengths = ends.diff(prepend=ends.new_zeros(1)).double() / (s * r)  # (M,)
     i, j = (ends - 1) // r, (ends - 1) // s
-    costs: Tensor = (lengths[:, None] * (a[i] - b[j]).abs() ** order).sum(0)  # (P,)
-    return costs.mean().pow(1 / order)
+    cost = (lengths[:, None] * (a[i] - b[j]).abs() ** order).sum(0).mean()
+    value: Tensor = torch.where(cost > 0, cost, 1.0).pow(1 / order).where(cost > 0, 0.0)
+    return value.to(x.dtype)

@@ -105,6 +105,53 @@ def test_gradients_match_finite_differences(divergence) -> None:  # type: ignore
     assert torch.autograd.gradcheck(lambda a, b: divergence(a, b, **arguments), (x, y))
 
 
+def clusters(offset: float) -> tuple[Tensor, Tensor]:
+    """Two float32 clusters .2 apart, far from 0; on a grid of 2^-10, so that the offset rounds nothing."""
+    x, y = (((normal(40, 3, mean, 0.3) * 1024).round() / 1024 + offset).float() for mean in (0.0, 0.2))
+    return x, y
+
+
+@pytest.mark.parametrize("divergence", [energy_distance, kernel_mmd, sliced_wasserstein])
+def test_float32_far_from_the_origin_is_float64(divergence) -> None:  # type: ignore[no-untyped-def]
+    arguments = {"seed": 0} if divergence is sliced_wasserstein else {}
+    x, y = clusters(8192.0)
+    near = divergence((x.double() - 8192), (y.double() - 8192), **arguments)
+    assert divergence(x, y, **arguments).dtype == torch.float32
+    assert divergence(x, y, **arguments).item() == pytest.approx(near.item(), rel=1e-5)
+
+
+def test_kernel_mmd_of_two_far_clusters_sees_each_ones_own_spread() -> None:
+    # One sample is in both clusters, so that no centring brings the rows near 0.
+    x, y = clusters(0.0)
+    rows, other = torch.cat([x, x + 8192]), torch.cat([y, y + 8192])
+    want = kernel_mmd(rows.double(), other.double(), [0.3])
+    assert kernel_mmd(rows, other, [0.3]).item() == pytest.approx(want.item(), rel=1e-5)
+    assert want.item() == pytest.approx(_two_clusters(x.double(), y.double()), rel=1e-9)
+
+
+def _two_clusters(x: Tensor, y: Tensor) -> float:
+    """The same from one cluster's kernel sums: between far clusters the kernel is 0."""
+
+    def total(a: Tensor, b: Tensor) -> float:
+        return float(torch.exp((a[:, None] - b).square().sum(-1) / (-2 * 0.3**2)).sum())
+
+    n = 2 * len(x)
+    within = sum(2 * (total(a, a) - len(a)) / (n * (n - 1)) for a in (x, y))
+    return within - 2 * 2 * total(x, y) / n**2
+
+
+@pytest.mark.parametrize("divergence", [energy_distance, kernel_mmd, sliced_wasserstein])
+def test_the_gradient_between_equal_samples_is_zero_in_their_type(divergence) -> None:  # type: ignore[no-untyped-def]
+    arguments = {"unbiased": False} if divergence is kernel_mmd else {}
+    for order in (1, 2) if divergence is sliced_wasserstein else (None,):
+        x = torch.randn(6, 3).requires_grad_()
+        value = divergence(x, x.detach(), **arguments, **({"order": order} if order else {}))
+        value.backward()
+        assert value.item() == pytest.approx(0, abs=1e-6)
+        assert x.grad is not None and x.grad.dtype == torch.float32
+        torch.testing.assert_close(x.grad, torch.zeros_like(x), rtol=0, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -112,7 +159,8 @@ def test_gradients_match_finite_differences(divergence) -> None:  # type: ignore
         (lambda x: energy_distance(x, x[:0]), "x, y: must have at least 1 rows each, got 6 and 0"),
         (lambda x: kernel_mmd(x, x[:1]), "x, y: must have at least 2 rows each, got 6 and 1"),
         (lambda x: kernel_mmd(x, x, [1.0, 0.0]), r"bandwidths: must be positive numbers, got \[1.0, 0.0\]"),
-        (lambda x: kernel_mmd(0 * x, 0 * x), "all rows of x and y are equal: give bandwidths"),
+        (lambda x: kernel_mmd(0 * x, 0 * x), "most rows are equal, their median distance is 0; give bandwidths"),
+        (lambda x: energy_distance(x.long(), x), "x, y: must be floating point, got torch.int64 and torch.float64"),
         (lambda x: sliced_wasserstein(x, x, 0), "projections: must be at least 1, got 0"),
         (lambda x: sliced_wasserstein(x, x, order=0), "order: must be at least 1, got 0"),
     ],

@@ -1,12 +1,12 @@
-"""The two-sample test of codes: statistics against pcgen.statistics, p-values against enumeration and their law."""
+"""The permutation test: its statistics against the differentiable ones, p-values against enumeration and their law."""
 
 import itertools
+import math
 
 import pytest
 import torch
 
-from pcgen.metrics import two_sample_test
-from pcgen.statistics import energy_distance, kernel_mmd
+from pcgen.statistics import energy_distance, kernel_mmd, permutation_test, two_sample_test
 
 
 @pytest.mark.parametrize(("s", "r"), [(7, 12), (2, 5), (30, 4)])
@@ -67,17 +67,35 @@ def test_seed_and_global_generator() -> None:
     assert torch.equal(torch.get_rng_state(), state)
 
 
+def test_any_statistic_of_a_labelling_is_tested() -> None:
+    rows = torch.tensor([5.0, 6.0, 7.0, 0.0, 1.0, 2.0, 3.0], dtype=torch.float64)
+
+    def difference(first: torch.Tensor) -> torch.Tensor:
+        return torch.stack([rows[one].mean() - rows[~one].mean() for one in first])
+
+    result = permutation_test(difference, (3, 4), 3500)
+    assert result.value == 6.0 - 1.5
+    assert result.p_value == pytest.approx(1 / math.comb(7, 3), abs=0.01)  # no other labelling has as much
+    assert result.chance == pytest.approx(0, abs=0.15)
+
+
+def test_far_from_the_origin_float32_codes_are_told_apart_as_near_it() -> None:
+    x, y = torch.randn(30, 3).round(decimals=2), torch.randn(30, 3).round(decimals=2) + 1
+    near, far = two_sample_test(x, y), two_sample_test(x + 16384, y + 16384)
+    assert far.value == pytest.approx(near.value, rel=1e-2) and far.p_value == near.p_value == 0.001
+
+
 def test_bad_input_is_named() -> None:
     x = torch.randn(5, 3)
-    with pytest.raises(ValueError, match=r"y: must be codes .* same D, got \(5, 2\) beside \(5, 3\)"):
+    with pytest.raises(ValueError, match=r"x, y: must be \(S, D\) and \(R, D\), got \(5, 3\) and \(5, 2\)"):
         two_sample_test(x, torch.randn(5, 2))
-    with pytest.raises(ValueError, match=r"x: must be codes .* two rows or more .* got \(1, 3\)"):
+    with pytest.raises(ValueError, match="x, y: must have at least 2 rows each, got 1 and 5"):
         two_sample_test(x[:1], x)
-    with pytest.raises(ValueError, match="y: must be finite, got NaN or infinity in 2 rows"):
+    with pytest.raises(ValueError, match="y: must be finite, got NaN or infinity in 2 rows of 5"):
         two_sample_test(x, x.where(torch.arange(5)[:, None] > 1, torch.nan))
     with pytest.raises(ValueError, match="statistic: must be one of energy, kernel_mmd; got 'mmd'"):
         two_sample_test(x, x, "mmd")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="bandwidths: must be positive"):
+    with pytest.raises(ValueError, match="bandwidths: most rows are equal, their median distance is 0"):
         two_sample_test(x * 0, x * 0, "kernel_mmd")
     with pytest.raises(ValueError, match="permutations: must be at least 1, got 0"):
         two_sample_test(x, x, permutations=0)
