@@ -15,6 +15,10 @@ RESOLUTION = 28
 CELLS = 10144  # cells of the 28^3 whose centre lies in the ball
 _OUTERMOST = 27  # a centre's largest coordinate, and the ball's radius, in units of half a spacing
 _ROUNDING = 1e-6  # relative: float32 clouds that were scaled to fill the ball are not outside it
+_INSIDE = 0.999  # share of a reference's points that the ball around it holds: no stray point decides on its size
+# In spacings, x before y before z: a place at the same distance from several centres counts at the one of least index.
+# More than float64 loses of such a place, and less than the width of any cell that matters.
+_NUDGE = (1e-9, 2e-11, 4e-13)
 _CHUNK = 1 << 15  # points at a time where every outer centre is compared
 
 
@@ -31,16 +35,22 @@ class Grid:
 
     @classmethod
     def around(cls, reference: Tensor) -> "Grid":
-        """The grid whose ball holds all points of `reference` (R, N, 3), centred at their bounding box's centre.
+        """The grid around a reference (R, N, 3): its ball is centred at the points' median and holds 99.9% of them.
+
+        The median of each coordinate, and that quantile of the distance from it, are of all points of all clouds. A
+        ball that held every point would be as large as one stray point is far, and what is measured few of its cells.
 
         Raises:
-            ValueError: `reference` is no finite set of clouds, or all its points are one.
+            ValueError: `reference` is no finite set of clouds, or nearly all its points are one.
         """
         points = check_clouds(reference, "reference").detach().double().flatten(0, 1)  # (R*N, 3)
-        centre = (points.amin(0) + points.amax(0)) / 2
-        radius = float((points - centre).norm(dim=1).max())
+        centre = points.median(0).values
+        inside = math.ceil(_INSIDE * len(points))
+        radius = float((points - centre).norm(dim=1).kthvalue(inside).values)
         if radius == 0.0:
-            raise ValueError(f"reference: must hold more than one place, got {len(points)} points at {centre.tolist()}")
+            raise ValueError(
+                f"reference: must hold more than one place, got {inside} of {len(points)} points at {centre.tolist()}"
+            )
         x, y, z = centre.tolist()
         return cls((x, y, z), radius)
 
@@ -53,14 +63,15 @@ class Grid:
     def cells(self, points: Tensor) -> tuple[Tensor, int]:
         """The cell of the kept centre nearest to each point, (S, N) int64, and how many points are outside the ball.
 
-        A point outside the ball counts at its nearest kept centre too. Between two centres at the same distance along
-        an axis the one of greater coordinate is taken.
+        A point outside the ball counts at its nearest kept centre too, and one at the same distance from several
+        centres at that of the least index, as a search through a list of the centres has it.
         """
         shape = points.shape[:-1]
         centre = torch.tensor(self.centre, dtype=torch.float64, device=points.device)
         place = (points.detach().double() - centre) / self.radius  # in the unit ball
         outside = int((place.norm(dim=-1) > 1 + _ROUNDING).sum())
         place = (place * (_OUTERMOST / 2)).reshape(-1, 3)  # in spacings: centres at -13.5, ..., -0.5, 0.5, ..., 13.5
+        place = place - place.new_tensor(_NUDGE)
         number, _ = _lattice()
         number = number.to(points.device)
         half = RESOLUTION // 2

@@ -13,7 +13,7 @@ Set = np.ndarray  # (S, N, 3) float64
 
 @cache
 def kept_centres() -> np.ndarray:
-    axis = [-0.5 + i / 27 for i in range(28)]
+    axis = [(2 * i - 27) / 54 for i in range(28)]  # those on both sides of 0 are equally far from it
     return np.array([c for c in itertools.product(axis, repeat=3) if math.dist(c, (0, 0, 0)) <= 0.5])
 
 
@@ -95,10 +95,11 @@ def pair_metrics(samples: Set, reference: Set, column: str, distance: str) -> di
 
 
 def into_ball(points: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """Points moved and scaled as takes the reference's bounding box to the origin and its farthest point to 1/2."""
+    """Points moved and scaled as takes the reference's median to the origin and 99.9% of its points into radius 1/2."""
     flat = reference.reshape(-1, 3)
-    centre = (flat.min(0) + flat.max(0)) / 2
-    return (points - centre) / (2 * max(math.dist(p, centre) for p in flat))
+    centre = np.sort(flat, 0)[(len(flat) - 1) // 2]
+    distances = sorted(math.dist(p, centre) for p in flat)
+    return (points - centre) / (2 * distances[math.ceil(0.999 * len(flat)) - 1])
 
 
 def boxed(clouds: Set) -> Set:

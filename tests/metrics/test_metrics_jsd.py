@@ -57,14 +57,38 @@ def test_ends_of_the_scale() -> None:
     assert jsd_of_counts(torch.tensor([[3, 1], [1, 0]]), torch.tensor([[3, 1], [0, 9]])).tolist() == [0.0, 1.0]
 
 
-def test_grid_around_the_reference_holds_it_and_counts_samples_that_leave_it() -> None:
-    reference = torch.randn(6, 128, 3) * torch.tensor([1.0, 3.0, 0.5]) + 100
+def test_grid_around_the_reference_is_its_median_and_the_999th_thousandth() -> None:
+    reference = torch.randn(8, 250, 3) * torch.tensor([1.0, 3.0, 0.5]) + 100
     grid = Grid.around(reference)
+    flat = reference.double().numpy().reshape(-1, 3)
+    centre = np.sort(flat, 0)[len(flat) // 2 - 1]
+    assert grid.centre == pytest.approx(tuple(centre), rel=1e-12)
+    assert grid.radius == pytest.approx(np.sort(np.linalg.norm(flat - centre, axis=1))[1997], rel=1e-12)
     result = jsd(reference * 1.5, reference, grid)
-    assert result.reference_outside == 0
-    assert result.samples_outside == 6 * 128  # moved away by 50
-    farthest = (reference.double() - torch.tensor(grid.centre)).norm(dim=-1).max()
-    assert grid.radius == pytest.approx(float(farthest), rel=1e-12)
+    assert result.reference_outside == 2  # of 2000
+    assert result.samples_outside == 8 * 250  # moved away by 50
+
+
+def test_a_stray_point_of_the_reference_changes_no_cell_but_its_own() -> None:
+    reference, samples = (torch.rand(40, 512, 3) * torch.tensor(sides) for sides in ([1.0, 0.6, 0.4], [1.0, 0.7, 0.3]))
+    stray = reference.clone()
+    stray[3, 5] = torch.tensor([10.0, 0.0, 0.0])
+    clean, with_stray = (jsd(samples, each, Grid.around(each)) for each in (reference, stray))
+    assert with_stray.value == pytest.approx(clean.value, rel=0.02)
+    assert clean.value > 0.05
+
+
+@pytest.mark.parametrize("scale", [1, 3])
+def test_ties_go_to_the_centre_of_least_index(scale: int) -> None:
+    # In this grid centres are half integers, ties integers, and no distance is rounded.
+    grid = Grid(radius=27 / 2)
+    reach = 15 * scale
+    places = torch.randint(-reach, reach + 1, (1, 3000, 3)).double() / scale
+    places[0, :600] = (places[0, :600] * 2).round() / 2
+    centres = torch.from_numpy(np.rint(slow_metrics.kept_centres() * 54)).double() / 2
+    squared = (places[0, :, None] - centres).square().sum(-1)  # (P, 10144)
+    want = np.argmin(squared.numpy() if scale == 1 else squared.numpy().round(9), 1)  # the first of equal ones
+    np.testing.assert_array_equal(grid.cells(places)[0][0].numpy(), want)
 
 
 def test_value_does_not_depend_on_the_order_of_clouds_or_points() -> None:
@@ -90,3 +114,7 @@ def test_bad_input_is_named(samples: torch.Tensor, text: str) -> None:
 def test_grid_around_one_place_is_refused() -> None:
     with pytest.raises(ValueError, match="reference: must hold more than one place"):
         Grid.around(torch.ones(2, 4, 3))
+    stray = torch.zeros(4, 500, 3)
+    stray[0, 0] = 1.0
+    with pytest.raises(ValueError, match="must hold more than one place, got 1998 of 2000 points at"):
+        Grid.around(stray)
