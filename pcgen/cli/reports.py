@@ -76,7 +76,7 @@ def check_alike(
         ValueError: two sets differ in their protocols, in their numbers of clouds, or in another condition; or two
             reports in their reference.
     """
-    from pcgen.metrics.report import check_comparable
+    from pcgen.metrics.comparing import check_comparable
 
     sets: list[tuple[str, Mapping[str, Mapping[str, Any]]]] = [
         (name, {protocol: _conditions_of(report) for protocol, report in of.items()}) for name, of in read.items()

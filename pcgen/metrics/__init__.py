@@ -2,6 +2,7 @@
 
 from pcgen.metrics.accuracy import Accuracy, accuracy
 from pcgen.metrics.clock import Progress
+from pcgen.metrics.comparing import compare, side_by_side
 from pcgen.metrics.coverage import coverage
 from pcgen.metrics.details import details
 from pcgen.metrics.evaluation import evaluate
@@ -14,7 +15,7 @@ from pcgen.metrics.novelty import Novelty, novelty
 from pcgen.metrics.one_nna import OneNNA, one_nna
 from pcgen.metrics.protocols import PROTOCOLS, Protocol, protocol
 from pcgen.metrics.published import Published, published
-from pcgen.metrics.report import Report, compare, mean_and_deviation, side_by_side
+from pcgen.metrics.report import Report, mean_and_deviation
 from pcgen.metrics.row import Row
 from pcgen.metrics.svm import LinearSVM, linear_svm
 from pcgen.statistics import two_sample_test

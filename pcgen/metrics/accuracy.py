@@ -6,7 +6,7 @@ from statistics import fmean
 
 from torch import Tensor
 
-from pcgen.metrics.intervals import mean_interval
+from pcgen.metrics.intervals import share_interval
 
 __all__ = ["Accuracy", "accuracy"]
 
@@ -18,7 +18,7 @@ class Accuracy:
     Attributes:
         overall: share of rows classified rightly.
         by_class: mean over the rows' classes of the share within each.
-        interval: of `overall` over other draws of test rows, 95% bootstrap; not over other trainings.
+        interval: of `overall` over other draws of test rows, 95%; not over other trainings.
         rows: the number of test rows.
         shares: of each class among the rows, by its label, the share classified rightly.
     """
@@ -36,7 +36,7 @@ def accuracy(predicted: Tensor, labels: Tensor, *, seed: int = 0) -> Accuracy:
     Args:
         predicted: (R,) whole numbers.
         labels: (R,) whole numbers.
-        seed: of the bootstrap; torch's global generator is not touched.
+        seed: of the interval; torch's global generator is not touched.
 
     Raises:
         ValueError: there is no row, or the shapes differ.
@@ -48,5 +48,5 @@ def accuracy(predicted: Tensor, labels: Tensor, *, seed: int = 0) -> Accuracy:
         )
     right = (predicted.cpu() == labels.cpu()).double()
     shares = {label: float(right[labels.cpu() == label].mean()) for label in labels.unique().tolist()}
-    interval = mean_interval(right, seed=seed)
+    interval = share_interval(right, seed=seed)
     return Accuracy(float(right.mean()), fmean(shares.values()), interval, len(right), shares)

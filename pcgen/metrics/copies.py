@@ -7,8 +7,8 @@ from torch import Tensor
 
 from pcgen.metrics.novelty import Novelty, novelty
 from pcgen.metrics.pairs import Block
-from pcgen.metrics.preparation import generator_for
 from pcgen.metrics.sets import MeasuredSet
+from pcgen.seeds import stream
 
 __all__ = ["CopySearch"]
 
@@ -36,10 +36,10 @@ class CopySearch:
         from pcgen.ops import chamfer
 
         half = train.size // 2
-        generator = generator_for(seed, "copies train")
-        floor = torch.stack([chamfer(*train.halves(half, generator)) for _ in range(_SAMPLINGS)], 1)
+        generator = stream(seed, "copies train")
+        floor = torch.stack([chamfer(*train.halves(half, generator)).cpu() for _ in range(_SAMPLINGS)], 1)
         known, _ = train.halves(half, generator)
-        same = samples.subset(half, "random", generator_for(seed, "copies samples")).points
+        same = samples.subset(half, "random", stream(seed, "copies samples")).points
         few = min(_COARSE, half)
         block = Block("samples x training set", "chamfer", same[:, :few].contiguous(), known[:, :few].contiguous())
         return cls(block, same, known, floor)
@@ -51,7 +51,8 @@ class CopySearch:
         near = coarse.topk(min(_CANDIDATES, coarse.shape[1]), largest=False).indices  # (S, candidates)
         distances = torch.full_like(coarse, torch.inf)  # (S, T)
         for column in near.T:
-            distances[torch.arange(len(near)), column] = chamfer(self.samples, self.train[column]).double()
+            known = self.train[column.to(self.train.device)]
+            distances[torch.arange(len(near)), column] = chamfer(self.samples, known).double().cpu()
         return novelty(distances, self.floor)
 
     def describe(self, found: Novelty) -> str:

@@ -16,11 +16,13 @@ class PairDistance:
         label: what progress and messages call it.
         measure: (S, N, 3), (R, N, 3) -> (S, R) float64.
         symmetric: d(x, y) = d(y, x), so that half of a set's own matrix is enough.
+        devices: where it can be computed.
     """
 
     label: str
     measure: Callable[[Tensor, Tensor], Tensor]
     symmetric: bool = True
+    devices: tuple[str, ...] = ("cpu", "cuda")
 
 
 def pair_distance(name: str) -> PairDistance:
@@ -40,4 +42,6 @@ def pair_distance(name: str) -> PairDistance:
         return PairDistance("bounds of EMD", ops.emd_bounds)
     from pcgen.ops.approxmatch import approxmatch_matrix
 
-    return PairDistance(name, lambda a, b: approxmatch_matrix(b, a, name).T.contiguous(), symmetric=False)
+    return PairDistance(
+        name, lambda a, b: approxmatch_matrix(b, a, name).T.contiguous(), symmetric=False, devices=("cpu",)
+    )

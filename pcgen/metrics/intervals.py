@@ -1,38 +1,69 @@
-"""Bootstrapped intervals of the metrics: how much another draw of clouds would move a number."""
+"""Intervals of the metrics: how much another draw of clouds would move a number."""
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from pcgen.metrics.jsd import jsd_of_counts
+from pcgen.seeds import stream
 
-__all__ = ["LEVEL", "jsd_interval", "mean_interval"]
+__all__ = ["LEVEL", "jsd_interval", "mean_interval", "share_interval"]
 
 LEVEL = 0.95
+_RESAMPLES = 1000
+_RESAMPLES_OF_COUNTS = 200
 
 
-def mean_interval(*groups: Tensor, seed: int, resamples: int = 1000) -> tuple[float, float]:
-    """The interval of the mean over all groups' values, each group resampled by itself: percentile bootstrap, 95%.
+def mean_interval(*groups: Tensor, weights: Sequence[float] | None = None, seed: int) -> tuple[float, float]:
+    """The interval of a weighted mean of the groups' means, each group resampled by itself: percentile bootstrap, 95%.
 
-    For a metric that is a mean over clouds: distances to the nearest sample (MMD), covered or not (COV), classified
-    rightly or not (1-NNA). Which cloud is whose neighbour is held fixed: a cloud drawn twice would be its own.
+    For a metric that is a mean of a number over clouds, as MMD is of distances to the nearest sample. Which cloud is
+    whose neighbour is held fixed: a cloud drawn twice would be its own.
 
     Args:
-        groups: the values of one set of clouds each, (n,).
+        groups: the numbers of one set of clouds each, (n,).
+        weights: of the groups' means, with the sum 1; None weighs every cloud alike.
         seed: of the resampling; torch's global generator is not touched.
-        resamples: how many means are drawn.
 
     Efron (1979), Bootstrap Methods: Another Look at the Jackknife.
     """
-    generator = torch.Generator().manual_seed(seed)
-    sums = torch.zeros(resamples, dtype=torch.float64)
-    for group in groups:
+    generator = stream(seed, "mean interval")
+    means = torch.zeros(_RESAMPLES, dtype=torch.float64)
+    for group, weight in zip(groups, weights or _by_size(groups), strict=True):
         values = group.detach().double().cpu()
-        sums += values[torch.randint(len(values), (resamples, len(values)), generator=generator)].sum(1)
-    means = sums / sum(map(len, groups))
-    return float(means.quantile((1 - LEVEL) / 2)), float(means.quantile((1 + LEVEL) / 2))
+        means += weight * values[torch.randint(len(values), (_RESAMPLES, len(values)), generator=generator)].mean(1)
+    return _percentiles(means)
 
 
-def jsd_interval(samples: Tensor, reference: Tensor, seed: int, resamples: int = 200) -> tuple[float, float]:
+def share_interval(*groups: Tensor, weights: Sequence[float] | None = None, seed: int) -> tuple[float, float]:
+    """The interval of a weighted mean of the groups' shares, 95%: of a metric that counts clouds, as COV and 1-NNA do.
+
+    A share k / n is drawn from Beta(k + 1/2, n - k + 1/2), its posterior under Jeffreys' prior. Resampled, clouds that
+    are all classified alike would have an interval of no width, though another draw of few clouds may well differ. The
+    interval holds the share itself.
+
+    Args:
+        groups: whether it is so, of each cloud of one set, (n,) bool.
+        weights: of the groups' shares, with the sum 1; None weighs every cloud alike.
+        seed: of the draws; torch's global generator is not touched.
+
+    Brown, Cai, DasGupta (2001), Interval Estimation for a Binomial Proportion.
+    """
+    from scipy.special import betaincinv
+
+    generator = stream(seed, "share interval")
+    shares, estimate = torch.zeros(_RESAMPLES, dtype=torch.float64), 0.0
+    for group, weight in zip(groups, weights or _by_size(groups), strict=True):
+        n, k = len(group), int(group.sum())
+        levels = torch.rand(_RESAMPLES, generator=generator, dtype=torch.float64)
+        shares += weight * torch.from_numpy(betaincinv(k + 0.5, n - k + 0.5, levels.numpy()))
+        estimate += weight * k / n
+    low, high = _percentiles(shares)
+    return min(low, estimate), max(high, estimate)
+
+
+def jsd_interval(samples: Tensor, reference: Tensor, seed: int) -> tuple[float, float]:
     """The interval of the JSD of pooled counts, clouds of both sets resampled: normal around the estimate, 95%.
 
     The JSD of resampled sets lies above that of the sets themselves, so its percentiles would not hold the estimate;
@@ -42,11 +73,12 @@ def jsd_interval(samples: Tensor, reference: Tensor, seed: int, resamples: int =
         samples: counts of each cloud's points in each cell, (S, cells).
         reference: the same, (R, cells).
         seed: of the resampling; torch's global generator is not touched.
-        resamples: how many pairs of sets are drawn.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = stream(seed, "JSD interval")
     seen = (samples.sum(0) + reference.sum(0)) > 0  # cells that are empty in both sets add nothing
-    drawn = [_resampled(counts[:, seen].double().cpu(), resamples, generator) for counts in (samples, reference)]
+    drawn = [
+        _resampled(counts[:, seen].double().cpu(), _RESAMPLES_OF_COUNTS, generator) for counts in (samples, reference)
+    ]
     deviation = float(jsd_of_counts(*drawn).std())
     estimate = float(jsd_of_counts(samples.sum(0), reference.sum(0)))
     reach = deviation * float(torch.special.ndtri(torch.tensor((1 + LEVEL) / 2, dtype=torch.float64)))
@@ -59,3 +91,12 @@ def _resampled(counts: Tensor, resamples: int, generator: torch.Generator) -> Te
     rows = torch.randint(clouds, (resamples, clouds), generator=generator)
     times = torch.zeros(resamples, clouds, dtype=torch.float64).scatter_add_(1, rows, torch.ones_like(rows).double())
     return times @ counts
+
+
+def _by_size(groups: Sequence[Tensor]) -> list[float]:
+    total = sum(map(len, groups))
+    return [len(group) / total for group in groups]
+
+
+def _percentiles(draws: Tensor) -> tuple[float, float]:
+    return float(draws.quantile((1 - LEVEL) / 2)), float(draws.quantile((1 + LEVEL) / 2))

@@ -7,24 +7,33 @@ from torch import Tensor
 
 from pcgen.metrics._checks import check_matrix, least
 
-__all__ = ["OneNNA", "one_nna", "one_nna_correct"]
+__all__ = ["OneNNA", "one_nna", "one_nna_chance", "one_nna_correct"]
 
 
 @dataclass(frozen=True)
 class OneNNA:
-    """Leave-one-out accuracies: over both sets, over the samples, over the reference; each ideally 0.5."""
+    """Leave-one-out accuracies, as shares.
+
+    Attributes:
+        accuracy: over both sets.
+        samples: over the samples.
+        reference: over the reference.
+        chance: what the accuracy is on average where both sets are of one distribution: the ideal.
+    """
 
     accuracy: float
     samples: float
     reference: float
+    chance: float
 
 
 def one_nna(sample_reference: Tensor, sample_sample: Tensor, reference_reference: Tensor) -> OneNNA:
-    """Leave-one-out accuracy of the 1-nearest-neighbour classifier over samples and reference; ideal is 0.5.
+    """Leave-one-out accuracy of the 1-nearest-neighbour classifier over samples and reference; ideal is its chance.
 
-    A cloud is classified as its nearest other cloud is. Above 0.5 the sets are told apart; below it the samples are
-    nearer to the reference than it is to itself: copies. The two classes' accuracies may hide behind a mean of 0.5,
-    hence both are given. Ties go to the lower index, samples first.
+    A cloud is classified as its nearest other cloud is. Above chance the sets are told apart; below it the samples are
+    nearer to the reference than it is to itself: copies. For sets of equal size chance is just below 0.5; for others it
+    is not, and an accuracy says little: take as many of both (see `one_nna_chance`). The two classes' accuracies may
+    hide behind their mean, hence both are given. Ties go to the lower index, samples first.
 
     Args:
         sample_reference: distances (S, R); rows are samples, columns are reference clouds.
@@ -44,7 +53,18 @@ def one_nna(sample_reference: Tensor, sample_sample: Tensor, reference_reference
         accuracy=float(torch.cat((samples, reference)).double().mean()),
         samples=float(samples.double().mean()),
         reference=float(reference.double().mean()),
+        chance=one_nna_chance(len(samples), len(reference)),
     )
+
+
+def one_nna_chance(samples: int, reference: int) -> float:
+    """The mean 1-NNA of two sets of one distribution: any other cloud is as likely to be a cloud's nearest.
+
+    (S (S - 1) + R (R - 1)) / ((S + R) (S + R - 1)); for equal sets of n it is (n - 1) / (2 n - 1), 0.467 for 8 clouds
+    each and 0.499 for 400.
+    """
+    s, r = samples, reference
+    return (s * (s - 1) + r * (r - 1)) / ((s + r) * (s + r - 1))
 
 
 def one_nna_correct(

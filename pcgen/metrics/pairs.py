@@ -20,9 +20,11 @@ __all__ = ["Block", "Tile", "pair_matrices", "tiles"]
 
 Key = TypeVar("Key", bound=Hashable)
 
-# Clouds to a side of a tile: a tile is what a killed evaluation loses, and what the threads share.
+# Clouds to a side of a tile: a tile is what a killed evaluation loses, and what the threads of a CPU share. A GPU works
+# on thousands of pairs at once.
 _SIDE = {"chamfer": 64, "exact_bound": 64}
 _SIDE_OF_OTHERS = 16
+_TIMES_ON_GPU = 8
 _ESTIMATE_SECONDS = 0.1  # how long the pairs take that the time is estimated from
 _LEAST_SIDE = {"exact_bound": 16}  # on fewer clouds, what is done once for each of them would be most of it
 _WITH_TRANSFERS = 1.3  # a pair of a search that is matched had its bound raised from both sides: 1.3 times a matching
@@ -98,9 +100,28 @@ class Block:
         """What progress says."""
         return f"{pair_distance(self.distance).label}: {self.title}"
 
+    @property
+    def device(self) -> torch.device:
+        """Where its distances are computed: where its clouds are, if the distance can be computed there."""
+        return self.a.device if self.a.device.type in pair_distance(self.distance).devices else torch.device("cpu")
+
+    @property
+    def stored_as(self) -> str:
+        """What finished tiles are kept under: devices differ in the last bits."""
+        return self.distance if self.device.type == "cpu" else f"{self.distance} on {self.device.type}"
+
+    @property
+    def side(self) -> int:
+        """The most clouds to a side of its tiles."""
+        return _SIDE.get(self.distance, _SIDE_OF_OTHERS) * (_TIMES_ON_GPU if self.device.type == "cuda" else 1)
+
     def tiles(self) -> list[Tile]:
-        side = _SIDE.get(self.distance, _SIDE_OF_OTHERS)
-        return tiles(len(self.a), len(self.b), side, self.symmetric)
+        return tiles(len(self.a), len(self.b), self.side, self.symmetric)
+
+    def measure(self, a: Tensor, b: Tensor) -> Tensor:
+        """The distances of some of its clouds, (S, R) float64 on the CPU."""
+        first = a.to(self.device)
+        return pair_distance(self.distance).measure(first, first if b is a else b.to(self.device)).double().cpu()
 
     def bounds(self) -> "Block":
         """The lower bounds that the search for nearest neighbours begins with."""
@@ -150,13 +171,13 @@ def _whole(block: Block, store: TileStore | None, clock: Clock) -> Tensor:
         if number in own:
             # A square on the diagonal holds each pair in one order, and zeros: no tile of two equal sets.
             clouds = (*names[0][tile.rows], "itself" if tile.diagonal else "to", *names[1][tile.columns])
-            kept = store.get(block.distance, clouds) if store else None
+            kept = store.get(block.stored_as, clouds) if store else None
             if kept is None:
                 begin = time.perf_counter()
                 kept = {"values": _measure(block, tile)}
                 clock.compute(block.kind, tile.pairs, time.perf_counter() - begin)
                 if store:
-                    store.put(block.distance, clouds, kept)
+                    store.put(block.stored_as, clouds, kept)
             matrix[tile.rows, tile.columns] = kept["values"]
             if block.symmetric and not tile.diagonal:
                 matrix[tile.columns, tile.rows] = kept["values"].T
@@ -166,8 +187,8 @@ def _whole(block: Block, store: TileStore | None, clock: Clock) -> Tensor:
 
 
 def _measure(block: Block, tile: Tile) -> Tensor:
-    measure, a = pair_distance(block.distance).measure, block.a[tile.rows]
-    values = measure(a, a if tile.diagonal else block.b[tile.columns]).double().cpu()
+    a = block.a[tile.rows]
+    values = block.measure(a, a if tile.diagonal else block.b[tile.columns])
     if tile.diagonal:
         values = values.triu(1)
         values = values + values.T
@@ -208,14 +229,13 @@ def _of_first_rank(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def _seconds_per_pair(block: Block) -> float:
     """Measured on as many pairs as take a while, after one that starts the threads."""
-    measure = pair_distance(block.distance).measure
-    most = min(max(len(block.a), len(block.b)), _SIDE.get(block.distance, _SIDE_OF_OTHERS))
+    most = min(max(len(block.a), len(block.b)), block.side)
     side = _LEAST_SIDE.get(block.distance, 4)
-    measure(block.a[:1], block.b[-1:])
+    block.measure(block.a[:1], block.b[-1:])
     while True:
         a, b = block.a[:side], block.b[-side:]  # other clouds, where b is a
         begin = time.perf_counter()
-        measure(a, b)
+        block.measure(a, b)
         seconds = time.perf_counter() - begin
         if side >= most or seconds > _ESTIMATE_SECONDS:
             return seconds / (len(a) * len(b)) * (_WITH_TRANSFERS if block.nearest else 1)

@@ -1,18 +1,18 @@
 """Sets made ready under a protocol: what is measured, what deviates from the protocol, what looks like a mistake."""
 
-import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from pcgen.data import Clouds
+from pcgen.data import Clouds, Normalization
+from pcgen.metrics.mismatches import leaks, mismatches
 from pcgen.metrics.protocols import Protocol
-from pcgen.metrics.sets import MeasuredSet, measured_set, mismatches, same_clouds
+from pcgen.metrics.sets import REFERENCE, SAMPLES, SECOND, TRAINING, MeasuredSet, measured_set
+from pcgen.seeds import stream
 
-__all__ = ["SAMPLES", "SECOND", "TRAINING", "Prepared", "generator_for", "prepare"]
-
-SAMPLES, TRAINING, SECOND = "samples", "training set", "second sample"
+__all__ = ["Prepared", "prepare"]
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,9 @@ class Prepared:
         reference: what each of them is held against.
         raw: the clouds of the rows, and of the reference under its role, before the protocol's normalisation.
         train: the whole training set, if there is one.
+        normalization: what the clouds went through.
         deviations: where this differs from what the protocol says or advises.
-        warnings: what looks like a mistake.
+        warnings: what looks like a mistake, or limits what the numbers say.
         notes: what a reader of the numbers should know besides.
     """
 
@@ -33,109 +34,136 @@ class Prepared:
     reference: MeasuredSet
     raw: dict[str, Tensor]
     train: MeasuredSet | None
+    normalization: Normalization
     deviations: tuple[str, ...]
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
 
     def thinned(self, protocol: Protocol, clouds: int | None, points: int | None, seed: int) -> "Prepared":
-        """At most `clouds` clouds of each set and `points` points of each cloud, drawn by seed; None is all."""
+        """At most `clouds` clouds of each set and `points` points of each cloud under EMD, by seed; None is all."""
         size = self.reference.size if points is None else min(points, self.reference.size)
 
         def thin(given: MeasuredSet) -> MeasuredSet:
-            kept = given
-            if clouds is not None and clouds < len(given):
-                # A second sample is one of the reference's own shapes: of those that are kept.
-                twin = given.role == SECOND and given.names == self.reference.names
-                drawn_as = self.reference.role if twin else given.role
-                order = torch.randperm(len(given), generator=generator_for(seed, f"EMD {drawn_as}"))
-                kept = given.select(order[:clouds])
-            return kept.subset(size, protocol.subset, generator_for(seed, f"EMD points {given.role}"))
+            kept = _fewer(given, self.reference, clouds, seed, "EMD ")
+            return kept.subset(size, protocol.subset, stream(seed, f"EMD points {given.role}"))
 
         rows, reference = {name: thin(row) for name, row in self.rows.items()}, thin(self.reference)
         used = (len(rows[SAMPLES]), len(reference), size)
         whole = (len(self.rows[SAMPLES]), len(self.reference), self.reference.size)
         if used == whole:
             return self
-        deviation = (
+        limited = (
             f"EMD: {used[0]} of {whole[0]} samples, {used[1]} of {whole[1]} reference clouds, "
             f"{used[2]} of {whole[2]} points"
         )
-        return replace(self, rows=rows, reference=reference, deviations=(*self.deviations, deviation))
-
-
-def generator_for(seed: int, purpose: str) -> torch.Generator:
-    """A generator for one purpose: what is drawn for another does not move it."""
-    digest = hashlib.sha256(f"{seed} {purpose}".encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:7], "little"))
+        return replace(
+            self,
+            rows=rows,
+            reference=reference,
+            deviations=(*self.deviations, limited),
+            warnings=(*self.warnings, limited),
+        )
 
 
 def prepare(
     protocol: Protocol,
-    samples: Tensor | Clouds,
-    reference: Tensor | Clouds,
-    train: Tensor | Clouds | None,
-    second: Tensor | Clouds | None,
-    drop_bad: bool,
-    seed: int,
+    given: Mapping[str, Tensor | Clouds],
+    *,
+    clouds: int | None = None,
+    drop_bad: bool = False,
+    device: torch.device | None = None,
+    seed: int = 0,
 ) -> Prepared:
-    """Check the sets, take the protocol's points of each cloud, normalise, and choose the oracles.
+    """Check the sets, limit them, normalise each cloud as a whole, take the protocol's points, choose the oracles.
+
+    Args:
+        protocol: whose conventions bind.
+        given: the clouds of each role: SAMPLES, REFERENCE, perhaps TRAINING and SECOND, and any other oracle's row.
+        clouds: at most so many of the samples and of the reference, drawn by seed; None is all.
+        drop_bad: leave out clouds with NaN or infinity.
+        device: where they are measured; None is where the reference is.
+        seed: of all draws.
 
     Raises:
         ValueError: a set is empty, not (S, N, 3), not finite (unless `drop_bad`), or the clouds' numbers of points do
-            not fit each other and the protocol.
+            not fit each other and the protocol; or a normalisation needs a training set, and there is none.
     """
-    given = {
-        role: measured_set(clouds, role, drop_bad)
-        for role, clouds in ((SAMPLES, samples), ("reference", reference), (TRAINING, train), (SECOND, second))
-        if clouds is not None
-    }
-    points, deviations = _points(protocol, given)
-    deviations = [*protocol.departures(), *deviations]
-    notes = [
-        f"{role}: {len(clouds.dropped)} clouds with NaN or infinity were dropped: {', '.join(clouds.dropped)}"
-        for role, clouds in given.items()
-        if clouds.dropped
-    ]
-    for role, loaded in ((SAMPLES, samples), ("reference", reference), (TRAINING, train), (SECOND, second)):
-        notes += [f"{role}: {note}" for note in loaded.notes] if isinstance(loaded, Clouds) else []
-    warnings = _leaks(protocol, given)
-    spare = given["reference"]
-    sets = {role: c.subset(points, protocol.subset, generator_for(seed, f"points {role}")) for role, c in given.items()}
-    if SECOND not in sets and spare.size >= 2 * points:
-        sets["reference"], sets[SECOND] = _two_samplings(spare, points, protocol, seed)
-    raw = {role: clouds.points for role, clouds in sets.items()}
-    if protocol.normalization == "bbox":
-        sets = {role: clouds.boxed() for role, clouds in sets.items()}
-    for role in (SAMPLES, TRAINING, SECOND):
-        if role in sets:
-            warnings += mismatches(sets[role], sets["reference"])
+    sets = {role: measured_set(each, role, drop_bad) for role, each in given.items()}
+    device = device or sets[REFERENCE].points.device
+    sets = {role: each.to(device) for role, each in sets.items()}
+    notes = _notes(given, sets)
+    warnings = leaks(protocol, sets)
+    deviations = protocol.departures()
+    if clouds is not None:
+        sets, said = _limited(sets, clouds, seed)
+        deviations += said
+        warnings += said
+    points, fewer = _points(protocol, sets)
+    deviations += fewer
+    normalization = _fitted(protocol.normalization, sets)
+    raw = _cut(sets, points, protocol, seed)
+    if normalization.name != "none":
+        sets = _cut({role: each.placed(normalization) for role, each in sets.items()}, points, protocol, seed)
+    else:
+        sets = raw
+    for role in sets:
+        warnings += mismatches(sets[role], sets[REFERENCE]) if role != REFERENCE else []
     size = len(sets[SAMPLES])
-    advised = protocol.samples_per_reference * len(sets["reference"])
+    advised = protocol.samples_per_reference * len(sets[REFERENCE])
     if size != advised:
         times = f"{protocol.samples_per_reference} x " if protocol.samples_per_reference > 1 else ""
-        deviations.append(f"sets: {size} samples, advised are {times}{len(sets['reference'])}, on which COV depends")
+        deviations.append(f"sets: {size} samples, advised are {times}{len(sets[REFERENCE])}, on which COV depends")
         warnings.append(deviations[-1])
     if protocol.seeds > 1:
         notes.append(f"seeds: {protocol.name} averages over {protocol.seeds} sample sets, this is one")
-    rows = {SAMPLES: sets[SAMPLES]}
-    if TRAINING in sets:
-        order = torch.randperm(len(sets[TRAINING]), generator=generator_for(seed, TRAINING))
-        rows[TRAINING] = sets[TRAINING].select(order[:size])
-        raw[TRAINING] = raw[TRAINING][order[:size]]
-        if len(rows[TRAINING]) < size:
-            notes.append(f"{TRAINING}: has {len(rows[TRAINING])} clouds for {size} samples; its COV is lower for that")
-    else:
-        notes.append(f"{TRAINING}: no row: none was given (train=, --train)")
-    if SECOND in sets:
-        rows[SECOND] = sets[SECOND]
-    else:
-        notes.append(
-            f"{SECOND}: of the reference, no row: all {points} points of its clouds are in use (second=, --second)"
-        )
-    return Prepared(rows, sets["reference"], raw, sets.get(TRAINING), tuple(deviations), tuple(warnings), tuple(notes))
+    rows, of_rows = _rows(sets, raw, seed)
+    notes += _absences(rows, size, points)
+    return Prepared(
+        rows,
+        sets[REFERENCE],
+        {**of_rows, REFERENCE: raw[REFERENCE].points},
+        sets.get(TRAINING),
+        normalization,
+        tuple(deviations),
+        tuple(warnings),
+        tuple(notes),
+    )
 
 
-def _points(protocol: Protocol, sets: dict[str, MeasuredSet]) -> tuple[int, list[str]]:
+def _notes(given: Mapping[str, Tensor | Clouds], sets: Mapping[str, MeasuredSet]) -> list[str]:
+    """What was left out, and what the loaders said."""
+    notes = [
+        f"{role}: {len(each.dropped)} clouds with NaN or infinity were dropped: {', '.join(each.dropped)}"
+        for role, each in sets.items()
+        if each.dropped
+    ]
+    for role, loaded in given.items():
+        notes += [f"{role}: {note}" for note in loaded.notes] if isinstance(loaded, Clouds) else []
+    return notes
+
+
+def _limited(sets: Mapping[str, MeasuredSet], clouds: int, seed: int) -> tuple[dict[str, MeasuredSet], list[str]]:
+    """At most so many samples and references, and what is to be said of that."""
+    fewer = {
+        role: each if role == TRAINING else _fewer(each, sets[REFERENCE], clouds, seed) for role, each in sets.items()
+    }
+    used, whole = ((len(each[SAMPLES]), len(each[REFERENCE])) for each in (fewer, sets))
+    said = f"clouds: {used[0]} of {whole[0]} samples, {used[1]} of {whole[1]} reference clouds"
+    return fewer, [said] if used != whole else []
+
+
+def _fewer(given: MeasuredSet, reference: MeasuredSet, clouds: int | None, seed: int, purpose: str = "") -> MeasuredSet:
+    """At most so many clouds of a set, drawn by seed."""
+    if clouds is None or clouds >= len(given):
+        return given
+    # A second sample is one of the reference's own shapes: of those that are kept.
+    twin = given.role == SECOND and given.names == reference.names
+    drawn_as = reference.role if twin else given.role
+    order = torch.randperm(len(given), generator=stream(seed, f"{purpose}{drawn_as}"))
+    return given.select(order[:clouds])
+
+
+def _points(protocol: Protocol, sets: Mapping[str, MeasuredSet]) -> tuple[int, list[str]]:
     """How many points of each cloud are measured, and whether that deviates from the protocol."""
     sizes = {role: clouds.size for role, clouds in sets.items()}
     least = min(sizes.values())
@@ -151,30 +179,57 @@ def _points(protocol: Protocol, sets: dict[str, MeasuredSet]) -> tuple[int, list
     return least, [] if protocol.points is None else [f"points: {least} of each cloud, not {protocol.points}"]
 
 
-def _two_samplings(
-    reference: MeasuredSet, points: int, protocol: Protocol, seed: int
-) -> tuple[MeasuredSet, MeasuredSet]:
-    """The reference's points that the protocol uses, and as many that it does not."""
+def _fitted(name: str, sets: Mapping[str, MeasuredSet]) -> Normalization:
+    """The normalisation of that name, which may follow from the training set, and never from what is measured."""
+    normalization = Normalization(name)
+    if name != "global_std":
+        return normalization
+    if TRAINING not in sets:
+        raise ValueError("train: must be given under the normalisation global_std, which follows from it (--train)")
+    return normalization.fit(sets[TRAINING].points)
+
+
+def _cut(sets: Mapping[str, MeasuredSet], points: int, protocol: Protocol, seed: int) -> dict[str, MeasuredSet]:
+    """The protocol's points of each cloud; a reference's spare points are a second sample where none is given."""
+    cut = {role: each.subset(points, protocol.subset, stream(seed, f"points {role}")) for role, each in sets.items()}
+    spare = sets[REFERENCE]
+    if SECOND in sets or spare.size < 2 * points:
+        return cut
     if protocol.subset == "first":
-        pair = (reference.points[:, :points], reference.points[:, points : 2 * points])
+        pair = (spare.points[:, :points], spare.points[:, points : 2 * points])
     else:
-        pair = reference.halves(points, generator_for(seed, "points reference"))
-    first, other = (replace(reference, points=half.contiguous()) for half in pair)
-    return first, replace(other, role=SECOND)
+        pair = spare.halves(points, stream(seed, f"points {REFERENCE}"))
+    first, other = (replace(spare, points=half.contiguous()) for half in pair)
+    return {**cut, REFERENCE: first, SECOND: replace(other, role=SECOND)}
 
 
-def _leaks(protocol: Protocol, sets: dict[str, MeasuredSet]) -> list[str]:
-    """Clouds that are where they should not be: before points are chosen, while equal clouds are bit-equal."""
-    found = []
-    reference = sets["reference"]
-    for role, why in ((SAMPLES, "are they samples?"), (TRAINING, "the reference must be unseen in training")):
-        if role in sets and (count := same_clouds(reference, sets[role])):
-            found.append(f"reference: {count} of its {len(reference)} clouds are also in the {role}; {why}")
-    if TRAINING in sets and (count := same_clouds(sets[SAMPLES], sets[TRAINING])):
-        found.append(f"samples: {count} of {len(sets[SAMPLES])} are clouds of the training set, bit for bit")
-    splits = sorted(set(reference.splits))  # () of those that were drawn, which no number in print knows
-    if "train" in splits:
-        found.append("reference: holds clouds of the split train; take the split test (SPEC@test)")
-    elif splits and protocol.split and splits != [protocol.split]:
-        found.append(f"reference: is the split {', '.join(splits)}; numbers of {protocol.name} are of {protocol.split}")
-    return found
+def _rows(
+    sets: Mapping[str, MeasuredSet], raw: Mapping[str, MeasuredSet], seed: int
+) -> tuple[dict[str, MeasuredSet], dict[str, Tensor]]:
+    """The samples and the oracles, of which as many clouds are drawn; and their clouds before normalisation."""
+    size = len(sets[SAMPLES])
+    named = [role for role in sets if role not in (SAMPLES, REFERENCE, TRAINING, SECOND)]
+    rows, of_rows = {}, {}
+    for role in (role for role in (SAMPLES, TRAINING, *named, SECOND) if role in sets):
+        if role in (SAMPLES, SECOND):
+            rows[role], of_rows[role] = sets[role], raw[role].points
+        else:
+            order = torch.randperm(len(sets[role]), generator=stream(seed, role))[:size]
+            rows[role], of_rows[role] = sets[role].select(order), raw[role].select(order).points
+    return rows, of_rows
+
+
+def _absences(rows: Mapping[str, MeasuredSet], size: int, points: int) -> list[str]:
+    """Why an oracle has no row, or fewer clouds than the samples."""
+    notes = [
+        f"{role}: has {len(row)} clouds for {size} samples; its COV is lower for that"
+        for role, row in rows.items()
+        if role not in (SAMPLES, SECOND) and len(row) < size
+    ]
+    if TRAINING not in rows:
+        notes.append(f"{TRAINING}: no row: none was given (train=, --train)")
+    if SECOND not in rows:
+        notes.append(
+            f"{SECOND}: of the reference, no row: all {points} points of its clouds are in use (second=, --second)"
+        )
+    return notes

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
 
-from pcgen.errors import choose
+from pcgen.data import NORMALIZATIONS
+from pcgen.errors import at_least, choose
 
 __all__ = ["PROTOCOLS", "Protocol", "protocol"]
 
@@ -22,13 +23,15 @@ class Protocol:
     Attributes:
         name: what tables call it.
         about: one line on where the convention comes from.
-        normalization: what is done to both sets before anything is measured: "none" (their own units) or "bbox" (every
-            cloud's bounding box is centred and its longest side made 2).
+        normalization: what every cloud of all sets goes through, as a whole, before anything is measured: a name of
+            `pcgen.data.Normalization`, "none" (their own units) or "bbox" say.
         points: points of each cloud that are used; None is all of them.
         subset: which points are used where a cloud has more: the "first", or a "random" choice by seed.
         emd: which of the computations called EMD; None where the convention has none.
         grid: where the occupancy grid of the JSD stands: "absolute" is the ball of radius 1/2 at the origin,
-            "reference" the ball that holds the reference set.
+            "reference" the ball that holds 99.9% of the reference's points.
+        batch: clouds of both sets that are compared with each other; each number is the mean over such batches, taken
+            in the sets' order, the last one smaller. None compares the whole sets.
         samples_per_reference: advised |S| / |R|.
         seeds: advised number of sample sets to average over.
         split: the split of the data that is the reference in print; None where any may be.
@@ -36,25 +39,32 @@ class Protocol:
 
     name: str
     about: str
-    normalization: Literal["none", "bbox"] = "none"
+    normalization: str = "none"
     points: int | None = 2048
     subset: Literal["first", "random"] = "first"
     emd: EMD | None = "exact"
     grid: Literal["absolute", "reference"] = "absolute"
+    batch: int | None = None
     samples_per_reference: int = 1
     seeds: int = 1
     split: str | None = None
 
+    def __post_init__(self) -> None:
+        choose(self.normalization, NORMALIZATIONS, "normalization")
+        if self.batch is not None:
+            at_least(1, batch=self.batch)
+
     def departures(self) -> list[str]:
         """Where this differs from the preset of its name, a line each; nothing where there is no such preset.
 
-        A preset without a number of points takes those of the clouds: any number is its own.
+        A preset without a number of points takes those of the clouds, and one without a split any: each is its own.
         """
         preset = PROTOCOLS.get(self.name)
         if preset is None:
             return []
         own, presets = dataclasses.asdict(self), dataclasses.asdict(preset)
-        differ = [name for name in own if own[name] != presets[name] and presets[name] is not None]
+        free = [name for name in ("points", "split") if presets[name] is None]
+        differ = [name for name in own if own[name] != presets[name] and name not in free]
         return [f"{name}: {own[name]}, {self.name} has {presets[name]}" for name in differ if name != "about"]
 
     def stamp(self, **conditions: Any) -> dict[str, Any]:
@@ -75,7 +85,7 @@ PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
         for p in (
             Protocol(
                 name="exact",
-                about="pcgen's own: the data's units, all points, exact EMD, a JSD grid that holds the reference",
+                about="pcgen's own: the data's units, all points, exact EMD, a JSD grid around the reference",
                 points=None,
                 subset="random",
                 grid="reference",
@@ -96,8 +106,22 @@ PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
             ),
             Protocol(
                 name="lion",
-                about="Zeng et al. 2022, as PVD and DiT-3D: PointFlow's with squared cost under the soft matching",
+                about="Zeng et al. 2022, as PVD: PointFlow's with squared cost under the soft matching",
                 emd="approxmatch_squared",
+                split="val",
+            ),
+            Protocol(
+                name="dit3d",
+                about="Mo et al. 2023, their public evaluator: lion's, in batches of 64 clouds, then averaged",
+                emd="approxmatch_squared",
+                batch=64,
+                split="val",
+            ),
+            Protocol(
+                name="topodit",
+                about="Guan et al. 2025, their public evaluator: dit3d's, in batches of 8",
+                emd="approxmatch_squared",
+                batch=8,
                 split="val",
             ),
             Protocol(

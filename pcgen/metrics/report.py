@@ -2,26 +2,29 @@
 
 import json
 import statistics
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from pcgen.errors import choose
-from pcgen.metrics.published import SOURCE, published
-from pcgen.metrics.row import Row, merged
-from pcgen.metrics.tables import IDEAL, Column, add_dim, add_row, cells_of, new_table, number, shown_columns
+from pcgen.metrics.published import footnotes, published
+from pcgen.metrics.row import Row
+from pcgen.metrics.tables import IDEAL, add_dim, add_row, cells_of, chance_rows, new_table, number, shown_columns
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["HEADLINE", "Report", "check_comparable", "compare", "mean_and_deviation", "side_by_side"]
+__all__ = ["HEADLINE", "Report", "label_of", "mean_and_deviation", "published_rows"]
 
 HEADLINE = ("jsd", "mmd_cd", "cov_cd", "one_nna_cd", "mmd_emd", "cov_emd", "one_nna_emd")
 
 
-@dataclass(frozen=True)
+_WIDTH = 100  # of a report that is printed
+
+
+@dataclass(frozen=True, repr=False)
 class Report:
-    """What an evaluation found.
+    """What an evaluation found; printed, its headline.
 
     Attributes:
         protocol: the protocol's fields, the conditions of this evaluation, and the hash over both.
@@ -42,6 +45,17 @@ class Report:
     grid: Mapping[str, Any]
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """The protocol, the sets and the headline metrics, in a few lines."""
+        sides = (("samples", self.samples), ("reference", self.reference))
+        sets = ", ".join(f"{each['clouds']} {role} ({each['source']})" for role, each in sides)
+        parts = []
+        for key, _, share in shown_columns(self.rows[:1]):
+            chance = self.values.get(f"{key}_chance")
+            beside = "" if chance is None else f" (chance {number(chance, share)}%)"
+            parts.append(f"{key} {number(self.values[key], share)}{'%' if share else ''}{beside}")
+        return "\n".join((f"protocol {label_of(self)}: {sets}", *textwrap.wrap(", ".join(parts), _WIDTH)))
 
     @property
     def values(self) -> Mapping[str, float]:
@@ -115,10 +129,10 @@ class Report:
         Raises:
             ValueError: there are no numbers in print of that category or under this protocol.
         """
-        in_print = _published_rows(self, published)
+        in_print = published_rows(self, published)
         shown = shown_columns([*self.rows, *in_print])
-        notes = [IDEAL, *_credit(in_print), f"pcgen {self.version}", *self.notes]
-        table = new_table(f"protocol {_label(self)}", ("", "clouds"), shown, notes)
+        notes = [IDEAL, *footnotes(in_print), f"pcgen {self.version}", *self.notes]
+        table = new_table(f"protocol {label_of(self)}", ("", "clouds"), shown, notes)
         samples, *oracles = self.rows
         add_row(table, (samples.name, str(samples.clouds), *cells_of(samples, shown)))
         if samples.intervals:
@@ -126,107 +140,8 @@ class Report:
                 ends = {key: interval[end] for key, interval in samples.intervals.items()}
                 cells = [number(ends.get(key), share, "") for key, _, share in shown]
                 add_row(table, (label, "", *cells), style="dim")
-        add_dim(table, [*oracles, *in_print], shown)
+        add_dim(table, [*oracles, *chance_rows(self.rows), *in_print], shown)
         return table
-
-
-def compare(
-    reports: Mapping[str, Report | Sequence[Report]], sort: str | None = None, published: str | None = None
-) -> "Table":
-    """One table of several models under one protocol against one reference, the oracles beneath.
-
-    Oracles that differ, as those of different training sets do, all stand there, each with the models it belongs to.
-
-    Args:
-        reports: the name of each model and its report; or its reports of several sample sets (seeds), of which the mean
-            and the standard deviation are shown.
-        sort: a metric to order the rows by; 1-NNA by its distance from 0.5, coverage from the highest.
-        published: a category of ShapeNet whose numbers in print are shown beneath.
-
-    Raises:
-        ValueError: there is none, or two differ in protocol or reference (the message names both sides); or nothing is
-            in print for `published`.
-    """
-    sets = {name: [found] if isinstance(found, Report) else list(found) for name, found in reports.items()}
-    flat = [(name, report) for name, found in sets.items() for report in found]
-    if not flat or not all(sets.values()):
-        raise ValueError("reports: must hold at least one report for each model, got none")
-    first = flat[0][1]
-    check_comparable(flat)
-    names = list(sets)
-    means = {name: {key: mean for key, (mean, _) in mean_and_deviation(found).items()} for name, found in sets.items()}
-    if sort is not None:
-        key = choose(sort, HEADLINE, "sort")
-        names.sort(key=lambda name: _badness(key, means[name].get(key)))
-    oracles = merged({name: [row for report in found for row in report.rows[1:]] for name, found in sets.items()})
-    in_print = _published_rows(first, published)
-    shown = shown_columns([*(report.rows[0] for _, report in flat), *oracles, *in_print])
-    notes = [IDEAL, *_credit(in_print), f"pcgen {first.version}", *first.protocol["deviations"], *_training_sets(sets)]
-    if any(len(found) > 1 for found in sets.values()):
-        notes.append("+-: standard deviation over the sample sets of a model")
-    table = new_table(f"protocol {_label(first)}", ("model", "clouds"), shown, notes)
-    for name in names:
-        row = sets[name][0].rows[0]
-        cells = cells_of(row, shown) if len(sets[name]) == 1 else _spread_cells(sets[name], shown)
-        add_row(table, (name, str(row.clouds), *cells))
-    add_dim(table, [*oracles, *in_print], shown)
-    return table
-
-
-def check_comparable(named: Sequence[tuple[str, Report]]) -> None:
-    """Refuse reports that cannot stand in one table.
-
-    Args:
-        named: reports, each with what it is called in messages.
-
-    Raises:
-        ValueError: two differ in protocol or reference; the message names both sides.
-    """
-    (name, report), *others = named
-    for other_name, other in others:
-        if report.protocol["hash"] != other.protocol["hash"]:
-            fields = {**report.protocol, **other.protocol}.keys() - {"hash"}
-            differ = [key for key in sorted(fields) if report.protocol.get(key) != other.protocol.get(key)]
-            values = [", ".join(f"{key}={r.protocol.get(key)!r}" for key in differ) for r in (report, other)]
-            raise ValueError(
-                f"reports: must share one protocol; {name} has {_label(report)} with {values[0]}, {other_name} has "
-                f"{_label(other)} with {values[1]}; evaluate both under one"
-            )
-        if report.reference["sha256"] != other.reference["sha256"]:
-            raise ValueError(
-                f"reports: must share one reference set; {name} has {report.reference['source']} "
-                f"({report.reference['sha256']}), {other_name} has {other.reference['source']} "
-                f"({other.reference['sha256']}); evaluate both against one"
-            )
-
-
-def side_by_side(reports: Sequence[Report]) -> "Table":
-    """One table of one set of samples under several protocols: numbers of different protocols are not comparable.
-
-    Raises:
-        ValueError: there is no report, or two are of different samples; the message names both.
-    """
-    if not reports:
-        raise ValueError("reports: must hold at least one, got none")
-    for report in reports[1:]:
-        if report.samples["source"] != reports[0].samples["source"]:
-            raise ValueError(
-                f"reports: must be of the same samples, got {reports[0].samples['source']} and "
-                f"{report.samples['source']}; compare() is for several models under one protocol"
-            )
-    shown = shown_columns([row for report in reports for row in report.rows])
-    notes = ["numbers under different protocols are not comparable", IDEAL, f"pcgen {reports[0].version}"]
-    shared = [note for note in reports[0].notes if all(note in report.notes for report in reports)]
-    for report in reports:
-        notes += [f"{report.protocol['name']}: {note}" for note in report.notes if note not in shared]
-    table = new_table("one set under several protocols", ("", "clouds"), shown, [*notes, *shared])
-    for report in reports:
-        samples, *oracles = report.rows
-        add_row(table, (f"{report.protocol['name']}\n{report.protocol['hash']}",), style="bold")
-        add_row(table, (samples.name, str(samples.clouds), *cells_of(samples, shown)))
-        add_dim(table, oracles, shown)
-        table.add_section()
-    return table
 
 
 def mean_and_deviation(reports: Sequence[Report]) -> dict[str, tuple[float, float]]:
@@ -236,47 +151,22 @@ def mean_and_deviation(reports: Sequence[Report]) -> dict[str, tuple[float, floa
     return {key: (statistics.fmean(v), statistics.stdev(v) if len(v) > 1 else 0.0) for key, v in values.items()}
 
 
-def _training_sets(sets: Mapping[str, Sequence[Report]]) -> list[str]:
-    """What is to be said where models were evaluated with different training sets; nothing where all share one."""
-    named: dict[str, tuple[str, list[str]]] = {}
-    for name, found in sets.items():
-        for train in (report.train for report in found if report.train):
-            _, names = named.setdefault(train["sha256"], (f"{train['source']} ({train['sha256']})", []))
-            names += [name] if name not in names else []
-    if len(named) < 2:
-        return []
-    each = "; ".join(f"{', '.join(names)} {source}" for source, names in named.values())
-    return [f"training sets differ, and with them what copies and novelty are of: {each}"]
+def label_of(report: Report) -> str:
+    """What a table under the report's protocol is called: its name and hash, and where it falls short of it."""
+    protocol = report.protocol
+    counts = protocol["counts"]
+    whole, under_emd = counts["cd"], counts.get("emd", counts["cd"])
+    parts = [f"{protocol['name']} {protocol['hash']}"]
+    if protocol["deviations"]:
+        parts.append("with deviations")
+    if under_emd != whole:
+        parts.append("(EMD on {samples} x {reference} clouds of {points} points)".format(**under_emd))
+    return " ".join(parts)
 
 
-def _label(report: Report) -> str:
-    deviates = " with deviations" if report.protocol["deviations"] else ""
-    return f"{report.protocol['name']} {report.protocol['hash']}{deviates}"
-
-
-def _badness(metric: str, value: float | None) -> float:
-    if value is None:
-        return float("inf")
-    if metric.startswith("one_nna"):
-        return abs(value - 0.5)
-    return -value if metric.startswith("cov") else value
-
-
-def _published_rows(report: Report, category: str | None) -> list[Row]:
+def published_rows(report: Report, category: str | None) -> list[Row]:
+    """The rows of numbers in print under the report's protocol; none without a category."""
     if category is None:
         return []
     found = published(report.protocol["name"], category)
     return [Row(p.model, 0, {"one_nna_cd": p.one_nna_cd, "one_nna_emd": p.one_nna_emd}) for p in found]
-
-
-def _credit(in_print: Sequence[Row]) -> list[str]:
-    return [f"{in_print[0].name} to {in_print[-1].name}: as printed by {SOURCE}"] if in_print else []
-
-
-def _spread_cells(reports: Sequence[Report], shown: Sequence[Column]) -> list[str]:
-    spread = mean_and_deviation(reports)
-    cells = []
-    for key, _, share in shown:
-        mean, deviation = spread.get(key, (None, None))
-        cells.append("-" if mean is None else f"{number(mean, share)}\n+-{number(deviation, share)}")
-    return cells

@@ -25,6 +25,10 @@ class Row:
     values: Mapping[str, float]
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
+    def with_values(self, values: Mapping[str, float]) -> "Row":
+        """The row with these metrics too."""
+        return replace(self, values={**self.values, **values})
+
 
 def merged(rows: Mapping[str, Sequence[Row]]) -> list[Row]:
     """The oracles' rows of several reports: those of one name are one row if they are of the same clouds.

@@ -1,8 +1,6 @@
-"""What is done to a set of clouds before it is measured, and what is said about two sets that do not fit."""
+"""What is done to a set of clouds before it is measured."""
 
 import hashlib
-import itertools
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -10,12 +8,13 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from pcgen.data import Clouds
+from pcgen.data import Clouds, Normalization
 from pcgen.metrics._checks import check_shape
 from pcgen.metrics.store import digests
 
-__all__ = ["MeasuredSet", "measured_set", "mismatches", "same_clouds"]
+__all__ = ["REFERENCE", "SAMPLES", "SECOND", "TRAINING", "MeasuredSet", "measured_set", "same_clouds"]
 
+SAMPLES, REFERENCE, TRAINING, SECOND = "samples", "reference", "training set", "second sample"
 _SHOWN = 5  # names in a message before "..."
 
 
@@ -43,7 +42,7 @@ class MeasuredSet:
         places = rows.tolist()
         return replace(
             self,
-            points=self.points[rows],
+            points=self.points[rows.to(self.points.device)],
             names=tuple(self.names[row] for row in places),
             splits=tuple(self.splits[row] for row in places) if self.splits else (),
         )
@@ -61,21 +60,20 @@ class MeasuredSet:
         order = _shuffles(self.points, generator)
         return _gather(self.points, order[:, :points]), _gather(self.points, order[:, points : 2 * points])
 
-    def boxed(self) -> "MeasuredSet":
-        """The set with every cloud's bounding box centred at the origin and its longest side made 2.
+    def placed(self, normalization: Normalization) -> "MeasuredSet":
+        """The set normalised, each cloud as a whole.
 
         Raises:
-            ValueError: a cloud is a single place, so that its box has no side.
+            ValueError: a cloud is a single place, so that it has no size.
         """
-        low, high = self.points.amin(1, keepdim=True), self.points.amax(1, keepdim=True)  # (S, 1, 3)
-        side = (high - low).amax(2, keepdim=True)  # (S, 1, 1)
-        flat = (side.flatten() == 0).nonzero().flatten().tolist()
-        if flat:
-            raise ValueError(
-                f"{self.role}: bounding boxes must have a side to be scaled to [-1, 1], got clouds that are one place: "
-                f"{_listed([self.names[row] for row in flat])}; take them out"
-            )
-        return replace(self, points=(self.points - (low + high) / 2) / (side / 2))
+        try:
+            return replace(self, points=normalization.apply(self.points))
+        except ValueError as error:
+            raise ValueError(f"{self.role}: {str(error).removeprefix('points: ')}") from error
+
+    def to(self, device: torch.device) -> "MeasuredSet":
+        """The set on a device."""
+        return replace(self, points=self.points.to(device))
 
     def describe(self) -> dict[str, Any]:
         """Counts, ranges and a hash of the set, as JSON values."""
@@ -86,9 +84,13 @@ class MeasuredSet:
             "dropped": list(self.dropped),
             "min": self.points.amin((0, 1)).tolist(),
             "max": self.points.amax((0, 1)).tolist(),
-            "median_sides": _median_sides(self).tolist(),
+            "median_sides": self.median_sides().tolist(),
             "sha256": hashlib.sha256("".join(digests(self.points)).encode()).hexdigest()[:16],
         }
+
+    def median_sides(self) -> Tensor:
+        """The clouds' box sides along each axis, median over the set, (3,)."""
+        return (self.points.amax(1) - self.points.amin(1)).median(0).values
 
     def range(self) -> str:
         """The set's range on each axis, for messages."""
@@ -128,42 +130,10 @@ def measured_set(clouds: Tensor | Clouds, role: str, drop_bad: bool = False) -> 
     return replace(whole.select(good.nonzero().flatten()), dropped=tuple(bad))
 
 
-def mismatches(a: MeasuredSet, b: MeasuredSet) -> list[str]:
-    """What suggests that two sets are not in the same units and axes: one line each, with both ranges."""
-    found = []
-    sides_a, sides_b = _median_sides(a), _median_sides(b)
-    size_a, size_b = float(sides_a.norm()), float(sides_b.norm())
-    if not 2 / 3 <= (size_a / size_b if size_b else math.inf) <= 3 / 2:
-        found.append(f"scale: boxes have the diagonal {size_a:.3g} in the {a.role}, {size_b:.3g} in the {b.role}")
-    else:
-        shift = float((a.points.double().mean((0, 1)) - b.points.double().mean((0, 1))).norm())
-        if shift > 0.25 * size_b:
-            found.append(f"place: the sets' means are {shift:.3g} apart, boxes have the diagonal {size_b:.3g}")
-        order = _better_axes(sides_a, sides_b)
-        if order:
-            found.append(f"axes: boxes fit better if the axes of the {a.role} are read as {order}")
-    return [f"{text}; {a.role} {a.range()}, {b.role} {b.range()}" for text in found]
-
-
 def same_clouds(a: MeasuredSet, b: MeasuredSet) -> int:
     """How many clouds of `a` are, bit for bit, clouds of `b`."""
     known = set(digests(b.points))
     return sum(digest in known for digest in digests(a.points))
-
-
-def _better_axes(a: Tensor, b: Tensor) -> str | None:
-    """The order of a's axes whose median sides fit b's much better than the given one, if there is one."""
-    a, b = a / a.norm(), b / b.norm()
-
-    def misfit(order: Sequence[int]) -> float:
-        return float((a[list(order)] - b).norm())
-
-    best = min(itertools.permutations(range(3)), key=misfit)
-    return "".join("xyz"[axis] for axis in best) if misfit(range(3)) > 0.2 + 2 * misfit(best) else None
-
-
-def _median_sides(clouds: MeasuredSet) -> Tensor:
-    return (clouds.points.amax(1) - clouds.points.amin(1)).median(0).values  # (3,)
 
 
 def _shuffles(points: Tensor, generator: torch.Generator) -> Tensor:

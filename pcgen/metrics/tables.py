@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from pcgen.metrics.row import Row
+
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from pcgen.metrics.row import Row
-
-__all__ = ["IDEAL", "Column", "add_dim", "add_row", "cells_of", "new_table", "number", "shown_columns"]
+__all__ = ["IDEAL", "Column", "add_dim", "add_row", "cells_of", "chance_rows", "new_table", "number", "shown_columns"]
 
 Column = tuple[str, str, bool]
 
@@ -22,10 +22,10 @@ _COLUMNS = (
     ("cov_emd", "COV\nEMD %", True),
     ("one_nna_emd", "1-NNA\nEMD %", True),
 )
-IDEAL = "1-NNA is ideal at 50%; beneath it, its accuracies on the samples / on the reference"
+IDEAL = "1-NNA is ideal at chance, what equal laws score; beneath it, on the samples / on the reference"
 
 
-def shown_columns(rows: "Iterable[Row]", columns: Sequence[Column] = _COLUMNS) -> list[Column]:
+def shown_columns(rows: Iterable[Row], columns: Sequence[Column] = _COLUMNS) -> list[Column]:
     """The columns that some row has a value for."""
     measured = {key for row in rows for key in row.values}
     return [column for column in columns if column[0] in measured]
@@ -63,13 +63,13 @@ def add_row(table: "Table", cells: Iterable[str], style: str | None = None) -> N
     table.add_row(*(Text(cell) for cell in cells), style=style)
 
 
-def add_dim(table: "Table", rows: "Sequence[Row]", shown: Sequence[Column]) -> None:
+def add_dim(table: "Table", rows: Sequence[Row], shown: Sequence[Column]) -> None:
     """Add rows that stand beside the samples': oracles, numbers in print."""
     for row in rows:
         add_row(table, (row.name, str(row.clouds or ""), *cells_of(row, shown)), style="dim")
 
 
-def cells_of(row: "Row", shown: Sequence[Column]) -> list[str]:
+def cells_of(row: Row, shown: Sequence[Column]) -> list[str]:
     """A row's cells; beneath a 1-NNA its two class accuracies."""
     cells = []
     for key, _, share in shown:
@@ -77,6 +77,21 @@ def cells_of(row: "Row", shown: Sequence[Column]) -> list[str]:
         classes = [row.values[name] for side in ("samples", "reference") if (name := f"{key}_{side}") in row.values]
         cells.append("\n".join((cell, "/".join(f"{100 * value:.0f}" for value in classes))) if classes else cell)
     return cells
+
+
+def chance_rows(rows: Sequence[Row]) -> list[Row]:
+    """The 1-NNA that equal distributions score in as many clouds: one row, and one for each row with another chance."""
+    ends = "_chance"
+    found: dict[tuple[tuple[str, float], ...], str] = {}
+    for row in rows:
+        chance = tuple(
+            (key.removesuffix(ends), value)
+            for key, value in row.values.items()
+            if key.startswith("one_nna") and key.endswith(ends)
+        )
+        if chance:
+            found.setdefault(chance, f"chance of {row.name}" if found else "chance")
+    return [Row(name, 0, dict(chance)) for chance, name in found.items()]
 
 
 def number(value: float | None, share: bool, absent: str = "-") -> str:

@@ -4,14 +4,15 @@ import math
 
 import pytest
 import torch
+from scipy.stats import beta
 
-from pcgen.metrics.intervals import jsd_interval, mean_interval
+from pcgen.metrics.intervals import jsd_interval, mean_interval, share_interval
 from pcgen.metrics.jsd import jsd_of_counts
 
 
 def test_mean_interval_is_that_of_the_normal_limit() -> None:
     values = torch.randn(2000) * 3 + 5
-    low, high = mean_interval(values, seed=0, resamples=4000)
+    low, high = mean_interval(values, seed=0)
     reach = 1.96 * float(values.std()) / math.sqrt(2000)
     assert low == pytest.approx(float(values.mean()) - reach, abs=reach / 10)
     assert high == pytest.approx(float(values.mean()) + reach, abs=reach / 10)
@@ -21,6 +22,29 @@ def test_groups_are_resampled_by_themselves() -> None:
     # Between two constant groups nothing varies, though the pooled values do.
     low, high = mean_interval(torch.zeros(30), torch.ones(10), seed=0)
     assert low == high == 0.25
+
+
+def test_groups_are_weighed() -> None:
+    zeros, ones = torch.zeros(30), torch.ones(10)
+    low, high = mean_interval(zeros, ones, weights=[0.5, 0.5], seed=0)
+    assert low == high == 0.5
+    low, high = share_interval(zeros.bool(), ones.bool(), weights=[0.5, 0.5], seed=0)
+    assert 0.4 < low < 0.5 < high < 0.6
+
+
+@pytest.mark.parametrize(("n", "k"), [(6, 6), (20, 0), (20, 13), (400, 200)])
+def test_share_interval_is_jeffreys(n: int, k: int) -> None:
+    low, high = share_interval(torch.arange(n) < k, seed=0)
+    want = [float(beta.ppf(q, k + 0.5, n - k + 0.5)) for q in (0.025, 0.975)]
+    assert low == pytest.approx(0.0 if k == 0 else want[0], abs=0.03) and low <= k / n
+    assert high == pytest.approx(1.0 if k == n else want[1], abs=0.03) and high >= k / n
+    assert high - low > 0.05
+
+
+def test_share_interval_holds_the_share_as_often_as_it_says() -> None:
+    draws = torch.rand(400, 2, 20) < torch.tensor([0.9, 0.2])[:, None]
+    held = [low <= 0.55 <= high for low, high in (share_interval(*pair, seed=seed) for seed, pair in enumerate(draws))]
+    assert sum(held) / len(held) == pytest.approx(0.95, abs=0.03)
 
 
 def test_intervals_repeat_by_seed_and_leave_the_global_generator_alone() -> None:

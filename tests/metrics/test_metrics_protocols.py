@@ -16,8 +16,11 @@ def test_presets_bind_the_conventions_in_print() -> None:
         "latent_3d_points": ("none", 2048, "approxmatch", "absolute", 3, "test"),
         "pointflow": ("none", 2048, "approxmatch_pointflow", "absolute", 1, "val"),
         "lion": ("none", 2048, "approxmatch_squared", "absolute", 1, "val"),
+        "dit3d": ("none", 2048, "approxmatch_squared", "absolute", 1, "val"),
+        "topodit": ("none", 2048, "approxmatch_squared", "absolute", 1, "val"),
         "dpm": ("bbox", 2048, None, "absolute", 1, "test"),
     }
+    assert {name: p.batch for name, p in PROTOCOLS.items() if p.batch} == {"dit3d": 64, "topodit": 8}
     assert [name for name, p in PROTOCOLS.items() if p.subset == "random"] == ["exact"]
 
 
@@ -31,10 +34,13 @@ def test_unknown_preset_names_the_nearest() -> None:
 
 
 def test_a_changed_preset_says_in_what() -> None:
-    assert [p.departures() for p in PROTOCOLS.values()] == [[]] * 5
+    assert [p.departures() for p in PROTOCOLS.values()] == [[]] * 7
     changed = dataclasses.replace(protocol("lion"), points=512, subset="random")
     assert changed.departures() == ["points: 512, lion has 2048", "subset: random, lion has first"]
     assert dataclasses.replace(protocol("exact"), points=512).departures() == []
+    assert dataclasses.replace(protocol("exact"), batch=8).departures() == ["batch: 8, exact has None"]
+    placed = dataclasses.replace(protocol("exact"), normalization="unit_sphere")
+    assert placed.departures() == ["normalization: unit_sphere, exact has none"]
     assert dataclasses.replace(changed, name="mine").departures() == []
 
 
@@ -47,6 +53,7 @@ def test_hash_covers_every_field_and_condition() -> None:
         "subset": "random",
         "emd": "exact",
         "grid": "reference",
+        "batch": 64,
         "samples_per_reference": 2,
         "seeds": 5,
         "split": "test",
@@ -64,9 +71,18 @@ def test_hash_covers_every_field_and_condition() -> None:
 def test_hashes_are_pinned() -> None:
     # A change here changes what numbers may be compared: it must be meant, and said in the changelog.
     assert {name: p.stamp()["hash"] for name, p in PROTOCOLS.items()} == {
-        "exact": "b25f824c3a21",
-        "latent_3d_points": "9cc953cfd2a7",
-        "pointflow": "f8f6ef053521",
-        "lion": "4688a831d8e8",
-        "dpm": "d25b024c91c4",
+        "exact": "4291aeba4914",
+        "latent_3d_points": "99dc874e8905",
+        "pointflow": "04e683e4189e",
+        "lion": "51c808063c7e",
+        "dit3d": "250c7f16e83a",
+        "topodit": "cdd5ba468e77",
+        "dpm": "289a898550f7",
     }
+
+
+def test_bad_fields_are_named() -> None:
+    with pytest.raises(ValueError, match=r"normalization: must be one of none, unit_sphere, .*; got 'box'"):
+        dataclasses.replace(protocol("exact"), normalization="box")
+    with pytest.raises(ValueError, match="batch: must be at least 1, got 0"):
+        dataclasses.replace(protocol("exact"), batch=0)

@@ -55,13 +55,41 @@ def test_json_there_and_back(report: Report) -> None:
 def test_table_prints_percent_oracles_and_notes_in_80_columns(report: Report) -> None:
     text = printed(report.table())
     assert report.protocol["hash"] in text and "exact" in text
-    (samples,) = [line for line in text.splitlines() if line.strip().startswith("samples ")]
+    (samples,) = [line for line in text.splitlines() if line.startswith(" samples ")]
     assert f"{100 * report.values['one_nna_cd']:.1f}" in samples and f"{report.values['mmd_emd']:.3g}" in samples
     assert "training set" in text and "95% from" in text
     classes = [report.values[f"one_nna_cd_{side}"] for side in ("samples", "reference")]
     assert "/".join(f"{100 * value:.0f}" for value in classes) in text
     assert "grid in the ball" in text
     assert max(map(len, text.splitlines())) <= 80 and "…" not in text
+
+
+def test_a_printed_report_is_its_headline(report: Report) -> None:
+    for text in (str(report), repr(report)):
+        lines = text.splitlines()
+        assert len(lines) <= 4 and max(map(len, lines)) <= 120
+        assert lines[0] == f"protocol exact {report.protocol['hash']}: 9 samples (a tensor), 9 reference (a tensor)"
+        assert f"mmd_cd {report.mmd_cd:.3g}" in text and f"jsd {report.jsd:.3g}" in text
+        assert f"one_nna_emd {100 * report.values['one_nna_emd']:.1f}% (chance 47.1%)" in " ".join(lines)
+
+
+def test_what_chance_scores_stands_beside_every_1_nna(report: Report) -> None:
+    unequal = evaluate(SAMPLES, REFERENCE, TRAIN[:4])  # 9 clouds a side, and 4 of the training set
+    for table in (unequal.table(), compare({"a": unequal}), side_by_side([unequal])):
+        lines = [line.split() for line in printed(table).splitlines()]
+        assert ["chance", "-", "-", "-", "47.1", "-", "-", "47.1"] in lines
+        assert any(words[-1:] == ["42.9"] and words[:2] == ["chance", "of"] for words in lines)
+    assert unequal.rows[1].values["one_nna_cd_chance"] == 3 / 7
+    assert "chance of" not in printed(report.table())
+
+
+@pytest.mark.parametrize("name", ["b", "a model with a rather long name", "a_model_with_a_rather_long_name"])
+def test_tables_of_models_fit_80_columns(report: Report, name: str) -> None:
+    others = [evaluate(SAMPLES * scale, REFERENCE, TRAIN, emd_clouds=7) for scale in (0.9, 1.1)]
+    texts = [printed(compare({name: others, "one": others[0]})), printed(side_by_side([report, others[0]]))]
+    for text in texts:
+        assert max(map(len, text.splitlines())) <= 80 and "…" not in text
+    assert f"{others[0].values['mmd_emd']:.3g}" in texts[0] and "(EMD on 7 x 7 clouds of 24 points)" in texts[0]
 
 
 def test_columns_that_were_not_computed_are_not_shown() -> None:
@@ -99,8 +127,12 @@ def test_numbers_in_print_stand_beneath_under_their_protocol() -> None:
         text = printed(table, 100)
         assert "LION" in text and "53.7" in text and "52.3" in text
         assert "as printed by DiT-3D (Mo et al. 2023), table 1" in text
+        assert "DiT-3D-XL [1]" in text and "[1] mean over batches of 64 clouds" in text
+    batches = evaluate(SAMPLES, REFERENCE, protocol="dit3d", distances=("cd",))
+    text = printed(batches.table(published="chair"), 100)
+    assert "DiT-3D-XL" in text and "49.1" in text and "[1]" not in text and "LION" not in text
     exact = evaluate(SAMPLES, REFERENCE, distances=("cd",))
-    with pytest.raises(ValueError, match="numbers in print are of the protocols pointflow and lion, not exact"):
+    with pytest.raises(ValueError, match="numbers in print are of the protocols pointflow, lion, dit3d, not exact"):
         exact.table(published="chair")
     with pytest.raises(ValueError, match="published: must be one of airplane, chair, car; got 'chairs'"):
         report.table(published="chairs")

@@ -1,0 +1,22 @@
+"""Which clouds of two sets are compared with each other."""
+
+from collections.abc import Sequence
+from statistics import fmean
+
+__all__ = ["batches", "mean_of"]
+
+
+def batches(samples: int, reference: int, size: int | None) -> list[slice]:
+    """The places, in both sets, of the clouds that are compared with each other: one slice for each comparison.
+
+    All of both sets without a size; else batches of that many, the last one smaller, as far as both sets go.
+    """
+    if size is None:
+        return [slice(None)]
+    both = min(samples, reference)
+    return [slice(start, min(start + size, both)) for start in range(0, both, size)]
+
+
+def mean_of(values: Sequence[dict[str, float]]) -> dict[str, float]:
+    """The mean of every metric over the batches."""
+    return {name: fmean(each[name] for each in values) for name in values[0]}

@@ -1,0 +1,195 @@
+"""One distance between the rows of an evaluation and its reference: what is computed, and what follows from it."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from pcgen.metrics.batches import batches, mean_of
+from pcgen.metrics.coverage import coverage, covered
+from pcgen.metrics.intervals import mean_interval, share_interval
+from pcgen.metrics.manifolds import manifolds
+from pcgen.metrics.mmd import mmd
+from pcgen.metrics.one_nna import one_nna, one_nna_correct
+from pcgen.metrics.pairs import Block
+from pcgen.metrics.preparation import Prepared
+from pcgen.metrics.sets import REFERENCE, SAMPLES, MeasuredSet
+from pcgen.seeds import stream
+
+__all__ = ["Comparison", "Key"]
+
+Key = tuple[str, str, str, str]  # the column, the sets of a matrix's rows and columns, and which clouds of them
+
+# Achlioptas et al. let the reference give to the sample for MMD, and the sample to the reference for COV.
+_COVERS_FROM_SAMPLES = "approxmatch"
+_BALLS = 5  # k of precision, recall, density and coverage
+_FEW = 20  # clouds of each set below which a 1-NNA is warned of
+
+
+class _Part(NamedTuple):
+    """Clouds of a row and of the reference that are compared with each other."""
+
+    label: str
+    a: Tensor  # (S, N, 3)
+    b: Tensor  # (R, N, 3)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The matrices of one distance, and the metrics of nearest neighbours that follow from them.
+
+    1-NNA is of sets of equal size: of the larger one as many clouds are drawn by seed as the smaller one has.
+
+    Attributes:
+        column: "cd" or "emd".
+        distance: a name of `pair_distance`.
+        sets: what is compared.
+        nearest: compute only what nearest neighbours depend on.
+        batch: clouds of both sets that are compared with each other, as in `Protocol`.
+        seed: of the draws and the intervals.
+    """
+
+    column: str
+    distance: str
+    sets: Prepared
+    nearest: bool
+    batch: int | None
+    seed: int
+
+    def blocks(self) -> dict[Key, Block]:
+        """The matrices to compute: every row against the reference and itself, and the reference once for all rows."""
+        blocks: dict[Key, Block] = {}
+        for name, row in self.sets.rows.items():
+            for part in self._parts(row):
+                self._add(blocks, name, REFERENCE, *part)
+                if self.distance == _COVERS_FROM_SAMPLES:
+                    self._add(blocks, REFERENCE, name, part.label, part.b, part.a)
+                if self.nearest:  # a search leaves out what the neighbours among fewer clouds depend on
+                    part = self._equal(name, part)
+                    self._add(blocks, name, REFERENCE, *part)
+                # 1-NNA asks of a sample whether another sample is as near as the nearest reference cloud, no more.
+                below = (self.column, name, REFERENCE, part.label) if self.nearest else None
+                self._add(blocks, name, name, part.label, part.a, part.a, below)
+                self._add(blocks, REFERENCE, REFERENCE, part.label, part.b, part.b)
+        return blocks
+
+    def metrics(
+        self, name: str, matrices: Mapping[Key, Tensor]
+    ) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
+        """The metrics of the row of that name, and their 95% intervals, from the matrices of `blocks`."""
+        values, nearest, reached = [], [], []
+        right: list[Tensor] = []
+        parts = self._parts(self.sets.rows[name])
+        for part in parts:
+            between = matrices[self.column, name, REFERENCE, part.label]
+            covering = between
+            if self.distance == _COVERS_FROM_SAMPLES:
+                covering = matrices[self.column, REFERENCE, name, part.label].T
+            three = self._of_equal_sets(name, part, matrices)
+            told_apart = one_nna(*three)
+            values.append(
+                {
+                    f"mmd_{self.column}": mmd(between),
+                    f"cov_{self.column}": coverage(covering),
+                    f"one_nna_{self.column}": told_apart.accuracy,
+                    f"one_nna_{self.column}_samples": told_apart.samples,
+                    f"one_nna_{self.column}_reference": told_apart.reference,
+                    f"one_nna_{self.column}_chance": told_apart.chance,
+                }
+            )
+            nearest.append(between.amin(0))
+            reached.append(covered(covering))
+            right += one_nna_correct(*three)
+        means = mean_of(values)
+        each = [1 / len(parts)] * len(parts)
+        classes = [share / 2 for share in each for _ in range(2)]
+        intervals = {
+            f"mmd_{self.column}": mean_interval(*nearest, weights=each, seed=self.seed),
+            f"cov_{self.column}": share_interval(*reached, weights=each, seed=self.seed),
+            f"one_nna_{self.column}": share_interval(*right, weights=classes, seed=self.seed),
+        }
+        return means | self._balls(name, matrices), intervals
+
+    def remarks(self) -> tuple[list[str], list[str]]:
+        """Warnings of a 1-NNA of few clouds, and notes on the clouds that it is of."""
+        warnings, notes = [], []
+        reference = len(self.sets.reference)
+        for name, row in self.sets.rows.items():
+            fewer = min(len(row), reference)
+            if self.batch is not None:
+                notes.append(f"1-NNA, MMD, COV and JSD: of batches of {self.batch} clouds, then averaged")
+            elif len(row) != reference:
+                drawn = name if len(row) > reference else REFERENCE
+                whose = "" if name == SAMPLES else f" of the {name}"
+                notes.append(f"1-NNA{whose}: on {fewer} clouds a side, of the {drawn} drawn by seed")
+            if name == SAMPLES and fewer < _FEW:
+                warnings.append(
+                    f"1-NNA: {fewer} clouds a side tell little, see its interval; take {_FEW} or more of both sets"
+                )
+        return warnings, notes
+
+    def _add(
+        self,
+        blocks: dict[Key, Block],
+        rows: str,
+        columns: str,
+        label: str,
+        a: Tensor,
+        b: Tensor,
+        below: Key | None = None,
+    ) -> None:
+        title = f"{rows} x {columns}"
+        blocks.setdefault((self.column, rows, columns, label), Block(title, self.distance, a, b, self.nearest, below))
+
+    def _parts(self, row: MeasuredSet) -> list[_Part]:
+        """The whole sets, or batches of both."""
+        reference = self.sets.reference
+        found = []
+        for part in batches(len(row), len(reference), self.batch):
+            label = "all" if self.batch is None else f"{part.start} to {part.stop}"
+            found.append(_Part(label, row.points[part], reference.points[part]))
+        return found
+
+    def _equal(self, name: str, part: _Part) -> _Part:
+        """As many clouds of either set."""
+        if len(part.a) == len(part.b):
+            return part
+        rows, columns = self._drawn(name, part)
+        label = f"{part.label}, {len(rows)} a side"
+        return _Part(label, part.a[rows.to(part.a.device)], part.b[columns.to(part.b.device)])
+
+    def _drawn(self, name: str, part: _Part) -> list[Tensor]:
+        """The places of as many clouds of either set."""
+        fewer = min(len(part.a), len(part.b))
+        drawn = []
+        for role, count in ((name, len(part.a)), (REFERENCE, len(part.b))):
+            order = torch.randperm(count, generator=stream(self.seed, f"1-NNA {role}"))
+            drawn.append(order[:fewer].sort().values)  # all of the smaller set
+        return drawn
+
+    def _of_equal_sets(self, name: str, part: _Part, matrices: Mapping[Key, Tensor]) -> list[Tensor]:
+        """Row x reference, row x row and reference x reference, of as many clouds of either."""
+        rows, columns = self._drawn(name, part)
+        label = part.label
+        if self.nearest:
+            label, rows, columns = self._equal(name, part).label, torch.arange(len(rows)), torch.arange(len(columns))
+        taken = {name: rows, REFERENCE: columns}
+        return [
+            matrices[self.column, first, second, label][taken[first]][:, taken[second]]
+            for first, second in ((name, REFERENCE), (name, name), (REFERENCE, REFERENCE))
+        ]
+
+    def _balls(self, name: str, matrices: Mapping[Key, Tensor]) -> dict[str, float]:
+        """Precision, recall, density and coverage, where all distances between whole sets are there."""
+        if self.nearest or self.batch is not None:
+            return {}
+        between, among, reference = (
+            matrices[self.column, first, second, "all"]
+            for first, second in ((name, REFERENCE), (name, name), (REFERENCE, REFERENCE))
+        )
+        if min(between.shape) <= _BALLS:
+            return {}
+        found = asdict(manifolds(between, among, reference, _BALLS))
+        return {f"{metric}_{self.column}": value for metric, value in found.items()}

@@ -1,0 +1,141 @@
+"""An evaluation whose sets are ready: what is computed, and the report of it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+
+import pcgen
+from pcgen.metrics.clock import Progress
+from pcgen.metrics.comparison import Comparison, Key
+from pcgen.metrics.copies import CopySearch
+from pcgen.metrics.distances import pair_distance
+from pcgen.metrics.features import FeatureSpace
+from pcgen.metrics.occupancy import Occupancy
+from pcgen.metrics.pairs import Block, pair_matrices
+from pcgen.metrics.preparation import Prepared
+from pcgen.metrics.protocols import Protocol
+from pcgen.metrics.report import Report
+from pcgen.metrics.row import Row
+from pcgen.metrics.sets import REFERENCE, SAMPLES, TRAINING
+from pcgen.metrics.store import TileStore
+
+__all__ = ["Measurement"]
+
+_COPIES: Key = ("cd", SAMPLES, TRAINING, "copies")
+
+
+class Measurement:
+    """What an evaluation computes; `run` computes it.
+
+    Attributes:
+        warnings: what looks like a mistake or limits what the numbers say; known before anything is computed.
+    """
+
+    def __init__(
+        self,
+        protocol: Protocol,
+        sets: Prepared,
+        measured: Mapping[str, Prepared],
+        columns: Mapping[str, str],
+        full: bool,
+        features: Sequence[FeatureSpace],
+        seed: int,
+    ) -> None:
+        """Count the points in the grid's cells and plan the rest.
+
+        Args:
+            protocol: whose conventions bind.
+            sets: what is measured.
+            measured: what of it under each distance, by column.
+            columns: the distance of each column.
+            full: compute all distances, where neighbours alone would be enough too.
+            features: on whose features the sets are compared.
+            seed: of all draws.
+
+        Raises:
+            ValueError: features of a single cloud are asked for.
+        """
+        for role, each in sets.raw.items():
+            if features and len(each) < 2:
+                raise ValueError(f"{role}: must be two clouds or more to be compared by features (--features), got one")
+        self._protocol, self._sets, self._features, self._seed = protocol, sets, features, seed
+        self._occupancy = Occupancy(sets, protocol)
+        # On a GPU all distances take less time than the search for those that are needed.
+        sparse = not full and not sets.reference.points.is_cuda
+        self._comparisons = [
+            Comparison(column, distance, measured[column], sparse and distance == "exact", protocol.batch, seed)
+            for column, distance in columns.items()
+        ]
+        remarks = [comparison.remarks() for comparison in self._comparisons]
+        # Those under EMD hold those of the whole sets.
+        of_sets = [each.sets for each in self._comparisons[-1:]] or [sets]
+        self._deviations = of_sets[0].deviations
+        self.warnings = tuple(
+            dict.fromkeys(
+                (*of_sets[0].warnings, *self._occupancy.warnings, *(w for found, _ in remarks for w in found))
+            )
+        )
+        self._notes = [*sets.notes, *self._occupancy.notes, *(note for _, found in remarks for note in found)]
+        self._notes += self._elsewhere()
+        if protocol.emd is None:
+            self._notes.append(f"EMD: the protocol {protocol.name} has none")
+
+    def run(self, store: TileStore | None, progress: Callable[[Progress], None] | None) -> Report:
+        """Compute the distances and all that follows from them."""
+        blocks: dict[Key, Block] = {}
+        for comparison in self._comparisons:
+            blocks |= comparison.blocks()
+        samples, train = self._sets.rows[SAMPLES], self._sets.train
+        copies = None
+        if train and train.size > 1 and any(comparison.column == "cd" for comparison in self._comparisons):
+            copies = CopySearch.of(samples, train, self._seed)
+            blocks[_COPIES] = copies.block
+        matrices = pair_matrices(blocks, store, progress)
+        rows, notes = [self._row(name, matrices) for name in self._sets.rows], []
+        if copies:
+            found = copies.finish(matrices[_COPIES])
+            rows[0] = rows[0].with_values({"copies": found.copies, "novelty": found.ratio})
+            notes.append(copies.describe(found))
+        for space in self._features:
+            for place, row in enumerate(rows):
+                values, said = space.compare(self._sets.raw[row.name], self._sets.raw[REFERENCE], self._seed)
+                rows[place] = row.with_values(values)
+                notes += said
+        return Report(
+            protocol=self._protocol.stamp(seed=self._seed, **self._conditions()),
+            version=pcgen.__version__,
+            samples=samples.describe(),
+            reference=self._sets.reference.describe(),
+            train=train.describe() if train else None,
+            grid={"centre": list(self._occupancy.grid.centre), "radius": self._occupancy.grid.radius},
+            rows=tuple(rows),
+            notes=tuple(dict.fromkeys((*self.warnings, *self._deviations, *self._notes, *notes))),
+        )
+
+    def _row(self, name: str, matrices: Mapping[Key, Tensor]) -> Row:
+        """The metrics of one row under all distances."""
+        value, interval = self._occupancy.jsd(name, self._seed)
+        values, intervals = {"jsd": value}, {"jsd": interval}
+        for comparison in self._comparisons:
+            found, ends = comparison.metrics(name, matrices)
+            values |= found
+            intervals |= ends
+        return Row(name, len(self._sets.rows[name]), values, intervals)
+
+    def _elsewhere(self) -> list[str]:
+        """Which distances are not computed on the device that the sets are on."""
+        place = self._sets.reference.points.device.type
+        names = [each.distance for each in self._comparisons if place not in pair_distance(each.distance).devices]
+        return [f"{', '.join(names)}: computed on the CPU, there is no kernel for {place}"] if names else []
+
+    def _conditions(self) -> dict[str, Any]:
+        """What the numbers depend on besides the protocol and the seed, as JSON values."""
+        counts = {"cd": _counts(self._sets)} | {each.column: _counts(each.sets) for each in self._comparisons}
+        normalization = self._sets.normalization
+        fitted = {"normalized_by": normalization.to_dict()} if normalization.fitted else {}
+        return {"counts": counts, "deviations": list(self._deviations), **fitted}
+
+
+def _counts(sets: Prepared) -> dict[str, int]:
+    return {"samples": len(sets.rows[SAMPLES]), "reference": len(sets.reference), "points": sets.reference.size}

@@ -1,0 +1,100 @@
+"""What suggests that sets of clouds are not what they should be: other units, other axes, clouds in two sets."""
+
+import itertools
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from pcgen.metrics.protocols import Protocol
+from pcgen.metrics.sets import REFERENCE, SAMPLES, TRAINING, MeasuredSet, same_clouds
+
+__all__ = ["better_axes", "leaks", "mismatches"]
+
+_SCALE = 3 / 2  # how far the sizes of two sets may be apart, as a factor
+_SHIFT = 0.25  # how far their means may be apart, in diagonals of a cloud's box
+_LEVELS = 33  # places along an axis, at equal shares of a cloud's points, that its profile holds
+_TURNED = 0.01  # how much better other axes must fit at least, in diagonals
+_NOISE = 2.0  # standard errors of the profiles that may be chance
+
+
+def mismatches(a: MeasuredSet, b: MeasuredSet) -> list[str]:
+    """What suggests that two sets are not in the same units and axes: one line each, with both ranges."""
+    found = []
+    size_a, size_b = (float(each.median_sides().norm()) for each in (a, b))
+    if not 1 / _SCALE <= (size_a / size_b if size_b else math.inf) <= _SCALE:
+        found.append(f"scale: boxes have the diagonal {size_a:.3g} in the {a.role}, {size_b:.3g} in the {b.role}")
+    else:
+        shift = float((a.points.double().mean((0, 1)) - b.points.double().mean((0, 1))).norm())
+        if shift > _SHIFT * size_b:
+            found.append(f"place: the sets' means are {shift:.3g} apart, boxes have the diagonal {size_b:.3g}")
+    axes = better_axes(a.points, b.points)
+    if axes:
+        found.append(f"axes: clouds fit better if the axes of the {a.role} are read as {axes}; is one set not y up?")
+    return [f"{text}; {a.role} {a.range()}, {b.role} {b.range()}" for text in found]
+
+
+def leaks(protocol: Protocol, sets: Mapping[str, MeasuredSet]) -> list[str]:
+    """Clouds that are where they should not be: before points are chosen, while equal clouds are bit-equal."""
+    found = []
+    reference = sets[REFERENCE]
+    for role, why in ((SAMPLES, "are they samples?"), (TRAINING, "the reference must be unseen in training")):
+        if role in sets and (count := same_clouds(reference, sets[role])):
+            found.append(f"reference: {count} of its {len(reference)} clouds are also in the {role}; {why}")
+    if TRAINING in sets and (count := same_clouds(sets[SAMPLES], sets[TRAINING])):
+        found.append(f"samples: {count} of {len(sets[SAMPLES])} are clouds of the training set, bit for bit")
+    splits = sorted(set(reference.splits))  # () of those that were drawn, which no number in print knows
+    if "train" in splits:
+        found.append("reference: holds clouds of the split train; take the split test (SPEC@test)")
+    elif splits and protocol.split and splits != [protocol.split]:
+        found.append(f"reference: is the split {', '.join(splits)}; numbers of {protocol.name} are of {protocol.split}")
+    return found
+
+
+def better_axes(a: Tensor, b: Tensor) -> str | None:
+    """The axes that the clouds of `a` (S, N, 3) should be read in to be like those of `b` (R, M, 3), if not x y z.
+
+    A set's profile along an axis holds where a cloud's points lie between the ends of its box, in diagonals of the box,
+    mean over the set: a table has half of its points at the top, however its sides compare. The signed orders of the
+    axes are held against each other by the distance of the profiles; the given one must be worse by more than chance.
+    """
+    if min(len(a), len(b)) < 2:
+        return None  # of one cloud it is not known what is chance
+    (of_a, error_a), (of_b, error_b) = _profile(a), _profile(b)
+    noise = math.hypot(error_a, error_b)
+    signed = sorted(
+        itertools.product(itertools.permutations(range(3)), itertools.product((1, -1), repeat=3)), key=_moved
+    )
+    misfits = [float((_turned(of_a, *axes) - of_b).square().mean().sqrt()) for axes in signed]
+    best = min(misfits)
+    if not misfits[0] > 1.5 * best + _NOISE * noise + _TURNED:
+        return None
+    # Of those that fit as well, as where shapes are symmetric, the one that moves the fewest axes.
+    order, signs = next(axes for axes, misfit in zip(signed, misfits, strict=True) if misfit <= best + noise)
+    return " ".join(("-" if sign < 0 else "") + "xyz"[axis] for axis, sign in zip(order, signs, strict=True))
+
+
+def _profile(points: Tensor) -> tuple[Tensor, float]:
+    """Mean over clouds of the places along each axis, (levels, 3), and the mean's standard error."""
+    points = points.detach().double()
+    low, high = points.amin(1, keepdim=True), points.amax(1, keepdim=True)
+    tiny = torch.finfo(points.dtype).tiny  # a cloud that is one place
+    unit = (points - (low + high) / 2) / (high - low).norm(dim=2, keepdim=True).clamp_min(tiny)
+    levels = torch.linspace(0, points.shape[1] - 1, _LEVELS).round().long().to(points.device)
+    places = unit.sort(1).values[:, levels]  # (S, levels, 3)
+    return places.mean(0), float((places.var(0) / len(places)).mean().sqrt())
+
+
+def _turned(profile: Tensor, order: tuple[int, ...], signs: tuple[int, ...]) -> Tensor:
+    """The profile of the same clouds with the given axes in the place of x, y and z."""
+    columns = [
+        profile[:, axis] if sign > 0 else -profile[:, axis].flip(0) for axis, sign in zip(order, signs, strict=True)
+    ]
+    return torch.stack(columns, 1)
+
+
+def _moved(axes: tuple[tuple[int, ...], tuple[int, ...]]) -> int:
+    """How much other axes differ from x y z."""
+    order, signs = axes
+    return sum(place != axis for place, axis in enumerate(order)) + signs.count(-1)
