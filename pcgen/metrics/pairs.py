@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -12,8 +12,8 @@ from torch import Tensor
 
 from pcgen.metrics.clock import Clock, Kind, Progress
 from pcgen.metrics.distances import pair_distance
-from pcgen.metrics.search import Search
 from pcgen.metrics.store import TileStore, digests
+from pcgen.ops.search import Search
 from pcgen.ranks import reduce_sum, share
 
 __all__ = ["Block", "Tile", "pair_matrices", "tiles"]
@@ -197,26 +197,43 @@ def _measure(block: Block, tile: Tile) -> Tensor:
 
 def _search(block: Block, below: Tensor | None, store: TileStore | None, clock: Clock) -> Tensor:
     """The entries that nearest neighbours depend on."""
-    search = Search.begin(block.a, block.b, _whole(block.bounds(), store, clock), below)
+    search = Search.begin(block.a, block.b, below=below, bounds=_whole(block.bounds(), store, clock))
     keep = store if 0 in share(1) else None  # all ranks have the same: the first one keeps it
     clouds: list[str] = []
     if store:
         clouds = [*digests(block.a), "itself" if block.symmetric else "to", *digests(block.b)]
         clouds += [] if below is None else ["below", hashlib.sha256(below.numpy().tobytes()).hexdigest()]
         search.resume(_of_first_rank({**search.state(), **((keep and keep.get("nearest exact", clouds)) or {})}))
-    left = search.open()
+    left = int(search.open().sum())
+    clock.begin_search(block.pairs)
     clock.finish(block.kind, block.pairs - left, block.label)
     saved = time.monotonic()
     while left:
         begin = time.perf_counter()
-        matched = search.advance()
-        clock.compute(block.kind, matched, time.perf_counter() - begin)
-        before, left = left, search.open()
+        matched = search.advance(_shared)
+        clock.compute(block.kind, len(share(matched)), time.perf_counter() - begin)
+        before, left = left, int(search.open().sum())
         clock.finish(block.kind, before - left, block.label)
         if keep and (not left or time.monotonic() - saved > _SAVE_SECONDS):
             keep.put("nearest exact", clouds, search.state() if left else search.outcome())
             saved = time.monotonic()
     return search.matrix()
+
+
+def _shared(
+    count: int, shapes: Sequence[tuple[int, ...]], compute: Callable[[Tensor], tuple[Tensor, ...]]
+) -> tuple[Tensor, ...]:
+    """float64 tensors (count, *shape) of which each rank computes the rows that are its own."""
+    mine = share(count)
+    own = torch.tensor(mine, dtype=torch.int64)
+    if mine.step == 1:
+        return compute(own)
+    found = tuple(torch.zeros(count, *shape, dtype=torch.float64) for shape in shapes)
+    if len(own):
+        for whole, part in zip(found, compute(own), strict=True):
+            whole[own] = part
+    reduce_sum(found)  # each row is 0 on all ranks but one: no bit changes
+    return found
 
 
 def _of_first_rank(state: dict[str, Tensor]) -> dict[str, Tensor]:

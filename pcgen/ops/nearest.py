@@ -8,13 +8,10 @@ from torch import Tensor
 
 from pcgen.errors import choose
 from pcgen.ops._checks import cloud_sets
-from pcgen.ops.bounds import emd_bounds, emd_lower_bound
 from pcgen.ops.chamfer import chamfer_matrix
-from pcgen.ops.emd import match
+from pcgen.ops.search import Search
 
 __all__ = ["Nearest", "nearest"]
-
-_PARTNERS = 2  # a cloud's duals are transferred once it has been matched with so many others
 
 
 @dataclass(frozen=True)
@@ -44,8 +41,8 @@ def nearest(
     """The k nearest clouds of b for each cloud of a: those of the full matrix of distances, ties by index.
 
     Under "emd" few distances are computed. Lower bounds rule out the others: one-sided means of nearest distances;
-    distances along fixed directions, where matching is sorting; and the duals u of a's cloud from a neighbour already
-    matched, with what they leave to another cloud of b: mean_i u_i + mean_j min_i (|x_i - y_j| - u_i).
+    distances along fixed directions, where matching is sorting; and the duals of either cloud from neighbours that are
+    matched already (see `pcgen.ops.search`).
 
     Args:
         a: (S, N, 3), float32 or float64.
@@ -55,7 +52,7 @@ def nearest(
         progress: called as progress(clouds of a done, S) after each round.
 
     Returns:
-        A `Nearest`. Memory beyond it: (S, R) numbers, and for each cloud of a its duals and sorted projections.
+        A `Nearest`. Memory beyond it: (S, R) numbers, and for each cloud its duals and sorted projections.
 
     Raises:
         ValueError: as `match`; k out of range; an unknown distance.
@@ -78,43 +75,14 @@ def nearest(
 
 def _search(a: Tensor, b: Tensor, k: int, progress: Callable[[int, int], object] | None) -> tuple[Tensor, int]:
     """Matrix (S, R) of distances, infinite beyond the k least of a row, and how many of them were computed."""
-    same = b is a
-    bounds = emd_bounds(a, b)
-    values = torch.full_like(bounds, torch.inf)
-    done = torch.zeros_like(bounds, dtype=torch.bool)
-    if same:
-        done.fill_diagonal_(True)
-    transferred = torch.zeros_like(done)
-    # Duals of several matchings together bound better than those of one: each has less of its partner's own noise.
-    duals = torch.zeros(a.shape[:2], dtype=torch.float64, device=a.device)  # sums over the clouds it was matched with
-    partners = torch.zeros(len(a), dtype=torch.float64, device=a.device)
-    solved = 0
+    search, solved = Search.begin(a, b, k, columns=False), 0
     while True:
-        farthest = values.kthvalue(k, 1).values
-        possible = (~done & (bounds <= farthest[:, None])).any(1)
+        left = search.open()
+        possible = left.any(1) | left.any(0) if b is a else left.any(1)
         if progress is not None:
             progress(len(a) - int(possible.sum()), len(a))
-        rows = possible.nonzero()[:, 0]
-        if len(rows) == 0:
-            return values, solved
-        columns = bounds[rows].masked_fill(done[rows], torch.inf).argmin(1)
-
-        # A bound from duals costs a tenth of a matching: tried once for each pair before it is matched.
-        untried = (partners[rows] >= _PARTNERS) & ~transferred[rows, columns]
-        i, j = rows[untried], columns[untried]
-        if len(i) > 0:
-            transferred[i, j] = True
-            bounds[i, j] = bounds[i, j].maximum(emd_lower_bound(a[i], b[j], duals[i] / partners[i, None]))
-
-        i, j = rows[~untried], columns[~untried]
-        if len(i) == 0:
-            continue
-        if same:
-            i, j = torch.stack([torch.minimum(i, j), torch.maximum(i, j)], 1).unique(dim=0).unbind(1)
-        matching = match(a[i], b[j])
-        solved += len(i)
-        ends = [(i, j, matching.x_dual), (j, i, matching.y_dual)] if same else [(i, j, matching.x_dual)]
-        for p, q, dual in ends:
-            values[p, q], done[p, q] = matching.cost, True
-            duals.index_add_(0, p, dual)
-            partners.index_add_(0, p, torch.ones_like(matching.cost))
+        if not possible.any():
+            break
+        solved += search.advance()
+    values = search.matrix()
+    return values.fill_diagonal_(torch.inf) if b is a else values, solved

@@ -148,17 +148,35 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 
 def test_the_time_left_is_guessed_then_learned() -> None:
-    quick, slow = ("chamfer", 8, 8), ("nearest", 8, 8)
+    quick, slow = ("chamfer", 8, 8), ("exact", 8, 8)
     seen: list[Progress] = []
     clock = Clock({quick: 10, slow: 5}, lambda kind: 2.0 if kind == quick else 30.0, seen.append)
     clock.compute(quick, 4, 1.0)
     clock.finish(quick, 4, "quick")
-    clock.finish(slow, 5, "ruled out")
-    assert [(p.done, p.total, p.seconds_left, p.at_most) for p in seen] == [
-        (0, 15, 170.0, True),
-        (4, 15, 6 * 0.25 + 150.0, True),
-        (9, 15, 1.5, False),
+    clock.finish(slow, 5, "slow")
+    assert [(p.done, p.total, p.seconds_left) for p in seen] == [
+        (0, 15, 170.0),
+        (4, 15, 6 * 0.25 + 150.0),
+        (9, 15, 1.5),
     ]
+
+
+def test_the_time_of_a_search_is_that_of_the_pairs_that_will_be_needed() -> None:
+    kind = ("nearest", 8, 8)
+    seen: list[Progress] = []
+    clock = Clock({kind: 20000}, lambda kind: 1.0, seen.append)
+    assert seen[-1].seconds_left == 20000 / 4  # as usual
+    clock.begin_search(10000)
+    clock.compute(kind, 200, 200.0)
+    clock.finish(kind, 6000, "most are ruled out at once")
+    assert seen[-1].seconds_left == (2500 - 200) + 2500  # of this search, and of another to come
+    clock.compute(kind, 800, 800.0)
+    clock.finish(kind, 4000, "done")
+    needed = (250 + 1000) / (1000 + 10000)  # few were needed: that is what is expected of the other
+    assert seen[-1].seconds_left == pytest.approx(10000 * needed)
+    clock.begin_search(10000)
+    clock.finish(kind, 9990, "nearly all")
+    assert seen[-1].seconds_left == 10
 
 
 def test_progress_begins_with_an_estimate_and_ends_with_all() -> None:

@@ -6,34 +6,46 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pcgen import ops
-from pcgen.ranks import reduce_sum, share
+from pcgen.ops.bounds import emd_bounds, emd_lower_bound
+from pcgen.ops.emd import match
 
-__all__ = ["Search"]
+__all__ = ["Search", "Share"]
 
 _PARTNERS = 3  # a cloud's duals are transferred once it has been matched with so many others
 _TOGETHER = 16  # pairs that are looked at together, if so many are open: threads and ranks want work
-_BATCH = 128  # pairs that are matched at once: each takes memory for its matching and duals
+_BATCH = {"cpu": 128, "cuda": 4096}  # pairs that are matched at once: each takes memory for its matching and duals
+
+# Who computes: `compute` takes the places of some of `count` pairs, (n,), and returns float64 tensors (n, *shape), one
+# for each of the shapes; a `Share` returns them for all pairs.
+Share = Callable[[int, Sequence[tuple[int, ...]], Callable[[Tensor], tuple[Tensor, ...]]], tuple[Tensor, ...]]
+
+
+def _alone(
+    count: int, shapes: Sequence[tuple[int, ...]], compute: Callable[[Tensor], tuple[Tensor, ...]]
+) -> tuple[Tensor, ...]:
+    return compute(torch.arange(count))
 
 
 @dataclass
 class Search:
-    """A matrix D[i, j] = emd(a[i], b[j]) that is being filled in until every row's and column's least entry is there.
+    """A matrix D[i, j] = emd(a[i], b[j]) that is being filled in until the least entries are there that are asked for.
 
-    A pair is open while a lower bound of its distance is not above the least distance of its row, or of its column, so
-    far. The open pair of least bound of each row and each column is looked at next: first its bound is raised, from
-    either cloud's duals; if that leaves it open, it is matched. The duals u of a's points that prove the distance to
-    one cloud bound that to another, mean_i u_i + mean_j min_i (|x_i - y_j| - u_i); their mean over several partners
-    bounds better than those of the nearest one, since it has less of any partner's own noise in it.
+    A pair is open while a lower bound of its distance is not above the k-th least distance of its row, or of its
+    column, so far. The open pair of least bound of each row and each column is looked at next: first its bound is
+    raised, from either cloud's duals; if that leaves it open, it is matched. The duals u of a's points that prove the
+    distance to one cloud bound that to another, mean_i u_i + mean_j min_i (|x_i - y_j| - u_i); their mean over several
+    partners bounds better than those of the nearest one, since it has less of any partner's own noise in it.
 
-    Every rank has all of this and matches its share of each round, so that neither the number of ranks nor of threads
-    changes what is matched. Where `b is a` only i < j is looked at.
+    What is matched follows from the clouds alone, whoever computes. Where `b is a` only i < j is looked at, and a
+    cloud's row and column are one.
 
     Attributes:
         a: (S, N, 3).
         b: (R, N, 3).
-        below: (S,), where `b is a`: whether a cloud's nearest is at most as far as this is all that is to be decided;
-            None is to find the nearest.
+        k: how many least entries of each row, and of each column, are asked for.
+        columns: whether the columns' are asked for too, rather than the rows' alone.
+        below: (S,), where `b is a` and k is 1: whether a cloud's nearest is at most as far as this is all that is to be
+            decided; None is to find the nearest.
         bounds: (S, R) float64, lower bounds; infinite for pairs that are not looked at.
         values: (S, R) float64, distances; infinite where they are not computed.
         tried: (2, S, R) bool, whether a bound from the duals of the row's, of the column's cloud is in `bounds`.
@@ -43,6 +55,8 @@ class Search:
 
     a: Tensor
     b: Tensor
+    k: int
+    columns: bool
     below: Tensor | None
     bounds: Tensor
     values: Tensor
@@ -51,20 +65,32 @@ class Search:
     partners: Tensor
 
     @classmethod
-    def begin(cls, a: Tensor, b: Tensor, bounds: Tensor, below: Tensor | None = None) -> "Search":
-        """A search that has looked at nothing yet, from lower bounds of all distances, (S, R)."""
+    def begin(
+        cls,
+        a: Tensor,
+        b: Tensor,
+        k: int = 1,
+        *,
+        columns: bool = True,
+        below: Tensor | None = None,
+        bounds: Tensor | None = None,
+    ) -> "Search":
+        """A search that has looked at nothing yet; `bounds` (S, R) are those of `emd_bounds` if they are at hand."""
+        bounds = emd_bounds(a, b) if bounds is None else bounds
         if b is a:
             bounds = bounds.masked_fill(torch.ones_like(bounds, dtype=torch.bool).tril(), torch.inf)
         clouds = len(a) if b is a else len(a) + len(b)
         return cls(
             a,
             b,
+            k,
+            columns,
             below,
             bounds,
             torch.full_like(bounds, torch.inf),
-            torch.zeros(2, *bounds.shape, dtype=torch.bool),
-            torch.zeros(clouds, a.shape[1], dtype=torch.float64),
-            torch.zeros(clouds, dtype=torch.float64),
+            torch.zeros(2, *bounds.shape, dtype=torch.bool, device=bounds.device),
+            bounds.new_zeros(clouds, a.shape[1]),
+            bounds.new_zeros(clouds),
         )
 
     def state(self) -> dict[str, Tensor]:
@@ -82,42 +108,45 @@ class Search:
 
     def matrix(self) -> Tensor:
         """The distances, (S, R) float64, infinite where they are not needed; where `b is a` symmetric."""
-        return torch.minimum(self.values, self.values.T).fill_diagonal_(0.0) if self.b is self.a else self.values
+        return self._symmetric().fill_diagonal_(0.0) if self.b is self.a else self.values
 
-    def open(self) -> int:
-        """How many pairs may still matter."""
-        return int(self._open(self._reach()).sum())
+    def open(self) -> Tensor:
+        """Which pairs may still matter, (S, R) bool; where `b is a`, those with i < j."""
+        return self._open(self._reach())
 
-    def advance(self) -> int:
-        """Look at one pair of each row and column that has an open one; returns how many pairs this rank matched."""
+    def advance(self, share: Share = _alone) -> int:
+        """Look at one pair of each row and column that has an open one; returns how many pairs were matched."""
         reach = self._reach()
         i, j = self._chosen(reach).nonzero().unbind(1)
         far = torch.maximum(reach[i], reach[self._column(j)])
-        raised = torch.zeros(len(i), dtype=torch.bool)
+        raised = torch.zeros_like(i, dtype=torch.bool)
         for side, cloud in ((0, i), (1, self._column(j))):
             new = ~self.tried[side, i, j] & (self.partners[cloud] >= _PARTNERS) & (self.bounds[i, j] <= far)
             if new.any():
-                self._transfer(side, i[new], j[new], cloud[new])
+                self._transfer(side, i[new], j[new], cloud[new], share)
             raised |= new
         # What has been raised is perhaps not the least bound of its row any more: the next round will see.
-        for part in (~raised).nonzero()[:, 0].split(_BATCH):
-            self._match(i[part], j[part])
-        return len(share(int((~raised).sum())))
+        for part in (~raised).nonzero()[:, 0].split(_BATCH[i.device.type]):
+            self._match(i[part], j[part], share)
+        return int((~raised).sum())
 
     def _column(self, j: Tensor) -> Tensor:
         """The number of b's cloud among all clouds."""
         return j if self.b is self.a else j + len(self.a)
 
+    def _symmetric(self) -> Tensor:
+        return torch.minimum(self.values, self.values.T)
+
     def _reach(self) -> Tensor:
-        """How far away each cloud's nearest may be, (C,): -inf where all is decided."""
-        rows, columns = self.values.amin(1), self.values.amin(0)
-        if self.b is not self.a:
-            return torch.cat((rows, columns))
-        least = torch.minimum(rows, columns)
-        return least if self.below is None else torch.where(least <= self.below, -torch.inf, self.below)
+        """How far away the last cloud that is asked for may be of each cloud, (C,): -inf where all is decided."""
+        if self.b is self.a:
+            far = self._symmetric().kthvalue(self.k, 1).values
+            return far if self.below is None else torch.where(far <= self.below, -torch.inf, self.below)
+        rows = self.values.kthvalue(self.k, 1).values
+        columns = self.values.kthvalue(self.k, 0).values if self.columns else rows.new_full((len(self.b),), -torch.inf)
+        return torch.cat((rows, columns))
 
     def _open(self, reach: Tensor) -> Tensor:
-        """Which pairs may still matter, (S, R) bool."""
         far = torch.maximum(reach[: len(self.a), None], reach[-len(self.b) :])
         return (self.bounds <= far) & self.bounds.isfinite() & self.values.isinf()
 
@@ -135,42 +164,26 @@ class Search:
             chosen.view(-1)[order[: min(_TOGETHER, int(is_open.sum()))]] = True
         return chosen
 
-    def _transfer(self, side: int, i: Tensor, j: Tensor, cloud: Tensor) -> None:
+    def _transfer(self, side: int, i: Tensor, j: Tensor, cloud: Tensor, share: Share) -> None:
         """Raise bounds of pairs by the duals of their row's cloud (side 0) or of their column's."""
 
         def bound(own: Tensor) -> tuple[Tensor, ...]:
             x, y = self.a[i[own]], self.b[j[own]]
             mean = self.duals[cloud[own]] / self.partners[cloud[own], None]
-            return (ops.emd_lower_bound(*((y, x) if side else (x, y)), mean),)
+            return (emd_lower_bound(*((y, x) if side else (x, y)), mean),)
 
-        (bounds,) = _shared(len(i), [()], bound)
+        (bounds,) = share(len(i), [()], bound)
         self.bounds[i, j] = self.bounds[i, j].maximum(bounds)
         self.tried[side, i, j] = True
 
-    def _match(self, i: Tensor, j: Tensor) -> None:
-        def match(own: Tensor) -> tuple[Tensor, ...]:
-            found = ops.match(self.a[i[own]], self.b[j[own]])
+    def _match(self, i: Tensor, j: Tensor, share: Share) -> None:
+        def solve(own: Tensor) -> tuple[Tensor, ...]:
+            found = match(self.a[i[own]], self.b[j[own]])
             return found.cost, found.x_dual, found.y_dual
 
         points = tuple(self.duals.shape[1:])
-        cost, *duals = _shared(len(i), [(), points, points], match)
+        cost, *duals = share(len(i), [(), points, points], solve)
         self.values[i, j] = cost
         for cloud, dual in zip((i, self._column(j)), duals, strict=True):
             self.duals.index_add_(0, cloud, dual)
-            self.partners.index_add_(0, cloud, torch.ones(len(cloud), dtype=torch.float64))
-
-
-def _shared(
-    count: int, shapes: Sequence[tuple[int, ...]], compute: Callable[[Tensor], tuple[Tensor, ...]]
-) -> tuple[Tensor, ...]:
-    """float64 tensors (count, *shape) of which each rank computes the rows that are its own."""
-    mine = share(count)
-    own = torch.tensor(mine, dtype=torch.int64)
-    if mine.step == 1:
-        return compute(own)
-    found = tuple(torch.zeros(count, *shape, dtype=torch.float64) for shape in shapes)
-    if len(own):
-        for whole, part in zip(found, compute(own), strict=True):
-            whole[own] = part
-    reduce_sum(found)  # each row is 0 on all ranks but one: no bit changes
-    return found
+            self.partners.index_add_(0, cloud, torch.ones_like(cost))
