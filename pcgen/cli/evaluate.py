@@ -1,17 +1,18 @@
 """`pcgen evaluate`: how good samples are, as tables and as JSON."""
 
+import dataclasses
 import functools
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
+from pcgen.cli import evaluate_options as own
 from pcgen.cli.common import check_out, emd_limit, parse_metrics, say
-from pcgen.cli.options import FOUR_GIB, DropBad, EmdClouds, EmdPoints, MaxBytes, Overwrite, Seed, Up
+from pcgen.cli.evaluation import at_points, load_sets, options
+from pcgen.cli.options import FOUR_GIB, Device, DropBad, EmdClouds, EmdPoints, MaxBytes, Overwrite, Seed, Threads
 from pcgen.errors import choose
 
 if TYPE_CHECKING:
@@ -22,58 +23,27 @@ __all__ = ["evaluate"]
 
 
 def evaluate(
-    samples: Annotated[
-        list[str],
-        typer.Argument(
-            help="Generated clouds, SOURCE[:CLASS]\\[@SPLIT], or a report that --out wrote; several stand side by side."
-        ),
-    ],
-    reference: Annotated[
-        str | None,
-        typer.Option(help="Clouds to hold them against; @test unless a split is named, all where they have no splits."),
-    ] = None,
-    train: Annotated[
-        str | None, typer.Option(help="The training set, for the oracle rows; @train unless a split is named.")
-    ] = None,
-    second: Annotated[
-        str | None,
-        typer.Option(help="Another sampling of the reference's shapes, for an oracle row (surfaces have one anyway)."),
-    ] = None,
-    protocol: Annotated[
-        str, typer.Option(help="exact, latent_3d_points, pointflow, lion, dpm, or several with commas between.")
-    ] = "exact",
-    metrics: Annotated[str, typer.Option(help="Distances of MMD, COV and 1-NNA: cd, emd, or cd,emd.")] = "cd,emd",
-    seeds: Annotated[
-        bool, typer.Option("--seeds", help="The SAMPLES are of one model by several seeds: mean and deviation too.")
-    ] = False,
-    published: Annotated[
-        str | None, typer.Option(help="Print published numbers of a ShapeNet class beneath: airplane, chair or car.")
-    ] = None,
-    points: Annotated[
-        int | None, typer.Option(min=1, help="Subsample every cloud to this many points (default: all sets' smallest).")
-    ] = None,
+    samples: own.Samples,
+    reference: own.Reference = None,
+    train: own.Train = None,
+    second: own.Second = None,
+    protocol: own.Protocols = "exact",
+    normalize: own.Normalize = None,
+    metrics: own.Distances = "cd,emd",
+    seeds: own.Seeds = False,
+    published: own.Published = None,
+    points: own.Points = None,
+    clouds: own.Clouds = None,
     emd_clouds: EmdClouds = None,
     emd_points: EmdPoints = None,
-    full_matrix: Annotated[
-        bool, typer.Option("--full-matrix", help="Every EMD: precision, recall, density and coverage under it too.")
-    ] = False,
-    features: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="A run folder; may be given many times. A classifier's: the Frechet distance on its features. "
-            "An autoencoder's: energy distance and kernel MMD of its codes, tested."
-        ),
-    ] = None,
-    out: Annotated[Path | None, typer.Option(help="Write the report as JSON.")] = None,
-    tiles: Annotated[
-        Path | None,
-        typer.Option(
-            help="Keep finished parts in this folder, for other evaluations too (default: beside --out, until it is "
-            "written): an evaluation that was killed goes on from there."
-        ),
-    ] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads (default: torch's choice).")] = None,
-    up: Up = "y",
+    full_matrix: own.FullMatrix = False,
+    features: own.Features = None,
+    out: own.Out = None,
+    tiles: own.Tiles = None,
+    device: Device = "cpu",
+    threads: Threads = None,
+    up: own.UpOfData = "y",
+    samples_up: own.SamplesUp = "y",
     max_bytes: MaxBytes = FOUR_GIB,
     drop_bad: DropBad = False,
     seed: Seed = 0,
@@ -86,79 +56,122 @@ def evaluate(
     if out is not None:
         check_out(out, ".json", overwrite)
     distances = parse_metrics(metrics)
+    measured = _to_measure(samples, reference)
+    presets = _presets(protocol, normalize)
+    _check_machine(device, threads, tiles)
+    reports, read = _read(samples, measured, seeds)
+    _check_published(published, presets if measured else (), read)
+    spaces = [_feature_space(run) for run in features or ()]
+    beside = None
+    if measured:
+        others = {"reference": reference, "train": train, "second": second}
+        with options("max_bytes"):
+            generated, sets = load_sets(measured, others, points, up, samples_up, drop_bad, max_bytes)
+        at = [at_points(preset, [*generated, *sets.values()], points) for preset in presets]
+        _check_alike(read, measured, generated, len(sets["reference"]), at, clouds, seed)
+        asked = {
+            "distances": distances,
+            "clouds": clouds,
+            "emd_clouds": emd_limit(emd_clouds),
+            "emd_points": emd_limit(emd_points),
+            "full": full_matrix,
+            "features": spaces,
+            "device": device,
+            "seed": seed,
+        }
+        beside = None if out is None or tiles else out.with_name(f"{out.name}.tiles")
+        if not _measure_all(reports, measured, generated, sets, at, tiles or beside, asked):
+            return
+    _show({spec: reports[spec] for spec in samples}, seeds, published, out)
+    if out is not None and beside is not None:
+        from pcgen.metrics.store import TileStore
+
+        TileStore(beside).clear()
+
+
+def _to_measure(samples: Sequence[str], reference: str | None) -> list[str]:
+    """Which of the SAMPLES are clouds, rather than reports."""
     measured = [spec for spec in samples if not spec.endswith(".json")]
     if len(set(samples)) < len(samples):
         raise ValueError(f"SAMPLES: must be different files or sets, got {', '.join(samples)}; name each once")
     if measured and reference is None:
         raise ValueError("--reference: name the clouds to hold the samples against, shapes:chair or data.npz@test say")
-    import rich.console
+    return measured
+
+
+def _presets(protocol: str, normalize: str | None) -> "list[Protocol]":
+    """The protocols that are named, each once, under the normalisation that is asked for."""
+    from pcgen.data import NORMALIZATIONS
+    from pcgen.metrics import PROTOCOLS
+
+    names = dict.fromkeys(choose(name.strip(), PROTOCOLS, "--protocol") for name in protocol.split(","))
+    if normalize is None:
+        return [PROTOCOLS[name] for name in names]
+    choose(normalize, NORMALIZATIONS, "--normalize")
+    return [dataclasses.replace(PROTOCOLS[name], normalization=normalize) for name in names]
+
+
+def _check_machine(device: str, threads: int | None, tiles: Path | None) -> None:
+    """Refuse a device or a folder that cannot be used, before any work."""
     import torch
 
-    from pcgen import metrics as pcgen_metrics
-    from pcgen import ranks
-    from pcgen.cli.evaluation import at_points, load_sets
-    from pcgen.cli.reports import as_json, as_tables, by_set, check_alike, conditions, read_reports
-    from pcgen.files import write_whole
-    from pcgen.metrics.store import TileStore
+    from pcgen.metrics.evaluation import measuring_device
 
     if threads is not None:
         torch.set_num_threads(threads)
+    with options("device"):
+        measuring_device(device)
     if tiles is not None and tiles.exists() and not tiles.is_dir():
         raise ValueError(f"--tiles: must be a folder, {tiles} is a file; name another one")
-    asked = [choose(name.strip(), pcgen_metrics.PROTOCOLS, "--protocol") for name in protocol.split(",")]
-    names = list(dict.fromkeys(asked))  # a protocol that is named twice is measured once
-    reports = {spec: read_reports(Path(spec)) for spec in samples if spec not in measured}
+
+
+def _read(
+    samples: Sequence[str], measured: Sequence[str], seeds: bool
+) -> "tuple[dict[str, Sequence[Report]], dict[str, dict[str, Report]]]":
+    """The reports among the SAMPLES, as they are given and by set."""
+    from pcgen.cli.reports import by_set, check_alike, read_reports
+
+    reports: dict[str, Sequence[Report]] = {spec: read_reports(Path(spec)) for spec in samples if spec not in measured}
     read = by_set(reports)
     if seeds and len(read) + len(measured) < 2:
         raise ValueError(f"--seeds: must have two sets of samples or more, got {samples[0]}; name the others too")
-    if published is not None:
-        of = {*(names if measured else ()), *(each.protocol["name"] for found in reports.values() for each in found)}
-        for name in of:  # refused before any work where there are no such numbers
-            with _options("published"):
-                pcgen_metrics.published(name, published)
     if not measured:
         check_alike(read, {})
-    spaces = [_feature_space(run) for run in features or ()]
-    first = True
-    if measured:
-        others = {"reference": reference, "train": train, "second": second}
-        with _options("up", "max_bytes"):
-            generated, sets = load_sets(measured, others, points, up, drop_bad, max_bytes)
-        presets = [at_points(pcgen_metrics.protocol(name), [*generated, *sets.values()], points) for name in names]
-        sizes = {spec: len(clouds) for spec, clouds in zip(measured, generated, strict=True)}
-        planned = {
-            spec: {preset.name: conditions(preset, size, len(sets["reference"]), seed) for preset in presets}
-            for spec, size in sizes.items()
-        }
-        check_alike(read, planned)
-        options = {
-            "distances": distances,
-            "emd_clouds": emd_limit(emd_clouds),
-            "emd_points": emd_limit(emd_points),
-            "full": full_matrix,
-            "features": spaces,
-            "seed": seed,
-        }
-        beside = None if out is None or tiles else out.with_name(f"{out.name}.tiles")
-        with ranks.group(torch.device("cpu")), _folder(tiles or beside, len(generated) * len(presets)) as folder:
-            first = ranks.index() == 0
-            with warnings.catch_warnings():
-                if not first:
-                    warnings.simplefilter("ignore")
-                measure = functools.partial(_measure, sets=sets, presets=presets, tiles=folder, options=options)
-                for spec, clouds in zip(measured, generated, strict=True):
-                    reports[spec] = measure(clouds, title="" if len(measured) == 1 else f", {spec}", listen=first)
-    if not first:
-        return
-    console = rich.console.Console()
-    found = by_set({spec: reports[spec] for spec in samples})
-    for table in as_tables(found, mean=seeds, published=published):
-        console.print(table)
-    if out is not None:
-        write_whole(out, as_json(found, mean=seeds).encode())
-        say(f"{out}: the report as JSON")
-        if measured and beside is not None:
-            TileStore(beside).clear()
+    return reports, read
+
+
+def _check_published(
+    published: str | None, presets: "Sequence[Protocol]", read: "Mapping[str, Mapping[str, Report]]"
+) -> None:
+    """Refuse, before any work, to show numbers in print where there are none."""
+    from pcgen import metrics
+
+    names = {*(preset.name for preset in presets), *(name for of in read.values() for name in of)}
+    for name in names if published is not None else ():
+        with options("published"):
+            metrics.published(name, str(published))
+
+
+def _check_alike(
+    read: "Mapping[str, Mapping[str, Report]]",
+    measured: Sequence[str],
+    generated: "Sequence[Clouds]",
+    reference: int,
+    presets: "Sequence[Protocol]",
+    clouds: int | None,
+    seed: int,
+) -> None:
+    """Refuse, before any work, sets that cannot stand in one table."""
+    from pcgen.cli.reports import check_alike, conditions
+
+    def limited(count: int) -> int:
+        return count if clouds is None else min(count, clouds)
+
+    planned = {
+        spec: {preset.name: conditions(preset, limited(len(each)), limited(reference), seed) for preset in presets}
+        for spec, each in zip(measured, generated, strict=True)
+    }
+    check_alike(read, planned)
 
 
 def _feature_space(path: str) -> "FeatureSpace":
@@ -173,12 +186,36 @@ def _feature_space(path: str) -> "FeatureSpace":
         raise ValueError(f"--features {path}: {str(error).removeprefix('model: ')}") from error
 
 
+def _measure_all(
+    reports: "dict[str, Sequence[Report]]",
+    measured: Sequence[str],
+    generated: "Sequence[Clouds]",
+    sets: "Mapping[str, Clouds]",
+    presets: "Sequence[Protocol]",
+    folder: Path | None,
+    asked: Mapping[str, Any],
+) -> bool:
+    """Add the reports of all sets of samples; returns whether this process is the one that shows them."""
+    from pcgen import ranks
+
+    place = ranks.device(asked["device"])
+    with ranks.group(place), _folder(folder, len(generated) * len(presets)) as tiles:
+        first = ranks.index() == 0
+        with warnings.catch_warnings():
+            if not first:
+                warnings.simplefilter("ignore")
+            measure = functools.partial(_measure, sets=sets, presets=presets, tiles=tiles, asked=asked)
+            for spec, clouds in zip(measured, generated, strict=True):
+                reports[spec] = measure(clouds, title="" if len(measured) == 1 else f", {spec}", listen=first)
+    return first
+
+
 def _measure(
     samples: "Clouds",
     sets: "Mapping[str, Clouds]",
     presets: "Sequence[Protocol]",
     tiles: Path | None,
-    options: Mapping[str, Any],
+    asked: Mapping[str, Any],
     title: str,
     listen: bool,
 ) -> "list[Report]":
@@ -189,7 +226,7 @@ def _measure(
     reports = []
     for preset in presets:
         progress = pair_progress(preset.name + title) if listen else nullcontext()
-        with progress as heard, _options("emd_clouds", "emd_points"):
+        with progress as heard, options("emd_clouds", "emd_points", "train"):
             found = metrics.evaluate(
                 samples,
                 sets["reference"],
@@ -198,10 +235,26 @@ def _measure(
                 second=sets.get("second"),
                 tiles=tiles,
                 progress=heard,
-                **options,
+                **asked,
             )
         reports.append(found)
     return reports
+
+
+def _show(reports: "Mapping[str, Sequence[Report]]", seeds: bool, published: str | None, out: Path | None) -> None:
+    """Print the tables, and write the reports where they are asked for."""
+    import rich.console
+
+    from pcgen.cli.reports import as_json, as_tables, by_set
+    from pcgen.files import write_whole
+
+    console = rich.console.Console()
+    found = by_set(reports)
+    for table in as_tables(found, mean=seeds, published=published):
+        console.print(table)
+    if out is not None:
+        write_whole(out, as_json(found, mean=seeds).encode())
+        say(f"{out}: the report as JSON")
 
 
 @contextmanager
@@ -218,16 +271,4 @@ def _folder(named: Path | None, evaluations: int) -> Iterator[Path | None]:
     except KeyboardInterrupt:
         if named is not None and named.is_dir():
             say(f"{named}: holds what is finished; the same command goes on from there")
-        raise
-
-
-@contextmanager
-def _options(*arguments: str) -> Iterator[None]:
-    """Errors that begin with the name of one of these arguments of the library name the option instead."""
-    try:
-        yield
-    except ValueError as error:
-        name, colon, rest = str(error).partition(":")
-        if name in arguments:
-            raise ValueError(f"--{name.replace('_', '-')}{colon}{rest}") from error
         raise

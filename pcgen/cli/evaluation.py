@@ -1,8 +1,9 @@
-"""The sets that `pcgen evaluate` is given: loaded, and brought to one number of points."""
+"""The sets that `pcgen evaluate` is given: loaded, and brought to one number of points; errors by the option's name."""
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from pcgen.data import Clouds
     from pcgen.metrics import Protocol
 
-__all__ = ["at_points", "load_sets"]
+__all__ = ["at_points", "load_sets", "options"]
 
 
 def load_sets(
@@ -20,6 +21,7 @@ def load_sets(
     others: Mapping[str, str | None],
     points: int | None,
     up: str | None,
+    samples_up: str | None,
     drop_bad: bool,
     max_bytes: int,
 ) -> "tuple[list[Clouds], dict[str, Clouds]]":
@@ -29,13 +31,15 @@ def load_sets(
         samples: what was given to be measured.
         others: the specs of "reference", "train" and "second", None where not given.
         points: how many of each cloud are asked for; None is the smallest set's.
-        up: as for `data.load`, and so `drop_bad` and `max_bytes`.
+        up: of the others, as for `data.load`, and so `drop_bad` and `max_bytes`.
+        samples_up: of the samples.
     """
     from pcgen import data
     from pcgen.data.loading import list_source
 
-    read = functools.partial(data.load, up=up, drop_bad=drop_bad, max_bytes=max_bytes)
-    generated = [read(spec) for spec in samples]
+    read = functools.partial(data.load, drop_bad=drop_bad, max_bytes=max_bytes)
+    with options(up="--samples-up"):
+        generated = [read(spec, up=samples_up) for spec in samples]
     say(*(note for clouds in generated for note in clouds.notes))
     size = points or min(clouds.points.shape[1] for clouds in generated)
     sets = {}
@@ -49,15 +53,11 @@ def load_sets(
             chosen, note = data.default_split(spec, "all")
             note = f"{note}, as {parsed.source} has no splits of its own"
         # Twice the points of a surface: the second half is a second sample of the same shapes, an oracle's row.
-        sets[name] = read(chosen, surface_points=(2 if name == "reference" else 1) * size)
+        with options("up"):
+            sets[name] = read(chosen, up=up, surface_points=(2 if name == "reference" else 1) * size)
         say(*([note] if note else []), *sets[name].notes)
     for clouds in generated:
-        if _is_data(clouds) and not _is_data(sets["reference"]):
-            say(
-                f"warning: {clouds.source}, given as samples, is data with splits, and {sets['reference'].source}, the "
-                "reference, is not: are they swapped? Samples come first, the data after --reference; swapped, MMD and "
-                "COV are of the wrong side"
-            )
+        _doubt(clouds, sets["reference"])
     return generated, sets
 
 
@@ -70,6 +70,18 @@ def _is_split_up(others: Mapping[str, str | None]) -> bool:
         return False
     named = reference.splits not in ((), ("all",))
     return named or (train is not None and Path(train.source).absolute() == Path(reference.source).absolute())
+
+
+def _doubt(samples: "Clouds", reference: "Clouds") -> None:
+    """Say so where samples look like data: are they swapped with the reference?"""
+    if not _is_data(samples):
+        return
+    also = "is too" if _is_data(reference) else "is not"
+    say(
+        f"warning: {samples.source}, given as samples, is data with splits, and {reference.source}, the reference, "
+        f"{also}: are they swapped? Samples come first, the data after --reference; swapped, MMD and COV are of the "
+        "wrong side"
+    )
 
 
 def _is_data(clouds: "Clouds") -> bool:
@@ -96,3 +108,21 @@ def at_points(protocol: "Protocol", sets: "Sequence[Clouds]", points: int | None
         if count > wanted:
             say(f"{clouds.source}: {wanted} of the {count} points of each cloud are used ({protocol.subset})")
     return dataclasses.replace(protocol, points=wanted)
+
+
+@contextmanager
+def options(*arguments: str, **named: str) -> Iterator[None]:
+    """Errors that begin with the name of one of these arguments of the library name the option instead.
+
+    Args:
+        arguments: those whose option has their name.
+        named: the option of each other one.
+    """
+    try:
+        yield
+    except ValueError as error:
+        name, colon, rest = str(error).partition(":")
+        option = named.get(name, f"--{name.replace('_', '-')}" if name in arguments else None)
+        if option is None:
+            raise
+        raise ValueError(f"{option}{colon}{rest}") from error

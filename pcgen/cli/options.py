@@ -36,11 +36,11 @@ Up = Annotated[
 ]
 EmdClouds = Annotated[
     int | None,
-    typer.Option(min=0, help="EMD on at most this many clouds a side (default: 100 exact, else 64); 0: all."),
+    typer.Option(min=0, help="EMD on at most this many clouds a side (default: 100 exact, else all); 0: all."),
 ]
 EmdPoints = Annotated[
     int | None,
-    typer.Option(min=0, help="EMD on at most this many points a cloud (default: 2048 exact, else 512); 0: all."),
+    typer.Option(min=0, help="EMD on at most this many points a cloud (default: 2048 exact, else all); 0: all."),
 ]
 Epochs = Annotated[int | None, typer.Option(min=1, help="Train this many times over the data.")]
 Steps = Annotated[int | None, typer.Option(min=1, help="Train this many updates (default: the model's own).")]

@@ -12,7 +12,12 @@ if TYPE_CHECKING:
 
 __all__ = ["as_json", "as_tables", "by_set", "check_alike", "conditions", "read_reports"]
 
-_LATER = ("hash", "counts", "deviations")  # what a protocol's stamp holds that is not known before the evaluation
+_LATER = (
+    "hash",
+    "counts",
+    "deviations",
+    "normalized_by",
+)  # what a protocol's stamp holds that is not known before the evaluation
 
 
 def read_reports(path: Path) -> "list[Report]":

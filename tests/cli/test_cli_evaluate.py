@@ -1,10 +1,13 @@
 """`pcgen evaluate`: several sets, reports read again, what it says, and what it keeps on disk."""
 
+import io
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import rich.console
 import torch
 
 from pcgen import data
@@ -133,6 +136,9 @@ def test_samples_that_look_like_the_data_are_doubted(pcgen: Callable, sets: Path
     assert swapped.code == 0 and "are they swapped?" in swapped.err
     right = pcgen("evaluate", "a.npz", "--reference", "data.npz@test", "--metrics", "cd")
     assert right.code == 0 and "swapped" not in right.err
+    data.save("others.npz", data.Clouds(boxes(1), splits=("train",) * 6 + ("test",) * 6))
+    both = pcgen("evaluate", "data.npz@test", "--reference", "others.npz@test", "--metrics", "cd")
+    assert both.code == 0 and "the reference, is too: are they swapped?" in both.err
 
 
 @pytest.mark.parametrize(
@@ -143,6 +149,13 @@ def test_samples_that_look_like_the_data_are_doubted(pcgen: Callable, sets: Path
         (["a.npz", *AGAINST, "--published", "chair"], "--published: numbers in print are of the protocols"),
         (["a.npz", *AGAINST, "--protocol", "lion", "--published", "chiar"], "--published: must be one of airplane"),
         (["a.npz", *AGAINST, "--up", "w"], "--up: must be"),
+        (["a.npz", *AGAINST, "--samples-up", "w"], "--samples-up: must be"),
+        (["a.npz", *AGAINST, "--device", "mps"], "--device: distances are computed on cpu or cuda, got mps"),
+        (
+            ["a.npz", *AGAINST, "--device", "gpu"],
+            "--device: must be cpu, cuda, cuda:N or another of torch's, got 'gpu'",
+        ),
+        (["a.npz", *AGAINST, "--normalize", "box"], "--normalize: must be one of none, unit_sphere, "),
         (["a.npz", *AGAINST, "--emd-clouds", "-1"], "--emd-clouds"),
         (["a.npz", *AGAINST, "--points", "99"], "--points: 99 are asked for, but the clouds of a.npz have 48"),
         (["a.npz", *AGAINST, "--tiles", "a.npz"], "--tiles: must be a folder, a.npz is a file"),
@@ -155,12 +168,7 @@ def test_errors_name_the_option(pcgen: Callable, sets: Path, words: list[str], m
     assert sorted(sets.iterdir()) == before
 
 
-def test_an_upper_bound_of_the_time_is_told_as_such(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with pair_progress("exact") as show:
-        show(Progress("estimate", 0, 319600, 840.0, at_most=True))
-    assert "exact: 319,600 pairs, at most about 14 min 0 s" in capsys.readouterr().err
+def test_the_time_that_is_left_is_told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     with pair_progress("lion") as show:
         show(Progress("estimate", 0, 10, 3660.0))
         show(Progress("CD", 5, 10, 1830.0))
@@ -170,6 +178,68 @@ def test_an_upper_bound_of_the_time_is_told_as_such(
         show(Progress("estimate", 0, 10, 1.0))
         show(Progress("CD: samples x reference", 5, 10, 1830.0))
     assert capsys.readouterr().err.strip() == "lion: CD: samples x reference: 5 of 10 pairs, about 30 min 30 s left"
+
+
+def test_on_80_columns_progress_keeps_its_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    bars = progress._bars("pairs")
+    bars.add_task(
+        "latent_3d_points, runs/a/long/way/samples.npz: EMD: training set decoded x reference",
+        total=1_319_600,
+        completed=1_200_000,
+        left="about 59 min 59 s",
+    )
+    console = rich.console.Console(width=80, record=True, file=io.StringIO())
+    console.print(bars.get_renderable())
+    (line,) = console.export_text().rstrip().splitlines()
+    assert len(line.rstrip()) <= 80 and line.startswith("about 59 min 59 s left ")
+    assert " 1200000/1319600 pairs; latent_3d" in line and line.rstrip().endswith("…")
+
+
+def test_files_of_other_axes_are_turned_and_samples_are_not(pcgen: Callable, sets: Path) -> None:
+    upright = data.load("shapes:table=24", points=64, seed=1).points
+    samples = data.load("shapes:table=24", points=64, seed=2).points
+    data.save("upright.npz", samples)
+    data.save("z_up.npz", torch.stack((upright[..., 0], -upright[..., 2], upright[..., 1]), -1))
+    data.save("y_up.npz", upright)
+    words = ("evaluate", "upright.npz", "--metrics", "cd", "--overwrite", "--reference")
+    want = pcgen(*words, "y_up.npz", "--out", "y.json")
+    found = pcgen(*words, "z_up.npz", "--up", "z", "--out", "z.json")
+    assert want.code == found.code == 0 and "axes:" not in want.err + found.err
+    y, z = (json.loads(Path(name).read_text()) for name in ("y.json", "z.json"))
+    assert z["mmd_cd"] == pytest.approx(y["mmd_cd"], rel=1e-6)
+    forgotten = pcgen(*words, "z_up.npz", "--out", "f.json")
+    assert forgotten.code == 0 and "axes: clouds fit better" in forgotten.err
+    toppled = pcgen(*words, "z_up.npz", "--up", "z", "--samples-up", "z", "--out", "t.json")
+    assert toppled.code == 0 and "axes: clouds fit better" in toppled.err
+    assert json.loads(Path("t.json").read_text())["mmd_cd"] > 3 * y["mmd_cd"]
+
+
+def test_one_normalisation_is_of_all_sets_and_in_the_stamp(pcgen: Callable, sets: Path) -> None:
+    for scale, name in ((1.0, "one.npz"), (40.0, "forty.npz")):
+        data.save(name, boxes(3) * scale)
+    words = ("evaluate", "a.npz", "--metrics", "cd", "--normalize", "unit_box", "--reference")
+    reports = []
+    for name in ("one.npz", "forty.npz"):
+        result = pcgen(*words, name, "--out", f"{name}.json")
+        assert result.code == 0 and "scale:" not in result.err
+        reports.append(json.loads(Path(f"{name}.json").read_text()))
+    assert reports[1]["mmd_cd"] == pytest.approx(reports[0]["mmd_cd"], rel=1e-5)
+    assert reports[0]["protocol"]["normalization"] == "unit_box"
+    assert "normalization: unit_box, exact has none" in reports[0]["protocol"]["deviations"]
+    result = pcgen("evaluate", "a.npz", *AGAINST, "--normalize", "global_std")
+    assert result.code == 2 and "--train: must be given under the normalisation global_std" in result.err
+
+
+def test_clouds_limits_samples_and_reference(pcgen: Callable, sets: Path) -> None:
+    result = pcgen("evaluate", "a.npz", *AGAINST, "--clouds", "5", "--out", "e.json")
+    assert result.code == 0 and "clouds: 5 of 12 samples, 5 of 12 reference clouds" in result.err
+    counts = json.loads(Path("e.json").read_text())["protocol"]["counts"]
+    assert all((each["samples"], each["reference"]) == (5, 5) for each in counts.values())
+    again = pcgen("evaluate", "e.json", "b.npz", *AGAINST, "--clouds", "5")
+    assert again.code == 0, again.err
+    refused = pcgen("evaluate", "e.json", "b.npz", *AGAINST)
+    assert refused.code == 2 and "samples=5, reference=5, b.npz has samples=12, reference=12" in refused.err
 
 
 def test_an_interrupted_evaluation_says_where_it_goes_on(
