@@ -1,17 +1,14 @@
 """`pcgen evaluate`: how good samples are, as tables and as JSON."""
 
 import dataclasses
-import functools
-import tempfile
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pcgen.cli import evaluate_options as own
 from pcgen.cli.common import check_out, emd_limit, parse_metrics, say
 from pcgen.cli.evaluation import at_points, load_sets, options
+from pcgen.cli.measuring import measure_all
 from pcgen.cli.options import FOUR_GIB, Device, DropBad, EmdClouds, EmdPoints, MaxBytes, Overwrite, Seed, Threads
 from pcgen.errors import choose
 
@@ -80,7 +77,7 @@ def evaluate(
             "seed": seed,
         }
         beside = None if out is None or tiles else out.with_name(f"{out.name}.tiles")
-        if not _measure_all(reports, measured, generated, sets, at, tiles or beside, asked):
+        if not measure_all(reports, measured, generated, sets, at, tiles or beside, asked):
             return
     _show({spec: reports[spec] for spec in samples}, seeds, published, out)
     if out is not None and beside is not None:
@@ -186,61 +183,6 @@ def _feature_space(path: str) -> "FeatureSpace":
         raise ValueError(f"--features {path}: {str(error).removeprefix('model: ')}") from error
 
 
-def _measure_all(
-    reports: "dict[str, Sequence[Report]]",
-    measured: Sequence[str],
-    generated: "Sequence[Clouds]",
-    sets: "Mapping[str, Clouds]",
-    presets: "Sequence[Protocol]",
-    folder: Path | None,
-    asked: Mapping[str, Any],
-) -> bool:
-    """Add the reports of all sets of samples; returns whether this process is the one that shows them."""
-    from pcgen import ranks
-
-    place = ranks.device(asked["device"])
-    with ranks.group(place), _folder(folder, len(generated) * len(presets)) as tiles:
-        first = ranks.index() == 0
-        with warnings.catch_warnings():
-            if not first:
-                warnings.simplefilter("ignore")
-            measure = functools.partial(_measure, sets=sets, presets=presets, tiles=tiles, asked=asked)
-            for spec, clouds in zip(measured, generated, strict=True):
-                reports[spec] = measure(clouds, title="" if len(measured) == 1 else f", {spec}", listen=first)
-    return first
-
-
-def _measure(
-    samples: "Clouds",
-    sets: "Mapping[str, Clouds]",
-    presets: "Sequence[Protocol]",
-    tiles: Path | None,
-    asked: Mapping[str, Any],
-    title: str,
-    listen: bool,
-) -> "list[Report]":
-    """One report for each protocol."""
-    from pcgen import metrics
-    from pcgen.cli.progress import pair_progress
-
-    reports = []
-    for preset in presets:
-        progress = pair_progress(preset.name + title) if listen else nullcontext()
-        with progress as heard, options("emd_clouds", "emd_points", "train"):
-            found = metrics.evaluate(
-                samples,
-                sets["reference"],
-                sets.get("train"),
-                preset,
-                second=sets.get("second"),
-                tiles=tiles,
-                progress=heard,
-                **asked,
-            )
-        reports.append(found)
-    return reports
-
-
 def _show(reports: "Mapping[str, Sequence[Report]]", seeds: bool, published: str | None, out: Path | None) -> None:
     """Print the tables, and write the reports where they are asked for."""
     import rich.console
@@ -255,20 +197,3 @@ def _show(reports: "Mapping[str, Sequence[Report]]", seeds: bool, published: str
     if out is not None:
         write_whole(out, as_json(found, mean=seeds).encode())
         say(f"{out}: the report as JSON")
-
-
-@contextmanager
-def _folder(named: Path | None, evaluations: int) -> Iterator[Path | None]:
-    """Where finished parts are kept; several evaluations without such a folder share them in a temporary one."""
-    if named is None and evaluations > 1:
-        with tempfile.TemporaryDirectory() as temporary:
-            yield Path(temporary)
-        return
-    if named is not None and named.is_dir():
-        say(f"{named}: its finished parts are used where they fit")
-    try:
-        yield named
-    except KeyboardInterrupt:
-        if named is not None and named.is_dir():
-            say(f"{named}: holds what is finished; the same command goes on from there")
-        raise

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pcgen.metrics.blocks import Block
 from pcgen.metrics.novelty import Novelty, novelty
-from pcgen.metrics.pairs import Block
 from pcgen.metrics.sets import MeasuredSet
 from pcgen.seeds import stream
 

@@ -36,7 +36,9 @@ def mean_interval(*groups: Tensor, weights: Sequence[float] | None = None, seed:
     return _percentiles(means)
 
 
-def share_interval(*groups: Tensor, weights: Sequence[float] | None = None, seed: int) -> tuple[float, float]:
+def share_interval(
+    *groups: Tensor, weights: Sequence[float] | None = None, alike: float = 1.0, seed: int
+) -> tuple[float, float]:
     """The interval of a weighted mean of the groups' shares, 95%: of a metric that counts clouds, as COV and 1-NNA do.
 
     A share k / n is drawn from Beta(k + 1/2, n - k + 1/2), its posterior under Jeffreys' prior. Resampled, clouds that
@@ -46,6 +48,8 @@ def share_interval(*groups: Tensor, weights: Sequence[float] | None = None, seed
     Args:
         groups: whether it is so, of each cloud of one set, (n,) bool.
         weights: of the groups' shares, with the sum 1; None weighs every cloud alike.
+        alike: how much larger the share's variance is because some clouds share one answer: n of them tell as much as
+            n / alike that are independent.
         seed: of the draws; torch's global generator is not touched.
 
     Brown, Cai, DasGupta (2001), Interval Estimation for a Binomial Proportion.
@@ -57,7 +61,7 @@ def share_interval(*groups: Tensor, weights: Sequence[float] | None = None, seed
     for group, weight in zip(groups, weights or _by_size(groups), strict=True):
         n, k = len(group), int(group.sum())
         levels = torch.rand(_RESAMPLES, generator=generator, dtype=torch.float64)
-        shares += weight * torch.from_numpy(betaincinv(k + 0.5, n - k + 0.5, levels.numpy()))
+        shares += weight * torch.from_numpy(betaincinv(k / alike + 0.5, (n - k) / alike + 0.5, levels.numpy()))
         estimate += weight * k / n
     low, high = _percentiles(shares)
     return min(low, estimate), max(high, estimate)

@@ -6,13 +6,14 @@ from typing import Any
 from torch import Tensor
 
 import pcgen
+from pcgen.metrics.blocks import Block
 from pcgen.metrics.clock import Progress
 from pcgen.metrics.comparison import Comparison, Key
 from pcgen.metrics.copies import CopySearch
 from pcgen.metrics.distances import pair_distance
 from pcgen.metrics.features import FeatureSpace
 from pcgen.metrics.occupancy import Occupancy
-from pcgen.metrics.pairs import Block, pair_matrices
+from pcgen.metrics.pairs import pair_matrices
 from pcgen.metrics.preparation import Prepared
 from pcgen.metrics.protocols import Protocol
 from pcgen.metrics.report import Report

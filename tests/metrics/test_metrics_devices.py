@@ -8,7 +8,7 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from pcgen.metrics import PROTOCOLS, evaluate
-from pcgen.metrics.pairs import Block
+from pcgen.metrics.blocks import Block
 
 
 def on_gpu(count: int) -> Tensor:

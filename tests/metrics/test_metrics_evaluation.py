@@ -247,7 +247,7 @@ def test_samples_like_nothing_are_all_told_apart_with_an_interval_that_few_cloud
     )
     assert values["one_nna_cd"] == 1.0
     low, high = intervals["one_nna_cd"]
-    assert high == 1.0 and 0.5 < low < 0.8  # of six clouds: Beta(3.5, .5) each side
+    assert high == 1.0 and 0.5 < low < 0.8  # of six clouds, which tell as much as four
 
 
 def test_both_sets_are_limited_by_clouds() -> None:

@@ -6,8 +6,10 @@ import pytest
 import torch
 from scipy.stats import beta
 
+from pcgen.metrics.comparison import _ALIKE
 from pcgen.metrics.intervals import jsd_interval, mean_interval, share_interval
 from pcgen.metrics.jsd import jsd_of_counts
+from pcgen.metrics.one_nna import one_nna_chance, one_nna_correct
 
 
 def test_mean_interval_is_that_of_the_normal_limit() -> None:
@@ -47,6 +49,20 @@ def test_share_interval_holds_the_share_as_often_as_it_says() -> None:
     assert sum(held) / len(held) == pytest.approx(0.95, abs=0.03)
 
 
+@pytest.mark.parametrize(("n", "dim"), [(20, 2), (60, 2), (20, 10)])
+def test_the_interval_of_a_1_nna_holds_chance_for_equal_laws(n: int, dim: int) -> None:
+    # Clouds that are each other's nearest are right or wrong together: as independent ones they are too sure.
+    held = {_ALIKE: 0, 1.0: 0}
+    for seed in range(300):
+        x, y = torch.randn(n, dim).double(), torch.randn(n, dim).double()
+        right = one_nna_correct(torch.cdist(x, y), torch.cdist(x, x), torch.cdist(y, y))
+        for alike in held:
+            low, high = share_interval(*right, alike=alike, seed=seed)
+            held[alike] += low <= one_nna_chance(n, n) <= high
+    assert held[_ALIKE] / 300 == pytest.approx(0.95, abs=0.035)
+    assert held[1.0] < held[_ALIKE]
+
+
 def test_intervals_repeat_by_seed_and_leave_the_global_generator_alone() -> None:
     values = torch.rand(50)
     state = torch.get_rng_state()
@@ -71,3 +87,15 @@ def test_jsd_interval_holds_the_spread_of_fresh_draws() -> None:
         held += low <= float(values.mean()) <= high
     assert sum(widths) / 40 == pytest.approx(2 * 1.96 * float(values.std()), rel=0.2)
     assert held >= 33
+
+
+@pytest.mark.parametrize(("s", "r"), [(5, 5), (12, 4), (1, 7)])
+def test_chance_of_a_1_nna_is_its_mean_for_any_sizes(s: int, r: int) -> None:
+    accuracies = []
+    for _ in range(3000):
+        x, y = torch.randn(s, 3).double(), torch.randn(r, 3).double()
+        accuracies.append(
+            torch.cat(one_nna_correct(torch.cdist(x, y), torch.cdist(x, x), torch.cdist(y, y))).double().mean()
+        )
+    assert float(torch.stack(accuracies).mean()) == pytest.approx(one_nna_chance(s, r), abs=0.015)
+    assert one_nna_chance(8, 8) == 7 / 15

@@ -9,10 +9,11 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
-from pcgen.metrics import evaluate, pairs
+from pcgen.metrics import blocks, evaluate, pairs
+from pcgen.metrics.blocks import Block, tiles
 from pcgen.metrics.clock import Clock, Progress
 from pcgen.metrics.distances import PairDistance
-from pcgen.metrics.pairs import Block, pair_matrices, tiles
+from pcgen.metrics.pairs import pair_matrices
 from pcgen.metrics.store import TileStore, digests
 
 
@@ -63,7 +64,7 @@ def test_a_pair_is_a_function_of_the_pair(monkeypatch: pytest.MonkeyPatch) -> No
     a, b = torch.rand(11, 33, 3), torch.rand(6, 33, 3)
     blocks = {"ab": Block("", "chamfer", a, b), "aa": Block("", "chamfer", a, a)}
     want = pair_matrices(blocks)
-    monkeypatch.setattr(pairs, "_SIDE", {"chamfer": 2})
+    monkeypatch.setattr("pcgen.metrics.blocks._SIDE", {"chamfer": 2})
     small = pair_matrices(blocks)
     assert all(torch.equal(small[key], want[key]) for key in want)
     alone = pair_matrices({"one": Block("", "chamfer", a[9:10].clone(), b[4:5].clone())})["one"]
@@ -77,8 +78,8 @@ def test_symmetric_blocks_are_computed_once(monkeypatch: pytest.MonkeyPatch) -> 
         asked.append(len(a) * (len(a) - 1) // 2 if b is a else len(a) * len(b))
         return brute_chamfer(a, b)
 
-    monkeypatch.setattr(pairs, "pair_distance", lambda name: PairDistance(name, counting))
-    monkeypatch.setattr(pairs, "_SIDE", {"chamfer": 3})
+    monkeypatch.setattr("pcgen.metrics.blocks.pair_distance", lambda name: PairDistance(name, counting))
+    monkeypatch.setattr("pcgen.metrics.blocks._SIDE", {"chamfer": 3})
     a = torch.rand(8, 4, 3)
     pair_matrices({0: Block("", "chamfer", a, a)})
     assert sum(asked) == 8 * 7 // 2
@@ -87,7 +88,7 @@ def test_symmetric_blocks_are_computed_once(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_killed_run_goes_on_with_the_same_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     a, b = torch.rand(9, 16, 3), torch.rand(7, 16, 3)
     blocks = {"ab": Block("", "chamfer", a, b), "bb": Block("", "chamfer", b, b)}
-    monkeypatch.setattr(pairs, "_SIDE", {"chamfer": 3})
+    monkeypatch.setattr("pcgen.metrics.blocks._SIDE", {"chamfer": 3})
     want = pair_matrices(blocks)
     whole = len(list(tiles(9, 7, 3))) + len(list(tiles(7, 7, 3, symmetric=True)))
 
@@ -192,7 +193,7 @@ def test_progress_begins_with_an_estimate_and_ends_with_all() -> None:
 def _rank(rank: int, ranks: int, folder: str) -> None:
     os.environ.update(MASTER_ADDR="127.0.0.1", RANK=str(rank), WORLD_SIZE=str(ranks))
     dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=ranks)
-    pairs._SIDE["chamfer"] = 3
+    blocks._SIDE["chamfer"] = 3
     a, b = torch.load(f"{folder}/clouds.pt", weights_only=True)
     matrices = pair_matrices(
         {0: Block("", "chamfer", a, b), 1: Block("", "chamfer", a, a)}, TileStore(f"{folder}/{rank}")

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from pcgen import ops
 from pcgen.metrics import evaluate, pairs
+from pcgen.metrics.blocks import Block
 from pcgen.metrics.clock import Progress
-from pcgen.metrics.pairs import Block, pair_matrices
+from pcgen.metrics.pairs import pair_matrices
 from pcgen.metrics.store import TileStore
 from pcgen.ops import search
 from pcgen.ops.search import Search
