@@ -85,6 +85,9 @@ Tiles = Annotated[
     ),
 ]
 UpOfData = Annotated[
-    str, typer.Option("--up", help="Up axis of reference, train and second: x, y, z, -x, -y or -z; turned y up.")
+    str | None,
+    typer.Option("--up", help="Up axis of reference, train and second: x, y (default), z, -x, -y or -z; turned y up."),
 ]
-SamplesUp = Annotated[str, typer.Option(help="Up axis of the SAMPLES; those that pcgen makes are y up.")]
+SamplesUp = Annotated[
+    str | None, typer.Option(help="Up axis of the SAMPLES (default: y); those that pcgen makes are y up.")
+]

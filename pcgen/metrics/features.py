@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from pcgen.data import Normalization
+from pcgen.data import Clouds, Normalization
 from pcgen.metrics.frechet import frechet_classifier_distance
 from pcgen.metrics.identity import Identity
 from pcgen.models import Learner
@@ -46,7 +46,9 @@ class FeatureSpace:
                 "`pcgen train autoencoder` and `pcgen classify --supervised` make such runs"
             )
 
-    def compare(self, clouds: Tensor, reference: Tensor, seed: int = 0) -> tuple[dict[str, float], tuple[str, ...]]:
+    def compare(
+        self, clouds: Tensor | Clouds, reference: Tensor | Clouds, seed: int = 0
+    ) -> tuple[dict[str, float], tuple[str, ...]]:
         """The metrics of clouds (S, N, 3) against a reference (R, N, 3), by name, and what is to be said of them.
 
         Both in the units of the data that the model has learned.

@@ -32,7 +32,7 @@ class Prepared:
 
     rows: dict[str, MeasuredSet]
     reference: MeasuredSet
-    raw: dict[str, Tensor]
+    raw: dict[str, Clouds]
     train: MeasuredSet | None
     normalization: Normalization
     deviations: tuple[str, ...]
@@ -91,6 +91,8 @@ def prepare(
     sets = {role: measured_set(each, role, drop_bad) for role, each in given.items()}
     device = device or sets[REFERENCE].points.device
     sets = {role: each.to(device) for role, each in sets.items()}
+    if not Normalization(protocol.normalization).each:  # else no cloud's place is compared
+        sets = {role: each.about(sets[REFERENCE].origin) for role, each in sets.items()}
     notes = _notes(given, sets)
     warnings = leaks(protocol, sets)
     deviations = protocol.departures()
@@ -121,7 +123,7 @@ def prepare(
     return Prepared(
         rows,
         sets[REFERENCE],
-        {**of_rows, REFERENCE: raw[REFERENCE].points},
+        {**of_rows, REFERENCE: raw[REFERENCE].clouds},
         sets.get(TRAINING),
         normalization,
         tuple(deviations),
@@ -186,7 +188,7 @@ def _fitted(name: str, sets: Mapping[str, MeasuredSet]) -> Normalization:
         return normalization
     if TRAINING not in sets:
         raise ValueError("train: must be given under the normalisation global_std, which follows from it (--train)")
-    return normalization.fit(sets[TRAINING].points)
+    return normalization.fit(sets[TRAINING].clouds)
 
 
 def _cut(sets: Mapping[str, MeasuredSet], points: int, protocol: Protocol, seed: int) -> dict[str, MeasuredSet]:
@@ -205,17 +207,17 @@ def _cut(sets: Mapping[str, MeasuredSet], points: int, protocol: Protocol, seed:
 
 def _rows(
     sets: Mapping[str, MeasuredSet], raw: Mapping[str, MeasuredSet], seed: int
-) -> tuple[dict[str, MeasuredSet], dict[str, Tensor]]:
+) -> tuple[dict[str, MeasuredSet], dict[str, Clouds]]:
     """The samples and the oracles, of which as many clouds are drawn; and their clouds before normalisation."""
     size = len(sets[SAMPLES])
     named = [role for role in sets if role not in (SAMPLES, REFERENCE, TRAINING, SECOND)]
     rows, of_rows = {}, {}
     for role in (role for role in (SAMPLES, TRAINING, *named, SECOND) if role in sets):
         if role in (SAMPLES, SECOND):
-            rows[role], of_rows[role] = sets[role], raw[role].points
+            rows[role], of_rows[role] = sets[role], raw[role].clouds
         else:
             order = torch.randperm(len(sets[role]), generator=stream(seed, role))[:size]
-            rows[role], of_rows[role] = sets[role].select(order), raw[role].select(order).points
+            rows[role], of_rows[role] = sets[role].select(order), raw[role].select(order).clouds
     return rows, of_rows
 
 

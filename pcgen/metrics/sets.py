@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from pcgen.data import Clouds, Normalization
+from pcgen.data.origin import ZERO, Triple, shown
 from pcgen.metrics._checks import check_shape
 from pcgen.metrics.store import digests
 
@@ -28,6 +29,7 @@ class MeasuredSet:
     names: tuple[str, ...]
     splits: tuple[str, ...]  # () where they are not known, or were drawn by pcgen
     dropped: tuple[str, ...] = ()
+    origin: Triple = ZERO  # what the points count from
 
     def __len__(self) -> int:
         return len(self.points)
@@ -60,6 +62,11 @@ class MeasuredSet:
         order = _shuffles(self.points, generator)
         return _gather(self.points, order[:, :points]), _gather(self.points, order[:, points : 2 * points])
 
+    @property
+    def clouds(self) -> Clouds:
+        """The points about their origin."""
+        return Clouds(self.points, names=self.names, source=self.role, origin=self.origin)
+
     def placed(self, normalization: Normalization) -> "MeasuredSet":
         """The set normalised, each cloud as a whole.
 
@@ -67,9 +74,26 @@ class MeasuredSet:
             ValueError: a cloud is a single place, so that it has no size.
         """
         try:
-            return replace(self, points=normalization.apply(self.points))
+            return replace(self, points=normalization.apply(self.clouds), origin=ZERO)
         except ValueError as error:
             raise ValueError(f"{self.role}: {str(error).removeprefix('points: ')}") from error
+
+    def about(self, origin: Triple) -> "MeasuredSet":
+        """The set about another origin, that of a set it is to be compared with.
+
+        Raises:
+            ValueError: it stands so far from there that float32 does not hold it.
+        """
+        if origin == self.origin:
+            return self
+        try:
+            return replace(self, points=self.clouds.at(origin).points, origin=origin)
+        except ValueError as error:
+            raise ValueError(
+                f"{self.role}: must stand near the reference, whose coordinates count from {shown(origin)}, is too far "
+                "from there for float32 to hold both; are they of one place? A normalisation of each cloud "
+                "(--normalize unit_sphere) leaves places out"
+            ) from error
 
     def to(self, device: torch.device) -> "MeasuredSet":
         """The set on a device."""
@@ -82,8 +106,8 @@ class MeasuredSet:
             "clouds": len(self),
             "points": self.size,
             "dropped": list(self.dropped),
-            "min": self.points.amin((0, 1)).tolist(),
-            "max": self.points.amax((0, 1)).tolist(),
+            "min": self._shifted(self.points.amin((0, 1))),
+            "max": self._shifted(self.points.amax((0, 1))),
             "median_sides": self.median_sides().tolist(),
             "sha256": hashlib.sha256("".join(digests(self.points)).encode()).hexdigest()[:16],
         }
@@ -95,7 +119,12 @@ class MeasuredSet:
     def range(self) -> str:
         """The set's range on each axis, for messages."""
         low, high = self.points.amin((0, 1)).tolist(), self.points.amax((0, 1)).tolist()
-        return " x ".join(f"[{a:.3g}, {b:.3g}]" for a, b in zip(low, high, strict=True))
+        about = "" if self.origin == ZERO else f" about {shown(self.origin)}"
+        return " x ".join(f"[{a:.3g}, {b:.3g}]" for a, b in zip(low, high, strict=True)) + about
+
+    def _shifted(self, place: Tensor) -> list[float]:
+        """True coordinates."""
+        return [value + shift for value, shift in zip(place.tolist(), self.origin, strict=True)]
 
 
 def measured_set(clouds: Tensor | Clouds, role: str, drop_bad: bool = False) -> MeasuredSet:
@@ -114,11 +143,12 @@ def measured_set(clouds: Tensor | Clouds, role: str, drop_bad: bool = False) -> 
     drawn = isinstance(clouds, Tensor) or clouds.drawn
     splits = () if isinstance(clouds, Tensor) or drawn else clouds.splits or ()
     source = "a tensor" if isinstance(clouds, Tensor) else clouds.source
-    points = check_shape(points, role).detach().float().contiguous()
-    whole = MeasuredSet(role, source, points, names, splits)
+    points = check_shape(points, role).detach()
+    origin = ZERO if isinstance(clouds, Tensor) else clouds.origin
+    whole = MeasuredSet(role, source, points, names, splits, origin=origin)
     good = points.isfinite().flatten(1).all(1)
     if good.all():
-        return whole
+        return _float32(whole)
     bad = [names[row] for row in (~good).nonzero().flatten().tolist()]
     if not drop_bad:
         raise ValueError(
@@ -127,7 +157,15 @@ def measured_set(clouds: Tensor | Clouds, role: str, drop_bad: bool = False) -> 
         )
     if not good.any():
         raise ValueError(f"{role}: all {len(points)} clouds hold NaN or infinity; nothing is left to measure")
-    return replace(whole.select(good.nonzero().flatten()), dropped=tuple(bad))
+    return replace(_float32(whole.select(good.nonzero().flatten())), dropped=tuple(bad))
+
+
+def _float32(given: MeasuredSet) -> MeasuredSet:
+    """The set in float32, about an origin where float64 coordinates need one."""
+    if given.points.dtype != torch.float64:
+        return replace(given, points=given.points.float().contiguous())
+    clouds = Clouds.of(given.points, names=given.names, source=given.role)
+    return replace(given, points=clouds.points.contiguous(), origin=clouds.origin)
 
 
 def same_clouds(a: MeasuredSet, b: MeasuredSet) -> int:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import rich.console
 import torch
@@ -199,8 +200,8 @@ def test_on_80_columns_progress_keeps_its_numbers(monkeypatch: pytest.MonkeyPatc
 def test_files_of_other_axes_are_turned_and_samples_are_not(pcgen: Callable, sets: Path) -> None:
     upright = data.load("shapes:table=24", points=64, seed=1).points
     samples = data.load("shapes:table=24", points=64, seed=2).points
-    data.save("upright.npz", samples)
-    data.save("z_up.npz", torch.stack((upright[..., 0], -upright[..., 2], upright[..., 1]), -1))
+    np.savez("upright.npz", points=samples.numpy())
+    np.savez("z_up.npz", points=torch.stack((upright[..., 0], -upright[..., 2], upright[..., 1]), -1).numpy())
     data.save("y_up.npz", upright)
     words = ("evaluate", "upright.npz", "--metrics", "cd", "--overwrite", "--reference")
     want = pcgen(*words, "y_up.npz", "--out", "y.json")

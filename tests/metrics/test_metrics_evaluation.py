@@ -307,6 +307,35 @@ def test_global_std_is_the_training_sets() -> None:
         evaluate(SAMPLES, REFERENCE, protocol=protocol)
 
 
+MAP = (691234.0, 5334576.0, 500.0)  # metres of a map: float32 rounds there to half a metre
+
+
+def test_sets_of_different_origins_are_compared_where_they_stand() -> None:
+    want = evaluate(SAMPLES, REFERENCE, blobs(6, 30, 3))
+    near = tuple(value + shift for value, shift in zip(MAP, (0.25, -0.5, 0.125), strict=True))
+    shift = torch.tensor([a - b for a, b in zip(MAP, near, strict=True)])
+    at_map = torch.tensor(MAP, dtype=torch.float64)
+    for samples, reference, train in (
+        (Clouds(SAMPLES + shift, origin=near), Clouds(REFERENCE, origin=MAP), Clouds(blobs(6, 30, 3), origin=MAP)),
+        tuple(each.double() + at_map for each in (SAMPLES, REFERENCE, blobs(6, 30, 3))),
+    ):
+        report = evaluate(samples, reference, train)
+        assert dict(report.values) == pytest.approx(dict(want.values), rel=1e-4)
+        low = (REFERENCE.double() + at_map).amin((0, 1)).tolist()
+        assert report.reference["min"] == pytest.approx(low, abs=1e-5)
+
+
+def test_a_set_elsewhere_on_the_map_is_refused_unless_places_are_left_out() -> None:
+    far = Clouds(REFERENCE, origin=MAP)
+    with pytest.raises(ValueError, match=r"samples: must stand near the reference, .* from \(691234, 5334576, 500\)"):
+        evaluate(SAMPLES, far)
+    report, want = (
+        evaluate(SAMPLES, each, protocol=dataclasses.replace(PROTOCOLS["exact"], normalization="unit_sphere"))
+        for each in (far, REFERENCE)
+    )
+    assert dict(report.values) == pytest.approx(dict(want.values), rel=1e-4)
+
+
 def test_the_device_is_checked_and_used() -> None:
     assert evaluate(SAMPLES, REFERENCE, device="cpu").to_json() == evaluate(SAMPLES, REFERENCE).to_json()
     with pytest.raises(ValueError, match="device: distances are computed on cpu or cuda, got mps; take one of them"):
