@@ -25,6 +25,8 @@ def info(spec: Spec, up: Up = None, max_bytes: MaxBytes = FOUR_GIB) -> None:
     from pcgen.data.source import printable
 
     table = rich.table.Table(box=None, show_header=False)
+    table.add_column()
+    table.add_column(overflow="fold")
     for name, value in data.info(spec, up=up, max_bytes=max_bytes).items():
         table.add_row(name, rich.text.Text(printable(str(value))))
     rich.console.Console().print(table)

@@ -112,12 +112,12 @@ def _check_machine(device: str, threads: int | None, tiles: Path | None) -> None
     """Refuse a device or a folder that cannot be used, before any work."""
     import torch
 
-    from pcgen.metrics.evaluation import measuring_device
+    from pcgen.ranks import device as device_of_process
 
     if threads is not None:
         torch.set_num_threads(threads)
     with options("device"):
-        measuring_device(device)
+        device_of_process(device)
     if tiles is not None and tiles.exists() and not tiles.is_dir():
         raise ValueError(f"--tiles: must be a folder, {tiles} is a file; name another one")
 

@@ -21,7 +21,7 @@ from pcgen.metrics.report import Report
 from pcgen.metrics.sets import REFERENCE, SAMPLES, SECOND, TRAINING
 from pcgen.metrics.store import TileStore
 
-__all__ = ["evaluate", "measuring_device"]
+__all__ = ["evaluate"]
 
 # Clouds of a set and points of a cloud under pcgen's own EMD that take about a minute on two cores. A protocol in print
 # is measured in full: on fewer points its soft matchings have other values and other neighbours.
@@ -89,7 +89,7 @@ def evaluate(
     columns = _columns(protocol, distances)
     given = _named({SAMPLES: samples, REFERENCE: reference, TRAINING: train, SECOND: second}, oracles or {})
     at_least(1, clouds=1 if clouds is None else clouds)
-    place = None if device is None else measuring_device(device)
+    place = None if device is None else ranks.device(device)
     sets = prepare(protocol, given, clouds=clouds, drop_bad=drop_bad, device=place, seed=seed)
     usual_clouds, usual_points = _EXACT_LIMITS if protocol.emd == "exact" else (None, None)
     limits = (_limit("emd_clouds", emd_clouds, usual_clouds), _limit("emd_points", emd_points, usual_points))
@@ -108,14 +108,6 @@ def _named(
         if name in sets:
             raise ValueError(f"oracles: must have names of their own, {name!r} is another row's; call it otherwise")
     return {role: each for role, each in {**sets, **oracles}.items() if each is not None}
-
-
-def measuring_device(name: str | torch.device) -> torch.device:
-    """The device of that name, if distances can be computed there; for each rank its own."""
-    place = ranks.device(name)
-    if place.type not in ("cpu", "cuda"):
-        raise ValueError(f"device: distances are computed on cpu or cuda, got {name}; take one of them")
-    return place
 
 
 def _limit(name: str, limit: int | Literal["auto"] | None, usual: int | None) -> int | None:

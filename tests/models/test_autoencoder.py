@@ -40,7 +40,7 @@ def test_codes_do_not_depend_on_the_order_of_points():
 
 def test_validation_is_the_loss_averaged_over_rows():
     model, clouds = Autoencoder((8, 3), code=4, **SMALL).eval(), boxes(130, 8)  # more than one part, the last uneven
-    each = ops.chamfer(model.decode(model.encode(clouds)), clouds)
+    each = ops.emd(model.decode(model.encode(clouds)), clouds)
     torch.testing.assert_close(model.validate(Batch(clouds)), each.mean(), atol=1e-6, rtol=1e-5)
 
 

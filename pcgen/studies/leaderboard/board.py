@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import json
+import urllib.parse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,19 @@ def samples_file(folder: Path, seed: int) -> Path:
     return folder / f"samples-{seed}.npz"
 
 
-def report_file(folder: Path, protocol: str, seed: int) -> Path:
-    """Where the report on them under one protocol is."""
-    return folder / f"report-{protocol}-{seed}.json"
+def report_file(folder: Path, protocol: str, seed: int, of: str | None = None) -> Path:
+    """Where the report on them under one protocol is, or on samples of one class."""
+    return folder / f"report-{protocol}-{seed}{'' if of is None else f'-{_in_a_name(of)}'}.json"
+
+
+def class_file(out: Path, of: str) -> Path:
+    """Where the table of one class is."""
+    return out / f"leaderboard-{_in_a_name(of)}.md"
+
+
+def _in_a_name(text: str) -> str:
+    """A class as a part of a file's name: what no file system takes is replaced, in one way for each class."""
+    return urllib.parse.quote(text, safe=" ")
 
 
 def kept(out: str | Path, about: Mapping[str, Any], models: Sequence[str]) -> list[Entry]:
@@ -54,7 +65,8 @@ def _read_board(path: Path) -> dict[str, Any]:
         board = json.loads(path.read_text(encoding="utf-8"))
         rows = board["rows"]
         if not all(
-            {"model", "failure", "seeds", "results", "training_seconds", "quality"} <= row.keys() for row in rows
+            {"model", "failure", "seeds", "results", "training_seconds", "quality", "classes"} <= row.keys()
+            for row in rows
         ):
             raise KeyError("an entry of a row")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -70,21 +82,25 @@ def _read(folder: Path, row: Mapping[str, Any], seed: int) -> Entry:
     name, samples = row["model"], samples_file(folder, seed)
     seeds = range(seed, seed + row["seeds"])
     files = {protocol: [report_file(folder, protocol, each) for each in seeds] for protocol in row["results"]}
-    for file in [*itertools.chain(*files.values()), samples]:
+    of_classes = {each: report_file(folder, next(iter(files)), seed, each) for each in row["classes"]}
+    for file in [*itertools.chain(*files.values()), *of_classes.values(), samples]:
         if not file.is_file():
             what = "samples are" if file == samples else "report is"
             raise FileNotFoundError(
                 f"{file}: {name}'s {what} missing; name {name} in --models, so that it is measured again"
             )
-    reports = {
-        protocol: tuple(Report.from_json(file.read_text("utf-8")) for file in each) for protocol, each in files.items()
-    }
+    reports = {protocol: tuple(map(_report, each)) for protocol, each in files.items()}
     found = tuple(Quality(**{**each, "interval": tuple(each["interval"])}) for each in row["quality"])
-    return Entry(name, reports, samples, row["training_seconds"], quality=found)
+    classes = {each: _report(file) for each, file in of_classes.items()}
+    return Entry(name, reports, samples, row["training_seconds"], "", found, classes)
+
+
+def _report(path: Path) -> Report:
+    return Report.from_json(path.read_text("utf-8"))
 
 
 def write(entries: Sequence[Entry], out: str | Path, about: Mapping[str, Any]) -> Path:
-    """Write leaderboard.json and leaderboard.md into `out`; returns the second."""
+    """Write leaderboard.json and leaderboard.md into `out`, and a table for each class; returns the second."""
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     first = next((entry for entry in entries if entry.reports), Entry(""))
@@ -100,7 +116,16 @@ def write(entries: Sequence[Entry], out: str | Path, about: Mapping[str, Any]) -
     write_whole(out / "leaderboard.json", (json.dumps(board, indent=2) + "\n").encode())
     path = out / "leaderboard.md"
     write_whole(path, (markdown(entries) + "\n").encode())
+    for name in dict.fromkeys(name for entry in entries for name in entry.classes):
+        own = [_of_class(entry, name) for entry in entries if name in entry.classes]
+        write_whole(class_file(out, name), f"# {name}\n\n{markdown(own)}\n".encode())
     return path
+
+
+def _of_class(entry: Entry, name: str) -> Entry:
+    """The entry of a model's samples of one class."""
+    report = entry.classes[name]
+    return Entry(entry.name, {str(report.protocol["name"]): (report,)}, seconds=entry.seconds)
 
 
 def _row(entry: Entry) -> dict[str, Any]:
@@ -116,6 +141,7 @@ def _row(entry: Entry) -> dict[str, Any]:
         "failure": entry.failure or None,
         "training_seconds": round(entry.seconds, 1),
         "seeds": entry.sets,
+        "classes": list(entry.classes),
         "quality": [dataclasses.asdict(each) for each in entry.quality],
         "results": results,
     }

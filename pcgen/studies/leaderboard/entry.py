@@ -21,6 +21,7 @@ class Entry:
         seconds: of training.
         failure: what went wrong; empty where nothing did.
         quality: of its codes, followed by that of the baselines; empty where it was not measured.
+        classes: a report on its samples of each class, of a model that draws by class.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Entry:
     seconds: float = 0.0
     failure: str = ""
     quality: tuple[Quality, ...] = ()
+    classes: Mapping[str, Report] = field(default_factory=dict)
 
     @property
     def sets(self) -> int:

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -24,6 +25,7 @@ __all__ = ["DECODED", "REFERENCE", "run"]
 REFERENCE = "reference.npz"
 DECODED = "training set decoded"
 _QUALITY_DRAWS = 4
+LEAST_OF_A_CLASS = 20  # clouds of the reference; fewer say little of a class
 
 
 def run(
@@ -36,7 +38,7 @@ def run(
     """Train, sample and measure one model after another, and yield each; a model that fails is an entry that says why.
 
     Everything is kept in `out`, a folder per model, and what is there already is not done again: a leaderboard that was
-    stopped goes on. The last entries are the baselines of the quality of codes, which have no clouds.
+    stopped goes on. A model that draws by class is measured class by class too, where the reference has 20 of one.
 
     Args:
         autoencoder: the run folder of a trained autoencoder.
@@ -59,15 +61,24 @@ def run(
         try:
             model, seconds = train_head(job, folder, effort=settings.effort, device=settings.device, seed=settings.seed)
             reports = bench.measure(model, folder)
-            of_codes = bench.quality(name, model)
-            yield Entry(name, reports, samples_file(folder, settings.seed), seconds, quality=of_codes)
+            classes, of_codes = bench.by_class(model, folder), bench.quality(name, model)
+            yield Entry(name, reports, samples_file(folder, settings.seed), seconds, "", of_codes, classes)
         except Exception as error:  # whatever a model does, the others are to be trained
             say(f"{name}: failed: {error}")
             yield Entry(name, failure=" ".join(f"{type(error).__name__}: {error}".split()))
 
 
+@dataclass(frozen=True)
+class _Sets:
+    """What samples are measured against, in data units."""
+
+    reference: data.Clouds
+    train: Tensor  # (S, points, 3)
+    decoded: Tensor  # (S, points, 3), what the autoencoder makes of train: no head on its codes can do better
+
+
 class _Bench:
-    """What every model of a leaderboard is measured against."""
+    """What every model of a leaderboard is measured against, whole and class by class."""
 
     def __init__(
         self,
@@ -79,31 +90,51 @@ class _Bench:
     ) -> None:
         self.codes, self.settings, self.out, self.progress = codes, settings, out, progress
         self.points = int(codes.autoencoder.shape[0])
-        self.reference = _reference(codes, settings, self.points, say)
-        self.count = settings.clouds or len(self.reference)
+        reference = _reference(codes, settings, self.points, say)
         source, seed = codes.source, int(codes.source.about["training_set"]["seed"])
-        self.train = source.normalization.undo(thin(source.train, self.points, seed))
+        train = source.normalization.undo(thin(source.train, self.points, seed))
         decoded = in_batches(codes.autoencoder, codes.autoencoder.decode, codes.train).cpu()
-        self.decoded = source.normalization.undo(decoded)
-        self.held_out = unseen_codes(codes, self.reference)
+        self.whole = _Sets(reference, train, source.normalization.undo(decoded))
+        self.held_out = unseen_codes(codes, reference)
 
     def save_reference(self) -> None:
         """Write the reference beside the models."""
         self.out.mkdir(parents=True, exist_ok=True)
-        clouds = dataclasses.replace(self.reference, points=self.reference.points[:, : self.points], normals=None)
+        reference = self.whole.reference
+        clouds = dataclasses.replace(reference, points=reference.points[:, : self.points], normals=None)
         data.save(self.out / REFERENCE, clouds, overwrite=True)
 
     def measure(self, model: LatentCloudModel, folder: Path) -> dict[str, tuple[Report, ...]]:
         """A report for each protocol and set of samples, which the folder holds too."""
         seeds = range(self.settings.seed, self.settings.seed + self.settings.seeds)
-        samples = [self._sample(model, folder, seed) for seed in seeds]
+        count = self.settings.clouds or len(self.whole.reference)
+        samples = []
+        for seed in seeds:
+            torch.manual_seed(seed)
+            drawn = self._draw(model, model.draw_labels(count), count)
+            data.save(samples_file(folder, seed), drawn, overwrite=True)
+            samples.append(drawn)
         return {
             protocol: tuple(
-                self._report(clouds, protocol, report_file(folder, protocol, seed))
+                self._report(clouds, self.whole, protocol, report_file(folder, protocol, seed))
                 for seed, clouds in zip(seeds, samples, strict=True)
             )
             for protocol in self.settings.protocols
         }
+
+    def by_class(self, model: LatentCloudModel, folder: Path) -> dict[str, Report]:
+        """A report for each class with enough clouds, under the first protocol, of a model that draws by class."""
+        protocol, seed = self.settings.protocols[0], self.settings.seed
+        found = {}
+        for label, name in enumerate(model.classes):
+            sets = self._of_class(name)
+            if sets is None:
+                continue
+            count = len(sets.reference)
+            torch.manual_seed(seed)
+            drawn = self._draw(model, torch.full((count,), label), count)
+            found[name] = self._report(drawn, sets, protocol, report_file(folder, protocol, seed, name))
+        return found
 
     def quality(self, name: str, model: LatentCloudModel) -> tuple[Quality, ...]:
         """The quality of the model's codes, then those of the baselines; none for a reference of one cloud."""
@@ -113,27 +144,35 @@ class _Bench:
         sets = [draw_codes(model, len(self.held_out), seed) for seed in seeds]
         return tuple(quality({name: sets}, self.codes.train, self.held_out, seed=self.settings.seed))
 
-    def _sample(self, model: LatentCloudModel, folder: Path, seed: int) -> Tensor:
-        """Samples in data units, (count, points, 3), written into the folder with their labels."""
-        torch.manual_seed(seed)
-        labels = model.draw_labels(self.count)
-        clouds = self.codes.source.normalization.undo(model.sample(self.count, labels=labels).cpu())
-        drawn = data.Clouds.of(clouds, labels=None if labels is None else labels.cpu(), classes=model.classes)
-        data.save(samples_file(folder, seed), drawn, overwrite=True)
-        return clouds
+    def _of_class(self, name: str) -> _Sets | None:
+        """The sets of one class; None where the reference has too few clouds of it."""
+        reference, source = self.whole.reference, self.codes.source
+        if reference.labels is None or source.labels is None or name not in reference.classes:
+            return None
+        rows = (reference.labels == reference.classes.index(name)).nonzero().flatten()
+        if len(rows) < LEAST_OF_A_CLASS:
+            return None
+        own = source.labels == source.classes.index(name)
+        return _Sets(reference.select(rows), self.whole.train[own], self.whole.decoded[own])
 
-    def _report(self, clouds: Tensor, name: str, path: Path) -> Report:
+    def _draw(self, model: LatentCloudModel, labels: Tensor | None, count: int) -> data.Clouds:
+        clouds = self.codes.source.normalization.undo(model.sample(count, labels=labels).cpu())
+        return data.Clouds.of(clouds, labels=None if labels is None else labels.cpu(), classes=model.classes)
+
+    def _report(self, clouds: data.Clouds, sets: _Sets, name: str, path: Path) -> Report:
         protocol = metrics.protocol(name)
         if protocol.points is None or protocol.points > self.points:
             protocol = dataclasses.replace(protocol, points=self.points)
         report = metrics.evaluate(
             clouds,
-            self.reference,
-            self.train,
+            sets.reference,
+            sets.train,
             protocol,
+            oracles={DECODED: sets.decoded},
             distances=self.settings.distances,
             emd_clouds=self.settings.emd_clouds,
             emd_points=self.settings.emd_points,
+            device=self.settings.device,
             seed=self.settings.seed,
             tiles=self.out / "tiles",
             progress=self.progress,

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from pcgen.metrics.report import HEADLINE
+from pcgen.metrics.report import HEADLINE, Report
 from pcgen.studies.leaderboard.entry import Entry
 
 __all__ = ["markdown"]
@@ -20,7 +20,7 @@ _HEADINGS = {
 
 
 def markdown(entries: Sequence[Entry]) -> str:
-    """A table for each protocol, models by |1-NNA-CD - 50%| and the oracles beneath, shares in percent.
+    """A table for each protocol, models by how far 1-NNA-CD is from chance, the oracles beneath; shares in percent.
 
     Under several protocols the order of the models by 1-NNA under each stands at the end, side by side.
     """
@@ -39,7 +39,7 @@ def markdown(entries: Sequence[Entry]) -> str:
 
 
 def _protocol_table(done: Sequence[Entry], failed: Sequence[Entry], protocol: str) -> str:
-    done = sorted(done, key=lambda entry: _distance_from_half(entry.mean("one_nna_cd", protocol)))
+    done = sorted(done, key=lambda entry: _off_chance(entry, "one_nna_cd", protocol))
     first = done[0].reports[protocol][0]
     shown = [metric for metric in HEADLINE if metric in first.values]
     lines = [
@@ -60,7 +60,7 @@ def _protocol_table(done: Sequence[Entry], failed: Sequence[Entry], protocol: st
     stamp = first.protocol
     lines += [
         "",
-        f"Protocol {stamp['name']} {stamp['hash']}, {first.rows[0].clouds} clouds a model; 1-NNA is ideal at 50%.",
+        f"Protocol {stamp['name']} {stamp['hash']}, {first.rows[0].clouds} clouds a model; {_chance(first)}.",
     ]
     if done[0].quality:
         lines.append(
@@ -72,13 +72,19 @@ def _protocol_table(done: Sequence[Entry], failed: Sequence[Entry], protocol: st
     return "\n".join(lines)
 
 
+def _chance(report: Report) -> str:
+    """What equal distributions score in 1-NNA, which is best."""
+    found = next((value for name, value in report.values.items() if name.endswith("_chance")), 0.5)
+    return f"1-NNA is best at {100 * found:.1f}%, what equal distributions score"
+
+
 def _order_table(done: Sequence[Entry], protocols: Sequence[str], metric: str) -> str:
     """Each model's place under each protocol; empty where fewer than two protocols have the metric."""
     places = {}
     for protocol in protocols:
-        values = {entry.name: entry.mean(metric, protocol) for entry in done}
-        if all(value is not None for value in values.values()):
-            ordered = sorted(values, key=lambda name: _distance_from_half(values[name]))
+        off = {entry.name: _off_chance(entry, metric, protocol) for entry in done}
+        if all(map(math.isfinite, off.values())):
+            ordered = sorted(off, key=lambda name: off[name])
             places[protocol] = {name: ordered.index(name) + 1 for name in ordered}
     if len(places) < 2:
         return ""
@@ -113,5 +119,7 @@ def _cell(metric: str, value: float | None, deviation: float) -> str:
     return f"{value:.4g}" + (f" ± {deviation:.1g}" if deviation else "")
 
 
-def _distance_from_half(one_nna: float | None) -> float:
-    return math.inf if one_nna is None else abs(one_nna - 0.5)
+def _off_chance(entry: Entry, one_nna: str, protocol: str) -> float:
+    """How far a model's 1-NNA is from that of equal distributions; infinite where it was not measured."""
+    value, chance = entry.mean(one_nna, protocol), entry.mean(f"{one_nna}_chance", protocol)
+    return math.inf if value is None else abs(value - (0.5 if chance is None else chance))
