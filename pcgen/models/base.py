@@ -138,7 +138,11 @@ class Learner(nn.Module, ABC):
         """Prepare from the whole training data once, before the first update. Does nothing by default."""
 
     def enter(self, phase: str, data: Batch) -> None:
-        """Begin a phase of a recipe that has several, with the whole training data; the first begins after `setup`."""
+        """Begin a phase of a recipe that has several, with the whole training data; the first begins after `setup`.
+
+        An optimizer may be made anew here, but of the parameters that the constructor gave it: a checkpoint is loaded
+        into a new model, which has entered nothing.
+        """
         self.phase.fill_(list(self.recipe.phases).index(phase))
 
     @abstractmethod

@@ -40,7 +40,6 @@ class Keeper:
         if run is not None and ranks.index() == 0:
             self._history = History(run.history_path, state.step, options.tensorboard)
             state.seconds = state.seconds or self._history.seconds
-        self._optimizers = model.optimizers()
 
     def close(self) -> None:
         """Close the history."""
@@ -98,7 +97,7 @@ class Keeper:
             "seconds": round(step.seconds, 3),
             "losses": {name: total / state.counted for name, total in state.totals.items()},
             **({"phase": step.phase} if step.phase else {}),
-            "rates": {name: float(own.param_groups[0]["lr"]) for name, own in self._optimizers.items()},
+            "rates": {name: float(own.param_groups[0]["lr"]) for name, own in self._model.optimizers().items()},
         }
         if step.validation is not None:
             row["validation"] = step.validation
@@ -109,7 +108,7 @@ class Keeper:
     def save(self, name: str) -> None:
         """Write a checkpoint; every rank calls it at one step."""
         if self._run is not None:
-            ranks.check_alike(self._model, bool(self._optimizers))
+            ranks.check_alike(self._model, bool(self._model.optimizers()))
             write_state(self._run.checkpoint(name), self._model, self._state)
 
     def keep_batch(self, error: NotFinite) -> NotFinite:

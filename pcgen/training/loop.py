@@ -14,7 +14,7 @@ from pcgen.data.clouds import Clouds
 from pcgen.models.base import Batch, Learner
 from pcgen.training.averages import Average
 from pcgen.training.feed import Feed, as_rows
-from pcgen.training.limits import Course, Limit, rate_factor, set_rates
+from pcgen.training.limits import Course, Limit, rate_factor, set_rate, set_rates
 from pcgen.training.options import Options, options_of
 from pcgen.training.state import State
 
@@ -62,7 +62,8 @@ def steps(
 ) -> Iterator[Step]:
     """Train a model and yield after every update; `model` is in training mode meanwhile.
 
-    A model that has learned before goes on from where it is: it is not set up again, and learns in its last phase.
+    A model that has learned before goes on from where it is: it is not set up again, and learns in its last phase, at
+    the optimizers' own learning rates.
 
     Args:
         model: learns in place, on the device that it is on.
@@ -73,7 +74,8 @@ def steps(
         **settings: single options by name, in the place of those in `options`: `steps=100`, `batch_size=32`, ...
 
     Raises:
-        ValueError: an argument is not as above; raised at the call, before any update.
+        ValueError: an argument is not as above, or the model's last training has not come to its last phase; raised at
+            the call, before any update.
         NotFinite: from the iterator, at an update whose loss, gradient or returned value is not finite.
     """
     state = State() if state is None else state
@@ -85,29 +87,28 @@ def steps(
     state.timed = settled.minutes is not None
     if settled.average and state.average is None:
         state.average = Average(model, settled.average)
-    phases = model.recipe.phases
-    return _updates(model, feed, Course(list(phases), list(phases.values())), settled, state)
-
-
-def _updates(model: Learner, feed: Feed, course: Course, options: Options, state: State) -> Iterator[Step]:
-    limit = Limit.of(options, feed.per_epoch)
-    model.train()
+    limit = Limit.of(settled, feed.per_epoch)
     goes_on = bool(model.learned > state.step)  # It has learned in an earlier training.
-    if goes_on:
-        course = Course(course.names[-1:], [1.0])
+    course = Course(_last_phase(model) if goes_on else model.recipe.phases, limit.updates)
+    return _updates(model, feed, limit, course, not goes_on, settled, state)
+
+
+def _updates(
+    model: Learner, feed: Feed, limit: Limit, course: Course, new: bool, options: Options, state: State
+) -> Iterator[Step]:
+    model.train()
     if state.step == 0:
-        _begin(model, feed, not goes_on, options, state)
-    optimizers = list(model.optimizers().values())
-    for group in (group for optimizer in optimizers for group in optimizer.param_groups if options.clip):
-        group["clip"] = options.clip
+        _begin(model, feed, new, options, state)
+    optimizers = _optimizers(model, options)
     moving = options.schedule != "constant" or options.warmup  # A model that moves its own rates is left to it.
     began = time.perf_counter() - state.seconds
     fraction = limit.fraction(state.step, state.seconds)
-    while fraction < 1:
-        place, progress = course.at(fraction)
+    while fraction < 1 or state.phase < len(course.names) - 1:
+        place, progress = course.at(state.step, fraction, state.phase)
         if place != state.phase:
             if len(course.names) > 1:
                 _enter(model, feed, course.names[place], state)
+                optimizers = _optimizers(model, options)  # A phase may have made another one.
             state.phase, state.entered = place, state.step
         if moving:
             behind = state.step - state.entered
@@ -132,18 +133,44 @@ def _begin(model: Learner, feed: Feed, new: bool, options: Options, state: State
     if new and ranks.index() == 0:
         model.setup(feed.all())
     ranks.alike(model)
+    for group in (group for optimizer in model.optimizers().values() for group in optimizer.param_groups):
+        if "initial_lr" in group:  # An earlier training moved it, and has left it wherever its schedule ended.
+            set_rate(group, group["initial_lr"])
     ranks.part_noise(options.seed)
     if state.average is not None:  # What `setup` prepared is where the average begins.
         state.average = Average(model, state.average.decay)
 
 
 def _enter(model: Learner, feed: Feed, phase: str, state: State) -> None:
-    """Begin a phase on rank 0, and give its state to all ranks; the average begins again with what it starts from."""
+    """Begin a phase on rank 0, and give its state to all ranks; the average begins again with what it starts from.
+
+    So does the search for the best checkpoint: what is measured in one phase says nothing of the next.
+    """
     if ranks.index() == 0:
         model.enter(phase, feed.all())
     ranks.alike(model)
+    state.best = None
     if state.average is not None:
         state.average = Average(model, state.average.decay)
+
+
+def _last_phase(model: Learner) -> dict[str, float]:
+    """The phase in which a model that has learned goes on."""
+    names = list(model.recipe.phases)
+    if int(model.phase) != len(names) - 1:
+        raise ValueError(
+            f"model: its last training stopped in the phase {names[int(model.phase)]}, before {names[-1]}: go on with "
+            'that training (resume="auto", or state=), or make the model anew'
+        )
+    return {names[-1]: 1.0}
+
+
+def _optimizers(model: Learner, options: Options) -> list[torch.optim.Optimizer]:
+    """The optimizers of the model, whose gradients are clipped as this training has it."""
+    found = list(model.optimizers().values())
+    for group in (group for optimizer in found for group in optimizer.param_groups):
+        group["clip"] = options.clip
+    return found
 
 
 def _update(model: Learner, batch: Batch, step: int, bf16: bool) -> dict[str, float]:

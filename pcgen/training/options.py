@@ -106,8 +106,8 @@ class Options:
         )
 
     def scaled(self, recipe: Recipe, effort: float) -> "Options":
-        """The same for `effort` times the recipe's steps, at least one."""
-        return dataclasses.replace(self, steps=max(1, round(effort * recipe.steps)))
+        """The same for `effort` times the recipe's steps, at least one for each of its phases."""
+        return dataclasses.replace(self, steps=max(len(recipe.phases), round(effort * recipe.steps)))
 
     def to_dict(self) -> dict[str, Any]:
         """The options as JSON values; an augmentation of one's own is its name, without the address of the process."""

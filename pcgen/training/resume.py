@@ -52,7 +52,7 @@ def continued(model: Learner, path: str | Path, config: dict[str, Any], options:
     if chosen == 2:
         return Continuation(notes=tuple(notes))
     run = Run.open(path) if run is None else run
-    notes += compare(run, config)
+    notes += compare(run, config, phases=len(model.recipe.phases))
     state, differences = read_state(run.checkpoint(("last", "best")[chosen]), model)
     notes += differences
     if _finished(run, options, state):
@@ -92,10 +92,11 @@ def _newest(run: Run) -> tuple[str | None, list[str]]:
     return max(steps, key=lambda name: steps[name], default=None), damaged
 
 
-def compare(run: Run, config: dict[str, Any]) -> list[str]:
+def compare(run: Run, config: dict[str, Any], *, phases: int = 1) -> list[str]:
     """Hold the configuration of a run against that of its continuation; returns notes on what may differ.
 
-    The end may move where the learning rate does not depend on it, that is with the constant schedule. Versions,
+    The end may move where neither the learning rate nor a phase depends on it: with the constant schedule, and where
+    there are not several phases. Versions,
     threads, device and ranks may differ, though the continuation is then no longer equal bit for bit.
 
     Raises:
@@ -104,7 +105,7 @@ def compare(run: Run, config: dict[str, Any]) -> list[str]:
     if "training" not in run.config:
         raise ValueError(f"{run.path}: was written by pcgen.training.save, not by a training: nothing to resume")
     before, now = _flat(run.config), _flat(config)
-    movable = _LIMITS if now.get("training.schedule") == "constant" else ()
+    movable = _LIMITS if now.get("training.schedule") == "constant" and phases == 1 else ()
     notes, binding = [], list[str]()
     for name in sorted(before.keys() | now.keys()):
         old, new = before.get(name), now.get(name)
