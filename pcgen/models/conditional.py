@@ -64,16 +64,23 @@ class Labels(nn.Module):
         Raises:
             ValueError: a label is no place in the classes.
         """
+        return self._vectors(labels if labels is None or not self.classes else self.checked(labels), like)
+
+    def hidden(self, labels: Tensor | None, like: Tensor) -> Tensor:
+        """The vectors (B, K) that a loss is taken of: in training mode a tenth of the rows is set to 0.
+
+        The training has checked the labels; another look at them would make a device wait at every update.
+        """
+        vectors = self._vectors(labels, like)
+        if not self.classes or not self.training:
+            return vectors
+        return vectors * (torch.rand(len(vectors), 1, device=vectors.device) >= _DROPPED)
+
+    def _vectors(self, labels: Tensor | None, like: Tensor) -> Tensor:
         out = like.new_zeros(len(like), len(self.classes))
         if labels is None or not self.classes:
             return out
-        return out.scatter_(1, self.checked(labels.to(like.device))[:, None], 1.0)
-
-    def hidden(self, vectors: Tensor) -> Tensor:
-        """The vectors (B, K) with a tenth of the rows set to 0, in training."""
-        if not self.classes:
-            return vectors
-        return vectors * (torch.rand(len(vectors), 1, device=vectors.device) >= _DROPPED)
+        return out.scatter_(1, labels.to(like.device)[:, None], 1.0)
 
     def checked(self, labels: Tensor) -> Tensor:
         """The labels, if all are places in the classes."""

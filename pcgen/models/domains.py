@@ -134,7 +134,8 @@ class Binary(Domain):
 
     A vector of D codes becomes D * bits bits, those of one code side by side, the coarsest first. On the way back a
     bin becomes a uniform draw from within it, from torch's global generator; the outermost bins end at the least and
-    the largest training code.
+    the largest training code. A value that many training codes have (the zero of a ReLU, say) is several bins of no
+    width, and counts as the middle one, so that it comes back as it was.
 
     Args:
         channels: codes, D.
@@ -162,8 +163,9 @@ class Binary(Domain):
         self.edges.copy_(torch.stack([row.quantile(shares) for row in rows.T]))  # one by one: quantile's size is bound
 
     def forward(self, codes: Tensor) -> Tensor:
-        flat = codes.flatten(0, -2).T.contiguous()  # (D, R)
-        bins = torch.searchsorted(self.edges[:, 1:-1].contiguous(), flat, right=True).T  # (R, D) in 0 ... 2^bits - 1
+        flat, edges = codes.flatten(0, -2).T.contiguous(), self.edges[:, 1:-1].contiguous()  # (D, R), (D, 2^bits - 1)
+        first, last = (torch.searchsorted(edges, flat, right=right) for right in (False, True))  # differ on an edge
+        bins = ((first + last) // 2).T  # (R, D) in 0 ... 2^bits - 1
         gray = bins ^ (bins >> 1)
         bits = (gray[..., None] & self.weights) > 0  # (R, D, bits)
         return bits.to(codes.dtype).reshape(*codes.shape[:-1], -1)

@@ -11,7 +11,7 @@ from pcgen.models.domains import check_domain
 from pcgen.training.options import Options
 from pcgen.training.state import State
 
-__all__ = ["Feed", "as_rows", "batches", "check_rows", "shaped"]
+__all__ = ["Feed", "as_rows", "batches", "check_labels", "check_rows", "shaped"]
 
 
 class Feed:
@@ -24,18 +24,17 @@ class Feed:
     Args:
         model: tells by `learns` what a row must be; clouds of more points are thinned afresh at each draw.
         data: (S, dim) vectors or (S, M, C) sets, M at least the model's number of members.
-        labels: (S,) int64, or None.
+        labels: (S,) int64; None for a model without classes.
         options: of the training, settled.
 
     Raises:
-        ValueError: a shape does not fit the model, a value is not finite or not of the model's domain, or the batches
-            are too small.
+        ValueError: a shape does not fit the model, a value is not finite or not of the model's domain, labels are
+            missing or no places in its classes, or the batches are too small.
     """
 
     def __init__(self, model: Learner, data: Tensor, labels: Tensor | None, options: Options) -> None:
         check_rows(model, data)
-        if labels is not None and labels.shape != (len(data),):
-            raise ValueError(f"labels: must be one per row of data, ({len(data)},), got {tuple(labels.shape)}")
+        check_labels(model, labels, len(data))
         self.data = data
         self.labels = labels
         self.augment = options.augment
@@ -109,6 +108,26 @@ def check_rows(model: Learner, data: Tensor, name: str = "data") -> None:
         bad = (~finite).nonzero().flatten()
         raise ValueError(f"{name}: row {int(bad[0])} has NaN or infinite values ({len(bad)} of {len(data)} rows have)")
     check_domain(model.domain, data, kind)
+
+
+def check_labels(model: Learner, labels: Tensor | None, rows: int, name: str = "labels", of: str = "data") -> None:
+    """Refuse labels that a model cannot learn from: those of a model with classes must be places in them.
+
+    Raises:
+        ValueError: labels are not one per row, are missing, or are no places in the model's classes.
+    """
+    if labels is not None and labels.shape != (rows,):
+        raise ValueError(f"{name}: must be one per row of {of}, ({rows},), got {tuple(labels.shape)}")
+    if not model.classes:
+        return
+    known = f"the {len(model.classes)} classes {', '.join(model.classes)} of this {type(model).__name__}"
+    if labels is None:
+        raise ValueError(f"{name}: must be one per row of {of}, places in {known}, got none; give {name}=")
+    if not 0 <= int(labels.min()) <= int(labels.max()) < len(model.classes):
+        raise ValueError(
+            f"{name}: must be places in {known}, from 0 on, got {int(labels.min())} to {int(labels.max())}; make the "
+            "model with the data's classes"
+        )
 
 
 def as_rows(data: Tensor | Clouds, labels: Tensor | None) -> tuple[Tensor, Tensor | None]:

@@ -6,7 +6,7 @@ from torch import Tensor
 from pcgen.models.base import Batch, GradientLearner, Learner
 from pcgen.nets.modes import evaluating
 from pcgen.seeds import isolated
-from pcgen.training.feed import check_rows, shaped
+from pcgen.training.feed import check_labels, check_rows, shaped
 
 __all__ = ["Validation"]
 
@@ -25,9 +25,10 @@ class Validation:
         """Check the rows, (V, dim) or (V, M, C) with M at least the model's number of members.
 
         Raises:
-            ValueError: the rows are not of the kind that the model learns from.
+            ValueError: the rows are not of the kind that the model learns from, or their labels not of its classes.
         """
         check_rows(model, data, "validation")
+        check_labels(model, labels, len(data), "validation_labels", "validation")
         if not isinstance(model, GradientLearner):
             most = _MOST_VECTORS if data.dim() == 2 else _MOST_SETS
             chosen = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))[:most].sort().values

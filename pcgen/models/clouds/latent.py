@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pcgen.models import build
 from pcgen.models.base import Batch, GenerativeModel, Learner, Recipe
-from pcgen.models.domains import make_domain
+from pcgen.models.domains import check_domain, make_domain
 from pcgen.models.inference import encode_all, in_batches
 
 __all__ = ["LatentCloudModel"]
@@ -29,7 +29,8 @@ class LatentCloudModel(GenerativeModel):
             of the paper, with its final ReLU).
 
     Raises:
-        ValueError: the autoencoder has no codes, the head does not generate, or the two do not fit each other.
+        ValueError: the autoencoder has no codes, the head does not generate, or the two do not fit each other; in
+            `setup`, raw codes are not of the head's domain.
 
     References:
         Achlioptas, Diamanti, Mitliagkas, Guibas (2018). Learning Representations and Generative Models for 3D Point
@@ -93,7 +94,9 @@ class LatentCloudModel(GenerativeModel):
     def setup(self, data: Batch) -> None:
         """Fit the domain to the training codes, and set up the head with what it makes of them."""
         self.to_head.fit(data.x)
-        self.head.setup(self._seen(data))
+        seen = self._seen(data)
+        check_domain(self.head.domain, seen.x, f"a {type(self.head).__name__} on {self.to_head.name} codes")
+        self.head.setup(seen)
 
     def enter(self, phase: str, data: Batch) -> None:
         super().enter(phase, data)

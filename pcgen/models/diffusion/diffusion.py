@@ -114,7 +114,7 @@ class Diffusion(GradientLearner, Conditional):
         share = (torch.rand((), device=batch.x.device) + spread) % 1
         t = (share * self.times).long().clamp_max(self.times - 1) + 1  # (B,) in 1 ... T
         noise = torch.randn_like(batch.x)
-        y = self.labels.hidden(self.labels.vectors(batch.labels, batch.x))
+        y = self.labels.hidden(batch.labels, batch.x)
         return {"mse": (noise - self.predict_noise(self.diffuse(batch.x, t, noise), t, y)).square().mean()}
 
     def diffuse(self, x: Tensor, t: Tensor, noise: Tensor) -> Tensor:

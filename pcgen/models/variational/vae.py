@@ -128,7 +128,7 @@ class VAE(GradientLearner, Conditional):
         self.encoder.linear.bias.copy_(torch.cat([-found.projection @ mean, found.posterior_variance.log()]))
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        y = self.labels.hidden(self.labels.vectors(batch.labels, batch.x))
+        y = self.labels.hidden(batch.labels, batch.x)
         nll, divergence = self._terms(batch.x, y)
         return {"reconstruction": nll.mean(), "kl": self.beta * divergence.mean()}
 
