@@ -49,7 +49,7 @@ def sample(
     if labels is not None:
         places = training.spread_labels(model.classes, [name.strip() for name in labels.split(",")], n)
     elif getattr(model, "classes", ()):
-        places = model.draw_labels(n)
+        places = model.draw_labels(n).cpu()
     with counting("sampling", "clouds") as progress:
         clouds = opened.sample(n, places, checkpoint=checkpoint, device=device, progress=progress, **options)
     drawn = data.Clouds.of(clouds, labels=places, classes=getattr(model, "classes", ()))

@@ -21,7 +21,7 @@ from pcgen.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from pcgen.training import Job, Options, Run
+    from pcgen.training import Job, Run
 
 __all__ = ["train"]
 
@@ -32,7 +32,9 @@ Model = Annotated[
 Out = Annotated[Path, typer.Option(help="The run folder to write.")]
 Data = Annotated[
     str | None,
-    typer.Option(help="Clouds to learn from: SOURCE[:CLASS]\\[@SPLIT]; with --codes, where its clouds are now."),
+    typer.Option(
+        help="Clouds to learn from: SOURCE[:CLASS]\\[@SPLIT]; with --codes or --again, where its clouds are now."
+    ),
 ]
 CodesOf = Annotated[
     Path | None,
@@ -126,14 +128,14 @@ def train(
     given |= {"validate_every": validate_every, "save_every": save_every, "tensorboard": tensorboard or None}
     given |= {"augment": Augmentation(**changing) if any(changing.values()) else None}
     given |= {"seed": 0 if seed is None and again is None else seed}
-    options = training.Options(**{name: value for name, value in given.items() if value is not None})
+    given = {name: value for name, value in given.items() if value is not None}
+    options = training.Options(**given)
     check_device(device)
     torch.manual_seed(options.seed or 0)
     if threads is not None:
         torch.set_num_threads(threads)
     if again is not None:
-        job, former = training.again(again)
-        options = _changed(former, given)
+        job, options = training.again(again, data=data, device=device, **given)
     else:
         reading |= {"max_bytes": max_bytes, "seed": options.seed}
         job = _job(str(model), data, codes, settings or [], domain, reading, device)
@@ -152,7 +154,7 @@ def _check(
 ) -> None:
     """Refuse options that contradict each other."""
     if again is not None:
-        others: dict[str, object] = {"MODEL": model, "--data": data, "--codes": codes}
+        others: dict[str, object] = {"MODEL": model, "--codes": codes}
         others |= {
             f"--{name.replace('rotation', 'rotate').replace('_', '-')}": value for name, value in settled.items()
         }
@@ -174,17 +176,6 @@ def _check(
     for option, run in (("--codes", codes), ("--again", again)):
         if run is not None and out.resolve() == run.resolve():
             raise ValueError(f"--out: {out} is the run that {option} reads; choose another name")
-
-
-def _changed(former: "Options", given: dict[str, Any]) -> "Options":
-    """The options of a former run, with those that were given now; a new end takes the place of the old one."""
-    from dataclasses import replace
-
-    ends = ("epochs", "steps", "minutes")
-    new = {name: value for name, value in given.items() if value is not None}
-    if any(name in new for name in ends):
-        new = {**dict.fromkeys(ends), **new}
-    return replace(former, **new)
 
 
 def _job(
@@ -237,6 +228,8 @@ def _announce(job: "Job", out: Path) -> str:
 
 def _conclude(run: "Run", name: str) -> None:
     """Say how good the model became, and what to type next."""
+    from pcgen.models import GenerativeModel, model_class
+
     history = run.history
     validated = [row for row in history if "validation" in row]
     if not history:
@@ -249,7 +242,7 @@ def _conclude(run: "Run", name: str) -> None:
             f"; best validation {best['validation']:.4g} at step {best['step']}, last {validated[-1]['validation']:.4g}"
         )
     say(words)
-    if "head" in run.config["model"] or name != "autoencoder":
+    if issubclass(model_class(name), GenerativeModel):
         say(f"next: pcgen sample {run.path} -n 100 --out samples.npz")
-    else:
+    elif name == "autoencoder":
         say(f"next: pcgen train diffusion --codes {run.path} --out {run.path.parent / 'diffusion'}")

@@ -17,7 +17,7 @@ from pcgen.models.inference import encode_all
 from pcgen.training.identity import data_identity
 from pcgen.training.run import Run
 
-__all__ = ["Codes", "head_on_codes", "read_codes"]
+__all__ = ["Codes", "data_again", "head_on_codes", "read_codes"]
 
 _CACHE = "codes.safetensors"
 
@@ -60,7 +60,7 @@ def read_codes(
     if getattr(autoencoder, "code_shape", None) is None or len(autoencoder.shape) != 2:
         name = opened.config["model"].get("name")
         raise ValueError(f"{run}: a run of {name}, which has no codes of clouds; give the run folder of an autoencoder")
-    source = _data_again(opened, data)
+    source = data_again(opened, data)
     about = {**source.about, "codes_of": str(Path(run).absolute())}
     clouds = thin(source.train, int(autoencoder.shape[0]), int(source.about["training_set"]["seed"]))
     key = hashlib.sha256(repr((data_identity(clouds), data_identity(source.held_out))).encode())
@@ -76,8 +76,13 @@ def read_codes(
     return Codes(autoencoder, kept["train"], kept["held_out"], replace(source, about=about))
 
 
-def _data_again(run: Run, data: str | None) -> TrainingSet:
-    """The training data of a run, from where it was or from where it is said to be now."""
+def data_again(run: Run, data: str | None = None) -> TrainingSet:
+    """The training data of a run of clouds, from where it was or from where it is said to be now.
+
+    Raises:
+        FileNotFoundError: it is not there.
+        ValueError: the run does not say what it was trained on, or what is there is not that.
+    """
     arguments = run.config["data"].get("training_set")
     if arguments is None:
         raise ValueError(
@@ -95,7 +100,7 @@ def _data_again(run: Run, data: str | None) -> TrainingSet:
         was, found = (f"{tuple(each['shape'])} {each['sha256'][:12]}" for each in (then, now))
         raise ValueError(
             f"{source.spec}: is not the data that {run.path} was trained on ({was}; now {found}): "
-            "bring it back, name the place it was moved to (--data SPEC), or train the autoencoder again"
+            "bring it back, name the place it was moved to (--data SPEC), or train afresh"
         )
     return source
 

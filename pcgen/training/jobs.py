@@ -1,5 +1,6 @@
 """What a training learns from, whole: a model, its rows, and where they came from."""
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,15 +9,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pcgen.data.training_set import TrainingSet, training_set
+from pcgen.data.training_set import TrainingSet
 from pcgen.models import Facts, Learner, build, make
 from pcgen.training.fitting import fit
-from pcgen.training.heads import Codes, head_on_codes, read_codes
+from pcgen.training.heads import Codes, data_again, head_on_codes, read_codes
+from pcgen.training.identity import data_identity
 from pcgen.training.loop import Step
-from pcgen.training.options import Options
+from pcgen.training.options import Options, options_of
 from pcgen.training.run import Run
 
 __all__ = ["Job", "again", "on_clouds", "on_codes"]
+
+_ENDS = ("epochs", "steps", "minutes")
 
 
 @dataclass(frozen=True)
@@ -74,22 +78,49 @@ def on_codes(model: str, codes: Codes, domain: str | None = None, **config: Any)
     return Job(head_on_codes(codes, model, domain, **config), codes.train, codes.held_out, codes.source)
 
 
-def again(run: str | Path) -> tuple[Job, Options]:
+def again(run: str | Path, *, data: str | None = None, device: str = "cpu", **changed: Any) -> tuple[Job, Options]:
     """The job of a run once more, from nothing but its config.json: the model anew, the data read again; its options.
+
+    The model's first weights are drawn under the options' seed, as `pcgen train` draws them: on the same machine, torch
+    and number of threads the training ends as the run's did, bit for bit.
+
+    Args:
+        run: the folder of a training of `pcgen train`.
+        data: SOURCE[:CLASS][@SPLIT] where its clouds are now, if they have been moved.
+        device: where codes are made of clouds.
+        **changed: options in the place of the run's, by name.
 
     Raises:
         FileNotFoundError: the run or its data is not there.
-        ValueError: the run does not say what data it was trained on, or its model cannot be built by name.
+        ValueError: the run does not say what data it was trained on, its data is another one now, or its model cannot
+            be built by name.
     """
     opened = Run.open(run)
-    data = opened.config.get("data", {})
-    if "training_set" not in data or "training" not in opened.config:
+    about = opened.config.get("data", {})
+    if "training_set" not in about or "training" not in opened.config:
         raise ValueError(f"{run}: the run does not say what it was trained on and how, so it cannot be trained again")
     options = Options.from_dict(opened.config["training"])
-    if "codes_of" in data:
-        codes = read_codes(data["codes_of"])
+    if any(name in changed for name in _ENDS):  # A new end takes the place of the old one.
+        changed = {**dict.fromkeys(_ENDS), **changed}
+    options = options_of(options, changed)
+    if "codes_of" in about:
+        codes = read_codes(about["codes_of"], data=data or about["training_set"]["spec"], device=device)
         described = opened.config["model"]
         head = dict(described["head"])
-        return on_codes(head.pop("name"), codes, described.get("domain"), **head), options
-    source = training_set(**data["training_set"])
+        _seed(options)
+        job = on_codes(head.pop("name"), codes, described.get("domain"), **head)
+        if data_identity(job.train, job.source.labels)["sha256"] != about["sha256"]:
+            warnings.warn(
+                f"{about['codes_of']}: the codes differ from those that {run} was trained on: the autoencoder was "
+                "trained again, or encodes on another machine; the run will not be repeated bit for bit",
+                stacklevel=2,
+            )
+        return job, options
+    source = data_again(opened, data)
+    _seed(options)
     return Job(build(opened.config["model"]), source.train, source.held_out, source), options
+
+
+def _seed(options: Options) -> None:
+    if options.seed is not None:
+        torch.manual_seed(options.seed)

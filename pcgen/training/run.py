@@ -67,19 +67,20 @@ class Run(RunFolder):
             )
         if labels is not None and not isinstance(labels, Tensor):
             labels = spread_labels(model.classes, [labels] if isinstance(labels, str) else labels, n)
-        return self._in_data_units(model.sample(n, labels=labels, progress=progress, **options).cpu())
+        return self._in_data_units(model, model.sample(n, labels=labels, progress=progress, **options).cpu())
 
     def encode(
         self, clouds: Tensor | Clouds, *, checkpoint: str | None = None, device: str | torch.device = "cpu"
     ) -> Tensor:
         """Codes (S, *code) of clouds in the data's own units, (S, N, 3)."""
         model = self._with_codes(checkpoint, device)
-        return encode_all(model, clouds if self._bare else self.normalization.apply(clouds)).cpu()
+        rows = clouds if isinstance(clouds, Tensor) and not _of_clouds(model) else self.normalization.apply(clouds)
+        return encode_all(model, rows).cpu()
 
     def decode(self, codes: Tensor, *, checkpoint: str | None = None, device: str | torch.device = "cpu") -> Tensor:
         """Clouds (S, points, 3) of codes (S, *code), in the data's units, at the training clouds' place and size."""
         model = self._with_codes(checkpoint, device)
-        return self._in_data_units(in_batches(model, model.decode, codes).cpu())
+        return self._in_data_units(model, in_batches(model, model.decode, codes).cpu())
 
     def reconstruct(
         self, clouds: Tensor | Clouds, *, checkpoint: str | None = None, device: str | torch.device = "cpu"
@@ -92,13 +93,8 @@ class Run(RunFolder):
         normalised, placement = self.normalization.place(clouds)
         return placement.undo(in_batches(model, model.decode, encode_all(model, normalised)).cpu())
 
-    @property
-    def _bare(self) -> bool:
-        """Whether the model's units are the data's, as always with vectors."""
-        return self.normalization.name == "none"
-
-    def _in_data_units(self, x: Tensor) -> Tensor:
-        return x if self._bare else self.normalization.undo(x)
+    def _in_data_units(self, model: Learner, x: Tensor) -> Tensor:
+        return self.normalization.undo(x) if _of_clouds(model) else x
 
     def _with_codes(self, checkpoint: str | None, device: str | torch.device) -> Any:
         model = self.trained(checkpoint, device)
@@ -109,6 +105,11 @@ class Run(RunFolder):
                 "head on its codes"
             )
         return model
+
+
+def _of_clouds(model: Learner) -> bool:
+    """Whether it makes clouds; vectors have no place and size."""
+    return len(model.shape) == 2 and model.shape[1] == 3
 
 
 def save(model: Learner, run: str | Path, *, data: Mapping[str, Any] | None = None, overwrite: bool = False) -> Run:
@@ -147,7 +148,7 @@ def load(
         ValueError: the run's class cannot be built by name, or the checkpoint is damaged or does not fit the model.
     """
     opened = Run.open(run)
-    if not opened._bare:
+    if opened.normalization.name != "none":
         warnings.warn(
             f"{run}: this model's clouds are normalised ({opened.normalization.name}); "
             "pcgen.training.Run.open(run).sample(n) gives them in the data's own units",
