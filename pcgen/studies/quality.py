@@ -98,16 +98,25 @@ def quality(
         The models in their order, then the baselines.
 
     Raises:
-        ValueError: a set differs in shape from the held-out codes, or there are fewer than 2 of them.
+        ValueError: a set differs in shape from the held-out codes, holds NaN or infinity, or is missing, or there are
+            fewer than 2 held-out codes.
 
     References:
         Székely, Rizzo (2013). Energy Statistics: A Class of Statistics Based on Distances.
     """
     at_least(2, held_out=len(held_out))
+    if train.shape[1:] != held_out.shape[1:]:
+        raise ValueError(
+            f"train: must be codes of shape {tuple(held_out.shape[1:])} as held_out, got {tuple(train.shape[1:])}"
+        )
     for name, sets in samples.items():
+        if not sets:
+            raise ValueError(f"{name}: must be one set of codes or more, got none")
         for each in sets:
             if each.shape != held_out.shape:
                 raise ValueError(f"{name}: must be sets of shape {tuple(held_out.shape)}, got {tuple(each.shape)}")
+            if not bool(each.isfinite().all()):
+                raise ValueError(f"{name}: a code is not finite (the model has diverged; lower its lr)")
     most = max([len(sets) for sets in samples.values()], default=1)
     rows = {**samples, **baselines(train, len(held_out), draws or most, seed)}
     place = Real(train.flatten(1).shape[1]).double()
