@@ -21,15 +21,22 @@ class ClassText:
 
     Attributes:
         docstring: its own.
-        constants: values of class attributes that are literals, inherited ones too.
+        own: values of class attributes that are literals.
+        constants: the same, inherited ones too.
         methods: names of its methods, inherited ones too.
-        ancestors: names of the classes it inherits from.
+        lineage: places of the class itself and of those it inherits from, in the order in which Python asks them.
     """
 
     docstring: str
+    own: dict[str, object]
     constants: dict[str, object]
     methods: frozenset[str]
-    ancestors: frozenset[str]
+    lineage: tuple[str, ...]
+
+    @property
+    def ancestors(self) -> frozenset[str]:
+        """Names of the classes it inherits from."""
+        return frozenset(place.partition(":")[2] for place in self.lineage[1:])
 
     def literal(self, name: str, kind: type[T]) -> T:
         """The value of a class attribute, of that type.
@@ -49,9 +56,8 @@ def read_class(place: str) -> ClassText:
     module, _, name = place.partition(":")
     tree = _parse(module)
     cls = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name)
-    constants: dict[str, object] = dict(_literals(cls))
     methods = {node.name for node in cls.body if isinstance(node, ast.FunctionDef)}
-    ancestors: set[str] = set()
+    inherited: list[str] = []
     imported = {
         alias.asname or alias.name: f"{node.module}:{alias.name}"
         for node in tree.body
@@ -63,10 +69,15 @@ def read_class(place: str) -> ClassText:
         where = (imported | local).get(base.id) if isinstance(base, ast.Name) else None
         if where is not None:
             parent = read_class(where)
-            constants = parent.constants | constants
             methods |= parent.methods
-            ancestors |= {where.partition(":")[2], *parent.ancestors}
-    return ClassText(ast.get_docstring(cls) or "", constants, frozenset(methods), frozenset(ancestors))
+            inherited += parent.lineage
+    # A class that two bases share is asked after both.
+    lineage = [each for i, each in enumerate(inherited) if each not in inherited[i + 1 :]]
+    own = dict(_literals(cls))
+    constants: dict[str, object] = {}
+    for each in reversed(lineage):
+        constants |= read_class(each).own
+    return ClassText(ast.get_docstring(cls) or "", own, constants | own, frozenset(methods), (place, *lineage))
 
 
 @cache
