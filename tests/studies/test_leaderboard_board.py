@@ -44,3 +44,28 @@ def test_a_missing_file_of_a_model_that_is_kept_is_told(board: Path, file: str, 
         leaderboard.kept(board, ABOUT, ["gaussian"])
     assert "Errno" not in str(caught.value)
     assert leaderboard.kept(board, ABOUT, ["gmm"]) == []  # the way out
+
+
+def test_a_leaderboard_that_was_stopped_before_its_first_row_goes_on(board: Path, tmp_path: Path) -> None:
+    """And one whose damaged leaderboard.json has been deleted, as its message advises."""
+    (board / "leaderboard.json").write_text('{"rows": [{')
+    with pytest.raises(ValueError, match=r"leaderboard\.json: damaged.*; delete it: the trainings beside it are kept"):
+        leaderboard.kept(board, ABOUT, ["gmm"])
+    (board / "leaderboard.json").unlink()
+    data.save(board / leaderboard.REFERENCE, torch.rand(4, 16, 3))
+    (board / "autoencoder").mkdir()
+    assert leaderboard.kept(board, ABOUT, ["gmm"]) == []
+    (board / "thesis.txt").write_text("years of work")
+    with pytest.raises(FileExistsError, match=r"board: has thesis\.txt in it and is no leaderboard; choose another"):
+        leaderboard.kept(board, ABOUT, ["gmm"])
+    (tmp_path / "runs" / "gmm").mkdir(parents=True)  # of somebody who trained it by hand
+    with pytest.raises(FileExistsError, match="runs: has gmm in it and is no leaderboard"):
+        leaderboard.kept(tmp_path / "runs", ABOUT, ["gmm"])
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"rows": 3}', '{"rows": [{"model": "gmm"}]}', '{"seed": 4}', "\0"])
+def test_a_damaged_leaderboard_is_told_in_one_line(board: Path, text: str) -> None:
+    (board / "leaderboard.json").write_text(text)
+    with pytest.raises(ValueError, match=r"leaderboard\.json: damaged, or not written by this pcgen \(\w+: ") as caught:
+        leaderboard.kept(board, ABOUT, ["gaussian"])
+    assert "\n" not in str(caught.value)

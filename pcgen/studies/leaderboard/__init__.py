@@ -1,9 +1,9 @@
 """The leaderboard: every model of the suite on the codes of one autoencoder, sampled, measured, in one table."""
 
 from pcgen.studies.heads import heads
-from pcgen.studies.leaderboard.board import kept, write
+from pcgen.studies.leaderboard.board import REFERENCE, kept, write
 from pcgen.studies.leaderboard.entry import Entry
-from pcgen.studies.leaderboard.runner import REFERENCE, run
+from pcgen.studies.leaderboard.runner import run
 from pcgen.studies.leaderboard.settings import Settings
 from pcgen.studies.leaderboard.table import markdown
 

@@ -10,11 +10,16 @@ from typing import Any
 
 from pcgen.files import write_whole
 from pcgen.metrics.report import HEADLINE, Report
+from pcgen.models import MODELS
 from pcgen.studies.leaderboard.entry import Entry
 from pcgen.studies.leaderboard.table import markdown
 from pcgen.studies.quality import Quality
 
-__all__ = ["kept", "report_file", "samples_file", "write"]
+__all__ = ["REFERENCE", "kept", "report_file", "samples_file", "write"]
+
+REFERENCE = "reference.npz"
+# What a leaderboard that was stopped before its first model was measured may have left, beside the models' folders.
+_LEFT = ("autoencoder", REFERENCE, "tiles", "leaderboard.md", "contact_sheet.png", "fidelity_coverage.png")
 
 
 def samples_file(folder: Path, seed: int) -> Path:
@@ -48,7 +53,8 @@ def kept(out: str | Path, about: Mapping[str, Any], models: Sequence[str]) -> li
     out = Path(out)
     path = out / "leaderboard.json"
     if not path.is_file():
-        others = [each.name for each in out.iterdir() if each.name != "autoencoder"] if out.is_dir() else []
+        known = {*_LEFT, *MODELS} if (out / REFERENCE).is_file() else {"autoencoder"}
+        others = [each.name for each in out.iterdir() if each.name not in known] if out.is_dir() else []
         if others:
             raise FileExistsError(f"{out}: has {others[0]} in it and is no leaderboard; choose another --out")
         return []

@@ -15,14 +15,13 @@ from pcgen.metrics.report import Report
 from pcgen.models.clouds.latent import LatentCloudModel
 from pcgen.models.inference import in_batches
 from pcgen.studies.heads import draw_codes, jobs, train_head, unseen_codes
-from pcgen.studies.leaderboard.board import report_file, samples_file
+from pcgen.studies.leaderboard.board import REFERENCE, report_file, samples_file
 from pcgen.studies.leaderboard.entry import Entry
 from pcgen.studies.leaderboard.settings import Settings
 from pcgen.studies.quality import Quality, quality
 
-__all__ = ["DECODED", "REFERENCE", "run"]
+__all__ = ["DECODED", "run"]
 
-REFERENCE = "reference.npz"
 DECODED = "training set decoded"
 _QUALITY_DRAWS = 4
 LEAST_OF_A_CLASS = 20  # clouds of the reference; fewer say little of a class
