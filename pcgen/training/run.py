@@ -90,6 +90,8 @@ class Run(RunFolder):
         Each is put where its own cloud was, at its size.
         """
         model = self._with_codes(checkpoint, device)
+        if isinstance(clouds, Tensor) and not _of_clouds(model):
+            return in_batches(model, model.decode, encode_all(model, clouds)).cpu()
         normalised, placement = self.normalization.place(clouds)
         return placement.undo(in_batches(model, model.decode, encode_all(model, normalised)).cpu())
 

@@ -1,0 +1,77 @@
+"""`pcgen sample`: labels by name, options of sampling, what the file says."""
+
+import pytest
+import torch
+
+from pcgen import data, training
+from pcgen.models import build
+
+
+@pytest.fixture
+def run(tmp_path):
+    """The run of a conditional diffusion model of clouds, three quarters of whose training was 'low'."""
+    torch.manual_seed(0)
+    small = {"times": 10, "width": 8, "blocks": 1, "classes": ["low", "high"]}
+    model = build({"name": "diffusion", "shape": [12, 3], **small})
+    labels = (torch.arange(32) % 4 == 3).long()
+    clouds = torch.rand(32, 12, 3) + 5 * labels[:, None, None]
+    training.fit(model, clouds, labels=labels, out=tmp_path / "run", steps=2, batch_size=32)
+    return tmp_path / "run"
+
+
+def drawn(pcgen, run, out, *words):
+    result = pcgen("sample", run, "--out", out, *words)
+    assert result.code == 0, result.err
+    return data.load(str(out)), result
+
+
+def test_labels_are_taken_by_name_shared_evenly_and_written(pcgen, run, tmp_path):
+    clouds, result = drawn(pcgen, run, tmp_path / "a.npz", "-n", 7, "--labels", "high, low")
+    assert clouds.classes == ("low", "high") and clouds.labels.tolist() == [1, 1, 1, 1, 0, 0, 0]
+    assert "7 clouds of high, low of 12 points, drawn by diffusion" in result.err
+    clouds, _ = drawn(pcgen, run, tmp_path / "b.npz", "-n", 5, "--labels", "high")
+    assert clouds.labels.tolist() == [1] * 5
+    assert len(data.load(f"{tmp_path / 'a.npz'}:low")) == 3  # the file can be asked for a class
+
+
+def test_without_labels_they_are_as_frequent_as_in_training_and_written(pcgen, run, tmp_path):
+    clouds, _ = drawn(pcgen, run, tmp_path / "a.npz", "-n", 400, "--set", "steps=1")
+    assert clouds.classes == ("low", "high")
+    assert clouds.labels.float().mean().item() == pytest.approx(0.25, abs=0.09)
+
+
+def test_the_command_draws_what_the_library_draws(pcgen, run, tmp_path):
+    words = ["-n", 6, "--seed", 4, "--set", "steps=3", "--set", "guidance=2"]
+    clouds, _ = drawn(pcgen, run, tmp_path / "a.npz", *words)
+    torch.manual_seed(4)
+    expected = training.Run.open(run).sample(6, steps=3, guidance=2.0)
+    torch.testing.assert_close(clouds.points, expected)
+    other, _ = drawn(pcgen, run, tmp_path / "b.npz", "-n", 6, "--seed", 4, "--set", "steps=4", "--set", "guidance=2")
+    assert not torch.equal(other.points, clouds.points)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--labels", "hihg"], "labels: must be one of low, high; got 'hihg'; did you mean 'high'?"),
+        (["--labels", "low,high", "-n", "1"], "labels: must be 1 to 1 classes for 1 clouds, got 2"),
+        (["--set", "stepz=3"], "did you mean 'steps'?"),
+        (["--set", "steps=many"], "--set steps: must be"),
+        (["--set", "steps=11"], "steps: must be from 1 to the chain's length, 10, got 11"),
+        (["--set", "labels=3"], "--set: must be one of"),
+        (["--checkpoint", "lst"], "checkpoint: must be one of best, last; got 'lst'"),
+    ],
+)
+def test_what_cannot_be_drawn_is_told_in_one_line(pcgen, run, words, message, tmp_path):
+    result = pcgen("sample", run, *words, "--out", tmp_path / "x.npz")
+    assert result.code == 2 and message in result.err and len(result.err.strip().splitlines()) == 1
+    assert not (tmp_path / "x.npz").exists()
+
+
+def test_a_model_without_classes_takes_no_labels(pcgen, tmp_path):
+    model = build({"name": "diffusion", "shape": [12, 3], "times": 5, "width": 8, "blocks": 1})
+    training.save(model, tmp_path / "run")
+    result = pcgen("sample", tmp_path / "run", "--labels", "low", "--out", tmp_path / "x.npz")
+    assert result.code == 2 and "labels: this model takes none: it was trained without classes" in result.err
+    clouds, _ = drawn(pcgen, tmp_path / "run", tmp_path / "y.npz", "-n", 2)
+    assert clouds.labels is None and clouds.classes == ()

@@ -1,0 +1,85 @@
+"""`pcgen suite`: two small models, the quality of their codes in the table, and boards that were stopped or damaged."""
+
+import importlib
+import json
+import re
+
+import pytest
+import torch
+
+from pcgen import data
+
+AUTOENCODER = ["--set", "autoencoder.code=4", "--set", 'autoencoder.encoder={"name": "pointnet", "widths": [8]}']
+AUTOENCODER += ["--set", 'autoencoder.decoder={"name": "fully_connected", "widths": [8]}']
+FEW = ["--points", 16, "--metrics", "cd", "--effort", 0.003]
+
+
+@pytest.fixture(scope="module")
+def few(tmp_path_factory):
+    """An npz of 24 boxes of 32 points, of two classes: 16 to learn, 8 to be compared with."""
+    generator = torch.Generator().manual_seed(0)
+    points = (torch.rand(24, 32, 3, generator=generator) - 0.5) * (torch.rand(24, 1, 3, generator=generator) + 0.2)
+    splits = tuple("test" if row % 3 == 2 else "train" for row in range(24))
+    clouds = data.Clouds(points, labels=torch.arange(24) % 2, classes=("even", "odd"), splits=splits)
+    return data.save(tmp_path_factory.mktemp("few") / "few.npz", clouds)
+
+
+@pytest.fixture(autouse=True)
+def _no_pictures(monkeypatch):
+    """Pictures take seconds, and the leaderboards of test_cli_main.py draw them."""
+    monkeypatch.setattr(importlib.import_module("pcgen.cli.suite"), "_draw", lambda *_: None)
+
+
+def suite(pcgen, few, out, models, *words):
+    return pcgen("suite", "--data", few, *FEW, *AUTOENCODER, "--models", models, "--out", out, *words)
+
+
+def test_two_models_stand_in_one_table_with_the_quality_of_their_codes(pcgen, few, tmp_path):
+    out = tmp_path / "board"
+    result = suite(pcgen, few, out, "gmm,vae", "--set", "vae.code=2", "--set", "vae.widths=[8]")
+    assert result.code == 0, result.err
+    board = json.loads((out / "leaderboard.json").read_text())
+    assert [row["model"] for row in board["rows"]] == ["gmm", "vae"]  # a mixture of few rows does not fail
+    for row in board["rows"]:
+        own, floor, independent, *_ = row["quality"]
+        assert own["name"] == row["model"] and own["interval"][0] <= own["interval"][1]
+        assert (floor["score"], independent["score"]) == (0, 1)
+        assert row["results"]["exact"]["mean"]["one_nna_cd"] >= 0
+    table = (out / "leaderboard.md").read_text()
+    assert "quality of codes" in table
+    assert re.search(r"\n\| \*independent Gaussians\*( \| -)+ \| 1\.00 \| \|\n", table)
+    assert data.load(str(out / "vae" / "samples-0.npz")).classes == ("even", "odd")
+    assert data.load(str(out / "gmm" / "samples-0.npz")).labels is None
+    before = (out / "vae" / "last.safetensors").read_bytes()
+    again = suite(pcgen, few, out, "gaussian")
+    assert again.code == 0, again.err
+    rows = json.loads((out / "leaderboard.json").read_text())["rows"]
+    assert [row["model"] for row in rows] == ["gmm", "vae", "gaussian"]
+    assert [row["quality"] for row in rows[:2]] == [row["quality"] for row in board["rows"]]
+    assert (out / "vae" / "last.safetensors").read_bytes() == before
+
+
+def test_a_suite_that_was_stopped_in_its_first_model_or_whose_table_is_damaged_goes_on(
+    pcgen, few, tmp_path, monkeypatch
+):
+    from pcgen.models.mixtures.gaussian import Gaussian
+
+    out = tmp_path / "board"
+
+    def stop(self, batch):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Gaussian, "update", stop)
+        assert suite(pcgen, few, out, "gaussian").code == 130
+    assert (out / "reference.npz").exists() and not (out / "leaderboard.json").exists()
+    autoencoder = (out / "autoencoder" / "last.safetensors").read_bytes()
+    result = suite(pcgen, few, out, "gaussian")
+    assert result.code == 0, result.err
+    (out / "leaderboard.json").write_text((out / "leaderboard.json").read_text()[:-30])
+    damaged = suite(pcgen, few, out, "gaussian")
+    assert damaged.code == 2 and len(damaged.err.strip().splitlines()) == 1
+    assert "leaderboard.json: damaged" in damaged.err and "delete it" in damaged.err
+    (out / "leaderboard.json").unlink()
+    assert suite(pcgen, few, out, "gaussian").code == 0
+    assert (out / "autoencoder" / "last.safetensors").read_bytes() == autoencoder

@@ -1,0 +1,160 @@
+"""`pcgen train`: by label, on codes in a domain, models of one's own, and runs trained again."""
+
+import pytest
+import torch
+
+from pcgen import data, training
+
+FAST = ["--points", 16, "--batch-size", 8, "--steps", 3]
+PARTS = ["--set", 'encoder={"name": "pointnet", "widths": [8]}', "--set", "code=4"]
+PARTS += ["--set", 'decoder={"name": "fully_connected", "widths": [8]}']
+
+OWN = '''
+"""A model of one's own."""
+
+import torch
+
+from pcgen.models import GenerativeModel
+
+
+class Mean(GenerativeModel):
+    """The mean vector, with noise.
+
+    Args:
+        shape: (dim,).
+        noise: its deviation.
+    """
+
+    def __init__(self, shape, noise: float = 0.1) -> None:
+        super().__init__()
+        self.shape, self.noise = tuple(shape), noise
+        self.register_buffer("mean", torch.zeros(self.shape))
+
+    def update(self, batch):
+        self.mean.copy_(batch.x.mean(0))
+        return {}
+
+    def draw(self, n: int, louder: float = 1.0):
+        return self.mean + louder * self.noise * torch.randn(n, *self.shape)
+'''
+
+
+@pytest.fixture
+def autoencoder(pcgen, boxes, tmp_path):
+    result = pcgen("train", "autoencoder", "--data", boxes, *FAST, *PARTS, "--out", tmp_path / "ae")
+    assert result.code == 0, result.err
+    return tmp_path / "ae"
+
+
+def test_a_model_of_labelled_clouds_learns_and_draws_by_label(pcgen, boxes, tmp_path):
+    small = ["--set", "times=10", "--set", "width=16", "--set", "blocks=1"]
+    result = pcgen("train", "diffusion", "--data", boxes, *FAST, *small, "--out", tmp_path / "run")
+    assert result.code == 0, result.err
+    assert "2 classes; run folder" in result.err and "next: pcgen sample" in result.err
+    model = training.load(tmp_path / "run")
+    assert model.classes == ("even", "odd") and model.labels.frequencies.sum() == 1
+    result = pcgen(
+        "train", "diffusion", "--data", boxes, *FAST, *small, "--set", "classes=[]", "--out", tmp_path / "no"
+    )
+    assert result.code == 0 and "classes" not in result.err and training.load(tmp_path / "no").classes == ()
+    result = pcgen("train", "diffusion", "--data", f"{boxes}:odd", *FAST, *small, "--out", tmp_path / "one")
+    assert result.code == 0 and training.load(tmp_path / "one").classes == ()  # one class is none
+
+
+def test_a_head_in_a_domain(pcgen, autoencoder, boxes, tmp_path):
+    head = ["train", "gaussian", "--codes", autoencoder]
+    assert pcgen(*head, "--domain", "unit", "--out", tmp_path / "unit").code == 0
+    assert training.load(tmp_path / "unit").to_head.name == "unit"
+    assert pcgen(*head, "--out", tmp_path / "real").code == 0
+    assert training.load(tmp_path / "real").to_head.name == "real"
+    result = pcgen(*head, "--domain", "unti", "--out", tmp_path / "x")
+    assert result.code == 2 and "did you mean 'unit'?" in result.err
+    result = pcgen("train", "vae", "--data", boxes, *FAST, "--domain", "unit", "--out", tmp_path / "x")
+    assert result.code == 2 and "--domain: is for heads on codes" in result.err
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_mixture_on_few_codes_takes_as_many_components_as_they_bear(pcgen, autoencoder, tmp_path):
+    result = pcgen("train", "gmm", "--codes", autoencoder, "--out", tmp_path / "gmm")
+    assert result.code == 0, result.err
+    rows = training.read_codes(autoencoder).facts.rows
+    assert len(training.load(tmp_path / "gmm").head.weights) == rows // 10 < 32
+
+
+def test_a_model_of_ones_own_is_trained_sampled_and_listed(pcgen, autoencoder, tmp_path, monkeypatch):
+    (tmp_path / "my_models.py").write_text(OWN)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    command = ["train", "my_models:Mean", "--codes", autoencoder, "--steps", 2]
+    result = pcgen(*command, "--set", "noise=0.0", "--out", tmp_path / "run")
+    assert result.code == 0, result.err
+    assert "my_models:Mean:" in result.err and "next: pcgen sample" in result.err
+    result = pcgen("sample", tmp_path / "run", "-n", 3, "--set", "louder=2", "--out", tmp_path / "s.npz")
+    assert result.code == 0, result.err
+    points = data.load(str(tmp_path / "s.npz")).points
+    assert points.shape == (3, 16, 3) and torch.equal(points[0], points[1])  # without noise
+    result = pcgen("models", "my_models:Mean")
+    assert result.code == 0 and "noise" in result.out and "louder" in result.out
+    result = pcgen(*command, "--set", "nosie=1", "--out", tmp_path / "x")
+    assert result.code == 2 and "did you mean 'noise'?" in result.err
+    for name, told in (
+        ("my_models:Maen", "my_models:Maen must be module:Class that Python can import here"),
+        ("no_such_module:Mean", "must be module:Class that Python can import here"),
+        ("my_models:torch", "my_models:torch must be a subclass of pcgen.models.Learner"),
+    ):
+        result = pcgen("train", name, "--codes", autoencoder, "--out", tmp_path / "x")
+        assert result.code == 2 and told in result.err and len(result.err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("seed", [0, 5])
+def test_a_run_is_trained_again_bit_for_bit(pcgen, boxes, autoencoder, tmp_path, seed):
+    clouds = ["train", "vae", "--data", boxes, *FAST, *PARTS, "--jitter", 0.01]
+    head = ["train", "vae", "--codes", autoencoder, "--domain", "nonnegative", "--set", "widths=[8]", "--steps", 3]
+    for name, command in (("clouds", clouds), ("head", head)):
+        one, two, more = (tmp_path / f"{name}{each}" for each in ("1", "2", "3"))
+        assert pcgen(*command, "--seed", seed, "--out", one).code == 0
+        result = pcgen("train", "--again", one, "--out", two)
+        assert result.code == 0, result.err
+        assert (one / "last.safetensors").read_bytes() == (two / "last.safetensors").read_bytes()
+        configs = [training.Run.open(run).config for run in (one, two)]
+        assert configs[0] == configs[1]
+        assert pcgen("train", "--again", one, "--epochs", 1, "--seed", 9, "--out", more).code == 0
+        changed = training.Run.open(more).config["training"]
+        assert (changed["epochs"], changed["steps"], changed["seed"]) == (1, None, 9)
+        assert (one / "last.safetensors").read_bytes() != (more / "last.safetensors").read_bytes()
+
+
+def test_a_run_whose_data_has_moved_is_trained_again_where_it_is(pcgen, boxes, tmp_path):
+    here, there = tmp_path / "here.npz", tmp_path / "there.npz"
+    here.write_bytes(boxes.read_bytes())
+    assert pcgen("train", "vae", "--data", here, *FAST, *PARTS, "--out", tmp_path / "one").code == 0
+    here.rename(there)
+    result = pcgen("train", "--again", tmp_path / "one", "--out", tmp_path / "two")
+    assert result.code == 2 and "say so with --data SPEC" in result.err
+    result = pcgen("train", "--again", tmp_path / "one", "--data", there, "--out", tmp_path / "two")
+    assert result.code == 0, result.err
+    one, two = (training.load(tmp_path / name, "last").state_dict() for name in ("one", "two"))
+    assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["vae", "--again", "run", "--out", "x"], "MODEL: is settled by the run that --again names; leave it out"),
+        (["--again", "run", "--set", "code=3", "--out", "x"], "--set: is settled by the run that --again names"),
+        (["--again", "run", "--rotate", "3", "--out", "x"], "--rotate: is settled by the run that --again names"),
+        (["--again", "run", "--out", "run"], "run is the run that --again reads; choose another name"),
+        (["--again", "run", "--out", "x"], "run: no such run folder"),
+        (["--data", "none", "--out", "x"], "MODEL: name a model (`pcgen models` lists them), or a run with --again"),
+    ],
+)
+def test_what_contradicts_a_run_is_told(pcgen, words, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = pcgen("train", *words)
+    assert result.code == 2 and message in result.err and len(result.err.strip().splitlines()) == 1
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_classifier_is_not_told_to_sample(pcgen, boxes, tmp_path):
+    result = pcgen("train", "pointnet_classifier", "--data", boxes, *FAST, "--set", "code=8", "--out", tmp_path / "run")
+    assert result.code == 0, result.err
+    assert "next:" not in result.err
