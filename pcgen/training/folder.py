@@ -20,7 +20,9 @@ from pcgen.seeds import isolated
 from pcgen.training.history import EVENTS, read_history
 from pcgen.training.state import fill, weights
 
-__all__ = ["RunFolder"]
+__all__ = ["CODES", "RunFolder"]
+
+CODES = "codes.safetensors"  # of the training data, once a head has been trained on them
 
 _CONFIG, _HISTORY = "config.json", "history.jsonl"
 _CHECKPOINTS = ("best", "last")
@@ -104,7 +106,7 @@ class RunFolder:
 
     def _delete(self) -> None:
         shutil.rmtree(self.path / EVENTS, ignore_errors=True)
-        written = [f"{name}.safetensors" for name in _CHECKPOINTS] + [_HISTORY, *self._batches()]
+        written = [f"{name}.safetensors" for name in _CHECKPOINTS] + [_HISTORY, CODES, *self._batches()]
         # The config goes last: a folder without it is no run, and would not be overwritten again.
         for name in [*written, _CONFIG]:
             (self.path / name).unlink(missing_ok=True)

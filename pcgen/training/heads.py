@@ -1,6 +1,7 @@
 """A head on the codes of a trained autoencoder: what there is to train, made from its run folder."""
 
 import hashlib
+import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,11 @@ from pcgen.models import Facts, GenerativeModel, make, model_class
 from pcgen.models.clouds.latent import LatentCloudModel
 from pcgen.models.domains import make_domain
 from pcgen.models.inference import encode_all
+from pcgen.training.folder import CODES
 from pcgen.training.identity import data_identity
 from pcgen.training.run import Run
 
 __all__ = ["Codes", "data_again", "head_on_codes", "read_codes"]
-
-_CACHE = "codes.safetensors"
 
 
 @dataclass(frozen=True)
@@ -66,13 +66,16 @@ def read_codes(
     key = hashlib.sha256(repr((data_identity(clouds), data_identity(source.held_out))).encode())
     for value in autoencoder.state_dict().values():
         key.update(value.cpu().contiguous().numpy().data)
-    kept = _kept(opened.path / _CACHE, key.hexdigest())
+    kept = _kept(opened.path / CODES, key.hexdigest())
     if kept is None:
         kept = {
             "train": encode_all(autoencoder, clouds).cpu(),
             "held_out": encode_all(autoencoder, source.held_out).cpu(),
         }
-        write_tensors(opened.path / _CACHE, kept, {"key": key.hexdigest()})
+        try:
+            write_tensors(opened.path / CODES, kept, {"key": key.hexdigest()})
+        except OSError as error:  # The run of somebody else, say: its codes can be learned without being kept.
+            warnings.warn(f"the codes are made anew each time: {error}", stacklevel=2)
     return Codes(autoencoder, kept["train"], kept["held_out"], replace(source, about=about))
 
 

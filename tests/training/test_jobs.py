@@ -12,7 +12,7 @@ from pcgen.data import Clouds
 from pcgen.data.training_set import training_set
 from pcgen.models.clouds.autoencoder import Autoencoder
 from pcgen.models.clouds.latent import LatentCloudModel
-from pcgen.training import Options, Run, again, on_clouds, on_codes, read_codes
+from pcgen.training import Options, Run, again, heads, on_clouds, on_codes, read_codes
 
 SMALL: dict[str, Any] = {"code": 4, "encoder": {"name": "pointnet", "widths": [8]}, "reconstruction": "chamfer"}
 SMALL["decoder"] = {"name": "fully_connected", "widths": [8]}
@@ -92,6 +92,27 @@ def _change_a_weight(run: Path) -> None:
     tensors, about = read_tensors(run / "best.safetensors")
     name = next(name for name in tensors if name.startswith("model.encoder") and name.endswith("bias"))
     write_tensors(run / "best.safetensors", {**tensors, name: tensors[name] + 0.5}, about)
+
+
+def test_codes_of_a_run_that_cannot_be_written_are_not_kept(autoencoder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, *_: object) -> None:
+        raise PermissionError(f"{path}: could not be written (Permission denied)")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(heads, "write_tensors", refuse)
+        with pytest.warns(UserWarning, match=r"anew each time: .*ae/codes\.safetensors"):
+            without = read_codes(autoencoder)
+    assert not (autoencoder / "codes.safetensors").exists()
+    assert torch.equal(read_codes(autoencoder).train, without.train)
+
+
+def test_a_run_that_is_overwritten_loses_its_codes(autoencoder: Path) -> None:
+    from pcgen.training import save
+
+    read_codes(autoencoder)
+    assert (autoencoder / "codes.safetensors").exists()
+    save(Autoencoder((16, 3), **SMALL), autoencoder, overwrite=True)
+    assert not (autoencoder / "codes.safetensors").exists()
 
 
 def test_moved_data_is_read_where_it_is_and_other_data_is_refused(

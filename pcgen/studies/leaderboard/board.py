@@ -54,7 +54,8 @@ def kept(out: str | Path, about: Mapping[str, Any], models: Sequence[str]) -> li
     path = out / "leaderboard.json"
     if not path.is_file():
         known = {*_LEFT, *MODELS} if (out / REFERENCE).is_file() else {"autoencoder"}
-        others = [each.name for each in out.iterdir() if each.name not in known] if out.is_dir() else []
+        found = [each.name for each in out.iterdir()] if out.is_dir() else []
+        others = [name for name in found if name not in known and not name.startswith("leaderboard-")]
         if others:
             raise FileExistsError(f"{out}: has {others[0]} in it and is no leaderboard; choose another --out")
         return []
