@@ -37,7 +37,8 @@ def load_sets(
     from pcgen import data
     from pcgen.data.loading import list_source
 
-    read = functools.partial(data.load, drop_bad=drop_bad, max_bytes=max_bytes)
+    # Clouds of different sizes can be measured where a number of points is asked for that all of them have.
+    read = functools.partial(data.load, at_least=points, drop_bad=drop_bad, max_bytes=max_bytes)
     with options(up="--samples-up"):
         generated = [read(spec, up=samples_up) for spec in samples]
     say(*(note for clouds in generated for note in clouds.notes))

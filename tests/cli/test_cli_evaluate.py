@@ -158,7 +158,10 @@ def test_samples_that_look_like_the_data_are_doubted(pcgen: Callable, sets: Path
         ),
         (["a.npz", *AGAINST, "--normalize", "box"], "--normalize: must be one of none, unit_sphere, "),
         (["a.npz", *AGAINST, "--emd-clouds", "-1"], "--emd-clouds"),
-        (["a.npz", *AGAINST, "--points", "99"], "--points: 99 are asked for, but the clouds of a.npz have 48"),
+        (
+            ["a.npz", *AGAINST, "--points", "99"],
+            "the first: has 48 points, fewer than the 99 asked for); ask for points=48 (--points 48)",
+        ),
         (["a.npz", *AGAINST, "--tiles", "a.npz"], "--tiles: must be a folder, a.npz is a file"),
     ],
 )
@@ -361,3 +364,20 @@ def test_reports_of_one_source_are_called_by_their_files(pcgen: Callable, sets: 
     assert result.code == 0 and " old " in result.out and " new " in result.out
     result = pcgen("evaluate", "both.json")
     assert result.code == 0 and " a.npz " in result.out and " a.npz (2) " in result.out
+
+
+def test_clouds_of_different_sizes_are_measured_at_the_points_asked_for(pcgen: Callable, sets: Path) -> None:
+    for row, cloud in enumerate(boxes(7, count=24, points=60)):
+        np.savetxt(sets / f"{row}.xyz", cloud[: 40 + row % 20])
+    folder = sets / "ragged"
+    folder.mkdir()
+    for row in range(24):
+        (sets / f"{row}.xyz").rename(folder / f"{row}.xyz")
+    refused = pcgen("evaluate", "a.npz", "--reference", "ragged@all", "--metrics", "cd")
+    assert refused.code == 2 and "points" in refused.err
+    result = pcgen(
+        "evaluate", "a.npz", "--reference", "ragged@all", "--points", "32", "--metrics", "cd", "--out", "e.json"
+    )
+    assert result.code == 0, result.err
+    report = json.loads(Path("e.json").read_text())
+    assert report["reference"]["clouds"] == 24 and report["reference"]["points"] == 32

@@ -83,3 +83,22 @@ def test_a_suite_that_was_stopped_in_its_first_model_or_whose_table_is_damaged_g
     (out / "leaderboard.json").unlink()
     assert suite(pcgen, few, out, "gaussian").code == 0
     assert (out / "autoencoder" / "last.safetensors").read_bytes() == autoencoder
+
+
+def test_a_model_that_draws_by_class_has_a_board_for_each_class(pcgen, few, tmp_path, monkeypatch):
+    monkeypatch.setattr("pcgen.studies.leaderboard.runner.LEAST_OF_A_CLASS", 4)
+    out = tmp_path / "board"
+    result = suite(pcgen, few, out, "gmm,vae", "--set", "vae.code=2", "--set", "vae.widths=[8]")
+    assert result.code == 0, result.err
+    board = json.loads((out / "leaderboard.json").read_text())
+    assert [row["classes"] for row in board["rows"]] == [[], ["even", "odd"]]
+    for name in ("even", "odd"):
+        table = (out / f"leaderboard-{name}.md").read_text()
+        assert table.startswith(f"# {name}\n") and "| vae |" in table and "| gmm |" not in table
+        assert "| *training set decoded* |" in table
+        report = json.loads((out / "vae" / f"report-exact-0-{name}.json").read_text())
+        assert report["samples"]["clouds"] == report["reference"]["clouds"] == 4  # of this class alone
+        assert report["train"]["clouds"] in (7, 8)  # of the 16, one is held out
+    again = suite(pcgen, few, out, "gaussian")
+    assert again.code == 0, again.err
+    assert (out / "leaderboard-odd.md").read_text().count("| vae |") == 1

@@ -9,7 +9,7 @@ from pcgen import data
 from pcgen.metrics import evaluate
 from pcgen.studies import leaderboard
 from pcgen.studies.leaderboard import Entry
-from pcgen.studies.leaderboard.board import report_file, samples_file
+from pcgen.studies.leaderboard.board import kept, report_file, samples_file
 
 ABOUT = {"seed": 4}
 
@@ -69,3 +69,10 @@ def test_a_damaged_leaderboard_is_told_in_one_line(board: Path, text: str) -> No
     with pytest.raises(ValueError, match=r"leaderboard\.json: damaged, or not written by this pcgen \(\w+: ") as caught:
         leaderboard.kept(board, ABOUT, ["gaussian"])
     assert "\n" not in str(caught.value)
+
+
+def test_a_file_in_the_place_of_the_folder_is_told(tmp_path: Path) -> None:
+    (tmp_path / "board").write_text("years of work")
+    with pytest.raises(FileExistsError, match=r"board: is a file, and a leaderboard is a folder; choose another --out"):
+        kept(tmp_path / "board", {}, ["gan"])
+    assert (tmp_path / "board").read_text() == "years of work"

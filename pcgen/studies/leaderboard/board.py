@@ -51,6 +51,8 @@ def kept(out: str | Path, about: Mapping[str, Any], models: Sequence[str]) -> li
         FileNotFoundError: the samples of a model that is kept, or a report on them, are missing.
     """
     out = Path(out)
+    if out.exists() and not out.is_dir():
+        raise FileExistsError(f"{out}: is a file, and a leaderboard is a folder; choose another --out")
     path = out / "leaderboard.json"
     if not path.is_file():
         known = {*_LEFT, *MODELS} if (out / REFERENCE).is_file() else {"autoencoder"}

@@ -187,6 +187,7 @@ def _reference(codes: training.Codes, settings: Settings, points: int, say: Call
     # Twice the points of a surface, so that the second half is a second sample of the same shapes: an oracle's row.
     reference = data.load(
         spec,
+        at_least=points,
         surface_points=2 * points,
         up=arguments["up"],
         drop_bad=arguments["drop_bad"],
