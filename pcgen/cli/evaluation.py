@@ -104,8 +104,6 @@ def at_points(protocol: "Protocol", sets: "Sequence[Clouds]", points: int | None
         fewest = next(clouds.source for clouds, count in zip(sets, counts, strict=True) if count == wanted)
         say(f"{protocol.name}: {wanted} points of each cloud are used, not {protocol.points}: {fewest} has no more")
     for clouds, count in zip(sets, counts, strict=True):
-        if count < wanted:
-            raise ValueError(f"--points: {wanted} are asked for, but the clouds of {clouds.source} have {count}")
         if count > wanted:
             say(f"{clouds.source}: {wanted} of the {count} points of each cloud are used ({protocol.subset})")
     return dataclasses.replace(protocol, points=wanted)
