@@ -20,7 +20,7 @@ def quality() -> str:
     parts = []
     for data in dict.fromkeys(row["data"] for row in rows):
         own = [row for row in rows if row["data"] == data]
-        trained = sorted((row for row in own if float(row["seconds"])), key=lambda row: float(row["score"]))
+        trained = sorted((row for row in own if int(row["weights"])), key=lambda row: float(row["score"]))
         first = own[0]
         parts += [
             f"**{data}**: {first['training_codes']} codes of {first['code']}, {first['held_out_codes']} held out",
@@ -28,7 +28,7 @@ def quality() -> str:
             "| model | score | 95% | novelty | training | numbers learned |",
             "|---|---:|---|---:|---:|---:|",
         ]
-        for row in [*trained, *(row for row in own if not float(row["seconds"]))]:
+        for row in [*trained, *(row for row in own if not int(row["weights"]))]:
             name = row["model"] if row in trained else f"*{row['model']}*"
             cost = f"{float(row['seconds']):.0f} s | {int(row['weights']):,}" if row in trained else "|"
             parts.append(

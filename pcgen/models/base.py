@@ -142,8 +142,9 @@ class Learner(nn.Module, ABC):
 
         An optimizer may be made anew here, but of the parameters that the constructor gave it: a checkpoint is loaded
         into a new model, which has entered nothing.
+
+        `self.phase` is set already. Does nothing by default.
         """
-        self.phase.fill_(list(self.recipe.phases).index(phase))
 
     @abstractmethod
     def update(self, batch: Batch) -> dict[str, Tensor]:

@@ -107,7 +107,7 @@ def _updates(
         place, progress = course.at(state.step, fraction, state.phase)
         if place != state.phase:
             if len(course.names) > 1:
-                _enter(model, feed, course.names[place], state)
+                _enter(model, feed, place, course.names[place], state)
                 optimizers = _optimizers(model, options)  # A phase may have made another one.
             state.phase, state.entered = place, state.step
         if moving:
@@ -141,11 +141,12 @@ def _begin(model: Learner, feed: Feed, new: bool, options: Options, state: State
         state.average = Average(model, state.average.decay)
 
 
-def _enter(model: Learner, feed: Feed, phase: str, state: State) -> None:
+def _enter(model: Learner, feed: Feed, place: int, phase: str, state: State) -> None:
     """Begin a phase on rank 0, and give its state to all ranks; the average begins again with what it starts from.
 
     So does the search for the best checkpoint: what is measured in one phase says nothing of the next.
     """
+    model.phase.fill_(place)
     if ranks.index() == 0:
         model.enter(phase, feed.all())
     ranks.alike(model)

@@ -99,7 +99,7 @@ class LatentCloudModel(GenerativeModel):
         self.head.setup(seen)
 
     def enter(self, phase: str, data: Batch) -> None:
-        super().enter(phase, data)
+        self.head.phase.copy_(self.phase)
         self.head.enter(phase, self._seen(data))
 
     def update(self, batch: Batch) -> dict[str, Tensor]:
