@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pcgen.data.clouds import Clouds
 from pcgen.data.spec import parse
 
-__all__ = ["DRAWN", "draw_splits", "holdout", "holdout_rows"]
+__all__ = ["DRAWN", "draw_splits", "held_out_rows", "holdout", "split_rows"]
 
 DRAWN = "drawn by the clouds' names (by their points, where these are row numbers): 85% train, 5% val, 10% test"
 
@@ -50,24 +50,34 @@ def holdout(clouds: Clouds, seed: int = 0) -> tuple[Clouds, Clouds]:
     Raises:
         ValueError: there are fewer than two train rows to divide, or none at all.
     """
-    train, val = holdout_rows(clouds, seed)
+    train, val = split_rows(clouds.splits, len(clouds), clouds.source)
+    if not val:
+        learned, held_out = held_out_rows([clouds.keys[row] for row in train], seed)
+        train, val = [train[row] for row in learned], [train[row] for row in held_out]
     return clouds.select(train), clouds.select(val)
 
 
-def holdout_rows(clouds: Clouds, seed: int) -> tuple[list[int], list[int]]:
-    """The rows of `holdout`: those to train on, and those to validate on."""
-    splits = clouds.splits or ("train",) * len(clouds)
-    train = [row for row, split in enumerate(splits) if split == "train"]
-    val = [row for row, split in enumerate(splits) if split == "val"]
+def split_rows(splits: Sequence[str] | None, count: int, source: str) -> tuple[list[int], list[int]]:
+    """The rows of train and of val, of `count` clouds; without splits all are of train.
+
+    Raises:
+        ValueError: there are fewer than two train rows and no val row, or no train row at all.
+    """
+    known = splits or ("train",) * count
+    train = [row for row, split in enumerate(known) if split == "train"]
+    val = [row for row, split in enumerate(known) if split == "val"]
     if not train or (not val and len(train) < 2):
-        kind = "cloud" if clouds.splits is None else "train cloud"
-        narrowed = parse(clouds.source).splits not in ((), ("all",))
+        kind = "cloud" if splits is None else "train cloud"
+        narrowed = parse(source).splits not in ((), ("all",))
         raise ValueError(
-            f"{clouds.source}: has {len(train)} {kind}{'s' * (len(train) != 1)}, and training with validation needs 2; "
+            f"{source}: has {len(train)} {kind}{'s' * (len(train) != 1)}, and training with validation needs 2; "
             f"{'name a split that has more, such as @all, or ' if narrowed else ''}give more clouds"
         )
-    if not val:
-        order = [train[place] for place in _shuffled([clouds.keys[row] for row in train], seed)]
-        count = max(1, round(_VAL * len(train)))
-        val, train = sorted(order[:count]), sorted(order[count:])
     return train, val
+
+
+def held_out_rows(keys: Sequence[str], seed: int) -> tuple[list[int], list[int]]:
+    """The rows to train on and the 5% (at least one) to validate on, of train clouds by their keys."""
+    order = _shuffled(keys, seed)
+    count = max(1, round(_VAL * len(keys)))
+    return sorted(order[count:]), sorted(order[:count])

@@ -6,12 +6,14 @@ from typing import Any
 from torch import Tensor
 
 from pcgen.data.clouds import Clouds
-from pcgen.data.gathering import Reading
-from pcgen.data.loading import load_placed
+from pcgen.data.gathering import Reading, gather
+from pcgen.data.loading import list_source
 from pcgen.data.normalization import Normalization
-from pcgen.data.source import GIB
+from pcgen.data.placement import Placement
+from pcgen.data.selection import select
+from pcgen.data.source import GIB, Listing
 from pcgen.data.spec import absolute, parse
-from pcgen.data.splits import DRAWN, holdout_rows
+from pcgen.data.splits import DRAWN, held_out_rows, split_rows
 from pcgen.data.thinning import thin
 from pcgen.errors import at_least
 
@@ -81,11 +83,11 @@ def training_set(
         drop_bad=drop_bad,
         max_bytes=max_bytes,
     )
-    clouds, placement = load_placed(spec, how)
-    train_rows, held_out_rows = holdout_rows(clouds, seed)
-    train, held_out = clouds.select(train_rows), clouds.select(held_out_rows)
+    parsed = parse(spec)
+    listing = select(list_source(parsed, how.seed, max_bytes), parsed)
+    train, placement, held_out = _divided(listing, spec, how, seed)
     if asked_for.each:
-        normalization = asked_for.fit_placement(placement.select(train_rows))
+        normalization = asked_for.fit_placement(placement)
         rows, held_out_points = train.points, held_out.points
     else:
         normalization = asked_for.fit(train)
@@ -114,23 +116,40 @@ def training_set(
         normalization=normalization,
         spec=spec,
         about=about,
-        notes=(*_division(spec, clouds, train, held_out), *clouds.notes, *_units(spec, normalization, train)),
+        notes=(
+            *_division(spec, listing, train, held_out),
+            *dict.fromkeys((*train.notes, *held_out.notes)),
+            *_units(spec, normalization, train),
+        ),
     )
 
 
-def _division(spec: str, clouds: Clouds, train: Clouds, held_out: Clouds) -> list[str]:
+def _divided(listing: Listing, spec: str, how: Reading, seed: int) -> tuple[Clouds, Placement, Clouds]:
+    """The clouds to learn from, where each was, and those to validate on; test clouds are not even read.
+
+    Those of @val are read by themselves: their number of points may be another.
+    """
+    train_rows, val_rows = split_rows(listing.splits, len(listing.names), spec)
+    clouds, placement = gather(listing.narrow(train_rows), spec, how)
+    if val_rows:
+        return clouds, placement, gather(listing.narrow(val_rows), spec, how)[0]
+    train_rows, val_rows = held_out_rows(clouds.keys, seed)
+    return clouds.select(train_rows), placement.select(train_rows), clouds.select(val_rows)
+
+
+def _division(spec: str, listing: Listing, train: Clouds, held_out: Clouds) -> list[str]:
     """What is learned and what is held out, where the spec does not say it; and whether that is few."""
-    splits = clouds.splits or ()
+    splits = listing.splits or ()
     asked = parse(spec).splits
-    drawn = f"; the splits are {DRAWN}" if clouds.drawn else ""
+    drawn = f"; the splits are {DRAWN}" if listing.drawn else ""
     source = "@val" if "val" in splits else "@train"
     said = f"{len(train)} clouds of @train are learned, {len(held_out)} of {source} held out"
     notes = [f"{spec}{'' if asked else ' names no split'}: {said}{drawn}"] if asked in ((), ("all",)) else []
     if len(train) < _FEW:
         left = f", {splits.count('test')} left for @test" if "test" in splits else ""
         notes.append(
-            f"warning: {spec}: only {len(train)} of {len(clouds)} clouds {'is' if len(train) == 1 else 'are'} learned, "
-            f"{len(held_out)} held out{left}; a model of fewer than {_FEW} clouds repeats them"
+            f"warning: {spec}: only {len(train)} of {len(listing.names)} clouds {'is' if len(train) == 1 else 'are'} "
+            f"learned, {len(held_out)} held out{left}; a model of fewer than {_FEW} clouds repeats them"
         )
     return notes
 

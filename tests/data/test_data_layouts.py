@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from pcgen.data import info, load
+from pcgen.data.training_set import training_set
 
 RANDOM = np.random.default_rng(0)
 
@@ -35,6 +36,15 @@ def test_pc15k_trains_on_the_first_points_and_tests_on_the_rest(tmp_path: Path, 
         part = cloud[:10000] if split == "train" else cloud[10000:]
         assert {tuple(point) for point in thin[place]} <= {tuple(point) for point in part}
     assert PC15K in info(str(tmp_path))["notes"]
+
+
+def test_pc15k_is_learned_by_all_of_its_first_points_whatever_the_splits_of_the_spec(tmp_path: Path) -> None:
+    clouds = pc15k(tmp_path, ["c/train/a.npy", "c/train/b.npy", "c/val/d.npy", "c/test/e.npy"])
+    for spec in (str(tmp_path), f"{tmp_path}@train,val"):
+        source = training_set(spec, points=2048)
+        assert np.array_equal(source.train.numpy(), clouds[:2, :10000])
+        assert {tuple(point) for point in source.held_out[0].numpy()} <= {tuple(point) for point in clouds[2, 10000:]}
+        assert source.notes.count(PC15K) == 1
 
 
 def test_folders_like_pc15k_with_other_sizes_or_without_splits_are_read_whole(tmp_path: Path) -> None:
