@@ -66,7 +66,7 @@ def classify(
     bf16: Bf16 = None,
     device: Device = "cpu",
     threads: Threads = None,
-    up: Up = "y",
+    up: Up = None,
     drop_bad: DropBad = False,
     max_bytes: MaxBytes = FOUR_GIB,
     seed: Seed = 0,

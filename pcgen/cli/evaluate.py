@@ -92,7 +92,9 @@ def _to_measure(samples: Sequence[str], reference: str | None) -> list[str]:
     if len(set(samples)) < len(samples):
         raise ValueError(f"SAMPLES: must be different files or sets, got {', '.join(samples)}; name each once")
     if measured and reference is None:
-        raise ValueError("--reference: name the clouds to hold the samples against, shapes:chair or data.npz@test say")
+        raise ValueError(
+            "--reference: name the clouds to compare the samples with, for example shapes:chair or data.npz@test"
+        )
     return measured
 
 

@@ -33,7 +33,7 @@ Samples = Annotated[
 ]
 Reference = Annotated[
     str | None,
-    typer.Option(help="Clouds to hold them against; @test unless a split is named, all where they have no splits."),
+    typer.Option(help="Clouds to compare them with; @test unless a split is named, all where they have no splits."),
 ]
 Train = Annotated[
     str | None, typer.Option(help="The training set, for the oracle rows; @train unless a split is named.")

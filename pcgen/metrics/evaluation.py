@@ -59,7 +59,7 @@ def evaluate(
 
     Args:
         samples: generated clouds, (S, N, 3) or `Clouds`, in the units of the reference.
-        reference: clouds they are held against, (R, N, 3) or `Clouds`; unseen in training.
+        reference: clouds they are compared with, (R, N, 3) or `Clouds`; unseen in training.
         train: the training set. Its row, |S| of its clouds drawn by `seed`, is what memorisation scores.
         protocol: a preset's name, or a `Protocol`.
         second: another sampling of the reference's shapes. Its row is what perfect samples of the same shapes score;

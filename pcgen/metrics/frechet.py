@@ -139,7 +139,7 @@ def _notes(samples: int, reference: int, width: int, classifier: str) -> tuple[s
     few = min(samples, reference)
     if few <= width:
         notes.append(
-            f"{few} clouds give a singular covariance of {width} features, which raises the distance: hold it against "
+            f"{few} clouds give a singular covariance of {width} features, which raises the distance: compare it with "
             "`chance`, what as many clouds of one distribution score"
         )
     return tuple(notes)

@@ -57,7 +57,7 @@ def better_axes(a: Tensor, b: Tensor) -> str | None:
 
     A set's profile along an axis holds where a cloud's points lie between the ends of its box, in diagonals of the box,
     mean over the set: a table has half of its points at the top, however its sides compare. The signed orders of the
-    axes are held against each other by the distance of the profiles; the given one must be worse by more than chance.
+    axes are compared by the distance of the profiles; the given one must be worse by more than chance.
     """
     if min(len(a), len(b)) < 2:
         return None  # of one cloud it is not known what is chance

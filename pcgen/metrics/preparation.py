@@ -21,7 +21,7 @@ class Prepared:
 
     Attributes:
         rows: the samples, then the oracles, by the name of their row.
-        reference: what each of them is held against.
+        reference: what each of them is compared with.
         raw: the clouds of the rows, and of the reference under its role, before the protocol's normalisation.
         train: the whole training set, if there is one.
         normalization: what the clouds went through.

@@ -16,7 +16,7 @@ class Settings:
     """How the models of a leaderboard are trained and measured.
 
     Attributes:
-        reference: SOURCE[:CLASS][@SPLIT] of the clouds to hold samples against; @test unless it names a split.
+        reference: SOURCE[:CLASS][@SPLIT] of the clouds to compare samples with; @test unless it names a split.
         models: names of heads.
         config: arguments of models by name, {"gan": {"lr": 1e-4}}.
         effort: multiplies every model's default number of steps.
