@@ -35,25 +35,20 @@ def sample(
     from pcgen import data, training
     from pcgen.cli.progress import counting
     from pcgen.data.saving import check_target
-    from pcgen.models import GenerativeModel
 
     check_target(out, overwrite, make_folder=True)
     opened = training.Run.open(run)
-    model = opened.trained(checkpoint, device)
-    options = {}
-    if isinstance(model, GenerativeModel):
-        drawer = getattr(model, "head", model)
-        options = parse_settings(settings or [], drawer.draw, skip=["labels"])
+    model = opened.generator(checkpoint, device)
+    options = parse_settings(settings or [], getattr(model, "head", model).draw, skip=["labels"])
     torch.manual_seed(seed)
-    places = None
-    if labels is not None:
+    if labels is None:
+        drawn = model.draw_labels(n)
+        places = None if drawn is None else drawn.cpu()
+    else:
         places = training.spread_labels(model.classes, [name.strip() for name in labels.split(",")], n)
-    elif getattr(model, "classes", ()):
-        places = model.draw_labels(n).cpu()
     with counting("sampling", "clouds") as progress:
         clouds = opened.sample(n, places, checkpoint=checkpoint, device=device, progress=progress, **options)
-    drawn = data.Clouds.of(clouds, labels=places, classes=getattr(model, "classes", ()))
-    data.save(out, drawn, overwrite=overwrite)
+    data.save(out, data.Clouds.of(clouds, labels=places, classes=model.classes), overwrite=overwrite)
     described = opened.config["model"]
     name = described.get("head", described).get("name")
     of = f" of {labels}" if labels else ""

@@ -34,6 +34,20 @@ class Run(RunFolder):
             self._loaded[key] = self.model(checkpoint, device=device)
         return self._loaded[key]
 
+    def generator(self, checkpoint: str | None = None, device: str | torch.device = "cpu") -> GenerativeModel:
+        """The trained model, which generates, as `trained` gives it.
+
+        Raises:
+            ValueError: it does not generate.
+        """
+        model = self.trained(checkpoint, device)
+        if not isinstance(model, GenerativeModel):
+            raise ValueError(
+                f"{self.path}: {self.config['model']['name']} does not generate; train a head on its codes: "
+                f"pcgen train diffusion --codes {self.path} --out RUN"
+            )
+        return model
+
     def sample(
         self,
         n: int,
@@ -59,12 +73,7 @@ class Run(RunFolder):
         Raises:
             ValueError: the model does not generate, or does not know a label or an option.
         """
-        model = self.trained(checkpoint, device)
-        if not isinstance(model, GenerativeModel):
-            raise ValueError(
-                f"{self.path}: {self.config['model']['name']} does not generate; train a head on its codes: "
-                f"pcgen train diffusion --codes {self.path} --out RUN"
-            )
+        model = self.generator(checkpoint, device)
         if labels is not None and not isinstance(labels, Tensor):
             labels = spread_labels(model.classes, [labels] if isinstance(labels, str) else labels, n)
         return self._in_data_units(model, model.sample(n, labels=labels, progress=progress, **options).cpu())

@@ -75,3 +75,11 @@ def test_a_model_without_classes_takes_no_labels(pcgen, tmp_path):
     assert result.code == 2 and "labels: this model takes none: it was trained without classes" in result.err
     clouds, _ = drawn(pcgen, tmp_path / "run", tmp_path / "y.npz", "-n", 2)
     assert clouds.labels is None and clouds.classes == ()
+
+
+def test_a_run_that_generates_nothing_says_so_whatever_is_asked_of_it(pcgen, tmp_path):
+    training.save(build({"name": "autoencoder", "shape": [8, 3], "code": 2}), tmp_path / "ae")
+    for words in ([], ["--labels", "low"], ["--set", "steps=3"]):
+        result = pcgen("sample", tmp_path / "ae", *words, "--out", tmp_path / "none.npz")
+        assert result.code == 2
+        assert "autoencoder does not generate; train a head on its codes" in result.err
