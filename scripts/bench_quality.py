@@ -55,6 +55,7 @@ def main(
                     "high": round(high, 4),
                     "energy": round(found.energy, 5),
                     "novelty": round(found.novelty, 3),
+                    "resolved": found.resolved,
                     "seconds": round(scored.seconds, 1),
                     "weights": scored.weights,
                 }

@@ -23,7 +23,8 @@ def quality() -> str:
         trained = sorted((row for row in own if int(row["weights"])), key=lambda row: float(row["score"]))
         first = own[0]
         parts += [
-            f"**{data}**: {first['training_codes']} codes of {first['code']}, {first['held_out_codes']} held out",
+            f"**{data}**: {first['training_codes']} codes of {first['code']}, {first['held_out_codes']} held out"
+            + ("" if first.get("resolved", "True") == "True" else "; too few to tell the baseline from training codes"),
             "",
             "| model | score | 95% | novelty | training | numbers learned |",
             "|---|---:|---|---:|---:|---:|",

@@ -29,6 +29,8 @@ class Quality:
         energy: energy distance to the held-out codes, the mean over the draws.
         novelty: median distance of a sample to its nearest training code, by that of a held-out code: 1 is as far as
             real codes are, near 0 is a copy.
+        resolved: whether the held-out codes tell independent Gaussians from training codes, in 97.5% of resamplings:
+            else the score is a ratio of noise.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Quality:
     interval: tuple[float, float]
     energy: float
     novelty: float
+    resolved: bool = True
 
 
 def baselines(train: Tensor, size: int, draws: int, seed: int = 0) -> dict[str, list[Tensor]]:
@@ -134,13 +137,14 @@ def quality(
         for name, sets in scored.items()
     }
     floor, baseline = energies[FLOOR], energies[INDEPENDENT]
+    resolved = bool((baseline - floor)[1:].quantile(0.025) > 0)
     typical = _nearest(held, known).median()
     found = []
     for name, energy in energies.items():
         score = (energy - floor) / (baseline - floor)
         low, high = score[1:].quantile(score.new_tensor([0.025, 0.975])).tolist()
         novelty = torch.cat([_nearest(each.x, known) for each in scored[name]]).median() / typical
-        found.append(Quality(name, float(score[0]), (low, high), float(energy[0]), float(novelty)))
+        found.append(Quality(name, float(score[0]), (low, high), float(energy[0]), float(novelty), resolved))
     return found
 
 

@@ -144,3 +144,10 @@ def test_training_codes_are_as_many_different_ones_as_there_are() -> None:
 def test_what_cannot_be_scored_is_named(samples: list[Tensor], train: tuple, held_out: tuple, told: str) -> None:
     with pytest.raises(ValueError, match=told):
         quality({"model": samples}, torch.randn(train), torch.randn(held_out))
+
+
+def test_a_score_that_would_be_a_ratio_of_noise_is_not_resolved() -> None:
+    train, held_out = correlated(2000), correlated(250, seed=1)
+    assert all(each.resolved for each in quality({}, train, held_out))
+    independent = torch.randn(2000, 4, generator=torch.Generator().manual_seed(0))  # the baseline is the data itself
+    assert not any(each.resolved for each in quality({}, independent[:1000], independent[1000:1100]))

@@ -55,14 +55,20 @@ def _protocol_table(done: Sequence[Entry], failed: Sequence[Entry], protocol: st
         )
     for entry in failed:
         lines.append(f"| {entry.name} | failed: {entry.failure.replace('|', '/')} |" + " |" * (len(shown) + 1))
-    for each in done[0].quality[1:]:
+    resolved = bool(done[0].quality) and done[0].quality[0].resolved
+    for each in done[0].quality[1:] if resolved else ():
         lines.append(f"| *{each.name}*{' | -' * len(shown)} | {each.score:.2f} | |")
     stamp = first.protocol
     lines += [
         "",
         f"Protocol {stamp['name']} {stamp['hash']}, {first.rows[0].clouds} clouds a model; {_chance(first)}.",
     ]
-    if done[0].quality:
+    if done[0].quality and not resolved:
+        lines.append(
+            "Quality of codes: not told, since the reference's codes are too few to tell independent Gaussians from "
+            "training codes."
+        )
+    elif resolved:
         lines.append(
             "Quality of codes: the energy distance to the reference's codes, from 0, as near as training codes are, to "
             "1, as far as independent Gaussians are."
@@ -101,7 +107,7 @@ def _order_table(done: Sequence[Entry], protocols: Sequence[str], metric: str) -
 
 
 def _quality(entry: Entry) -> str:
-    if not entry.quality:
+    if not (entry.quality and entry.quality[0].resolved):
         return "-"
     low, high = entry.quality[0].interval
     return f"{entry.quality[0].score:.2f} ({low:.2f} to {high:.2f})"
