@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pcgen.cli.common import parse_settings, say
+from pcgen.cli.common import parse_model_settings, say
 from pcgen.cli.options import (
     FOUR_GIB,
     BatchSize,
@@ -85,7 +85,7 @@ def classify(
     from pcgen.training import Options
 
     names = _names(supervised, models)
-    config = _config(settings or [], names)
+    config = parse_model_settings(settings or [], names, _target)
     chosen = [choose(loss.strip(), LOSSES, "--losses") for loss in losses.split(",")]
     options = Options(epochs=epochs, steps=steps, minutes=minutes, batch_size=batch_size, bf16=bool(bf16))
     device_of_process(device)
@@ -128,18 +128,10 @@ def _names(supervised: bool, models: str | None) -> list[str]:
     return list(classification.REFERENCES) if supervised else []
 
 
-def _config(settings: list[str], names: list[str]) -> dict[str, dict[str, Any]]:
-    """Options given as MODEL.name=value, by reference."""
-    from pcgen.errors import choose
+def _target(name: str) -> tuple[Any, list[str]]:
+    """The class of a supervised reference, and its arguments that the data and the reference settle."""
     from pcgen.models import CLASSIFIERS
     from pcgen.studies import classification
 
-    config: dict[str, dict[str, Any]] = {}
-    for setting in settings:
-        name, dot, rest = setting.partition(".")
-        if not dot:
-            raise ValueError(f"--set: must be MODEL.name=value, got {setting!r}")
-        target = CLASSIFIERS[classification.REFERENCES[choose(name, names, "--set: model")]["name"]]
-        settled = ["shape", "classes", *classification.REFERENCES[name]]
-        config.setdefault(name, {}).update(parse_settings([rest], target, skip=settled))
-    return config
+    reference = classification.REFERENCES[name]
+    return CLASSIFIERS[reference["name"]], ["shape", "classes", *reference]

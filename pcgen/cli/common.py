@@ -13,6 +13,7 @@ __all__ = [
     "check_out",
     "emd_limit",
     "parse_metrics",
+    "parse_model_settings",
     "parse_settings",
     "say",
 ]
@@ -111,3 +112,21 @@ def _kind(wanted: Any) -> str:
     if issubclass(container, Mapping):
         return "a mapping in braces, {name: value}"
     return "a list in brackets, [64, 128]" if issubclass(container, Sequence) else f"a {container.__name__}"
+
+
+def parse_model_settings(
+    settings: Sequence[str], names: Sequence[str], target: Callable[[str], tuple[Callable[..., Any], Iterable[str]]]
+) -> dict[str, dict[str, Any]]:
+    """Values of MODEL.name=value options, by model; `target` gives a model's class, and arguments that are settled.
+
+    Raises:
+        ValueError: no such model or argument (the nearest is named), or a value of another type.
+    """
+    config: dict[str, dict[str, Any]] = {}
+    for setting in settings:
+        name, dot, rest = setting.partition(".")
+        if not dot:
+            raise ValueError(f"--set: must be MODEL.name=value, got {setting!r}")
+        cls, settled = target(choose(name, names, "--set: model"))
+        config.setdefault(name, {}).update(parse_settings([rest], cls, skip=settled))
+    return config

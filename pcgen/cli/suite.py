@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pcgen.cli.common import emd_limit, parse_metrics, parse_settings, say
+from pcgen.cli.common import emd_limit, parse_metrics, parse_model_settings, say
 from pcgen.cli.options import FOUR_GIB, Device, DropBad, EmdClouds, EmdPoints, MaxBytes, Seed
 
 if TYPE_CHECKING:
@@ -80,10 +80,12 @@ def suite(
         for name in (name for name, value in reading.items() if value):
             raise ValueError(f"--{name.replace('_', '-')}: is settled by the run that --codes names; leave it out")
     from pcgen.cli.progress import pair_progress
+    from pcgen.models import MODELS
     from pcgen.studies import leaderboard
 
     names = _names(models)
-    config = _config(settings or [], names if codes is not None else ["autoencoder", *names])
+    trained = names if codes is not None else ["autoencoder", *names]
+    config = parse_model_settings(settings or [], trained, lambda name: (MODELS[name], ["shape"]))
     plan = leaderboard.Settings(
         reference=data,
         models=names,
@@ -116,21 +118,6 @@ def _names(models: str | None) -> list[str]:
     from pcgen.studies.heads import heads
 
     return [choose(name.strip(), heads(), "--models") for name in models.split(",")] if models else heads()
-
-
-def _config(settings: "Sequence[str]", names: "Sequence[str]") -> dict[str, dict[str, Any]]:
-    """Options given as MODEL.name=value, by model."""
-    from pcgen.errors import choose
-    from pcgen.models import MODELS
-
-    config: dict[str, dict[str, Any]] = {}
-    for setting in settings:
-        name, dot, rest = setting.partition(".")
-        if not dot:
-            raise ValueError(f"--set: must be MODEL.name=value, got {setting!r}")
-        choose(name, names, "--set: model")
-        config.setdefault(name, {}).update(parse_settings([rest], MODELS[name], skip=["shape"]))
-    return config
 
 
 def _train_autoencoder(data: str, out: Path, plan: "leaderboard.Settings", reading: dict[str, Any]) -> None:
