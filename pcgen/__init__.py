@@ -27,10 +27,12 @@ if TYPE_CHECKING:  # so that type checkers and editors see what __getattr__ impo
 
 __version__ = "0.2.0"
 
-# OpenMP's threads spin while they wait. Beside other work on the same processors, that made a training six times
-# slower; to let them sleep costs nothing on a quiet machine. OpenMP reads this once, when torch is loaded.
+# OpenMP's threads spin while they wait for each other, by default for milliseconds: beside other work on the same
+# processors that makes a training several times slower, and threads that sleep at once make it half as fast on a quiet
+# machine, since a layer of a small network takes microseconds. They spin for tens of microseconds here, then sleep.
+# OpenMP reads this once, when torch is loaded.
 if "torch" not in sys.modules and not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys():
-    os.environ["OMP_WAIT_POLICY"] = "passive"
+    os.environ["GOMP_SPINCOUNT"] = "5000"
 
 _SUBMODULES = ("data", "metrics", "models", "nets", "ops", "optim", "statistics", "studies", "training", "view")
 

@@ -103,17 +103,20 @@ def _torch() -> Finding:
     )
 
 
+_FEW_SPINS = 10_000  # tens of microseconds
+
+
 def _waiting() -> Finding:
-    """Whether OpenMP's threads sleep while they wait, which pcgen asks for where it is imported before torch."""
+    """Whether OpenMP's threads soon sleep while they wait, as pcgen asks where it is imported before torch."""
     name = "waiting threads"
     policy, spins = os.environ.get("OMP_WAIT_POLICY"), os.environ.get("GOMP_SPINCOUNT")
-    if (policy or "").lower() == "passive" or spins == "0":
+    if (policy or "").lower() == "passive" or ((spins or "").isdecimal() and int(spins or 0) <= _FEW_SPINS):
         return Finding(name, OK, "sleep, and leave the processors to other work")
     if policy or spins:
         found = f"spin, as OMP_WAIT_POLICY={policy}" if policy else f"spin, as GOMP_SPINCOUNT={spins}"
     else:
         found = "spin: torch was imported before pcgen"
-    return Finding(name, LACKS, f"{found}; slow beside other work", "export OMP_WAIT_POLICY=passive")
+    return Finding(name, LACKS, f"{found}; slow beside other work", "export GOMP_SPINCOUNT=5000")
 
 
 def _library() -> Finding:
