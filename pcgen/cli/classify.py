@@ -87,7 +87,7 @@ def classify(
     names = _names(supervised, models)
     config = parse_model_settings(settings or [], names, _target)
     chosen = [choose(loss.strip(), LOSSES, "--losses") for loss in losses.split(",")]
-    options = Options(epochs=epochs, steps=steps, minutes=minutes, batch_size=batch_size, bf16=bool(bf16))
+    options = Options(epochs=epochs, steps=steps, minutes=minutes, batch_size=batch_size, bf16=bf16)
     device_of_process(device)
     classification.check_out(out, classification.REFERENCES)
     wanted = [int(classification.encoder(run).shape[0]) for run in runs or []] + [points]

@@ -46,4 +46,9 @@ Epochs = Annotated[int | None, typer.Option(min=1, help="Train this many times o
 Steps = Annotated[int | None, typer.Option(min=1, help="Train this many updates (default: the model's own).")]
 Minutes = Annotated[float | None, typer.Option(help="Train this long.")]
 BatchSize = Annotated[int | None, typer.Option(min=1, help="Rows per update (default: the model's own).")]
-Bf16 = Annotated[bool | None, typer.Option("--bf16/--no-bf16", help="Compute in bfloat16 where it is safe.")]
+Bf16 = Annotated[
+    bool | None,
+    typer.Option(
+        "--bf16/--no-bf16", help="Compute in bfloat16 where it is safe (default: where the device computes in it)."
+    ),
+]

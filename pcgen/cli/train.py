@@ -66,7 +66,9 @@ Warmup = Annotated[
 Clip = Annotated[float | None, typer.Option(help="Clip the norm of gradients to this; 0: not (default: the model's).")]
 Averages = Annotated[
     float | None,
-    typer.Option("--average", help="Decay of averaged weights, which samples use; 0: none (default: the model's)."),
+    typer.Option(
+        "--average", help="Largest decay of averaged weights, which samples use; 0: none (default: the model's)."
+    ),
 ]
 ValidateEvery = Annotated[int | None, typer.Option(min=1, help="Steps between validations (default: 20 in all).")]
 SaveEvery = Annotated[int | None, typer.Option(min=1, help="Steps between checkpoints (default: 30 seconds).")]

@@ -65,10 +65,13 @@ class Recipe:
     Attributes:
         steps: number of updates.
         batch_size: rows of each; None is the whole set at once.
-        average: decay of averaged weights, which samples and validation then use; None is not to average.
+        average: largest decay of averaged weights, which samples and validation then use (see
+            `pcgen.training.averages`); None is not to average.
         schedule: of the learning rates over each phase: "constant", "cosine" or "linear".
         warmup: updates over which the rates rise from 0.
         clip: the largest norm of each optimizer group's gradients; None is not to clip.
+        bf16: whether it learns as well where most of its arithmetic is in bfloat16, so that a device which computes in
+            it takes that.
         phases: names of trainings that follow one another, with the share of the steps that each takes, above 0 and 1
             in all; a model without phases has one without a name.
     """
@@ -79,6 +82,7 @@ class Recipe:
     schedule: str = "constant"
     warmup: int = 0
     clip: float | None = None
+    bf16: bool = False
     phases: Mapping[str, float] = field(default_factory=lambda: {"": 1.0})
 
 
@@ -252,6 +256,11 @@ class GradientLearner(Learner):
     """A learner with one optimizer: a subclass makes `self.optimizer` and writes `loss`, nothing else of learning."""
 
     optimizer: torch.optim.Optimizer
+
+    @property
+    def recipe(self) -> Recipe:
+        """What short trainings on few rows want: a warm-up, a cosine to zero, clipped gradients, averaged weights."""
+        return Recipe(average=0.9999, schedule="cosine", warmup=50, clip=1.0)
 
     @abstractmethod
     def loss(self, batch: Batch) -> dict[str, Tensor]:

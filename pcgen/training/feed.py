@@ -67,9 +67,20 @@ class Feed:
 
     def batch(self, rows: Tensor, progress: float = 0.0) -> Batch:
         """The given rows of the data, (B,)."""
-        x = shaped(self.data[rows.to(self.data.device)], self.shape, self.device)
+        x = self._points(rows.to(self.data.device)).to(self.device, torch.float32)
         labels = None if self.labels is None else self.labels[rows.to(self.labels.device)].to(self.device)
         return Batch(x if self.augment is None else self.augment(x), rows.to(self.device), labels, progress)
+
+    def _points(self, rows: Tensor) -> Tensor:
+        """The rows, each cloud with as many of its points as the model has.
+
+        One draw of places serves the whole batch: each cloud's points are uniform without replacement, and there are no
+        keys to be drawn and sorted for every point of every cloud.
+        """
+        if len(self.shape) == 1 or self.data.shape[1] == self.shape[0]:
+            return self.data[rows]
+        places = torch.randperm(self.data.shape[1], device=self.data.device)[: self.shape[0]]
+        return self.data[rows[:, None], places]
 
 
 def shaped(x: Tensor, shape: tuple[int, ...], device: torch.device) -> Tensor:

@@ -81,9 +81,9 @@ def fit(
     """
     rows, labels = as_rows(data, labels)
     held_out, held_out_labels = (None, None) if validation is None else as_rows(validation, validation_labels)
-    settled = options_of(options, settings).settled(model.recipe, len(rows))
-    _check(out, resume, overwrite, settled)
     where = model.device if device is None else ranks.device(device)
+    settled = options_of(options, settings).settled(model.recipe, len(rows), where)
+    _check(out, resume, overwrite, settled)
     with ExitStack() as stack:
         stack.enter_context(ranks.group(where))
         if where.type == "cpu":

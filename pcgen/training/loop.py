@@ -80,7 +80,7 @@ def steps(
     """
     state = State() if state is None else state
     rows, labels = as_rows(data, labels)
-    settled = options_of(options, settings).settled(model.recipe, len(rows))
+    settled = options_of(options, settings).settled(model.recipe, len(rows), model.device)
     if settled.seed is not None and state.step == 0:
         torch.manual_seed(settled.seed)
     feed = Feed(model, rows, labels, settled)
@@ -115,7 +115,7 @@ def _updates(
             set_rates(optimizers, rate_factor(options.schedule or "constant", options.warmup or 0, behind, progress))
         batch = state.drawn = feed.draw(state, progress)
         state.step += 1
-        losses = _update(model, batch, state.step, options.bf16)
+        losses = _update(model, batch, state.step, bool(options.bf16))
         model.learned += 1
         if state.average is not None:
             state.average.update(model)

@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from pcgen.data.augmentation import Augmentation
 from pcgen.errors import at_least, choose
 from pcgen.models.base import Recipe
 
-__all__ = ["SCHEDULES", "Options", "options_of"]
+__all__ = ["SCHEDULES", "Options", "computes_bf16", "options_of"]
 
 SCHEDULES: dict[str, Callable[[float], float]] = {
     "constant": lambda fraction: 1.0,
@@ -21,6 +22,17 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
     "linear": lambda fraction: 1 - min(fraction, 1.0),
 }
 """What the optimizers' own rates are multiplied by, in the fraction of the phase that lies behind."""
+
+
+def computes_bf16(device: torch.device) -> bool:
+    """Whether a device multiplies in bfloat16 itself, so that it is faster there than in float32.
+
+    Of a CPU it is asked whether it has the instructions: one without them has to convert, and is slower.
+    """
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    here = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return device.type == "cpu" and bool(here)
 
 
 @dataclass(frozen=True)
@@ -34,9 +46,10 @@ class Options:
             phase.
         warmup: updates in which the rates rise linearly from zero, at the beginning of each phase.
         clip: the largest norm of each optimizer group's gradients; 0 is not to clip.
-        average: decay of averaged weights (see `Average`); 0 is not to average.
+        average: largest decay of averaged weights (see `Average`); 0 is not to average.
         augment: applied to each batch of x, (B, *shape) -> (B, *shape).
-        bf16: run updates under autocast to bfloat16.
+        bf16: run updates under autocast to bfloat16; None is where the recipe allows it and the device computes in it
+            (see `computes_bf16`).
         seed: of the training's randomness at a fresh start; None goes on with torch's global generator.
         validate_every: steps between validations; None spreads 20 over the training, and leaves some out where they
             would take more than a tenth of its time. The last step always validates.
@@ -57,7 +70,7 @@ class Options:
     clip: float | None = None
     average: float | None = None
     augment: Callable[[Tensor], Tensor] | None = None
-    bf16: bool = False
+    bf16: bool | None = None
     seed: int | None = None
     validate_every: int | None = None
     save_every: int | None = None
@@ -93,8 +106,8 @@ class Options:
         ends = {"epochs": self.epochs, "steps": self.steps, "minutes": self.minutes}
         return {name: value for name, value in ends.items() if value is not None}
 
-    def settled(self, recipe: Recipe, rows: int) -> "Options":
-        """The same with every open entry as the recipe has it, for data of so many rows."""
+    def settled(self, recipe: Recipe, rows: int, device: torch.device) -> "Options":
+        """The same with every open entry as the recipe has it, for data of so many rows and a training there."""
         return dataclasses.replace(
             self,
             steps=self.steps if self.limits else recipe.steps,
@@ -103,6 +116,7 @@ class Options:
             warmup=recipe.warmup if self.warmup is None else self.warmup,
             clip=(recipe.clip or 0.0) if self.clip is None else self.clip,
             average=(recipe.average or 0.0) if self.average is None else self.average,
+            bf16=(recipe.bf16 and computes_bf16(device)) if self.bf16 is None else self.bf16,
         )
 
     def scaled(self, recipe: Recipe, effort: float) -> "Options":

@@ -13,6 +13,7 @@ from pcgen.models.base import Recipe
 from pcgen.training import Options, fit, steps
 from pcgen.training.options import options_of
 
+CPU = torch.device("cpu")
 RECIPE = Recipe(steps=70, batch_size=16, average=0.9, schedule="cosine", warmup=5, clip=2.0)
 OPEN = {"steps": 70, "batch_size": 16, "average": 0.9, "schedule": "cosine", "warmup": 5, "clip": 2.0}
 GIVEN: dict[str, Any] = {
@@ -27,25 +28,37 @@ GIVEN: dict[str, Any] = {
 
 @pytest.mark.parametrize("field", OPEN)
 def test_an_open_entry_is_settled_by_the_recipe_and_a_given_one_stays(field: str) -> None:
-    assert getattr(Options().settled(RECIPE, 100), field) == OPEN[field]
-    settled = Options(**{field: GIVEN[field]}).settled(RECIPE, 100)
+    assert getattr(Options().settled(RECIPE, 100, CPU), field) == OPEN[field]
+    settled = Options(**{field: GIVEN[field]}).settled(RECIPE, 100, CPU)
     assert {name: getattr(settled, name) for name in OPEN} == {**OPEN, field: GIVEN[field]}
-    assert settled.settled(Recipe(), 100) == settled  # Nothing is open any more.
+    assert settled.settled(Recipe(), 100, CPU) == settled  # Nothing is open any more.
 
 
 def test_a_recipe_without_them_averages_and_clips_nothing_and_takes_all_rows() -> None:
-    settled = Options().settled(Recipe(steps=1, batch_size=None), 37)
+    settled = Options().settled(Recipe(steps=1, batch_size=None), 37, CPU)
     assert (settled.batch_size, settled.average, settled.clip, settled.warmup) == (37, 0.0, 0.0, 0)
     assert settled.schedule == "constant"
-    assert Options(batch_size=50).settled(RECIPE, 37).batch_size == 37  # at most the rows of the data
-    assert Options().settled(RECIPE, 0).batch_size == 1
+    assert Options(batch_size=50).settled(RECIPE, 37, CPU).batch_size == 37  # at most the rows of the data
+    assert Options().settled(RECIPE, 0, CPU).batch_size == 1
+
+
+@pytest.mark.parametrize("has", [False, True])
+def test_bfloat16_is_taken_where_the_recipe_allows_it_and_the_device_computes_in_it(
+    has: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    assert Options().settled(Recipe(bf16=True), 9, CPU).bf16 is has
+    assert Options().settled(Recipe(), 9, CPU).bf16 is False
+    assert Options(bf16=True).settled(Recipe(), 9, CPU).bf16 is True
+    assert Options(bf16=False).settled(Recipe(bf16=True), 9, CPU).bf16 is False
 
 
 @pytest.mark.parametrize(
     ("end", "steps"), [({"epochs": 2}, None), ({"minutes": 0.5}, None), ({"steps": 9}, 9), ({}, 70)]
 )
 def test_the_recipes_steps_are_the_end_where_none_is_given(end: dict[str, Any], steps: int | None) -> None:
-    settled = Options(**end).settled(RECIPE, 100)
+    settled = Options(**end).settled(RECIPE, 100, CPU)
     assert settled.steps == steps and settled.limits == (end or {"steps": 70})
 
 
@@ -61,7 +74,7 @@ def test_effort_multiplies_the_recipes_steps() -> None:
         Options(epochs=3, seed=0, bf16=True, tensorboard=False, validate_every=7, save_every=9, log_every=2),
         Options(minutes=0.5, augment=Augmentation(rotation=30.0, jitter=0.01, scale=0.1)),
         Options(**GIVEN),
-        Options().settled(RECIPE, 50),
+        Options().settled(RECIPE, 50, CPU),
     ],
 )
 def test_options_come_back_from_json(options: Options) -> None:

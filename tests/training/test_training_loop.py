@@ -163,9 +163,9 @@ def test_clip_bounds_the_gradient() -> None:
 def test_average_against_a_hand_computation() -> None:
     model, state, data = Line(), State(), torch.full((4, 1), 1.0)
     average, weight = 0.0, 0.0
-    for step in steps(model, data, steps=30, average=0.5, state=state):
+    for step in steps(model, data, steps=60, average=0.7, state=state):
         weight -= 1.0
-        decay = min(0.5, (1 + step.step) / (10 + step.step))
+        decay = min(0.7, 0.5 ** (20 / step.step))  # it reaches .7 after 38 updates
         average = decay * average + (1 - decay) * weight
         assert state.average is not None
         assert float(state.average.values["weight"]) == pytest.approx(average, rel=1e-5)

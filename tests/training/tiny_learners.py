@@ -5,13 +5,15 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from pcgen.models.base import Batch, GenerativeModel, GradientLearner
+from pcgen.models.base import Batch, GenerativeModel, GradientLearner, Recipe
 from pcgen.optim import descend
 from pcgen.training import fit
 
 
 class Denoiser(GradientLearner):
     """A vector model with every kind of state: batch norm's buffers, dropout's and the loss's noise, Adam's moments."""
+
+    recipe = Recipe()
 
     def __init__(self, shape: Sequence[int], width: int = 8, lr: float = 1e-2) -> None:
         super().__init__()
@@ -53,6 +55,8 @@ class Shift(GenerativeModel):
 
 class Line(GradientLearner):
     """One weight, whose loss is `w * mean(x)`: gradients that can be written down."""
+
+    recipe = Recipe()
 
     def __init__(self, shape: Sequence[int] = (1,), lr: float = 1.0) -> None:
         super().__init__()

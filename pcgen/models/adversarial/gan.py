@@ -78,7 +78,7 @@ class GAN(Adversarial):
 
     @property
     def recipe(self) -> Recipe:
-        return Recipe(steps=5000, batch_size=64, average=0.995)
+        return Recipe(steps=5000, batch_size=64, average=0.9999)
 
     def update(self, batch: Batch) -> dict[str, Tensor]:
         with torch.no_grad():

@@ -77,7 +77,7 @@ class WGANGP(Adversarial):
 
     @property
     def recipe(self) -> Recipe:
-        return Recipe(steps=2500, batch_size=32 * self.critic_steps, average=0.995)
+        return Recipe(steps=2500, batch_size=32 * self.critic_steps, average=0.9999)
 
     def update(self, batch: Batch) -> dict[str, Tensor]:
         parts = batch.x.tensor_split(min(self.critic_steps, len(batch.x)))

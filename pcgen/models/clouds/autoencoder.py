@@ -1,6 +1,7 @@
 """The permutation-invariant autoencoder of clouds."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 import torch
@@ -57,7 +58,7 @@ class Autoencoder(GradientLearner):
 
     @property
     def recipe(self) -> Recipe:
-        return Recipe(steps=1000, batch_size=32, schedule="cosine")
+        return replace(super().recipe, steps=1000, batch_size=32, bf16=True)
 
     def encode(self, x: Tensor) -> Tensor:
         """Codes (B, code) of clouds (B, N, 3) of any number of points."""

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import ClassVar
 
@@ -96,7 +97,7 @@ class Diffusion(GradientLearner, Conditional):
 
     @property
     def recipe(self) -> Recipe:
-        return Recipe(steps=3000, batch_size=128, average=0.995)
+        return replace(super().recipe, steps=3000, batch_size=128)
 
     @torch.no_grad()
     def setup(self, data: Batch) -> None:

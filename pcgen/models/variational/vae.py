@@ -1,6 +1,7 @@
 """Variational autoencoder of vectors and of clouds."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 import torch
@@ -100,7 +101,7 @@ class VAE(GradientLearner, Conditional):
 
     @property
     def recipe(self) -> Recipe:
-        return Recipe(steps=4000, batch_size=64)
+        return replace(super().recipe, steps=4000, batch_size=64)
 
     @torch.no_grad()
     def setup(self, data: Batch) -> None:
