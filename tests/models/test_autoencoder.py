@@ -56,3 +56,32 @@ def test_a_model_that_has_diverged_blames_itself_and_not_the_clouds():
 def test_shape_must_be_of_clouds(shape):
     with pytest.raises(ValueError, match=r"autoencoder: shape must be \(points, 3\) for clouds, got "):
         Autoencoder(shape)
+
+
+def test_the_encoder_is_shown_other_points_of_a_cloud_at_every_update_and_all_of_them_afterwards():
+    class Watched(torch.nn.Module):
+        def forward(self, x):
+            seen.append(x)
+            return x.mean(dim=1)
+
+    seen, clouds = [], boxes(5, 32)
+    model = Autoencoder((32, 3), code=3, encoder=Watched(), decoder=SMALL["decoder"], seen=8)
+    for _ in range(2):
+        model.update(Batch(clouds))
+    model.eval().encode(clouds)
+    first, second, all_of_them = seen
+    for part in (first, second):
+        assert part.shape == (5, 8, 3)
+        for row, cloud in zip(part, clouds, strict=True):  # eight different points of its own cloud
+            assert (torch.cdist(row, cloud) < 1e-6).sum() == 8
+    assert not torch.equal(first, second) and torch.equal(all_of_them, clouds)
+
+
+def test_training_takes_matchings_within_the_gap_and_validation_exact_ones(monkeypatch):
+    gaps, clouds = [], boxes(5, 32)
+    exact = ops.emd
+    monkeypatch.setattr(ops, "emd", lambda x, y, gap=0.0: gaps.append(gap) or exact(x, y, gap))
+    model = Autoencoder((32, 3), code=3, gap=0.1, **SMALL)
+    model.update(Batch(clouds))
+    model.eval().validate(Batch(clouds))
+    assert gaps == [0.1, 0.0]

@@ -7,7 +7,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from pcgen.errors import at_least, choose, positive
+from pcgen import ops
+from pcgen.errors import at_least, choose, fraction, positive
 from pcgen.models.base import Batch, GradientLearner, Recipe, check_finite
 from pcgen.models.shape import accepted
 from pcgen.nets.parts import DECODERS, ENCODERS, RECONSTRUCTIONS, Part, build_part
@@ -25,9 +26,17 @@ class Autoencoder(GradientLearner):
         code: width of the code, D.
         encoder: a part by name and arguments, or a module (B, N, 3) -> (B, code).
         decoder: likewise, (B, code) -> (B, points, 3).
-        reconstruction: the distance d: "emd" (exact, not squared), which spreads the decoded points as evenly as those
-            of the data, or "chamfer" (squared), which takes half the time.
+        reconstruction: the distance d: "emd" (not squared), which spreads the decoded points as evenly as those of the
+            data, or "chamfer" (squared), which takes half the time.
+        gap: of the EMD's matchings, as in `pcgen.ops.match`: certified to cost at most 1 / (1 - gap) times the optimum,
+            which takes two thirds of the time of the exact ones (0) and trains as well. Validation is exact.
+        seen: points of each cloud that the encoder is shown in training, drawn afresh; the distance is to all of them.
+            Most of a training step is the encoder's, and codes of a shape are to be the same whichever points it shows.
+            None is all; otherwise `encode` still takes clouds of any size.
         lr: Adam's learning rate.
+
+    Raises:
+        ValueError: a shape that is none of clouds, or an argument out of range.
 
     References:
         Achlioptas, Diamanti, Mitliagkas, Guibas (2018). Learning Representations and Generative Models for 3D Point
@@ -44,16 +53,22 @@ class Autoencoder(GradientLearner):
         encoder: Part | nn.Module = "pointnet",
         decoder: Part | nn.Module = "fully_connected",
         reconstruction: str = "emd",
+        gap: float = 0.02,
+        seen: int | None = 512,
         lr: float = 1e-3,
     ) -> None:
         super().__init__()
         at_least(1, code=code)
         positive(lr=lr)
+        fraction(gap=gap)
+        if seen is not None:
+            at_least(1, seen=seen)
         self.shape = accepted(self.accepts, shape, "autoencoder")
         self.code_shape = (code,)
         self.encoder = build_part(encoder, ENCODERS, "encoder", code=code)
         self.decoder = build_part(decoder, DECODERS, "decoder", code=code, points=self.shape[0])
         self.reconstruction = choose(reconstruction, RECONSTRUCTIONS, "reconstruction")
+        self.gap, self.seen = gap, seen
         self.optimizer = torch.optim.Adam(self.parameters(), lr, fused=True)
 
     @property
@@ -71,6 +86,14 @@ class Autoencoder(GradientLearner):
         return cloud
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        decoded = self.decode(self.encode(batch.x))
+        decoded = self.decode(self.encode(self._shown(batch.x)))
         check_finite(decoded, "a decoded cloud")
+        if self.reconstruction == "emd":
+            return {"emd": ops.emd(decoded, batch.x, self.gap if self.training else 0.0).mean()}
         return {self.reconstruction: RECONSTRUCTIONS[self.reconstruction](decoded, batch.x).mean()}
+
+    def _shown(self, x: Tensor) -> Tensor:
+        """What the encoder is shown of clouds (B, N, 3): in training `seen` points of each, (B, seen, 3)."""
+        if not self.training or self.seen is None or self.seen >= x.shape[1]:
+            return x
+        return x[:, torch.randperm(x.shape[1], device=x.device)[: self.seen]]
