@@ -221,7 +221,7 @@ def test_labels_reach_the_head() -> None:
         given = torch.full((50,), label)
         assert ((model.to_head.inverse(head.sample(50, labels=given)).mean(1) > middle) == bool(label)).all()
         torch.manual_seed(label)
-        sampled = model.sample(50, labels=given)
+        sampled = model.sample(50, labels=given, even=True)
         torch.manual_seed(label)
         torch.testing.assert_close(sampled, model.decode(model.to_head.inverse(head.sample(50, labels=given))))
 
@@ -253,3 +253,19 @@ def test_what_is_no_autoencoder_or_no_head_is_named() -> None:
 def test_head_and_codes_must_be_equally_wide(domain: str, width: int) -> None:
     with pytest.raises(ValueError, match=rf"head: learns rows of shape \({width},\), but codes of shape \(6,\)"):
         LatentCloudModel(Autoencoder((16, 3), code=6, **SMALL), Gaussian((width,)), domain)
+
+
+def test_samples_have_any_number_of_points_and_even_ones_are_the_decoders() -> None:
+    model = latent(None, covariance="full")
+    codes = model.encode(boxes(30))
+    fit(model, codes)
+    torch.manual_seed(0)
+    even = model.sample(5, even=True)
+    torch.manual_seed(0)
+    torch.testing.assert_close(even, model.decode(model.to_head.inverse(model.head.sample(5))))
+    torch.manual_seed(0)
+    many = model.sample(5, points=500)  # of the same five shapes
+    assert many.shape == (5, 500, 3) and model.sample(2).shape == (2, 16, 3)
+    assert (torch.cdist(many, even).amin(dim=2) <= torch.cdist(even, even).flatten(1).amax(dim=1)[:, None] / 2).all()
+    with pytest.raises(ValueError, match=r"even: the decoder gives 16 points, got points=500; leave one of them out"):
+        model.sample(2, points=500, even=True)

@@ -9,10 +9,14 @@ from torch import Tensor
 
 from pcgen.models import build
 from pcgen.models.base import Batch, GenerativeModel, Learner, Recipe
+from pcgen.models.clouds.resampling import resample
 from pcgen.models.domains import check_domain, make_domain
 from pcgen.models.inference import encode_all, in_batches
 
 __all__ = ["LatentCloudModel"]
+
+_CLOUDS_AT_ONCE = 64  # whose neighbours are searched
+_POINTS_AT_ONCE = 2**23  # of finished clouds: 100 MB; a head draws many codes as fast as few
 
 
 class LatentCloudModel(GenerativeModel):
@@ -116,12 +120,27 @@ class LatentCloudModel(GenerativeModel):
         return self.head.draw_labels(n)
 
     def at_once(self, points: int | None = None) -> int:
-        return self.head.at_once()
+        return max(1, min(self.head.at_once(), _POINTS_AT_ONCE // (points or self.shape[0])))
 
     @torch.no_grad()
-    def draw(self, n: int, **options: Any) -> Tensor:
-        """Draw n clouds, (n, points, 3); `options`, labels among them, go to the head."""
-        return self.decode(self.to_head.inverse(self.head.draw(n, **options)))
+    def draw(self, n: int, *, points: int | None = None, even: bool = False, **options: Any) -> Tensor:
+        """Draw n clouds, (n, points, 3), whose points are independent draws from the decoded surface.
+
+        Args:
+            n: how many.
+            points: of each cloud, any number; None is that of the autoencoder.
+            even: give the decoder's own points, which are spread more evenly than those of data.
+            **options: the head's; labels among them.
+
+        Raises:
+            ValueError: `even` is asked for with another number of points than the autoencoder's.
+        """
+        if even and points not in (None, self.shape[0]):
+            raise ValueError(
+                f"even: the decoder gives {self.shape[0]} points, got points={points}; leave one of them out"
+            )
+        decoded = self.decode(self.to_head.inverse(self.head.draw(n, **options)))
+        return decoded if even else torch.cat([resample(part, points) for part in decoded.split(_CLOUDS_AT_ONCE)])
 
     def encode(self, x: Tensor) -> Tensor:
         """The autoencoder's codes (B, *code) of clouds (B, N, 3), without a graph: what this model learns from."""

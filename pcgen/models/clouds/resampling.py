@@ -1,0 +1,51 @@
+"""Points drawn anew from the surface that a cloud shows."""
+
+import torch
+from torch import Tensor
+
+from pcgen.errors import at_least
+from pcgen.ops import knn
+
+__all__ = ["resample"]
+
+_NEIGHBOURS = 3
+
+
+def resample(clouds: Tensor, points: int | None = None) -> Tensor:
+    """Draw points independently from the surface that the points of each cloud show.
+
+        out_j = p_i + u (q - p_i)
+
+    with i uniform over the points, q uniform over the three nearest others of p_i, and u uniform in [0, 1/2].
+
+    A decoder trained under the Earth Mover's distance spreads its points as evenly as they can be; points that were
+    sampled from a surface are independent, with gaps and clusters. A metric of clouds sees that difference in every
+    pair: an even cloud is nearer to any other than an independent one of the same shape is. Drawn anew, both are alike.
+
+    Args:
+        clouds: (B, N, 3), float32 or float64.
+        points: of each new cloud, any number; None is N.
+
+    Returns:
+        (B, points, 3), drawn from torch's global generator; clouds of one point are repeated.
+
+    Raises:
+        ValueError: clouds of another shape or type, or points below 1.
+    """
+    size = clouds.shape[1] if points is None else points
+    at_least(1, points=size)
+    near = min(_NEIGHBOURS, clouds.shape[1] - 1)
+    count, device = (len(clouds), size), clouds.device
+    chosen = torch.randint(clouds.shape[1], count, device=device)  # (B, points)
+    start = _taken(clouds, chosen)  # (B, points, 3)
+    if not near:
+        return start
+    others = knn(clouds, clouds, near + 1)[1][..., 1:]  # (B, N, near): each point is the first of its own
+    which = torch.randint(near, count, device=device)
+    end = _taken(clouds, others.flatten(1).gather(1, chosen * near + which))
+    return start.lerp(end, torch.rand(*count, 1, dtype=clouds.dtype, device=device) / 2)
+
+
+def _taken(clouds: Tensor, places: Tensor) -> Tensor:
+    """The points of those places, (B, N, 3), (B, P) -> (B, P, 3)."""
+    return clouds.gather(1, places[..., None].expand(-1, -1, 3))
