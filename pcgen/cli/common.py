@@ -64,12 +64,12 @@ def parse_metrics(text: str) -> list[str]:
     return [choose(name.strip(), ["cd", "emd"], "--metrics") for name in text.split(",")]
 
 
-def parse_settings(settings: Sequence[str], target: Callable[..., Any], skip: Iterable[str] = ()) -> dict[str, Any]:
-    """Values of name=value options, by the types that the target's signature states.
+def parse_settings(settings: Sequence[str], *targets: Callable[..., Any], skip: Iterable[str] = ()) -> dict[str, Any]:
+    """Values of name=value options, by the types that the targets' signatures state.
 
     Args:
         settings: name=value each; of a name that is given twice, the last value counts.
-        target: a class, a function, or a method of an instance.
+        *targets: classes, functions, or methods of instances, whose arguments are options together.
         skip: arguments that are no options; the first argument of sampling, n, and tensors never are.
 
     Raises:
@@ -80,8 +80,12 @@ def parse_settings(settings: Sequence[str], target: Callable[..., Any], skip: It
     from jsonargparse import ArgumentParser
     from torch import Tensor
 
-    types = get_type_hints(target.__init__ if inspect.isclass(target) else target)
-    names = [name for name in inspect.signature(target).parameters if name not in {"n", *skip}]
+    types: dict[str, Any] = {}
+    names: list[str] = []
+    for target in targets:
+        types |= get_type_hints(target.__init__ if inspect.isclass(target) else target)
+        named = [each for each in inspect.signature(target).parameters.values() if each.kind != each.VAR_KEYWORD]
+        names += [each.name for each in named if each.name not in {"n", *skip, *names}]
     free = [name for name in names if name in types and Tensor not in (types[name], *get_args(types[name]))]
     values = {}
     for setting in settings:

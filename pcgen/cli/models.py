@@ -49,6 +49,7 @@ def _options_of(name: str) -> None:
     import rich.text
 
     from pcgen.models import GenerativeModel, model_class
+    from pcgen.models.clouds.latent import LatentCloudModel
     from pcgen.models.summary import options
 
     cls = model_class(name)
@@ -58,6 +59,10 @@ def _options_of(name: str) -> None:
     if issubclass(cls, GenerativeModel):
         skip = ("n", "labels")
         groups.append(("pcgen sample", options(cls.draw, inspect.getdoc(cls.draw) or "", skip=skip)))
+        if "cloud" not in cls.accepts or "vector" in cls.accepts:
+            drawing = LatentCloudModel.draw
+            found = options(drawing, inspect.getdoc(drawing) or "", skip=(*skip, "options"))
+            groups.append(("pcgen sample, of a head on codes", found))
     for command, found in groups:
         table = rich.table.Table(box=rich.box.SIMPLE_HEAD, title=command, title_justify="left")
         for column in ("--set", "type", "default", "what it is"):

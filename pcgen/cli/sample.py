@@ -39,7 +39,8 @@ def sample(
     check_target(out, overwrite, make_folder=True)
     opened = training.Run.open(run)
     model = opened.generator(checkpoint, device)
-    options = parse_settings(settings or [], getattr(model, "head", model).draw, skip=["labels"])
+    drawing = [each.draw for each in (model, getattr(model, "head", None)) if each is not None]
+    options = parse_settings(settings or [], *drawing, skip=["labels"])
     torch.manual_seed(seed)
     if labels is None:
         drawn = model.draw_labels(n)

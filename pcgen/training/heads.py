@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from pcgen.data.thinning import thin
@@ -21,20 +22,38 @@ from pcgen.training.run import Run
 
 __all__ = ["Codes", "data_again", "head_on_codes", "read_codes"]
 
+_SAMPLINGS, _CODES = 8, 8192  # of a cloud, and of all clouds, at most
+
 
 @dataclass(frozen=True)
 class Codes:
     """An autoencoder and the codes of the clouds that it was trained on."""
 
     autoencoder: Any  # a learner with `encode`, `decode` and `code_shape`
-    train: Tensor  # (S, *code)
+    samplings: Tensor  # (K, S, *code): of K draws of every training cloud's points
     held_out: Tensor  # (V, *code)
     source: TrainingSet
 
     @property
+    def train(self) -> Tensor:
+        """One code of each training cloud, (S, *code)."""
+        return self.samplings[0]
+
+    @property
+    def rows(self) -> Tensor:
+        """What a head learns from, (K S, *code): the codes of every sampling, one sampling after another."""
+        return self.samplings.flatten(0, 1)
+
+    @property
+    def labels(self) -> Tensor | None:
+        """Of `rows`, (K S,) int64, where the clouds have labels."""
+        labels = self.source.labels
+        return None if labels is None else labels.repeat(len(self.samplings))
+
+    @property
     def facts(self) -> Facts:
         """What a head's shapes may depend on, the shape being that of the codes."""
-        return Facts(tuple(self.train.shape[1:]), len(self.train), self.source.classes)
+        return Facts(tuple(self.train.shape[1:]), len(self.rows), self.source.classes)
 
 
 def read_codes(
@@ -42,8 +61,10 @@ def read_codes(
 ) -> Codes:
     """Load an autoencoder from its run folder, read its training data again and encode it.
 
-    Every cloud is encoded once, by as many of its points as the autoencoder was trained on, drawn by the run's seed;
-    the codes are kept in the run, and taken from there while neither the data nor the checkpoint has changed.
+    Every cloud is encoded by as many of its points as the autoencoder was trained on, drawn by the run's seed; few
+    clouds that have more points are encoded by several draws of them, up to 8 and 8192 codes in all: how codes of one
+    shape scatter is what a head cannot learn from one of each. The codes are kept in the run, and taken from there
+    while neither the data nor the checkpoint has changed.
 
     Args:
         run: the run folder of an autoencoder.
@@ -62,21 +83,21 @@ def read_codes(
         raise ValueError(f"{run}: a run of {name}, which has no codes of clouds; give the run folder of an autoencoder")
     source = data_again(opened, data)
     about = {**source.about, "codes_of": str(Path(run).absolute())}
-    clouds = thin(source.train, int(autoencoder.shape[0]), int(source.about["training_set"]["seed"]))
-    key = hashlib.sha256(repr((data_identity(clouds), data_identity(source.held_out))).encode())
+    points, seed = int(autoencoder.shape[0]), int(source.about["training_set"]["seed"])
+    draws = 1 if source.train.shape[1] == points else max(1, min(_SAMPLINGS, _CODES // len(source.train)))
+    about_codes = (data_identity(source.train), data_identity(source.held_out), points, seed, draws)
+    key = hashlib.sha256(repr(about_codes).encode())
     for value in autoencoder.state_dict().values():
         key.update(value.cpu().contiguous().numpy().data)
     kept = _kept(opened.path / CODES, key.hexdigest())
     if kept is None:
-        kept = {
-            "train": encode_all(autoencoder, clouds).cpu(),
-            "held_out": encode_all(autoencoder, source.held_out).cpu(),
-        }
+        encoded = [encode_all(autoencoder, thin(source.train, points, seed + draw)).cpu() for draw in range(draws)]
+        kept = {"samplings": torch.stack(encoded), "held_out": encode_all(autoencoder, source.held_out).cpu()}
         try:
             write_tensors(opened.path / CODES, kept, {"key": key.hexdigest()})
         except OSError as error:  # The run of somebody else, say: its codes can be learned without being kept.
             warnings.warn(f"the codes are made anew each time: {error}", stacklevel=2)
-    return Codes(autoencoder, kept["train"], kept["held_out"], replace(source, about=about))
+    return Codes(autoencoder, kept["samplings"], kept["held_out"], replace(source, about=about))
 
 
 def data_again(run: Run, data: str | None = None) -> TrainingSet:
@@ -118,7 +139,7 @@ def _kept(path: Path, key: str) -> dict[str, Tensor] | None:
 
 
 def head_on_codes(codes: Codes, head: str, domain: str | None = None, **config: Any) -> LatentCloudModel:
-    """A model of clouds made of the autoencoder and a new head of that name, to be trained on `codes.train`.
+    """A model of clouds made of the autoencoder and a new head of that name, to be trained on `codes.rows`.
 
     Args:
         codes: what it is to learn.

@@ -31,6 +31,7 @@ class Job:
     train: Tensor  # (S, ...): clouds, or codes of them
     held_out: Tensor  # (V, ...)
     source: TrainingSet
+    labels: Tensor | None = None  # (S,) int64, of `train`
 
     def fit(
         self,
@@ -46,7 +47,7 @@ class Job:
         return fit(
             self.learner,
             self.train,
-            labels=self.source.labels,
+            labels=self.labels,
             validation=self.held_out,
             validation_labels=self.source.held_out_labels,
             out=out,
@@ -66,7 +67,7 @@ def on_clouds(model: str, source: TrainingSet, points: int, **config: Any) -> Jo
         ValueError: there is no such model, it does not learn clouds, or an argument is out of range.
     """
     learner = make(model, Facts((points, 3), len(source.train), source.classes), **config)
-    return Job(learner, source.train, source.held_out, source)
+    return Job(learner, source.train, source.held_out, source, source.labels)
 
 
 def on_codes(model: str, codes: Codes, domain: str | None = None, **config: Any) -> Job:
@@ -75,7 +76,8 @@ def on_codes(model: str, codes: Codes, domain: str | None = None, **config: Any)
     Raises:
         ValueError: there is no such model, it is no head, or an argument is out of range.
     """
-    return Job(head_on_codes(codes, model, domain, **config), codes.train, codes.held_out, codes.source)
+    learner = head_on_codes(codes, model, domain, **config)
+    return Job(learner, codes.rows, codes.held_out, codes.source, codes.labels)
 
 
 def again(run: str | Path, *, data: str | None = None, device: str = "cpu", **changed: Any) -> tuple[Job, Options]:
@@ -109,7 +111,7 @@ def again(run: str | Path, *, data: str | None = None, device: str = "cpu", **ch
         head = dict(described["head"])
         _seed(options)
         job = on_codes(head.pop("name"), codes, described.get("domain"), **head)
-        if data_identity(job.train, job.source.labels)["sha256"] != about["sha256"]:
+        if data_identity(job.train, job.labels)["sha256"] != about["sha256"]:
             warnings.warn(
                 f"{about['codes_of']}: the codes differ from those that {run} was trained on: the autoencoder was "
                 "trained again, or encodes on another machine; the run will not be repeated bit for bit",
@@ -118,7 +120,7 @@ def again(run: str | Path, *, data: str | None = None, device: str = "cpu", **ch
         return job, options
     source = data_again(opened, data)
     _seed(options)
-    return Job(build(opened.config["model"]), source.train, source.held_out, source), options
+    return Job(build(opened.config["model"]), source.train, source.held_out, source, source.labels), options
 
 
 def _seed(options: Options) -> None:

@@ -88,12 +88,16 @@ def test_a_model_of_ones_own_is_trained_sampled_and_listed(pcgen, autoencoder, t
     result = pcgen(*command, "--set", "noise=0.0", "--out", tmp_path / "run")
     assert result.code == 0, result.err
     assert "my_models:Mean:" in result.err and "next: pcgen sample" in result.err
-    result = pcgen("sample", tmp_path / "run", "-n", 3, "--set", "louder=2", "--out", tmp_path / "s.npz")
+    result = pcgen(
+        "sample", tmp_path / "run", "-n", 3, "--set", "louder=2", "--set", "even=true", "--out", tmp_path / "s.npz"
+    )
     assert result.code == 0, result.err
     points = data.load(str(tmp_path / "s.npz")).points
     assert points.shape == (3, 16, 3) and torch.equal(points[0], points[1])  # without noise
+    result = pcgen(*sample, "--set", "points=40", "--out", tmp_path / "more.npz")
+    assert result.code == 0 and data.load(str(tmp_path / "more.npz")).points.shape == (3, 40, 3)
     result = pcgen("models", "my_models:Mean")
-    assert result.code == 0 and "noise" in result.out and "louder" in result.out
+    assert result.code == 0 and all(name in result.out for name in ("noise", "louder", "even", "points"))
     result = pcgen(*command, "--set", "nosie=1", "--out", tmp_path / "x")
     assert result.code == 2 and "did you mean 'noise'?" in result.err
     for name, told in (

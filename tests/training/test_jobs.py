@@ -9,6 +9,7 @@ import torch
 
 from pcgen import data
 from pcgen.data import Clouds
+from pcgen.data.thinning import thin
 from pcgen.data.training_set import training_set
 from pcgen.models.clouds.autoencoder import Autoencoder
 from pcgen.models.clouds.latent import LatentCloudModel
@@ -62,8 +63,16 @@ def count_encodings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def test_codes_are_those_of_the_clouds_and_are_kept(autoencoder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = count_encodings(monkeypatch)
     first = read_codes(autoencoder)
-    assert sum(calls) == 24 and first.train.shape == (23, 4) and first.held_out.shape == (1, 4)
-    assert first.facts.classes == ("even", "odd") and first.facts.rows == 23
+    # 23 clouds of twice the model's points, by eight draws of them, and a held-out one.
+    assert sum(calls) == 8 * 23 + 1 and first.samplings.shape == (8, 23, 4) and first.held_out.shape == (1, 4)
+    assert first.facts.classes == ("even", "odd") and first.facts.rows == len(first.rows) == 184
+    labels = first.source.labels
+    assert first.labels is not None and torch.equal(first.labels.view(8, 23), labels.expand(8, 23))
+    clouds, seed = first.source.train, first.source.about["training_set"]["seed"]
+    for draw in (0, 7):
+        drawn = thin(clouds, first.autoencoder.shape[0], seed + draw)
+        torch.testing.assert_close(first.rows.view(8, 23, 4)[draw], first.autoencoder.encode(drawn).detach())
+    assert torch.equal(first.train, first.rows[:23]) and not torch.equal(first.rows[:23], first.rows[23:46])
     torch.testing.assert_close(first.held_out, first.autoencoder.encode(first.source.held_out).detach())
     calls.clear()
     second = read_codes(autoencoder)
@@ -79,11 +88,12 @@ def test_another_checkpoint_or_a_damaged_file_makes_the_codes_anew(
     for damaged in (kept.read_bytes()[:-3], b"", b"{}"):
         kept.write_bytes(damaged)
         calls.clear()
-        assert torch.equal(read_codes(autoencoder, checkpoint="best").train, best.train) and sum(calls) == 24
+        assert torch.equal(read_codes(autoencoder, checkpoint="best").train, best.train)
+        assert sum(calls) == 185
     _change_a_weight(autoencoder)
     calls.clear()
     changed = read_codes(autoencoder, checkpoint="best")
-    assert sum(calls) == 24 and not torch.equal(changed.train, best.train)
+    assert sum(calls) == 185 and not torch.equal(changed.train, best.train)
 
 
 def _change_a_weight(run: Path) -> None:
