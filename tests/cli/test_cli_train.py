@@ -88,9 +88,8 @@ def test_a_model_of_ones_own_is_trained_sampled_and_listed(pcgen, autoencoder, t
     result = pcgen(*command, "--set", "noise=0.0", "--out", tmp_path / "run")
     assert result.code == 0, result.err
     assert "my_models:Mean:" in result.err and "next: pcgen sample" in result.err
-    result = pcgen(
-        "sample", tmp_path / "run", "-n", 3, "--set", "louder=2", "--set", "even=true", "--out", tmp_path / "s.npz"
-    )
+    sample = ["sample", tmp_path / "run", "-n", 3]
+    result = pcgen(*sample, "--set", "louder=2", "--set", "even=true", "--out", tmp_path / "s.npz")
     assert result.code == 0, result.err
     points = data.load(str(tmp_path / "s.npz")).points
     assert points.shape == (3, 16, 3) and torch.equal(points[0], points[1])  # without noise
