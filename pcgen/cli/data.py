@@ -5,7 +5,19 @@ from typing import Annotated
 import typer
 
 from pcgen.cli.common import say
-from pcgen.cli.options import FOUR_GIB, DropBad, MaxBytes, Overwrite, Up
+from pcgen.cli.options import (
+    FOUR_GIB,
+    DropBad,
+    Jitter,
+    MaxBytes,
+    Mirror,
+    Overwrite,
+    Rotate,
+    Scale,
+    Seed,
+    Stretch,
+    Up,
+)
 
 __all__ = ["app"]
 
@@ -58,6 +70,15 @@ def convert(
             help="none, unit_sphere, unit_box or bbox, each cloud by itself; or global_std, by those of @train."
         ),
     ] = "none",
+    copies: Annotated[
+        int, typer.Option(min=1, help="Write each cloud this many times, changed at random as the next options say.")
+    ] = 1,
+    rotate: Rotate = 0,
+    jitter: Jitter = 0,
+    scale: Scale = 0,
+    stretch: Stretch = 0,
+    mirror: Mirror = 0,
+    seed: Seed = 0,
     up: Up = None,
     max_bytes: MaxBytes = FOUR_GIB,
     drop_bad: DropBad = False,
@@ -67,6 +88,7 @@ def convert(
     import dataclasses
 
     from pcgen import data
+    from pcgen.data.enlarging import enlarged
     from pcgen.data.gathering import Reading
     from pcgen.data.loading import load_placed
     from pcgen.data.origin import ZERO
@@ -74,6 +96,7 @@ def convert(
     from pcgen.data.splits import DRAWN
 
     check_target(out, overwrite, make_folder=True)
+    changes = data.Augmentation(rotation=rotate, jitter=jitter, scale=scale, stretch=stretch, mirror=mirror)
     normalization = data.Normalization(normalize)
     each = normalize if normalization.each else "none"
     how = Reading(points=points, up=up, normalize=each, drop_bad=drop_bad, max_bytes=max_bytes)
@@ -81,6 +104,8 @@ def convert(
     if normalize == "global_std":
         train = clouds.split("train") if clouds.splits and "train" in clouds.splits else clouds
         clouds = dataclasses.replace(clouds, points=normalization.fit(train).apply(clouds), origin=ZERO)
+    if copies > 1 or changes != data.Augmentation():
+        clouds = enlarged(clouds, copies, changes, seed)
     data.save(out, clouds, overwrite=overwrite)
     if clouds.drawn:
         say(f"the source has no splits: those written were {DRAWN}")

@@ -13,11 +13,16 @@ __all__ = [
     "EmdClouds",
     "EmdPoints",
     "Epochs",
+    "Jitter",
     "MaxBytes",
     "Minutes",
+    "Mirror",
     "Overwrite",
+    "Rotate",
+    "Scale",
     "Seed",
     "Steps",
+    "Stretch",
     "Threads",
     "Up",
 ]
@@ -52,3 +57,8 @@ Bf16 = Annotated[
         "--bf16/--no-bf16", help="Compute in bfloat16 where it is safe (default: where the device computes in it)."
     ),
 ]
+Rotate = Annotated[float, typer.Option(min=0, help="Turn clouds about the up axis by up to +- this (degrees).")]
+Jitter = Annotated[float, typer.Option(min=0, help="Add Gaussian noise of this deviation to every point.")]
+Scale = Annotated[float, typer.Option(min=0, help="Scale clouds by 1 +- up to this share.")]
+Stretch = Annotated[float, typer.Option(min=0, help="Scale clouds along each axis by 1 +- up to this share.")]
+Mirror = Annotated[float, typer.Option(min=0, max=1, help="Mirror this share of the clouds, left for right.")]

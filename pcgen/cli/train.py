@@ -13,10 +13,15 @@ from pcgen.cli.options import (
     Device,
     DropBad,
     Epochs,
+    Jitter,
     MaxBytes,
     Minutes,
+    Mirror,
     Overwrite,
+    Rotate,
+    Scale,
     Steps,
+    Stretch,
     Threads,
 )
 
@@ -56,9 +61,6 @@ Points = Annotated[
 Normalize = Annotated[
     str | None, typer.Option(help="none (default), unit_sphere, unit_box, bbox or global_std; undone when sampling.")
 ]
-Rotate = Annotated[float, typer.Option(min=0, help="Turn clouds about the up axis by up to +- this (degrees).")]
-Jitter = Annotated[float, typer.Option(min=0, help="Add Gaussian noise of this deviation to every point.")]
-Scale = Annotated[float, typer.Option(min=0, help="Scale clouds by 1 +- up to this share.")]
 Schedule = Annotated[str | None, typer.Option(help="Learning rate: constant, linear or cosine (default: the model's).")]
 Warmup = Annotated[
     int | None, typer.Option(min=0, help="Steps over which the rate rises from 0 (default: the model's).")
@@ -95,6 +97,8 @@ def train(
     rotate: Rotate = 0,
     jitter: Jitter = 0,
     scale: Scale = 0,
+    stretch: Stretch = 0,
+    mirror: Mirror = 0,
     schedule: Schedule = None,
     warmup: Warmup = None,
     clip: Clip = None,
@@ -114,7 +118,7 @@ def train(
 ) -> None:
     """Train a model on clouds (--data), or on the codes of a trained autoencoder (--codes)."""
     reading: dict[str, Any] = {"points": points, "normalize": normalize, "up": up, "drop_bad": drop_bad}
-    changing = {"rotation": rotate, "jitter": jitter, "scale": scale}
+    changing = {"rotation": rotate, "jitter": jitter, "scale": scale, "stretch": stretch, "mirror": mirror}
     _check(model, out, data, codes, again, {**reading, **changing, "set": settings, "domain": domain})
     if out.exists() and not overwrite and resume is None:
         raise FileExistsError(f"--out: {out} exists; choose another name, or give --overwrite or --resume auto")

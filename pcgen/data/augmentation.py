@@ -12,29 +12,36 @@ __all__ = ["Augmentation"]
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Turns, scales and shakes every cloud of a batch at random, drawn from torch's global generator.
+    """Turns, scales, stretches, mirrors and shakes every cloud of a batch at random, by torch's global generator.
 
-    x becomes s R x + e: R turns about y by an angle uniform in [-rotation, rotation], s is log-uniform in
-    [1 / (1 + scale), 1 + scale], both one for each cloud; e is Gaussian of standard deviation `jitter`, one for each
-    coordinate of each point.
+    x becomes s R D x + e: D is diagonal, of three numbers that are log-uniform in [1 / (1 + stretch), 1 + stretch], the
+    first one with its sign changed in a share `mirror` of the clouds; R turns about y by an angle uniform in
+    [-rotation, rotation]; s is log-uniform in [1 / (1 + scale), 1 + scale]; all one for each cloud. e is Gaussian of
+    standard deviation `jitter`, one for each coordinate of each point.
 
     Args:
         rotation: degrees about the up axis, y; 180 is every direction.
         jitter: standard deviation, in the units of the points.
         scale: largest growth; 0.1 is 10% up or down.
+        stretch: largest growth along each axis by itself.
+        mirror: share of the clouds whose left and right change places (x becomes -x); 0.5 is every other one.
 
     Raises:
-        ValueError: an argument is negative or not finite.
+        ValueError: an argument is negative or not finite, or `mirror` is above 1.
     """
 
     rotation: float = 0.0
     jitter: float = 0.0
     scale: float = 0.0
+    stretch: float = 0.0
+    mirror: float = 0.0
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
             if not 0 <= value < math.inf:
                 raise ValueError(f"{name}: must be a number from 0 on, got {value}")
+        if self.mirror > 1:
+            raise ValueError(f"mirror: must be a share from 0 to 1, got {self.mirror}")
 
     def __call__(self, points: Tensor) -> Tensor:
         """Changed clouds (B, N, 3), a new tensor; what is 0 draws nothing and changes nothing.
@@ -45,6 +52,12 @@ class Augmentation:
         if points.ndim != 3 or points.shape[2] != 3:
             raise ValueError(f"points: must be a batch of clouds (B, N, 3), got {tuple(points.shape)}")
         each: dict[str, Any] = {"size": (len(points),), "dtype": points.dtype, "device": points.device}
+        if self.stretch:
+            exponents = 2 * torch.rand(len(points), 1, 3, dtype=points.dtype, device=points.device) - 1
+            points = points * (1 + self.stretch) ** exponents
+        if self.mirror:
+            side = 1 - 2 * (torch.rand(**each) < self.mirror).to(points.dtype)
+            points = points * torch.nn.functional.pad(side[:, None, None], (0, 2), value=1.0)  # (B, 1, 3): x alone
         if self.rotation:
             angle = (2 * torch.rand(**each) - 1) * math.radians(self.rotation)
             points = torch.einsum("bij,bnj->bni", _about_y(angle), points)

@@ -83,3 +83,15 @@ def test_samples_of_a_map_are_in_the_map(pcgen, tmp_path):
     samples = data.load(str(tmp_path / "s.npz"))
     assert samples.origin != (0, 0, 0) and samples.points.abs().max() < 20
     assert np.abs(samples.coordinates.numpy() - UTM).max() < 10
+
+
+def test_a_set_is_enlarged_by_changed_copies(pcgen, tmp_path):
+    np.savez(tmp_path / "a.npz", points=np.stack([ball(32) for _ in range(6)]).astype(np.float32))
+    changes = ["--copies", 4, "--stretch", 0.1, "--rotate", 180]
+    result = pcgen("data", "convert", tmp_path / "a.npz", *changes, "--out", tmp_path / "b.npz")
+    assert result.code == 0 and "24 clouds of 32 points" in result.err, result.err
+    grown = data.load(str(tmp_path / "b.npz"))
+    assert len(grown) == 24 and len({tuple(cloud.flatten().tolist()) for cloud in grown.points}) == 24
+    assert len(set(grown.splits[:4])) == 1  # copies of a cloud are in one split
+    result = pcgen("data", "convert", tmp_path / "a.npz", "--mirror", 2, "--out", tmp_path / "c.npz")
+    assert result.code == 2 and "--mirror" in result.err

@@ -137,6 +137,18 @@ def test_scale_and_jitter_have_the_spread_they_say() -> None:
     assert noise.std() == pytest.approx(0.01, rel=0.01)
 
 
+def test_stretching_and_mirroring_are_what_they_say() -> None:
+    x = sample()
+    factors = Augmentation(stretch=0.25)(x) / x
+    torch.testing.assert_close(factors, factors[:, :1].expand_as(factors), rtol=1e-4, atol=1e-4)
+    assert factors.min() >= 1 / 1.25 and factors.max() <= 1.25 + 1e-4 and (factors[:, 0, 0] != factors[:, 0, 1]).all()
+    mirrored = Augmentation(mirror=0.5)(x)
+    turned = (mirrored[:, 0, 0] != x[:, 0, 0]).nonzero().flatten()
+    assert 0 < len(turned) < len(x) and torch.equal(mirrored[..., 1:], x[..., 1:])
+    assert torch.equal(mirrored[turned][..., 0], -x[turned][..., 0])
+    assert torch.equal(Augmentation(mirror=1)(x)[..., 0], -x[..., 0])
+
+
 def test_augmentation_draws_from_the_global_stream_alone() -> None:
     x, change = sample(), Augmentation(rotation=180, jitter=0.1, scale=0.1)
     torch.manual_seed(5)
@@ -149,6 +161,8 @@ def test_augmentation_draws_from_the_global_stream_alone() -> None:
 def test_misuse_of_augmentation_is_told() -> None:
     with pytest.raises(ValueError, match="jitter: must be a number from 0 on, got -1"):
         Augmentation(jitter=-1)
+    with pytest.raises(ValueError, match="mirror: must be a share from 0 to 1, got 2"):
+        Augmentation(mirror=2)
     with pytest.raises(ValueError, match="rotation: must be"):
         Augmentation(rotation=float("nan"))
     with pytest.raises(ValueError, match=r"batch of clouds \(B, N, 3\)"):

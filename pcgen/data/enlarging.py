@@ -1,0 +1,44 @@
+"""A larger set of clouds: each one several times, changed at random."""
+
+from dataclasses import replace
+
+import torch
+
+from pcgen.data.augmentation import Augmentation
+from pcgen.data.clouds import Clouds
+from pcgen.data.splits import held_out_rows
+from pcgen.errors import at_least
+from pcgen.seeds import isolated
+
+__all__ = ["enlarged"]
+
+
+def enlarged(clouds: Clouds, copies: int, changes: Augmentation, seed: int = 0) -> Clouds:
+    """Each cloud `copies` times, every one changed by itself; copies of a cloud are in its class and its split.
+
+    So few shapes become a set that a model can learn, whose held-out clouds are still of shapes that it has not seen:
+    where there are train rows and no val rows, 5% of the train shapes become val.
+
+    Args:
+        clouds: their normals are left out, since a stretched surface has other ones.
+        copies: of each cloud, named NAME#0, NAME#1, ...
+        changes: what is done to each copy.
+        seed: of the changes.
+
+    Raises:
+        ValueError: copies below 1.
+    """
+    at_least(1, copies=copies)
+    if clouds.splits and "train" in clouds.splits and "val" not in clouds.splits:
+        train, splits = [row for row, split in enumerate(clouds.splits) if split == "train"], list(clouds.splits)
+        for place in held_out_rows([clouds.keys[row] for row in train], seed)[1] if len(train) > 1 else ():
+            splits[train[place]] = "val"
+        clouds = replace(clouds, splits=tuple(splits))
+    rows = torch.arange(len(clouds)).repeat_interleave(copies)
+    with isolated(seed, clouds.points.device):
+        points = torch.cat([changes(part) for part in clouds.points[rows].split(64)])
+    grown = clouds.select(rows)
+    names = tuple(f"{name}#{row % copies}" for row, name in enumerate(grown.names)) if copies > 1 else grown.names
+    note = "normals: left out, since the clouds were changed"
+    notes = clouds.notes if clouds.normals is None else (*clouds.notes, note)
+    return replace(grown, points=points, normals=None, names=names, keys=(), notes=notes)

@@ -1,0 +1,39 @@
+"""A set enlarged by changed copies."""
+
+import torch
+
+from pcgen.data import Augmentation, Clouds
+from pcgen.data.enlarging import enlarged
+
+
+def clouds(count: int = 40) -> Clouds:
+    points = torch.rand(count, 20, 3, generator=torch.Generator().manual_seed(0)) + 0.5
+    splits = tuple("test" if row % 4 == 0 else "train" for row in range(count))
+    names = tuple(f"part{row}" for row in range(count))
+    labels = torch.arange(count) % 2
+    return Clouds(points, torch.ones(count, 20, 3), labels, ("a", "b"), names, splits)
+
+
+def test_every_cloud_is_there_as_often_as_asked_each_time_changed_otherwise() -> None:
+    own = clouds()
+    grown = enlarged(own, 3, Augmentation(stretch=0.2), seed=1)
+    assert len(grown) == 120 and grown.names[:4] == ("part0#0", "part0#1", "part0#2", "part1#0")
+    assert grown.labels is not None and own.labels is not None
+    assert torch.equal(grown.labels, own.labels.repeat_interleave(3)) and grown.normals is None
+    factors = grown.points / own.points.repeat_interleave(3, 0)  # (120, 20, 3): one for each axis of a copy
+    torch.testing.assert_close(factors, factors[:, :1].expand_as(factors))
+    each = factors[:, 0]
+    assert len(each.unique()) == 360 and 1 / 1.2 <= each.min() < 0.9 and 1.1 < each.max() <= 1.2
+    assert torch.equal(enlarged(own, 3, Augmentation(stretch=0.2), seed=1).points, grown.points)
+
+
+def test_copies_share_a_split_and_some_shapes_are_held_out() -> None:
+    grown = enlarged(clouds(), 5, Augmentation(rotation=180))
+    assert grown.splits is not None
+    by_shape = {
+        name: {s for n, s in zip(grown.names, grown.splits, strict=True) if n.startswith(f"{name}#")}
+        for name in clouds().names
+    }
+    assert all(len(found) == 1 for found in by_shape.values())
+    told = [next(iter(found)) for found in by_shape.values()]
+    assert (told.count("train"), told.count("val"), told.count("test")) == (28, 2, 10)
