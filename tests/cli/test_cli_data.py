@@ -68,7 +68,7 @@ def test_names_that_are_no_utf8_are_printed(pcgen, tmp_path):
     odd.mkdir()
     np.save(odd / os.fsdecode(b"\xff.npy"), np.full((2, 3), np.nan))
     result = pcgen("data", "info", odd)
-    assert result.code == 0 and "caf\\xe9" in result.out
+    assert result.code == 0 and "caf\\xe9" in "".join(result.out.split())  # the path may be folded
     result = pcgen("data", "check", odd)
     assert result.code == 2 and "caf\\xe9/\\xff.npy: point 0 is [nan" in result.out
 
