@@ -1,0 +1,125 @@
+"""Autoencoders at equal time: what each makes of clouds that it has seen, and of others; resumable.
+
+python scripts/bench_autoencoders.py --minutes 2.5 --out runs/autoencoders
+"""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import figures
+import torch
+import typer
+
+from pcgen import data, metrics, ops, training
+from pcgen.data.thinning import thin
+from pcgen.data.training_set import training_set
+from pcgen.models.clouds.resampling import resample
+from pcgen.models.inference import encode_all, in_batches
+from pcgen.training import Options
+
+SHAPES = figures.ROOT.parent / "shared" / "data" / "ldraw_parts.npz"
+PAPER = {"name": "fully_connected", "widths": [256, 256]}
+ALL = {"seen": None, "gap": 0.0}
+
+# What is changed of the defaults: the model, its arguments, the training's options.
+VARIANTS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
+    "default": ("autoencoder", {}, {}),
+    "before": ("autoencoder", {"decoder": PAPER, **ALL}, {"average": 0.0, "warmup": 0, "clip": 0.0}),
+    "all points seen, exact matchings": ("autoencoder", ALL, {}),
+    "Chamfer": ("autoencoder", {"reconstruction": "chamfer"}, {}),
+    "decoder of the paper, 256-256": ("autoencoder", {"decoder": PAPER}, {}),
+    "decoder folding": ("autoencoder", {"decoder": "folding"}, {}),
+    "decoder residual": ("autoencoder", {"decoder": "residual"}, {}),
+    "decoder attention": ("autoencoder", {"decoder": "attention"}, {}),
+    "no averages": ("autoencoder", {}, {"average": 0.0}),
+    "batches of 16": ("autoencoder", {}, {"batch_size": 16}),
+    "rate .0005": ("autoencoder", {"lr": 5e-4}, {}),
+    "rate .002": ("autoencoder", {"lr": 2e-3}, {}),
+    "code of 256": ("autoencoder", {"code": 256}, {}),
+    "stretched, mirrored": ("autoencoder", {}, {"augment": data.Augmentation(stretch=0.1, mirror=0.5)}),
+    "set of 32 tokens": ("set_autoencoder", {}, {}),
+}
+
+
+def main(
+    shapes: Annotated[Path, typer.Option(help="Real shapes with classes and splits, .npz.")] = SHAPES,
+    classes: Annotated[str, typer.Option(help="Classes of them, with commas between.")] = "Technic",
+    variants: Annotated[str, typer.Option(help="Names with semicolons between; all if not given.")] = "",
+    points: Annotated[int, typer.Option(help="Points of each cloud.")] = 1024,
+    minutes: Annotated[float, typer.Option(help="Of training, each.")] = 2.5,
+    out: Annotated[Path, typer.Option(help="The folder of the runs.")] = Path("runs/autoencoders"),
+) -> None:
+    """Train every variant on every set for the same time, and measure what it decodes."""
+    sets = {"shapes:chair": "shapes:chair=1000"}
+    if shapes.is_file():
+        sets |= {f"ldraw_parts:{name}": f"{shapes}:{name}" for name in classes.split(",") if name}
+    chosen = [name.strip() for name in variants.split(";")] if variants else list(VARIANTS)
+    rows: list[dict[str, object]] = []
+    for of, spec in sets.items():
+        measured = _Measured(spec, points)
+        for name in chosen:
+            row = measured.row(name, out / of.replace(":", "_") / name.replace(" ", "_").replace(",", ""), minutes)
+            rows.append({"data": of, "points": points, "minutes": minutes, "variant": name, **row})
+            print(" ".join(f"{key}={value}" for key, value in rows[-1].items()), flush=True)
+            figures.write("autoencoders", rows)
+
+
+class _Measured:
+    """The clouds that variants are trained on and measured against."""
+
+    def __init__(self, spec: str, points: int) -> None:
+        self.points = points
+        self.source = training_set(spec, points=points)
+        test = data.load(f"{spec}@test", at_least=points, surface_points=2 * points)
+        self.test, self.again = (part.contiguous() for part in test.points.split(points, dim=1)[:2])
+        self.train = thin(self.source.train, points, 1)
+        self.train_again = thin(self.source.train, points, 2)
+        order = torch.randperm(len(self.train), generator=torch.Generator().manual_seed(0))
+        self.rows = order[: len(self.test)]
+
+    def row(self, name: str, folder: Path, minutes: float) -> dict[str, object]:
+        """The figures of one variant, trained or taken from its folder."""
+        model, config, settings = VARIANTS[name]
+        if (
+            not (folder / "last.safetensors").is_file()
+            or training.Run.open(folder).history[-1]["seconds"] < 59 * minutes
+        ):
+            torch.manual_seed(0)
+            job = training.on_clouds(model, self.source, self.points, **config)
+            options = dataclasses.replace(Options(minutes=minutes, seed=0), **settings)
+            job.fit(folder, options, resume="auto", progress=True)
+        run = training.Run.open(folder)
+        trained = run.model()
+        weights = sum(value.numel() for value in trained.parameters())
+
+        def decoded(clouds: torch.Tensor) -> torch.Tensor:
+            return in_batches(trained, trained.decode, encode_all(trained, clouds))
+
+        known = decoded(self.train)
+        torch.manual_seed(0)
+        drawn = {"even": known[self.rows], "decoded": resample(known[self.rows])}
+        report = metrics.evaluate(self.train[self.rows], self.test, oracles=drawn, emd_clouds=None)
+        found = {row.name: row.values for row in report.rows}
+        return {
+            "steps": run.history[-1]["step"],
+            "weights": weights,
+            "emd_train": _mean(ops.emd, known, self.train_again),
+            "emd_test": _mean(ops.emd, decoded(self.test), self.again),
+            "emd_floor": _mean(ops.emd, self.test, self.again),
+            **{
+                f"{metric}_{short}": round(100 * found[role][metric], 1)
+                for short, role in (("train", "samples"), ("even", "even"), ("decoded", "decoded"))
+                for metric in ("one_nna_cd", "one_nna_emd")
+            },
+            "clouds": len(self.rows),
+        }
+
+
+def _mean(distance: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], a: torch.Tensor, b: torch.Tensor) -> float:
+    return round(float(distance(a, b).mean()), 5)
+
+
+if __name__ == "__main__":
+    typer.run(main)
