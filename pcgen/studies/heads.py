@@ -63,9 +63,8 @@ def draw_codes(model: LatentCloudModel, n: int, seed: int) -> Tensor:
 def unseen_codes(codes: Codes, clouds: Tensor | Clouds) -> Tensor:
     """Codes (R, *code) on the CPU of other clouds (R, N, 3), in the data's units.
 
-    They are normalised as the training clouds were. Each is encoded once, by as many of its points as the autoencoder
-    was trained on.
+    They are normalised as the training clouds were. Each is encoded once, by as many of its points as those were.
     """
-    source, points = codes.source, int(codes.autoencoder.shape[0])
-    normalised = source.normalization.apply(clouds)
-    return encode_all(codes.autoencoder, thin(normalised, points, int(source.about["training_set"]["seed"]))).cpu()
+    normalised = codes.source.normalization.apply(clouds)
+    seed = int(codes.source.about["training_set"]["seed"])
+    return encode_all(codes.autoencoder, thin(normalised, codes.points, seed)).cpu()

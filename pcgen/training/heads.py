@@ -32,6 +32,7 @@ class Codes:
     autoencoder: Any  # a learner with `encode`, `decode` and `code_shape`
     samplings: Tensor  # (K, S, *code): of K draws of every training cloud's points
     held_out: Tensor  # (V, *code)
+    points: int  # that each code is made of
     source: TrainingSet
 
     @property
@@ -61,10 +62,10 @@ def read_codes(
 ) -> Codes:
     """Load an autoencoder from its run folder, read its training data again and encode it.
 
-    Every cloud is encoded by as many of its points as the autoencoder was trained on, drawn by the run's seed; few
-    clouds that have more points are encoded by several draws of them, up to 8 and 8192 codes in all: how codes of one
-    shape scatter is what a head cannot learn from one of each. The codes are kept in the run, and taken from there
-    while neither the data nor the checkpoint has changed.
+    Every cloud is encoded by as many of its points as the autoencoder was trained on, drawn by the run's seed. Few
+    clouds are encoded by several draws, up to 8 and 8192 codes in all, of half of the points where a cloud has not
+    twice as many: how the codes of one shape scatter is what a head cannot learn from one of each. The codes are kept
+    in the run, and taken from there while neither the data nor the checkpoint has changed.
 
     Args:
         run: the run folder of an autoencoder.
@@ -84,7 +85,9 @@ def read_codes(
     source = data_again(opened, data)
     about = {**source.about, "codes_of": str(Path(run).absolute())}
     points, seed = int(autoencoder.shape[0]), int(source.about["training_set"]["seed"])
-    draws = 1 if source.train.shape[1] == points else max(1, min(_SAMPLINGS, _CODES // len(source.train)))
+    draws = max(1, min(_SAMPLINGS, _CODES // len(source.train)))
+    if draws > 1 and source.train.shape[1] < 2 * points:
+        points = max(1, points // 2)
     about_codes = (data_identity(source.train), data_identity(source.held_out), points, seed, draws)
     key = hashlib.sha256(repr(about_codes).encode())
     for value in autoencoder.state_dict().values():
@@ -92,12 +95,13 @@ def read_codes(
     kept = _kept(opened.path / CODES, key.hexdigest())
     if kept is None:
         encoded = [encode_all(autoencoder, thin(source.train, points, seed + draw)).cpu() for draw in range(draws)]
-        kept = {"samplings": torch.stack(encoded), "held_out": encode_all(autoencoder, source.held_out).cpu()}
+        held_out = encode_all(autoencoder, thin(source.held_out, points, seed)).cpu()
+        kept = {"samplings": torch.stack(encoded), "held_out": held_out}
         try:
             write_tensors(opened.path / CODES, kept, {"key": key.hexdigest()})
         except OSError as error:  # The run of somebody else, say: its codes can be learned without being kept.
             warnings.warn(f"the codes are made anew each time: {error}", stacklevel=2)
-    return Codes(autoencoder, kept["samplings"], kept["held_out"], replace(source, about=about))
+    return Codes(autoencoder, kept["samplings"], kept["held_out"], points, replace(source, about=about))
 
 
 def data_again(run: Run, data: str | None = None) -> TrainingSet:
