@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pcgen.errors import not_negative
 from pcgen.models.base import Batch, Facts, GenerativeModel
 
 __all__ = ["Conditional", "Labels"]
@@ -65,6 +66,24 @@ class Labels(nn.Module):
             ValueError: a label is no place in the classes.
         """
         return self._vectors(labels if labels is None or not self.classes else self.checked(labels), like)
+
+    def check_guidance(self, guidance: float, labels: Tensor | None) -> None:
+        """Refuse to exaggerate labels, or to ignore them, where there are none.
+
+        Raises:
+            ValueError: guidance is below 0, or is not 1 without labels.
+        """
+        not_negative(guidance=guidance)
+        if guidance == 1 or (self.classes and labels is not None):
+            return
+        if self.classes:
+            raise ValueError(
+                f"guidance: must be 1 where no label is known, got {guidance:g}; give labels=, or leave it out"
+            )
+        raise ValueError(
+            f"guidance: must be 1 for a model without classes, got {guidance:g}: it moves samples towards their label; "
+            "leave it out, or train on data of two classes or more"
+        )
 
     def hidden(self, labels: Tensor | None, like: Tensor) -> Tensor:
         """The vectors (B, K) that a loss is taken of: in training mode a tenth of the rows is set to 0.

@@ -175,9 +175,12 @@ def spread_labels(classes: Sequence[str], names: Sequence[str], n: int) -> Tenso
         ValueError: the model has no classes, a name is none of theirs, or n is less than the names.
     """
     if not classes:
-        raise ValueError("labels: this model takes none: it was trained without classes; leave them out")
+        raise ValueError(
+            "labels: this model takes none; leave them out, or train one that learns by label (`pcgen models` says "
+            "which) on data of two classes or more"
+        )
     places = [list(classes).index(choose(name, classes, "labels")) for name in names]
     if not 0 < len(places) <= n:
-        raise ValueError(f"labels: must be 1 to {n} classes for {n} clouds, got {len(places)}")
+        raise ValueError(f"labels: must be 1 to {n} classes, which share the {n} clouds, got {len(places)}")
     counts = [n // len(places) + (place < n % len(places)) for place in range(len(places))]
     return torch.tensor(places).repeat_interleave(torch.tensor(counts))

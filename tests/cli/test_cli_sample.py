@@ -54,7 +54,7 @@ def test_the_command_draws_what_the_library_draws(pcgen, run, tmp_path):
     ("words", "message"),
     [
         (["--labels", "hihg"], "labels: must be one of low, high; got 'hihg'; did you mean 'high'?"),
-        (["--labels", "low,high", "-n", "1"], "labels: must be 1 to 1 classes for 1 clouds, got 2"),
+        (["--labels", "low,high", "-n", "1"], "labels: must be 1 to 1 classes, which share the 1 clouds, got 2"),
         (["--set", "stepz=3"], "did you mean 'steps'?"),
         (["--set", "steps=many"], "--set steps: must be"),
         (["--set", "steps=11"], "steps: must be from 1 to the chain's length, 10, got 11"),
@@ -72,7 +72,13 @@ def test_a_model_without_classes_takes_no_labels(pcgen, tmp_path):
     model = build({"name": "diffusion", "shape": [12, 3], "times": 5, "width": 8, "blocks": 1})
     training.save(model, tmp_path / "run")
     result = pcgen("sample", tmp_path / "run", "--labels", "low", "--out", tmp_path / "x.npz")
-    assert result.code == 2 and "labels: this model takes none: it was trained without classes" in result.err
+    assert (
+        result.code == 2
+        and "labels: this model takes none; leave them out, or train one that learns by label" in result.err
+    )
+    result = pcgen("sample", tmp_path / "run", "--set", "guidance=2", "--out", tmp_path / "x.npz")
+    assert result.code == 2 and "guidance: must be 1 for a model without classes, got 2: it moves samples" in result.err
+    assert not (tmp_path / "x.npz").exists()
     clouds, _ = drawn(pcgen, tmp_path / "run", tmp_path / "y.npz", "-n", 2)
     assert clouds.labels is None and clouds.classes == ()
 

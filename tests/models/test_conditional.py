@@ -93,6 +93,23 @@ def test_guidance_0_ignores_the_label_and_1_is_the_plain_prediction() -> None:
     assert along == sorted(along) and along[2] > along[1] + 0.05
 
 
+def test_guidance_needs_labels() -> None:
+    model = trained("diffusion")
+    with pytest.raises(ValueError, match=r"guidance: must be 1 where no label is known, got 2; give labels="):
+        model.draw(3, guidance=2.0)
+    torch.manual_seed(2)
+    drawn = model.sample(3, guidance=2.0)  # which draws labels, as frequent as in training
+    torch.manual_seed(2)
+    assert torch.equal(drawn, model.sample(3, labels=model.draw_labels(3), guidance=2.0))
+    without = Diffusion((4,), times=5, width=8, blocks=1)
+    for guidance in (0.0, 2.0):
+        with pytest.raises(ValueError, match=rf"guidance: must be 1 for a model without classes, got {guidance:g}: "):
+            without.sample(3, guidance=guidance)
+    assert without.sample(3, guidance=1.0).shape == (3, 4)
+    with pytest.raises(ValueError, match=r"guidance: must be 0 or more, got -1"):
+        model.sample(3, guidance=-1.0)
+
+
 def test_training_hides_a_tenth_of_the_labels_and_evaluation_none() -> None:
     labels, like = Labels(("a", "b", "c")), torch.zeros(20_000, 2)
     given = torch.arange(20_000) % 3

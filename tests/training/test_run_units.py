@@ -108,12 +108,14 @@ def test_labels_are_given_by_name_and_spread_evenly(tmp_path: Path) -> None:
     assert spread_labels(("a", "b", "c"), ["c", "a"], 5).tolist() == [2, 2, 2, 0, 0]
     with pytest.raises(ValueError, match="labels: must be one of low, high; got 'hihg'; did you mean 'high'"):
         run.sample(3, "hihg")
-    with pytest.raises(ValueError, match="labels: must be 1 to 1 classes for 1 clouds, got 2"):
+    with pytest.raises(ValueError, match="labels: must be 1 to 1 classes, which share the 1 clouds, got 2"):
         run.sample(1, ["low", "high"])
     with pytest.raises(ValueError, match="labels: must be one for each of 3 objects"):
         run.sample(3, torch.zeros(2, dtype=torch.int64))
     save(VAE((3,), code=1), tmp_path / "none")
-    with pytest.raises(ValueError, match="labels: this model takes none: it was trained without classes"):
+    with pytest.raises(
+        ValueError, match="labels: this model takes none; leave them out, or train one that learns by label"
+    ):
         Run.open(tmp_path / "none").sample(3, "low")
 
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from pcgen.errors import at_least, choose, not_negative, positive
+from pcgen.errors import at_least, choose, positive
 from pcgen.models.base import Batch, GradientLearner, Recipe
 from pcgen.models.conditional import Conditional, Labels
 from pcgen.models.diffusion.schedules import SCHEDULES
@@ -163,13 +163,13 @@ class Diffusion(GradientLearner, Conditional):
             guidance: how far to exaggerate the label; above 1 the objects are more typical of it and less diverse.
 
         Raises:
-            ValueError: an unknown sampler, or steps outside 1 to T.
+            ValueError: an unknown sampler, steps outside 1 to T, guidance below 0, or other than 1 without labels.
         """
         choose(sampler, ["ancestral", "ddim"], "sampler")
         steps = min(self.times, 100) if steps is None else steps
         if not 1 <= steps <= self.times:
             raise ValueError(f"steps: must be from 1 to the chain's length, {self.times}, got {steps}")
-        not_negative(guidance=guidance)
+        self.labels.check_guidance(guidance, labels)
         x = torch.randn(n, *self.shape, device=self.device)
         y = self.labels.vectors(labels, x)
         ts = [round(i * self.times / steps) for i in range(steps, -1, -1)]  # T ... 0
