@@ -12,6 +12,7 @@ import typer
 
 import pcgen
 from pcgen.cli.classify import classify
+from pcgen.cli.complete import complete
 from pcgen.cli.data import app as data_app
 from pcgen.cli.doctor import doctor
 from pcgen.cli.evaluate import evaluate
@@ -28,7 +29,7 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, sample, evaluate, classify, view, suite, models, doctor):
+for command in (train, sample, complete, evaluate, classify, view, suite, models, doctor):
     app.command()(command)
 app.add_typer(data_app, name="data")
 

@@ -10,15 +10,18 @@ import torch
 from torch import Tensor
 
 from pcgen.data.clouds import Clouds
-from pcgen.errors import choose
+from pcgen.data.normalization import Normalization
 from pcgen.models.abilities import can
 from pcgen.models.base import GenerativeModel, Learner, Progress
+from pcgen.models.clouds.completion import complete
+from pcgen.models.clouds.latent import LatentCloudModel
 from pcgen.models.inference import encode_all, in_batches
 from pcgen.training.folder import RunFolder
 from pcgen.training.identity import describe_model, versions
+from pcgen.training.labels import labels_of, spread_labels
 from pcgen.training.state import State, write_state
 
-__all__ = ["Run", "load", "save", "spread_labels"]
+__all__ = ["Run", "load", "save"]
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,55 @@ class Run(RunFolder):
         normalised, placement = self.normalization.place(clouds)
         return placement.undo(in_batches(model, model.decode, encode_all(model, normalised)).cpu())
 
+    def complete(
+        self,
+        clouds: Tensor | Clouds | Sequence[Tensor | Clouds],
+        n: int = 4,
+        labels: Tensor | str | Sequence[str] | None = None,
+        *,
+        checkpoint: str | None = None,
+        device: str | torch.device = "cpu",
+        progress: Progress | None = None,
+        **options: int,
+    ) -> Tensor:
+        """Complete each of S partial clouds in n ways, in the data's own units: (S, n, points, 3) on the CPU.
+
+        Where every training cloud was normalised by itself, a partial one, whose whole's place and size are not known,
+        is taken to be of a cloud of the training clouds' mean place and size, and a warning says so.
+
+        Args:
+            clouds: (S, P, 3); or one cloud each, (P, 3) or `Clouds`, whose numbers of points may differ.
+            n: completions of each.
+            labels: of a model with classes: (S,) int64; or a class of all, or one of each; None are all classes.
+            checkpoint, device: as in `model`.
+            progress: called with how many clouds are done, and of how many.
+            **options: `candidates` and `steps` of `pcgen.models.clouds.completion.complete`.
+
+        Raises:
+            ValueError: the run is no head on codes of clouds, or what `complete` raises.
+        """
+        model = self.trained(checkpoint, device)
+        if not isinstance(model, LatentCloudModel):
+            name = self.config["model"].get("name")
+            raise ValueError(
+                f"{self.path}: a run of {name}, which cannot complete clouds; give a head on an autoencoder's codes: "
+                "pcgen train diffusion --codes RUN_OF_AUTOENCODER --out RUN"
+            )
+        here = self.normalization
+        if here.each:
+            warnings.warn(
+                f"{self.path}: every training cloud was normalised by itself ({here.name}), which a part of one cannot "
+                "be: the partial clouds are taken to be of clouds of the training clouds' mean place and size",
+                stacklevel=2,
+            )
+            here = Normalization("global_std", here.offset, here.size, fitted=True, origin=here.origin)
+        sets = [clouds] if isinstance(clouds, Clouds) else [x[None] if isinstance(x, Tensor) else x for x in clouds]
+        parts = [cloud for each in sets for cloud in here.apply(each)]
+        if labels is not None and not isinstance(labels, Tensor):
+            labels = labels_of(model.classes, [labels] * len(parts) if isinstance(labels, str) else labels)
+        found = complete(model, parts, n, labels=labels, progress=progress, **options).cpu()
+        return torch.stack([here.undo(ways) for ways in found])
+
     def _in_data_units(self, model: Learner, x: Tensor) -> Tensor:
         return self.normalization.undo(x) if _of_clouds(model) else x
 
@@ -166,21 +218,3 @@ def load(
             stacklevel=2,
         )
     return opened.model(checkpoint, model=model, device=device)
-
-
-def spread_labels(classes: Sequence[str], names: Sequence[str], n: int) -> Tensor:
-    """Labels (n,) of the classes of those names, in order, as many of each (the first ones may have one more).
-
-    Raises:
-        ValueError: the model has no classes, a name is none of theirs, or n is less than the names.
-    """
-    if not classes:
-        raise ValueError(
-            "labels: this model takes none; leave them out, or train one that learns by label (`pcgen models` says "
-            "which) on data of two classes or more"
-        )
-    places = [list(classes).index(choose(name, classes, "labels")) for name in names]
-    if not 0 < len(places) <= n:
-        raise ValueError(f"labels: must be 1 to {n} classes, which share the {n} clouds, got {len(places)}")
-    counts = [n // len(places) + (place < n % len(places)) for place in range(len(places))]
-    return torch.tensor(places).repeat_interleave(torch.tensor(counts))

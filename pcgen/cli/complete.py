@@ -1,0 +1,66 @@
+"""`pcgen complete`: whole clouds of parts of them."""
+
+from pathlib import Path, PurePosixPath
+from typing import Annotated
+
+import typer
+
+from pcgen.cli.common import say
+from pcgen.cli.options import Device, DropBad, Overwrite, Seed, Up
+
+__all__ = ["complete"]
+
+
+def complete(
+    run: Annotated[Path, typer.Argument(help="The folder of a trained head on an autoencoder's codes.")],
+    partial: Annotated[
+        str, typer.Argument(help="Parts of clouds, of any sizes, in the training data's place and units: SOURCE.")
+    ],
+    out: Annotated[str, typer.Option(help="The .npz to write; a .ply or .xyz of one cloud, or a folder, FOLDER/.")],
+    n: Annotated[int, typer.Option("-n", "--number", min=1, help="How many completions of each.")] = 4,
+    labels: Annotated[
+        str | None, typer.Option(help="The class of all, or of each with commas between (default: any class).")
+    ] = None,
+    candidates: Annotated[int, typer.Option(min=1, help="New clouds that are drawn to begin from.")] = 1000,
+    steps: Annotated[int, typer.Option(min=0, help="Steps of descent from the best of them.")] = 100,
+    checkpoint: Annotated[
+        str | None, typer.Option(help="best or last (default: the best, where there was validation).")
+    ] = None,
+    up: Up = None,
+    drop_bad: DropBad = False,
+    device: Device = "cpu",
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Complete partial clouds, each in several ways; names say which partial cloud each came from: NAME-1, NAME-2."""
+    import torch
+
+    from pcgen import data, training
+    from pcgen.cli.progress import counting
+    from pcgen.data.gathering import Reading
+    from pcgen.data.loading import load_each
+    from pcgen.data.readers import READERS
+    from pcgen.data.saving import check_target
+
+    check_target(out, overwrite, make_folder=True)
+    opened = training.Run.open(run)
+    clouds = list(load_each(partial, Reading(up=up, drop_bad=drop_bad)))
+    chosen = None if labels is None else [name.strip() for name in labels.split(",")]
+    torch.manual_seed(seed)
+    with counting("completing", "clouds") as progress:
+        whole = opened.complete(
+            clouds,
+            n,
+            chosen[0] if chosen and len(chosen) == 1 else chosen,
+            checkpoint=checkpoint,
+            device=device,
+            progress=progress,
+            candidates=candidates,
+            steps=steps,
+        )
+    stems = [PurePosixPath(cloud.names[0]) for cloud in clouds]
+    stems = [stem.with_suffix("") if stem.suffix.lower() in READERS else stem for stem in stems]
+    names = tuple(f"{stem}-{place}" for stem in stems for place in range(1, n + 1))
+    data.save(out, data.Clouds.of(whole.flatten(0, 1), names=names), overwrite=overwrite)
+    said = f"{n} completions of {stems[0]}" if len(stems) == 1 else f"{n} completions of each of {len(stems)} clouds"
+    say(f"{out}: {said}, of {whole.shape[2]} points (seed {seed})")

@@ -1,0 +1,186 @@
+"""Whole clouds of a part of one: several that a model finds likely and that hold the part."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from pcgen.errors import at_least
+from pcgen.models.base import Progress
+from pcgen.models.clouds.latent import LatentCloudModel
+from pcgen.nets.modes import evaluating
+from pcgen.ops import farthest_points, knn, nearest_means
+
+__all__ = ["CANDIDATES", "STEPS", "complete"]
+
+CANDIDATES = 1000
+STEPS = 100
+
+_RATE = 0.05  # of Adam, in deviations of the codes
+_PENALTY = 0.1  # of a code one deviation from the mean in every dimension, in distances of the best candidate
+_CROWD = 2  # codes that the n are chosen from, times n
+_LEAST_NEW = 0.1  # of a decoded cloud's points: a cloud to which fewer are new is whole
+
+
+def complete(
+    model: LatentCloudModel,
+    partial: Tensor | Sequence[Tensor],
+    n: int = 4,
+    *,
+    labels: Tensor | None = None,
+    candidates: int = CANDIDATES,
+    steps: int = STEPS,
+    progress: Progress | None = None,
+) -> Tensor:
+    """Complete each partial cloud in n ways: search the codes that the head draws, and descend from the best.
+
+    With d(p, c) = mean over a in p of min over b in c of |a - b|^2, from the partial cloud p to a whole one c alone:
+    of `candidates` codes z of the head those of least d(p, decode(z)) are taken, n that differ from each other. From
+    each, Adam descends
+
+        d(p, decode(z)) / d_0 + 0.1 mean over dimensions of ((z - m) / s)^2
+
+    with m and s the mean and deviation of the candidates and d_0 the best one's distance. A completion is the partial
+    cloud and those decoded points that lie farthest from it, so many that it has the model's number of points. A
+    partial cloud of more points than the decoded one has where it lies is thinned to that number by farthest points.
+
+    Args:
+        model: an autoencoder and a trained head.
+        partial: clouds (S, P, 3), or one tensor (P, 3) for each, in the units and the place of the model's clouds.
+        n: completions of each.
+        labels: of a model with classes: the class of each partial cloud, (S,) int64; None are all classes.
+        candidates: codes that are drawn, from torch's global generator, for all clouds of one label together.
+        steps: of the descent.
+        progress: called after every partial cloud with how many are done, and of how many.
+
+    Returns:
+        (S, n, points, 3) on the model's device; the n in the order of the candidates' distances, the best first.
+
+    Raises:
+        ValueError: the model has no head, a partial cloud is empty, is whole or has NaN, n is below 1 or above the
+            candidates, or labels that the model does not take.
+    """
+    if not isinstance(model, LatentCloudModel):
+        raise ValueError(f"model: must be an autoencoder with a head on its codes, got {type(model).__name__}")
+    at_least(1, n=n)
+    at_least(n, candidates=candidates)
+    at_least(0, steps=steps)
+    clouds = [_checked(cloud, place).to(model.device) for place, cloud in enumerate(partial)]
+    at_least(1, **{"partial clouds": len(clouds)})
+    if labels is not None and labels.shape != (len(clouds),):
+        raise ValueError(
+            f"labels: must be one for each of {len(clouds)} partial clouds, got shape {tuple(labels.shape)}"
+        )
+    completed: dict[int, Tensor] = {}
+    for label in [None] if labels is None else sorted(set(labels.tolist())):
+        codes = _draw(model, candidates, label)
+        decoded = model.decode(codes)  # (K, N, 3)
+        for place, cloud in enumerate(clouds):
+            if labels is None or int(labels[place]) == label:
+                completed[place] = _complete(model, cloud, codes, decoded, n, steps, f"cloud {place}")
+                if progress is not None:
+                    progress(len(completed), len(clouds))
+    return torch.stack([completed[place] for place in range(len(clouds))])
+
+
+def fit_distance(partial: Tensor, clouds: Tensor) -> Tensor:
+    """One-sided mean squared distance from a partial cloud (P, 3) to each of n others (n, N, 3): (n,), differentiable.
+
+    d(p, c) = mean over a in p of min over b in c of |a - b|^2
+    """
+    seen = partial.expand(len(clouds), -1, -1)
+    _, index = knn(seen, clouds.detach(), 1)  # (n, P, 1)
+    return (seen - clouds.gather(1, index.expand(-1, -1, 3))).square().sum(2).mean(1)
+
+
+def _checked(cloud: Tensor, place: int) -> Tensor:
+    if not isinstance(cloud, Tensor) or cloud.ndim != 2 or cloud.shape[1] != 3:
+        found = tuple(cloud.shape) if isinstance(cloud, Tensor) else type(cloud).__name__
+        raise ValueError(f"partial: must be clouds (S, P, 3) or tensors (P, 3), cloud {place} is {found}")
+    if len(cloud) == 0:
+        raise ValueError(f"partial: cloud {place} is empty; leave it out, or draw new clouds with `sample`")
+    bad = int((~cloud.isfinite().all(1)).sum())
+    if bad:
+        raise ValueError(f"partial: cloud {place} has {bad} points of NaN or infinity; leave them out (--drop-bad)")
+    return cloud.detach().float()
+
+
+@torch.no_grad()
+def _draw(model: LatentCloudModel, count: int, label: int | None) -> Tensor:
+    """Codes (count, *code) that the head draws."""
+    labels = None if label is None else torch.full((count,), label)
+    return model.to_head.inverse(model.head.sample(count, labels=labels))
+
+
+def _complete(
+    model: LatentCloudModel, partial: Tensor, codes: Tensor, decoded: Tensor, n: int, steps: int, name: str
+) -> Tensor:
+    """n completions (n, N, 3) of a partial cloud (P, 3), from candidates (K, *code) and what they decode to."""
+    fits = nearest_means(partial[None], decoded, squared=True)[0][0]  # (K,)
+    mean, deviation = codes.mean(0), codes.std(0, correction=0)
+    likely = (codes - mean) / deviation.clamp_min(torch.finfo(codes.dtype).tiny)
+    chosen = _choose(fits, likely.flatten(1), n)
+    clouds = model.decode(_descend(model, partial, codes[chosen], likely[chosen], deviation, float(fits.min()), steps))
+    gaps = _gaps(partial, clouds)  # (n, N)
+    # Two samplings of one surface lie about as far from each other as their points from their neighbours.
+    seen = (gaps <= _spacing(clouds) + _spacing(partial[None])).sum(1).tolist()
+    best = int(fit_distance(partial, clouds).argmin())
+    points = clouds.shape[1]
+    if points - seen[best] < _LEAST_NEW * points:
+        raise ValueError(
+            f"partial: {name} is whole already: of the {points} points of the model's cloud nearest to it, "
+            f"{points - seen[best]} lie where it has none; give a part of it, or decode its code (Run.reconstruct)"
+        )
+    return torch.stack([_filled(partial, *each) for each in zip(clouds, gaps, seen, strict=True)])
+
+
+def _choose(fits: Tensor, likely: Tensor, n: int) -> Tensor:
+    """Rows of n candidates, the best first: of the best 2n each is the farthest code from those before it."""
+    best = fits.topk(min(_CROWD * n, len(fits)), largest=False).indices  # best first
+    apart = torch.cdist(likely[best], likely[best])
+    chosen = [0]
+    while len(chosen) < n:
+        nearest = apart[:, chosen].amin(1)
+        nearest[chosen] = -1  # of codes that are all one, each is taken once
+        chosen.append(int(nearest.argmax()))
+    return best[sorted(chosen)]
+
+
+def _descend(
+    model: LatentCloudModel, partial: Tensor, codes: Tensor, likely: Tensor, deviation: Tensor, unit: float, steps: int
+) -> Tensor:
+    """Codes (n, *code) from which a descent of the completion's loss has come."""
+    autoencoder, moved = model.autoencoder, torch.zeros_like(codes, requires_grad=True)
+    optimizer = torch.optim.Adam([moved], _RATE)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, steps))
+    unit = max(unit, torch.finfo(codes.dtype).tiny)
+    with evaluating(autoencoder), torch.enable_grad():
+        for _ in range(steps):
+            clouds = autoencoder.decode(codes + moved * deviation)
+            loss = fit_distance(partial, clouds) / unit + _PENALTY * (likely + moved).square().flatten(1).mean(1)
+            # Of the codes alone: the weights are not ours to fill with gradients.
+            (moved.grad,) = torch.autograd.grad(loss.sum(), moved)
+            optimizer.step()
+            schedule.step()
+    return (codes + moved * deviation).detach()
+
+
+def _gaps(partial: Tensor, clouds: Tensor) -> Tensor:
+    """How far each point of clouds (n, N, 3) lies from a partial one (P, 3): (n, N)."""
+    squares, _ = knn(clouds, partial.expand(len(clouds), -1, -1), 1)
+    return squares[..., 0].sqrt()
+
+
+def _spacing(clouds: Tensor) -> Tensor:
+    """Mean distance of the points of clouds (n, N, 3) to their nearest neighbours: (n, 1)."""
+    squares, _ = knn(clouds, clouds, min(2, clouds.shape[1]))
+    return squares[..., -1].sqrt().mean(1, keepdim=True)
+
+
+def _filled(partial: Tensor, cloud: Tensor, gaps: Tensor, seen: int) -> Tensor:
+    """At most `seen` points of a partial cloud (P, 3), and those of a decoded one farthest from it: (N, 3) in all."""
+    kept = partial
+    if len(partial) > seen:
+        start = torch.zeros(1, dtype=torch.int64, device=partial.device)
+        kept = partial[farthest_points(partial[None], max(1, seen), start)[0]]
+    return torch.cat([kept, cloud[gaps.topk(len(cloud) - len(kept)).indices]])
