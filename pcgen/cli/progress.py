@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
     from pcgen.metrics import Progress
 
-__all__ = ["counting", "pair_progress"]
+__all__ = ["WORTH_A_WORD", "counting", "duration", "pair_progress"]
 
-_WORTH_A_WORD = 5.0  # seconds
+WORTH_A_WORD = 5.0  # seconds
 _LINE_SECONDS = 60.0  # between lines where there is no terminal
 _BAR_WIDTH = 10
 
@@ -30,8 +30,8 @@ def pair_progress(title: str) -> Iterator[Callable[["Progress"], None]]:
 
         def show(progress: "Progress") -> None:
             nonlocal first, told
-            left = f"about {_duration(progress.seconds_left)}"
-            if first and progress.seconds_left > _WORTH_A_WORD:
+            left = f"about {duration(progress.seconds_left)}"
+            if first and progress.seconds_left > WORTH_A_WORD:
                 say(f"{title}: {progress.total:,} pairs, {left}")
             elif bars.disable and not first and time.monotonic() - told > _LINE_SECONDS:
                 told = time.monotonic()
@@ -51,7 +51,7 @@ def counting(title: str, what: str) -> Iterator[Callable[[int, int], None]]:
         bar = bars.add_task(title, total=None, left="?")
 
         def show(done: int, total: int) -> None:
-            left = _duration((time.monotonic() - begin) * (total - done) / done) if done else "?"
+            left = duration((time.monotonic() - begin) * (total - done) / done) if done else "?"
             bars.update(bar, completed=done, total=total, left=left)
 
         yield show
@@ -80,7 +80,8 @@ def _bars(what: str) -> "Bars":
     )
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Seconds in words: "2 min 5 s"."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -33,14 +33,22 @@ def sample(
     import torch
 
     from pcgen import data, training
-    from pcgen.cli.progress import counting
+    from pcgen.cli.progress import WORTH_A_WORD, counting, duration
     from pcgen.data.saving import check_target
+    from pcgen.training.cost import available_memory, gigabytes
 
     check_target(out, overwrite, make_folder=True)
     opened = training.Run.open(run)
     model = opened.generator(checkpoint, device)
     drawing = [each.draw for each in (model, getattr(model, "head", None)) if each is not None]
     options = parse_settings(settings or [], *drawing, skip=["labels"])
+    cost = opened.cost(n, checkpoint=checkpoint, device=device, **options)
+    cost.check(available_memory())
+    if cost.seconds > WORTH_A_WORD:
+        say(
+            f"sampling {n:,} clouds, {cost.batch:,} at a time: about {duration(cost.seconds)}, and "
+            f"{gigabytes(cost.memory)} of memory for {gigabytes(cost.result)} of clouds"
+        )
     torch.manual_seed(seed)
     if labels is None:
         drawn = model.draw_labels(n)

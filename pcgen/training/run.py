@@ -11,11 +11,14 @@ from torch import Tensor
 
 from pcgen.data.clouds import Clouds
 from pcgen.data.normalization import Normalization
+from pcgen.data.origin import ZERO
+from pcgen.errors import at_least
 from pcgen.models.abilities import can
 from pcgen.models.base import GenerativeModel, Learner, Progress
 from pcgen.models.clouds.completion import complete
 from pcgen.models.clouds.latent import LatentCloudModel
 from pcgen.models.inference import encode_all, in_batches
+from pcgen.training.cost import Cost, sampling_cost
 from pcgen.training.folder import RunFolder
 from pcgen.training.identity import describe_model, versions
 from pcgen.training.labels import labels_of, spread_labels
@@ -80,6 +83,19 @@ class Run(RunFolder):
         if labels is not None and not isinstance(labels, Tensor):
             labels = spread_labels(model.classes, [labels] if isinstance(labels, str) else labels, n)
         return self._in_data_units(model, model.sample(n, labels=labels, progress=progress, **options).cpu())
+
+    def cost(
+        self, n: int, *, checkpoint: str | None = None, device: str | torch.device = "cpu", **options: Any
+    ) -> Cost:
+        """The memory and time that `sample(n)` will take, from a trial of a second or so; nothing drawn later changes.
+
+        Raises:
+            ValueError: the model does not generate, n is below 1, or an option that it does not know.
+        """
+        at_least(1, n=n)
+        model = self.generator(checkpoint, device)
+        wide = _of_clouds(model) and self.normalization.origin != ZERO
+        return sampling_cost(model, n, 8 if wide else 4, **options)
 
     def encode(
         self, clouds: Tensor | Clouds, *, checkpoint: str | None = None, device: str | torch.device = "cpu"

@@ -83,6 +83,18 @@ def test_a_model_without_classes_takes_no_labels(pcgen, tmp_path):
     assert clouds.labels is None and clouds.classes == ()
 
 
+def test_what_is_too_large_is_refused_before_it_is_drawn(pcgen, run, tmp_path):
+    result = pcgen("sample", run, "-n", 10**13, "--set", "steps=1", "--out", tmp_path / "x.npz")
+    assert result.code == 2 and "n: 10,000,000,000,000 clouds would take 2682209.0 GiB of memory" in result.err
+    assert "at a time, with other seeds" in result.err
+
+
+def test_a_long_sample_says_what_it_will_take(pcgen, run, tmp_path, monkeypatch):
+    monkeypatch.setattr("pcgen.cli.progress.WORTH_A_WORD", 0.0)
+    _, result = drawn(pcgen, run, tmp_path / "a.npz", "-n", 5, "--set", "steps=1")
+    assert "sampling 5 clouds, 5 at a time: about 0 s, and 0.0 GiB of memory for 0.0 GiB of clouds" in result.err
+
+
 def test_a_run_that_generates_nothing_says_so_whatever_is_asked_of_it(pcgen, tmp_path):
     training.save(build({"name": "autoencoder", "shape": [8, 3], "code": 2}), tmp_path / "ae")
     for words in ([], ["--labels", "low"], ["--set", "steps=3"]):

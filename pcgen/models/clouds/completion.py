@@ -19,7 +19,7 @@ STEPS = 100
 _RATE = 0.05  # of Adam, in deviations of the codes
 _PENALTY = 0.1  # of a code one deviation from the mean in every dimension, in distances of the best candidate
 _CROWD = 2  # codes that the n are chosen from, times n
-_LEAST_NEW = 0.1  # of a decoded cloud's points: a cloud to which fewer are new is whole
+_LEAST_NEW = 0.1  # of a decoded cloud's points: one that lacks fewer, in number and in place, is whole
 
 
 def complete(
@@ -125,11 +125,11 @@ def _complete(
     # Two samplings of one surface lie about as far from each other as their points from their neighbours.
     seen = (gaps <= _spacing(clouds) + _spacing(partial[None])).sum(1).tolist()
     best = int(fit_distance(partial, clouds).argmin())
-    points = clouds.shape[1]
-    if points - seen[best] < _LEAST_NEW * points:
+    points, new = clouds.shape[1], clouds.shape[1] - seen[best]
+    if max(new, points - len(partial)) < _LEAST_NEW * points:
         raise ValueError(
-            f"partial: {name} is whole already: of the {points} points of the model's cloud nearest to it, "
-            f"{points - seen[best]} lie where it has none; give a part of it, or decode its code (Run.reconstruct)"
+            f"partial: {name} is whole already: it has {len(partial)} points, and of the {points} of the model's cloud "
+            f"nearest to it only {new} lie where it has none; give a part of it, or decode its code (Run.reconstruct)"
         )
     return torch.stack([_filled(partial, *each) for each in zip(clouds, gaps, seen, strict=True)])
 

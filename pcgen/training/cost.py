@@ -1,0 +1,117 @@
+"""What a sample will take, before it is drawn: memory and time."""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pcgen.models.base import GenerativeModel
+from pcgen.seeds import isolated
+
+__all__ = ["Cost", "available_memory", "gigabytes", "sampling_cost"]
+
+_WORTH_A_TRIAL = 5.0  # seconds: what is shorter is not estimated any closer
+_TRIAL = 1.0  # seconds that a trial takes before it stands for the whole
+_COPIES = 2  # of the result that are held at once: the batches, and what they are joined into
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What drawing n clouds will take."""
+
+    n: int
+    result: int  # bytes of the result
+    batch: int  # objects that are drawn at once
+    memory: int  # bytes: the result while it is joined, besides what the network holds of one batch
+    seconds: float  # estimated from the largest trial batch
+
+    def check(self, available: int | None) -> None:
+        """Refuse a result that cannot fit into that many bytes; None is not known.
+
+        Raises:
+            ValueError: it does not fit.
+        """
+        if available is not None and self.memory > available:
+            raise ValueError(
+                f"n: {self.n:,} clouds would take {gigabytes(self.memory)} of memory ({gigabytes(self.result)}, and as "
+                f"much again while they are joined), and {gigabytes(available)} are available; draw at most "
+                f"{int(self.n * available / self.memory):,} at a time, with other seeds"
+            )
+
+
+def sampling_cost(model: GenerativeModel, n: int, element: int = 4, **options: Any) -> Cost:
+    """The memory and time that `model.sample(n, **options)` will take.
+
+    Batches of 1, 2, 4, ... objects are drawn until one takes a second or is a whole batch, or until n of them at its
+    pace would take less than five seconds. What is drawn afterwards is what would have been drawn without.
+
+    Args:
+        model: what samples.
+        n: how many objects.
+        element: bytes of a number of the result.
+        **options: of the model's sampling.
+
+    Raises:
+        ValueError: an option that the model refuses.
+    """
+    points = options.get("points")
+    batch = min(n, model.at_once(points))
+    shape = (points or model.shape[0], *model.shape[1:])
+    result = n * element * int(torch.Size(shape).numel())
+    size, seconds = 1, _timed(model, 1, options)
+    while size < batch and seconds < _TRIAL and seconds * n / size > _WORTH_A_TRIAL:
+        size = min(2 * size, batch)
+        seconds = _timed(model, size, options)
+    return Cost(n, result, batch, _COPIES * result, seconds * n / size)
+
+
+def available_memory() -> int | None:
+    """Bytes that this process may still take of the machine's memory; None where the system does not tell."""
+    found = [_limit("/proc/meminfo", _available), _limit("/sys/fs/cgroup/memory.max", int), _address_space()]
+    return min((each for each in found if each is not None), default=None)
+
+
+def gigabytes(size: int) -> str:
+    """Bytes in words.
+
+    >>> gigabytes(3 * 2**29)
+    '1.5 GiB'
+    """
+    return f"{size / 2**30:.1f} GiB"
+
+
+def _timed(model: GenerativeModel, size: int, options: dict[str, Any]) -> float:
+    begin = time.monotonic()
+    with isolated(0, model.device):
+        drawn: Tensor = model.sample(size, **options)
+        drawn.flatten()[:1].tolist()  # a GPU is done when a number has come
+    return time.monotonic() - begin
+
+
+def _limit(path: str, read: Callable[[str], int]) -> int | None:
+    try:
+        return read(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # not Linux, or no limit, which is written "max"
+        return None
+
+
+def _available(text: str) -> int:
+    (line,) = [line for line in text.splitlines() if line.startswith("MemAvailable:")]
+    return int(line.split()[1]) * 1024
+
+
+def _address_space() -> int | None:
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    pages = _limit("/proc/self/statm", lambda text: int(text.split()[0]))
+    if limit == resource.RLIM_INFINITY or pages is None:
+        return None
+    return max(0, limit - pages * os.sysconf("SC_PAGE_SIZE"))
