@@ -7,7 +7,17 @@ import torch
 from torch import Tensor
 
 from pcgen.models.clouds.autoencoder import Autoencoder
-from pcgen.models.clouds.completion import _choose, _complete, _descend, _draw, complete, fit_distance
+from pcgen.models.clouds.completion import (
+    _choose,
+    _complete,
+    _descend,
+    _draw,
+    _filled,
+    _gaps,
+    _seen,
+    complete,
+    fit_distance,
+)
 from pcgen.models.clouds.latent import LatentCloudModel
 from pcgen.models.mixtures.gaussian import Gaussian
 from pcgen.models.variational.vae import VAE
@@ -100,14 +110,18 @@ def test_completions_hold_the_partial_cloud_and_points_of_the_decoded_one_far_fr
 
 
 def test_a_dense_partial_cloud_is_thinned_to_the_share_that_it_shows() -> None:
-    model, _ = pair()
-    torch.manual_seed(3)
-    whole = boxes(4, 4000)
-    found = complete(model, half(whole), 2, candidates=300)  # 2000 points of a half, for a model of 64
-    assert found.shape == (4, 2, POINTS, 3)
-    for cloud, partial in zip(found, half(whole), strict=True):
-        kept = (torch.cdist(cloud, partial) == 0).any(2).float().mean(1)
-        assert (kept > 0.4).all() and (kept < 0.75).all()  # a half, with what lies near its border
+    """A square of 16 x 16 points, of whose left half 3000 points are given: half the output is theirs, and a column."""
+    axis = torch.arange(16.0)
+    square = torch.cartesian_prod(axis, axis, torch.zeros(1))
+    partial = torch.rand(3000, 3) * torch.tensor([8.0, 16.0, 0.0]) - 0.5  # x to 7.5, half way between two columns
+    gaps = _gaps(partial, square[None])
+    (seen,) = _seen(partial, square[None], gaps)
+    assert seen == 9 * 16  # columns 0 to 7, and that at 8, half a spacing beyond
+    cloud = _filled(partial, square, gaps[0], seen)
+    assert len(cloud) == 256 and torch.equal(cloud[:, 0] >= 9, torch.arange(256) >= seen)
+    kept = cloud[:seen]
+    assert (torch.cdist(kept, partial, compute_mode="donot_use_mm_for_euclid_dist").amin(1) == 0).all()
+    assert torch.cdist(partial, kept).amin(1).max() < 1  # they cover all that was given
 
 
 def test_completions_are_nearer_than_the_nearest_training_cloud_and_the_code_of_the_part() -> None:

@@ -122,8 +122,7 @@ def _complete(
     chosen = _choose(fits, likely.flatten(1), n)
     clouds = model.decode(_descend(model, partial, codes[chosen], likely[chosen], deviation, float(fits.min()), steps))
     gaps = _gaps(partial, clouds)  # (n, N)
-    # Two samplings of one surface lie about as far from each other as their points from their neighbours.
-    seen = (gaps <= _spacing(clouds) + _spacing(partial[None])).sum(1).tolist()
+    seen = _seen(partial, clouds, gaps)
     best = int(fit_distance(partial, clouds).argmin())
     points, new = clouds.shape[1], clouds.shape[1] - seen[best]
     if max(new, points - len(partial)) < _LEAST_NEW * points:
@@ -169,6 +168,13 @@ def _gaps(partial: Tensor, clouds: Tensor) -> Tensor:
     """How far each point of clouds (n, N, 3) lies from a partial one (P, 3): (n, N)."""
     squares, _ = knn(clouds, partial.expand(len(clouds), -1, -1), 1)
     return squares[..., 0].sqrt()
+
+
+def _seen(partial: Tensor, clouds: Tensor, gaps: Tensor) -> list[int]:
+    """How many points of each of clouds (n, N, 3) lie where a partial one (P, 3) has points."""
+    # Two samplings of one surface lie about as far from each other as their points from their neighbours.
+    counts: list[int] = (gaps <= _spacing(clouds) + _spacing(partial[None])).sum(1).tolist()
+    return counts
 
 
 def _spacing(clouds: Tensor) -> Tensor:
