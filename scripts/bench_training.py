@@ -5,6 +5,7 @@ python scripts/bench_training.py
 
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Annotated, Any
 
 import figures
@@ -29,7 +30,7 @@ class Eager(nn.Module):
         super().__init__()
         widths = (3, 64, 128, 128, 256, 128)
         layers: list[nn.Module] = []
-        for before, after in zip(widths, widths[1:], strict=False):
+        for before, after in pairwise(widths):
             layers += [nn.Conv1d(before, after, 1), nn.BatchNorm1d(after), nn.ReLU()]
         self.encoder = nn.Sequential(*layers)
         self.decoder = nn.Sequential(
