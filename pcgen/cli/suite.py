@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["suite"]
 
 _SHOWN = 6  # clouds of each model on the contact sheet
+_PAIRS = 12  # samples of the best model beside their nearest training clouds
 
 
 Data = Annotated[str, typer.Option(help="Clouds: SOURCE[:CLASS]; @train is learned, @test is the reference.")]
@@ -110,7 +111,7 @@ def suite(
         for entry in leaderboard.run(codes, out, plan, say=say, progress=progress):
             entries.append(entry)
             leaderboard.write(entries, out, about)
-    _show(entries, plan, out)
+    _show(entries, plan, out, codes)
 
 
 def _names(models: str | None) -> list[str]:
@@ -136,7 +137,7 @@ def _train_autoencoder(data: str, out: Path, plan: "leaderboard.Settings", readi
     job.fit(out, options, device=plan.device, resume="auto", progress=True)
 
 
-def _show(entries: "Sequence[Entry]", plan: "leaderboard.Settings", out: Path) -> None:
+def _show(entries: "Sequence[Entry]", plan: "leaderboard.Settings", out: Path, codes: Path) -> None:
     """Print the tables, draw the pictures, and exit with 1 if a model has failed."""
     import rich.console
 
@@ -148,6 +149,7 @@ def _show(entries: "Sequence[Entry]", plan: "leaderboard.Settings", out: Path) -
         rich.console.Console().print(compare(measured, sort="one_nna_cd" if "cd" in plan.distances else None))
     if done:
         _draw(entries, plan.protocols[0], out)
+        _draw_nearest(done, plan.protocols[0], out, codes)
     failed = [entry.name for entry in entries if entry.failure]
     if failed:
         say(f"failed: {', '.join(failed)}; the reasons are in {out / 'leaderboard.md'}")
@@ -177,3 +179,18 @@ def _draw(entries: "Sequence[Entry]", protocol: str, out: Path) -> None:
         stamp = next(entry.reports[protocol][0].protocol for entry in entries if entry.reports)
         title = f"protocol {stamp['name']} {stamp['hash']}"
         say(str(scatter(marks, out / "fidelity_coverage.png", labels=labels, title=title, overwrite=True)))
+
+
+def _draw_nearest(done: "Sequence[Entry]", protocol: str, out: Path, codes: Path) -> None:
+    """Samples of the model whose 1-NNA-CD is nearest to chance, each beside its nearest training cloud."""
+    from pcgen import training
+    from pcgen.data import load
+    from pcgen.studies import leaderboard
+    from pcgen.view import nearest_pairs, picture
+
+    best = min(done, key=lambda entry: leaderboard.off_chance(entry, "one_nna_cd", protocol))
+    samples = load(str(best.samples))
+    samples = samples.select(range(min(_PAIRS, len(samples))))
+    pairs = nearest_pairs(samples, leaderboard.training_clouds(training.read_codes(codes)))
+    drawn = picture(pairs.clouds, out / "nearest.png", captions=pairs.captions, columns=6, size=220, overwrite=True)
+    say(f"{drawn}: {best.name}, each sample beside its nearest training cloud; x 1.0 is a copy")

@@ -1,5 +1,6 @@
 """`pcgen view`: a window, or a picture; of a run folder, its losses."""
 
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,12 +16,21 @@ if TYPE_CHECKING:
 
 __all__ = ["view"]
 
+_PAIRS_IN_A_ROW = 4
+
 
 def view(
     files: Annotated[
         list[str], typer.Argument(help="SOURCE[:CLASS]\\[@SPLIT], several after each other; or a run folder.")
     ],
     png: Annotated[Path | None, typer.Option(help="Draw a picture instead of opening a window.")] = None,
+    nearest: Annotated[
+        str | None,
+        typer.Option(
+            help="A training set: beside each cloud its nearest one in it, by CD; x 1.0 is a copy. @train unless it "
+            "names a split; --up is then its own."
+        ),
+    ] = None,
     count: Annotated[int, typer.Option(min=1, help="Clouds of each source.")] = 16,
     shuffle: Annotated[
         bool, typer.Option("--shuffle", help="Draw the clouds by seed instead of the first ones.")
@@ -47,10 +57,16 @@ def view(
         _losses(files, png, overwrite)
         return
     how = Reading(points=points, seed=seed, up=up, drop_bad=drop_bad, max_bytes=max_bytes)
-    loaded = [_clouds(spec, how, shuffle, count) for spec in files]
-    shown, names = [cloud for clouds in loaded for cloud in clouds], _titles(files)
+    if nearest is not None and len(files) > 1:
+        raise ValueError(f"--nearest: is of one source of samples, got {', '.join(files)}; draw one after the other")
     titles: dict[str, Any] = {}
-    if len(shown) == len(files) > 1:  # a cloud of each
+    loaded = [_clouds(spec, how if nearest is None else replace(how, up=None), shuffle, count) for spec in files]
+    shown: list[Any] = [cloud for clouds in loaded for cloud in clouds]
+    names = _titles(files)
+    if nearest is not None:
+        shown, titles = _beside_nearest(shown, nearest, how)
+        columns = columns or _PAIRS_IN_A_ROW * 2
+    elif len(shown) == len(files) > 1:  # a cloud of each
         titles = {"captions": names}
     elif len(files) > 1:
         titles = {"rows": names, "groups": [len(clouds) for clouds in loaded]}
@@ -79,6 +95,24 @@ def _clouds(spec: str, how: "Reading", shuffle: bool, count: int) -> "list[Cloud
     if not found:
         raise ValueError(f"{spec}: no cloud is left to draw; look at its faults with pcgen data check {spec}")
     return found
+
+
+def _beside_nearest(samples: "list[Clouds]", spec: str, how: "Reading") -> tuple[list[Any], dict[str, Any]]:
+    """Each sample and its nearest cloud of the training set, and their captions."""
+    import torch
+
+    from pcgen import data
+    from pcgen.data.thinning import thin
+    from pcgen.view import nearest_pairs
+
+    chosen, note = data.default_split(spec, "train")
+    points = min(cloud.points.shape[1] for cloud in samples)
+    train = data.load(chosen, at_least=points, seed=how.seed, up=how.up, drop_bad=how.drop_bad, max_bytes=how.max_bytes)
+    say(*([note] if note else []), *train.notes)
+    thinned = torch.cat([thin(cloud.at(train.origin).points, points, how.seed) for cloud in samples])
+    names = tuple(name for cloud in samples for name in cloud.names)
+    pairs = nearest_pairs(data.Clouds(thinned, names=names, origin=train.origin), train, how.seed)
+    return pairs.clouds, {"captions": pairs.captions}
 
 
 def _titles(files: list[str]) -> list[str]:

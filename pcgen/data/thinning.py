@@ -5,7 +5,7 @@ from torch import Tensor
 
 from pcgen.seeds import stream
 
-__all__ = ["thin", "thinned_rows"]
+__all__ = ["others", "thin", "thinned_rows"]
 
 
 def thin(clouds: Tensor, points: int, generator: torch.Generator | int | None = None) -> Tensor:
@@ -27,9 +27,24 @@ def thin(clouds: Tensor, points: int, generator: torch.Generator | int | None = 
         return clouds
     if isinstance(generator, int):
         generator = torch.Generator().manual_seed(generator)
+    return _kept(clouds, points, generator)
+
+
+def others(clouds: Tensor, points: int, seed: int) -> Tensor | None:
+    """As many points of each cloud as `thin` keeps by the same seed, none of them the same, (S, points, C).
+
+    None where the clouds have fewer than twice as many.
+    """
+    if clouds.shape[1] < 2 * points:
+        return None
+    return _kept(clouds, points, torch.Generator().manual_seed(seed), last=True)
+
+
+def _kept(clouds: Tensor, points: int, generator: torch.Generator | None, last: bool = False) -> Tensor:
+    """The points that come first in an order drawn for each cloud, or those that come last."""
     device = clouds.device if generator is None else generator.device
     keys = torch.rand(clouds.shape[:2], generator=generator, device=device)  # (S, M)
-    rows = keys.topk(points, dim=1).indices.to(clouds.device)  # (S, points)
+    rows = keys.topk(points, dim=1, largest=not last).indices.to(clouds.device)  # (S, points)
     return clouds.gather(1, rows[..., None].expand(-1, -1, clouds.shape[2]))
 
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-__all__ = ["check_clouds", "check_matrix", "check_shape", "least"]
+__all__ = ["check_clouds", "check_distances", "check_matrix", "check_shape", "least"]
 
 
 def check_matrix(
@@ -28,6 +28,18 @@ def check_matrix(
     if bad.any():
         raise ValueError(f"{name}: must be finite, got {int(bad.sum())} entries that are not")
     return matrix
+
+
+def check_distances(values: Tensor, name: str, count: int | None = None) -> Tensor:
+    """Return one finite number for each cloud, (S,), as float64 on the CPU, or raise a ValueError that says so."""
+    if values.ndim != 1 or not len(values):
+        raise ValueError(f"{name}: must be a number for each cloud, (S,), got shape {tuple(values.shape)}")
+    if count is not None and len(values) != count:
+        raise ValueError(f"{name}: must be a number for each of {count} clouds, got {len(values)}")
+    values = values.detach().double().cpu()
+    if not values.isfinite().all():
+        raise ValueError(f"{name}: must be finite, got {int((~values.isfinite()).sum())} entries that are not")
+    return values
 
 
 def least(matrix: Tensor, dim: int, name: str) -> Tensor:

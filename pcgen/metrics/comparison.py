@@ -10,12 +10,14 @@ from torch import Tensor
 from pcgen.metrics.batches import batches, mean_of
 from pcgen.metrics.blocks import Block
 from pcgen.metrics.coverage import coverage, covered
+from pcgen.metrics.distances import pair_distance
 from pcgen.metrics.intervals import mean_interval, share_interval
 from pcgen.metrics.manifolds import manifolds
 from pcgen.metrics.mmd import mmd
 from pcgen.metrics.one_nna import one_nna, one_nna_correct
 from pcgen.metrics.preparation import Prepared
 from pcgen.metrics.sets import REFERENCE, SAMPLES, MeasuredSet
+from pcgen.metrics.vendi import vendi
 from pcgen.seeds import stream
 
 __all__ = ["Comparison", "Key"]
@@ -114,7 +116,7 @@ class Comparison:
             f"cov_{self.column}": share_interval(*reached, weights=each, seed=self.seed),
             f"one_nna_{self.column}": share_interval(*right, weights=classes, alike=_ALIKE, seed=self.seed),
         }
-        return means | self._balls(name, matrices), intervals
+        return means | self._balls(name, matrices) | self._variety(name, matrices), intervals
 
     def remarks(self) -> tuple[list[str], list[str]]:
         """Warnings of a 1-NNA of few clouds, and notes on the clouds that it is of."""
@@ -196,4 +198,21 @@ class Comparison:
         if min(between.shape) <= _BALLS:
             return {}
         found = asdict(manifolds(between, among, reference, _BALLS))
+        return {f"{metric}_{self.column}": value for metric, value in found.items()}
+
+    def _variety(self, name: str, matrices: Mapping[Key, Tensor]) -> dict[str, float]:
+        """The Vendi scores of the row and of the reference at its scale, on as many clouds, where all are there.
+
+        The scale is the median distance between reference clouds; where that is 0 there is no score.
+        """
+        if self.nearest or self.batch is not None or not pair_distance(self.distance).symmetric:
+            return {}
+        _, among, reference = self._of_equal_sets(name, self._parts(self.sets.rows[name])[0], matrices)
+        above = torch.ones_like(reference, dtype=torch.bool).triu(1)
+        if len(reference) < 2 or not float(reference[above].median()) > 0:
+            return {}
+        own = vendi(reference)
+        of_row = vendi(among, own.scale)
+        found = {"vendi": of_row.score, "vendi_reference": own.score, "vendi_scale": own.scale}
+        found["vendi_clipped"] = max(of_row.clipped, own.clipped)
         return {f"{metric}_{self.column}": value for metric, value in found.items()}

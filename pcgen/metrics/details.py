@@ -1,4 +1,4 @@
-"""What the headline table leaves out: precision, recall, density, coverage, and copies."""
+"""What the headline table leaves out: precision, recall, density, coverage, and copying told apart from quality."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pcgen.metrics.report import Report
 from pcgen.metrics.row import Row, merged
-from pcgen.metrics.tables import Column, add_dim, add_row, cells_of, new_table, number, shown_columns
+from pcgen.metrics.tables import Column, add_dim, add_row, cells_of, copying_columns, new_table, number, shown_columns
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -15,15 +15,17 @@ if TYPE_CHECKING:
 __all__ = ["details"]
 
 _OF_BALLS = (("precision", True), ("recall", True), ("density", False), ("coverage", True))
-_OF_COPIES: tuple[Column, ...] = (("copies", "copies %", True), ("novelty", "novelty", False))
 _OF_MODELS: tuple[Column, ...] = (("", "value", False), (" chance", "chance", False), (" p", "p", False))
 # A metric of a trained model's features: "energy[autoencoder, runs/ae, 1a2b3c4d5e6f] p".
 _KEY = re.compile(r"(?P<metric>[^\[]+)\[(?P<model>.+)\](?P<part>| chance| p)", re.DOTALL)
 _BALLS = "precision, density: fidelity; recall, coverage: diversity; by balls to each cloud's 5th neighbour"
-_COPIES = (
-    "copies: samples as near to a training cloud as it sampled again is; novelty: median distance to the nearest "
-    "training cloud over that of its two samplings"
+_COPYING = (
+    "Read together: a model that copies has Z_U and C_T (the same in cells) far below 0, fewer authentic samples, more "
+    "copies and less novelty than a second sample of the data.\n"
+    "copies: as near to a training cloud as it sampled again is; novelty: median distance to the nearest training "
+    "cloud over that of its two samplings"
 )
+_VARIETY = "Vendi: how many different clouds a set is worth, beside the reference's"
 _FEATURES = (
     "chance: what sets of these sizes and of one distribution score; p: how often chance alone scores as much; "
     "comparable with numbers of the same model and hash alone"
@@ -31,7 +33,7 @@ _FEATURES = (
 
 
 def details(reports: Mapping[str, Report]) -> "list[Table]":
-    """Tables of precision, recall, density, coverage and share of copies, and of metrics on trained models' features.
+    """Tables of precision, recall, density and coverage, of copying, and of metrics on trained models' features.
 
     One table for each distance, and one for each trained model. The oracles stand beneath; what was not computed has no
     table. The reports must be of one protocol and reference, as for `compare`.
@@ -43,7 +45,12 @@ def details(reports: Mapping[str, Report]) -> "list[Table]":
     for distance in ("cd", "emd"):
         columns = [(f"{m}_{distance}", f"{m} %" if share else m, share) for m, share in _OF_BALLS]
         tables += _table(f"fidelity and diversity, {distance.upper()}", models, oracles, columns, _BALLS)
-    tables += _table("copies and novelty", models, oracles, _OF_COPIES, _COPIES)
+    for distance in ("cd", "emd"):
+        searched = any(f"z_u_{distance}" in row.values for row in rows)
+        varied = any(f"vendi_{distance}" in row.values for row in rows)
+        title = " and ".join(["copying"] * searched + ["variety"] * varied)
+        note = "\n".join([_COPYING] * searched + [_VARIETY] * varied)
+        tables += _table(f"{title}, {distance.upper()}", models, oracles, copying_columns(distance), note)
     metrics: dict[str, list[str]] = {}
     for match in (_KEY.fullmatch(key) for row in rows for key in row.values):
         if match and match["metric"] not in metrics.setdefault(match["model"], []):

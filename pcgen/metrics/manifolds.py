@@ -32,7 +32,9 @@ def manifolds(sample_reference: Tensor, sample_sample: Tensor, reference_referen
     With rho_k(x) the distance of x to its k-th nearest other cloud of its own set,
     precision = mean_s [exists r: D[s, r] <= rho_k(r)], recall = mean_r [exists s: D[s, r] <= rho_k(s)],
     density = mean_s (1/k) sum_r [D[s, r] <= rho_k(r)], coverage = mean_r [exists s: D[s, r] <= rho_k(r)].
-    For two samples of one distribution density is near 1 and coverage near 1 - 2^-k.
+    For two samples of one distribution density is near 1 and coverage near 1 - 2^-k. A cloud on a ball's border counts,
+    as in the papers' definitions; the package prdc has a strict < instead, which differs where distances are equal: in
+    a set that holds one cloud twice, say.
 
     Args:
         sample_reference: distances (S, R); rows are samples, columns are reference clouds.

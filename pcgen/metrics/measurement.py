@@ -9,7 +9,7 @@ import pcgen
 from pcgen.metrics.blocks import Block
 from pcgen.metrics.clock import Progress
 from pcgen.metrics.comparison import Comparison, Key
-from pcgen.metrics.copies import CopySearch
+from pcgen.metrics.copying import Copying
 from pcgen.metrics.distances import pair_distance
 from pcgen.metrics.features import FeatureSpace
 from pcgen.metrics.occupancy import Occupancy
@@ -18,12 +18,12 @@ from pcgen.metrics.preparation import Prepared
 from pcgen.metrics.protocols import Protocol
 from pcgen.metrics.report import Report
 from pcgen.metrics.row import Row
-from pcgen.metrics.sets import REFERENCE, SAMPLES, TRAINING
+from pcgen.metrics.sets import REFERENCE, SAMPLES
 from pcgen.metrics.store import TileStore
 
 __all__ = ["Measurement"]
 
-_COPIES: Key = ("cd", SAMPLES, TRAINING, "copies")
+_SEARCHED = ("chamfer", "exact")  # distances under which nearest training clouds are looked for
 
 
 class Measurement:
@@ -88,16 +88,17 @@ class Measurement:
         for comparison in self._comparisons:
             blocks |= comparison.blocks()
         samples, train = self._sets.rows[SAMPLES], self._sets.train
-        copies = None
-        if train and train.size > 1 and any(comparison.column == "cd" for comparison in self._comparisons):
-            copies = CopySearch.of(samples, train, self._seed)
-            blocks[_COPIES] = copies.block
+        searched = {each.column: each.sets for each in self._comparisons if each.distance in _SEARCHED}
+        copying = Copying(train, searched, self._seed) if train and train.size > 1 and searched else None
+        if copying:
+            blocks |= copying.blocks()
         matrices = pair_matrices(blocks, store, progress)
-        rows, notes = [self._row(name, matrices) for name in self._sets.rows], []
-        if copies:
-            found = copies.finish(matrices[_COPIES])
-            rows[0] = rows[0].with_values({"copies": found.copies, "novelty": found.ratio})
-            notes.append(copies.describe(found))
+        rows = [self._row(name, matrices) for name in self._sets.rows]
+        notes = _on_vendi(rows, list(searched))
+        if copying:
+            found, remarks = copying.finish(matrices, store)
+            rows = [row.with_values(found.get(row.name, {})) for row in rows]
+            notes += remarks
         for space in self._features:
             for place, row in enumerate(rows):
                 values, said = space.compare(self._sets.raw[row.name], self._sets.raw[REFERENCE], self._seed)
@@ -140,3 +141,15 @@ class Measurement:
 
 def _counts(sets: Prepared) -> dict[str, int]:
     return {"samples": len(sets.rows[SAMPLES]), "reference": len(sets.reference), "points": sets.reference.size}
+
+
+def _on_vendi(rows: Sequence[Row], columns: Sequence[str]) -> list[str]:
+    """What Vendi scores are told at, and what had to be clipped."""
+    notes = []
+    for column in columns:
+        scale = rows[0].values.get(f"vendi_scale_{column}")
+        if scale is not None:
+            clipped = max(row.values.get(f"vendi_clipped_{column}", 0.0) for row in rows)
+            said = f"; negative eigenvalues, {clipped:.2g} of their sum at the most, were clipped" if clipped else ""
+            notes.append(f"Vendi under {column.upper()}: at the reference's median distance, {scale:.3g}{said}")
+    return notes

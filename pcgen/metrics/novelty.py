@@ -19,12 +19,14 @@ class Novelty:
         threshold: the ratio that 95% of second samplings of a training cloud stay below.
         copies: share of samples with a ratio of at most `threshold`.
         rows: the training cloud of each sample's least ratio, (S,) int64.
+        ratios: that ratio, (S,).
     """
 
     ratio: float
     threshold: float
     copies: float
     rows: Tensor
+    ratios: Tensor
 
 
 def novelty(sample_train: Tensor, floor: Tensor, quantile: float = 0.95) -> Novelty:
@@ -53,5 +55,6 @@ def novelty(sample_train: Tensor, floor: Tensor, quantile: float = 0.95) -> Nove
     tiny = torch.finfo(floor.dtype).tiny  # the floor of a cloud that is one place
     others = (floor.sum(1, keepdim=True) - floor) / (times - 1)  # (T, K)
     threshold = (floor.clamp_min(tiny) / others.clamp_min(tiny)).flatten().quantile(quantile)
-    ratio, rows = (distances / floor.mean(1).clamp_min(tiny)).min(1)
-    return Novelty(float(ratio.quantile(0.5)), float(threshold), float((ratio <= threshold).double().mean()), rows)
+    ratios, rows = (distances / floor.mean(1).clamp_min(tiny)).min(1)
+    copies = float((ratios <= threshold).double().mean())
+    return Novelty(float(ratios.quantile(0.5)), float(threshold), copies, rows, ratios)

@@ -15,7 +15,7 @@ from pcgen.metrics.store import TileStore, digests
 from pcgen.ops.search import Search
 from pcgen.ranks import reduce_sum, share
 
-__all__ = ["pair_matrices"]
+__all__ = ["pair_matrices", "shared"]
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -107,7 +107,7 @@ def _search(block: Block, below: Tensor | None, store: TileStore | None, clock: 
     saved = time.monotonic()
     while left:
         begin = time.perf_counter()
-        matched = search.advance(_shared)
+        matched = search.advance(shared)
         clock.compute(block.kind, len(share(matched)), time.perf_counter() - begin)
         before, left = left, int(search.open().sum())
         clock.finish(block.kind, before - left, block.label)
@@ -117,7 +117,7 @@ def _search(block: Block, below: Tensor | None, store: TileStore | None, clock: 
     return search.matrix()
 
 
-def _shared(
+def shared(
     count: int, shapes: Sequence[tuple[int, ...]], compute: Callable[[Tensor], tuple[Tensor, ...]]
 ) -> tuple[Tensor, ...]:
     """float64 tensors (count, *shape) of which each rank computes the rows that are its own."""

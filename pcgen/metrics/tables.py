@@ -8,7 +8,18 @@ from pcgen.metrics.row import Row
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["IDEAL", "Column", "add_dim", "add_row", "cells_of", "chance_rows", "new_table", "number", "shown_columns"]
+__all__ = [
+    "IDEAL",
+    "Column",
+    "add_dim",
+    "add_row",
+    "cells_of",
+    "chance_rows",
+    "copying_columns",
+    "new_table",
+    "number",
+    "shown_columns",
+]
 
 Column = tuple[str, str, bool]
 
@@ -22,6 +33,16 @@ _COLUMNS = (
     ("cov_emd", "COV\nEMD %", True),
     ("one_nna_emd", "1-NNA\nEMD %", True),
 )
+_COPYING = (
+    ("z_u_{}", "Z_U", False),
+    ("c_t_{}", "C_T", False),
+    ("authenticity_{}", "auth.\n%", True),
+    ("copies", "copies\n%", True),
+    ("novelty", "novelty", False),
+    ("vendi_{}", "Vendi", False),
+    ("vendi_reference_{}", "of ref.", False),
+)
+_UNDER_CD = ("copies", "novelty")
 IDEAL = "1-NNA is ideal at chance, what equal laws score; beneath it, on the samples / on the reference"
 
 
@@ -29,6 +50,12 @@ def shown_columns(rows: Iterable[Row], columns: Sequence[Column] = _COLUMNS) -> 
     """The columns that some row has a value for."""
     measured = {key for row in rows for key in row.values}
     return [column for column in columns if column[0] in measured]
+
+
+def copying_columns(distance: str) -> list[Column]:
+    """The columns that tell copying from quality under "cd" or "emd"."""
+    own = [column for column in _COPYING if distance == "cd" or column[0] not in _UNDER_CD]
+    return [(key.format(distance), heading, share) for key, heading, share in own]
 
 
 def new_table(title: str, left: Sequence[str], shown: Sequence[Column], notes: Sequence[str]) -> "Table":

@@ -14,8 +14,9 @@ camera, colours and light. Neither they nor torch are imported until something i
 """
 
 from pcgen.view.camera import Camera
+from pcgen.view.nearest import Pairs, nearest_pairs
 from pcgen.view.plots import curves, scatter
 from pcgen.view.sheet import Picture, picture
 from pcgen.view.window import show
 
-__all__ = ["Camera", "Picture", "curves", "picture", "scatter", "show"]
+__all__ = ["Camera", "Pairs", "Picture", "curves", "nearest_pairs", "picture", "scatter", "show"]

@@ -111,7 +111,7 @@ def test_a_leaderboard_goes_on_past_a_model_that_fails(pcgen, boxes, tmp_path, m
     assert found["deviation"]["mmd_cd"] > 0
     table = (tmp_path / "board" / "leaderboard.md").read_text()
     assert "| gmm |" in table and "failed: RuntimeError" in table and "training set" in table
-    for name in ("contact_sheet.png", "fidelity_coverage.png", "gmm/samples-1.npz", "reference.npz"):
+    for name in ("contact_sheet.png", "nearest.png", "fidelity_coverage.png", "gmm/samples-1.npz", "reference.npz"):
         assert (tmp_path / "board" / name).stat().st_size > 0
 
 

@@ -27,7 +27,8 @@ def few(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def _no_pictures(monkeypatch):
     """Pictures take seconds, and the leaderboards of test_cli_main.py draw them."""
-    monkeypatch.setattr(importlib.import_module("pcgen.cli.suite"), "_draw", lambda *_: None)
+    for name in ("_draw", "_draw_nearest"):
+        monkeypatch.setattr(importlib.import_module("pcgen.cli.suite"), name, lambda *_: None)
 
 
 def suite(pcgen, few, out, models, *words):
@@ -44,9 +45,18 @@ def test_two_models_stand_in_one_table_with_the_quality_of_their_codes(pcgen, fe
         own, floor, independent, *_ = row["quality"]
         assert own["name"] == row["model"] and own["interval"][0] <= own["interval"][1]
         assert (floor["score"], independent["score"]) == (0, 1)
-        assert row["results"]["exact"]["mean"]["one_nna_cd"] >= 0
+        mean = row["results"]["exact"]["mean"]
+        assert mean["one_nna_cd"] >= 0 and {"z_u_cd", "authenticity_cd", "copies", "vendi_cd"} <= mean.keys()
+    oracles = {oracle["row"]: oracle["values"] for oracle in board["oracles"]["exact"]}
+    assert list(oracles) == ["training set", "training set decoded", "memoriser", "second sample"]
+    assert oracles["memoriser"]["z_u_cd"] < oracles["second sample"]["z_u_cd"]
+    assert "z_u_cd" not in oracles["training set"]
     table = (out / "leaderboard.md").read_text()
     assert "quality of codes" in table
+    head, _, copying = table.partition("Copying:")
+    assert re.search(r"\n\| \*chance\* \|.* 46\.7 \|", head)  # (8 - 1) / (2 * 8 - 1)
+    assert re.search(r"\n\| gmm \|.* \d+\.\d \(\d+-\d+\) \|", head)
+    assert copying.count("\n| *memoriser* |") == 1 and "| *training set* | - |" in copying  # but for its Vendi
     row = re.search(r"\n\| \*independent Gaussians\*( \| -)+ \| 1\.00 \| \|\n", table)
     assert bool(row) == own["resolved"] != ("Quality of codes: not told" in table)  # eight held-out codes tell little
     assert data.load(str(out / "vae" / "samples-0.npz")).classes == ("even", "odd")
@@ -102,4 +112,4 @@ def test_a_model_that_draws_by_class_has_a_board_for_each_class(pcgen, few, tmp_
         assert report["train"]["clouds"] in (7, 8)  # of the 16, one is held out
     again = suite(pcgen, few, out, "gaussian")
     assert again.code == 0, again.err
-    assert (out / "leaderboard-odd.md").read_text().count("| vae |") == 1
+    assert (out / "leaderboard-odd.md").read_text().count("| vae |") == 2  # in each of two tables

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from pcgen import view
+from pcgen import data, view
 
 
 @pytest.fixture
@@ -89,3 +89,28 @@ def test_without_open3d_a_picture_says_so_once(pcgen, files, monkeypatch):
     warning, drawn = result.err.splitlines()
     assert warning.startswith("warning: drawn by matplotlib: Open3D failed: No module named 'open3d'; for Open3D: pip")
     assert drawn == f"{files / 'x.png'} (drawn by matplotlib)"
+
+
+def test_samples_are_drawn_beside_their_nearest_training_clouds(pcgen, files, monkeypatch):
+    """Ellipsoids of which two are training clouds, sampled again, and a third is new."""
+    generator = torch.Generator().manual_seed(0)
+    sides = torch.tensor([[0.2, 1, 1], [1, 0.2, 1], [1, 1, 0.2], [0.3, 0.3, 0.3]])
+
+    def sampled(rows: list[int]) -> torch.Tensor:
+        places = torch.randn(len(rows), 400, 3, generator=generator)
+        return torch.nn.functional.normalize(places, dim=2) * sides[rows][:, None]
+
+    known = sampled([0, 1, 3])
+    data.save(files / "train.npz", known)
+    data.save(files / "samples.npz", sampled([1, 0, 2]))
+    asked: dict[str, Any] = {}
+    monkeypatch.setattr(view, "picture", lambda clouds, *_, **options: asked.update(options, clouds=clouds))
+    words = ("view", files / "samples.npz", "--nearest", f"{files / 'train.npz'}@all", "--png", files / "x.png")
+    result = pcgen(*words)
+    assert result.code == 0, result.err
+    assert torch.equal(asked["clouds"][1], known[1]) and torch.equal(asked["clouds"][3], known[0])
+    assert len(asked["clouds"]) == 6 and asked["captions"][::2] == ["sample 0", "sample 1", "sample 2"]
+    ratios = [float(caption.split()[1]) for caption in asked["captions"][1::2]]
+    assert ratios[:2] == pytest.approx([1, 1], abs=0.2) and ratios[2] > 3
+    several = pcgen("view", files / "a.xyz", files / "b.xyz", "--nearest", files / "train.npz")
+    assert several.code == 2 and "--nearest: is of one source of samples" in several.err

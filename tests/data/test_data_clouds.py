@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from pcgen.data import Clouds
+from pcgen.data.thinning import others, thin
 
 
 def clouds(count: int = 6) -> Clouds:
@@ -62,3 +63,13 @@ def test_names_are_the_places_unless_given() -> None:
 def test_what_does_not_fit_is_told(arguments: dict[str, object], told: str) -> None:
     with pytest.raises(ValueError, match=told):
         Clouds(**{"points": torch.zeros(5, 4, 3), **arguments})  # type: ignore[arg-type]
+
+
+def test_other_points_are_as_many_that_were_not_kept() -> None:
+    points = torch.arange(2 * 9).view(2, 9, 1)
+    kept, rest = thin(points, 4, 3), others(points, 4, 3)
+    assert rest is not None and rest.shape == (2, 4, 1)
+    for row in range(2):
+        both = {*kept[row].flatten().tolist(), *rest[row].flatten().tolist()}
+        assert len(both) == 8 and both <= set(points[row].flatten().tolist())
+    assert others(points, 5, 3) is None

@@ -225,12 +225,17 @@ def test_details_can_be_read_in_80_columns(report: Report) -> None:
     tables = details({"a": measured, "a model by a long name": measured})
     texts = [printed(table) for table in tables]
     assert all("…" not in text and max(map(len, text.splitlines())) <= 80 for text in texts)
-    assert all(text.count("a model by a long name ") == 1 for text in texts[:4])
+    assert all(text.count("a model by a long name ") == 1 for text in texts[:5])
     for text, distance in zip(texts, ("CD", "EMD"), strict=False):
         assert f"fidelity and diversity, {distance}" in text and text.count("100.0") == 9  # two models, one oracle
         assert all(heading in text for heading in ("precision %", "recall %", "density", "coverage %"))
-    assert "copies %" in texts[2] and f"{report.values['novelty']:.3g}" in texts[2]
-    fcd, tests = texts[3:]
+    for text, distance in zip(texts[2:4], ("CD", "EMD"), strict=True):
+        assert (
+            f"copying{' and variety' * (distance == 'CD')}, {distance}" in text
+            and f"{report.values[f'z_u_{distance.lower()}']:.3g}" in text
+        )
+    assert "copies" in texts[2] and f"{report.values['novelty']:.3g}" in texts[2] and "Vendi" in texts[2]
+    fcd, tests = texts[4:]
     assert "1a2b3c4d5e6f" in fcd and "a_run_of_a_rather_long_name" in fcd and " p " not in fcd.splitlines()[3]
     assert fcd.count("12.2") == 3 and fcd.count("3.5") == 3
     assert "autoencoder, 07e19dd178ec" in tests and tests.count("energy") == tests.count("kernel_mmd") == 1

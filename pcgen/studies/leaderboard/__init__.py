@@ -3,8 +3,19 @@
 from pcgen.studies.heads import heads
 from pcgen.studies.leaderboard.board import REFERENCE, kept, write
 from pcgen.studies.leaderboard.entry import Entry
-from pcgen.studies.leaderboard.runner import run
+from pcgen.studies.leaderboard.runner import run, training_clouds
 from pcgen.studies.leaderboard.settings import Settings
-from pcgen.studies.leaderboard.table import markdown
+from pcgen.studies.leaderboard.table import markdown, off_chance
 
-__all__ = ["REFERENCE", "Entry", "Settings", "heads", "kept", "markdown", "run", "write"]
+__all__ = [
+    "REFERENCE",
+    "Entry",
+    "Settings",
+    "heads",
+    "kept",
+    "markdown",
+    "off_chance",
+    "run",
+    "training_clouds",
+    "write",
+]

@@ -10,6 +10,7 @@ from typing import Any
 
 from pcgen.files import write_whole
 from pcgen.metrics.report import HEADLINE, Report
+from pcgen.metrics.tables import copying_columns
 from pcgen.models import MODELS
 from pcgen.studies.leaderboard.entry import Entry
 from pcgen.studies.leaderboard.table import markdown
@@ -18,8 +19,17 @@ from pcgen.studies.quality import Quality
 __all__ = ["REFERENCE", "kept", "report_file", "samples_file", "write"]
 
 REFERENCE = "reference.npz"
+_KEPT = (*HEADLINE, *(key for distance in ("cd", "emd") for key, _, _ in copying_columns(distance)))
 # What a leaderboard that was stopped before its first model was measured may have left, beside the models' folders.
-_LEFT = ("autoencoder", REFERENCE, "tiles", "leaderboard.md", "contact_sheet.png", "fidelity_coverage.png")
+_LEFT = (
+    "autoencoder",
+    REFERENCE,
+    "tiles",
+    "leaderboard.md",
+    "contact_sheet.png",
+    "fidelity_coverage.png",
+    "nearest.png",
+)
 
 
 def samples_file(folder: Path, seed: int) -> Path:
@@ -140,7 +150,7 @@ def _of_class(entry: Entry, name: str) -> Entry:
 def _row(entry: Entry) -> dict[str, Any]:
     results = {}
     for protocol in entry.reports:
-        spread = {metric: found for metric, found in entry.spread(protocol).items() if metric in HEADLINE}
+        spread = {metric: found for metric, found in entry.spread(protocol).items() if metric in _KEPT}
         results[protocol] = {
             "mean": {metric: mean for metric, (mean, _) in spread.items()},
             "deviation": {metric: deviation for metric, (_, deviation) in spread.items()} if entry.sets > 1 else None,

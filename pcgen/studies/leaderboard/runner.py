@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pcgen import data, metrics, training
-from pcgen.data.thinning import thin
+from pcgen.data.thinning import others, thin
 from pcgen.files import write_whole
 from pcgen.metrics.report import Report
 from pcgen.models.clouds.latent import LatentCloudModel
@@ -20,9 +20,9 @@ from pcgen.studies.leaderboard.entry import Entry
 from pcgen.studies.leaderboard.settings import Settings
 from pcgen.studies.quality import Quality, quality
 
-__all__ = ["DECODED", "run"]
+__all__ = ["DECODED", "MEMORISER", "run", "training_clouds"]
 
-DECODED = "training set decoded"
+DECODED, MEMORISER = "training set decoded", "memoriser"
 _QUALITY_DRAWS = 4
 LEAST_OF_A_CLASS = 20  # clouds of the reference; fewer say little of a class
 
@@ -67,6 +67,13 @@ def run(
             yield Entry(name, failure=" ".join(f"{type(error).__name__}: {error}".split()))
 
 
+def training_clouds(codes: training.Codes) -> Tensor:
+    """The clouds that an autoencoder's codes are of, in the data's units, (S, points, 3)."""
+    source = codes.source
+    seed = int(source.about["training_set"]["seed"])
+    return source.normalization.undo(thin(source.train, int(codes.autoencoder.shape[0]), seed))
+
+
 @dataclass(frozen=True)
 class _Sets:
     """What samples are measured against, in data units."""
@@ -74,6 +81,18 @@ class _Sets:
     reference: data.Clouds
     train: Tensor  # (S, points, 3)
     decoded: Tensor  # (S, points, 3), what the autoencoder makes of train: no head on its codes can do better
+    memorised: Tensor | None  # (S, points, 3), other points of train's shapes, where the data has them
+
+    def select(self, rows: Tensor, own: Tensor) -> "_Sets":
+        """Some clouds of the reference, and some of the training set."""
+        memorised = None if self.memorised is None else self.memorised[own]
+        return _Sets(self.reference.select(rows), self.train[own], self.decoded[own], memorised)
+
+    @property
+    def oracles(self) -> dict[str, Tensor]:
+        """Rows beside the samples: the best that a head can be, and a model that repeats its training set."""
+        found = {DECODED: self.decoded}
+        return found if self.memorised is None else {**found, MEMORISER: self.memorised}
 
 
 class _Bench:
@@ -91,9 +110,11 @@ class _Bench:
         self.points = int(codes.autoencoder.shape[0])
         reference = _reference(codes, settings, self.points, say)
         source, seed = codes.source, int(codes.source.about["training_set"]["seed"])
-        train = source.normalization.undo(thin(source.train, self.points, seed))
+        train = training_clouds(codes)
         decoded = in_batches(codes.autoencoder, codes.autoencoder.decode, codes.train).cpu()
-        self.whole = _Sets(reference, train, source.normalization.undo(decoded))
+        again = others(source.train, self.points, seed)
+        memorised = None if again is None else source.normalization.undo(again)
+        self.whole = _Sets(reference, train, source.normalization.undo(decoded), memorised)
         self.held_out = unseen_codes(codes, reference)
 
     def save_reference(self) -> None:
@@ -152,7 +173,7 @@ class _Bench:
         if len(rows) < LEAST_OF_A_CLASS:
             return None
         own = source.labels == source.classes.index(name)
-        return _Sets(reference.select(rows), self.whole.train[own], self.whole.decoded[own])
+        return self.whole.select(rows, own)
 
     def _draw(self, model: LatentCloudModel, labels: Tensor | None, count: int) -> data.Clouds:
         clouds = self.codes.source.normalization.undo(model.sample(count, labels=labels).cpu())
@@ -167,7 +188,7 @@ class _Bench:
             sets.reference,
             sets.train,
             protocol,
-            oracles={DECODED: sets.decoded},
+            oracles=sets.oracles,
             distances=self.settings.distances,
             emd_clouds=self.settings.emd_clouds,
             emd_points=self.settings.emd_points,

@@ -2,11 +2,14 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from pcgen.metrics.report import HEADLINE, Report
+from pcgen.metrics.tables import chance_rows
+from pcgen.studies.leaderboard.copying import copying_table
 from pcgen.studies.leaderboard.entry import Entry
 
-__all__ = ["markdown"]
+__all__ = ["markdown", "off_chance"]
 
 _HEADINGS = {
     "jsd": "JSD",
@@ -32,14 +35,15 @@ def markdown(entries: Sequence[Entry]) -> str:
     parts = []
     for protocol in protocols:
         heading = [f"## Protocol {protocol}", ""] if len(protocols) > 1 else []
-        parts.append("\n".join([*heading, _protocol_table(done, failed, protocol)]))
+        ordered = sorted(done, key=lambda entry: off_chance(entry, "one_nna_cd", protocol))
+        parts.append("\n".join([*heading, _protocol_table(ordered, failed, protocol)]))
+        parts.append(copying_table(ordered, protocol))
     if len(protocols) > 1:
         parts += [_order_table(done, protocols, metric) for metric in ("one_nna_cd", "one_nna_emd")]
     return "\n\n".join(part for part in parts if part)
 
 
 def _protocol_table(done: Sequence[Entry], failed: Sequence[Entry], protocol: str) -> str:
-    done = sorted(done, key=lambda entry: _off_chance(entry, "one_nna_cd", protocol))
     first = done[0].reports[protocol][0]
     shown = [metric for metric in HEADLINE if metric in first.values]
     lines = [
@@ -47,9 +51,10 @@ def _protocol_table(done: Sequence[Entry], failed: Sequence[Entry], protocol: st
         f"|---|{'---:|' * (len(shown) + 2)}",
     ]
     for entry in done:
-        cells = f"{_cells(entry.spread(protocol), shown)} | {_quality(entry)} | {entry.seconds:.0f} s"
+        intervals = entry.reports[protocol][0].rows[0].intervals if len(entry.reports[protocol]) == 1 else {}
+        cells = f"{_cells(entry.spread(protocol), shown, intervals)} | {_quality(entry)} | {entry.seconds:.0f} s"
         lines.append(f"| {entry.name} | {cells} |")
-    for row in first.rows[1:]:
+    for row in (*first.rows[1:], *chance_rows(first.rows)):
         lines.append(
             f"| *{row.name}* | {_cells({key: (value, 0.0) for key, value in row.values.items()}, shown)} | | |"
         )
@@ -63,6 +68,8 @@ def _protocol_table(done: Sequence[Entry], failed: Sequence[Entry], protocol: st
         "",
         f"Protocol {stamp['name']} {stamp['hash']}, {first.rows[0].clouds} clouds a model; {_chance(first)}.",
     ]
+    if any(len(entry.reports[protocol]) == 1 for entry in done):
+        lines.append("In brackets: the 95% interval of a 1-NNA of one set of samples.")
     if done[0].quality and not resolved:
         lines.append(
             "Quality of codes: not told, since the reference's codes are too few to tell independent Gaussians from "
@@ -88,7 +95,7 @@ def _order_table(done: Sequence[Entry], protocols: Sequence[str], metric: str) -
     """Each model's place under each protocol; empty where fewer than two protocols have the metric."""
     places = {}
     for protocol in protocols:
-        off = {entry.name: _off_chance(entry, metric, protocol) for entry in done}
+        off = {entry.name: off_chance(entry, metric, protocol) for entry in done}
         if all(map(math.isfinite, off.values())):
             ordered = sorted(off, key=lambda name: off[name])
             places[protocol] = {name: ordered.index(name) + 1 for name in ordered}
@@ -113,8 +120,18 @@ def _quality(entry: Entry) -> str:
     return f"{entry.quality[0].score:.2f} ({low:.2f} to {high:.2f})"
 
 
-def _cells(spread: Mapping[str, tuple[float, float]], shown: Sequence[str]) -> str:
-    return " | ".join(_cell(metric, *spread.get(metric, (None, 0.0))) for metric in shown)
+def _cells(
+    spread: Mapping[str, tuple[float, float]],
+    shown: Sequence[str],
+    intervals: Mapping[str, tuple[float, float]] = MappingProxyType({}),
+) -> str:
+    """The metrics of one row; a 1-NNA with its 95% interval, where there is one."""
+    cells = []
+    for metric in shown:
+        ends = intervals.get(metric) if metric.startswith("one_nna") else None
+        beside = f" ({100 * ends[0]:.0f}-{100 * ends[1]:.0f})" if ends else ""
+        cells.append(_cell(metric, *spread.get(metric, (None, 0.0))) + beside)
+    return " | ".join(cells)
 
 
 def _cell(metric: str, value: float | None, deviation: float) -> str:
@@ -125,7 +142,7 @@ def _cell(metric: str, value: float | None, deviation: float) -> str:
     return f"{value:.4g}" + (f" ± {deviation:.1g}" if deviation else "")
 
 
-def _off_chance(entry: Entry, one_nna: str, protocol: str) -> float:
+def off_chance(entry: Entry, one_nna: str, protocol: str) -> float:
     """How far a model's 1-NNA is from that of equal distributions; infinite where it was not measured."""
     value, chance = entry.mean(one_nna, protocol), entry.mean(f"{one_nna}_chance", protocol)
     return math.inf if value is None else abs(value - (0.5 if chance is None else chance))

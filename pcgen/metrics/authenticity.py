@@ -1,0 +1,27 @@
+"""Authenticity: is a sample farther from its nearest training cloud than that one is from the rest?"""
+
+from torch import Tensor
+
+from pcgen.metrics._checks import check_distances
+
+__all__ = ["authenticity"]
+
+
+def authenticity(sample_distances: Tensor, train_distances: Tensor) -> float:
+    """The share of samples that are farther from their nearest training cloud than it is from the other ones.
+
+    mean_s [d(s, t_s) > min_{t != t_s} d(t_s, t)], t_s = argmin_t d(s, t). A model that repeats its training set has 0;
+    samples of the data's own distribution have about one half where there are many clouds in many dimensions.
+
+    Args:
+        sample_distances: d(s, t_s), the distance of each sample to its nearest training cloud, (S,).
+        train_distances: the distance of that training cloud to its own nearest other one, (S,).
+
+    Raises:
+        ValueError: the two do not fit each other, are empty or not finite.
+
+    Alaa, van Breugel, Saveliev, van der Schaar (2022), How Faithful is your Synthetic Data? Sample-level Metrics for
+    Evaluating and Auditing Generative Models.
+    """
+    samples = check_distances(sample_distances, "sample_distances")
+    return float((samples > check_distances(train_distances, "train_distances", len(samples))).double().mean())

@@ -1,0 +1,50 @@
+"""Samples beside their nearest training clouds, for the eye."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from pcgen.data import Clouds
+
+__all__ = ["Pairs", "nearest_pairs"]
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Each sample, then its nearest training cloud; a caption for each, in the same order."""
+
+    clouds: list[Tensor]
+    captions: list[str]
+
+
+def nearest_pairs(samples: "Tensor | Clouds", train: "Tensor | Clouds", seed: int = 0) -> Pairs:
+    """Each sample beside its nearest training cloud under CD, with their distance over that of a copy as a caption.
+
+    The caption "x 1.0" is a copy: the sample is as far from the cloud as that one, sampled again, is from itself. The
+    search is that of `pcgen.metrics.find_copies`.
+
+    Args:
+        samples: (S, N, 3).
+        train: (T, M, 3), in the same units.
+        seed: of the points that are drawn for the search; all are drawn in the picture.
+
+    Raises:
+        ValueError: as `find_copies`.
+    """
+    from pcgen.metrics import find_copies
+
+    found = find_copies(samples, train, seed)
+    (drawn, called), (known, names) = (_of(clouds) for clouds in (samples, train))
+    clouds, captions = [], []
+    for place, (row, ratio) in enumerate(zip(found.rows.tolist(), found.ratios.tolist(), strict=True)):
+        clouds += [drawn[place], known[row]]
+        captions += [f"sample {called[place]}", f"x {ratio:.1f}  {names[row]}"]
+    return Pairs(clouds, captions)
+
+
+def _of(clouds: "Tensor | Clouds") -> "tuple[Tensor, tuple[str, ...]]":
+    if isinstance(clouds, Tensor):
+        return clouds, tuple(map(str, range(len(clouds))))
+    return clouds.points, clouds.names
