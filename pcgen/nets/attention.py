@@ -39,7 +39,7 @@ class Attention(nn.Module):
         self.out = nn.Linear(width, width)
 
     def forward(self, x: Tensor, context: Tensor) -> Tensor:
-        query = self._split(self.query(x))  # (B, heads, M, d)
+        query = self._split(self.query(x)).expand(len(context), -1, -1, -1)  # (B, heads, M, d)
         key, value = (self._split(part) for part in self.key_value(context).chunk(2, dim=-1))  # (B, heads, N, d)
         seen = nn.functional.scaled_dot_product_attention(query, key, value)
         out: Tensor = self.out(seen.transpose(1, 2).flatten(2))  # (B, M, width)

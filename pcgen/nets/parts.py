@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from pcgen import ops
 from pcgen.errors import choose
-from pcgen.nets.decoders import FullyConnected
+from pcgen.nets.decoders import CrossAttention, Folding, FullyConnected, Patches, Residual
 from pcgen.nets.pointnet import PointNet
 
 __all__ = ["DECODERS", "ENCODERS", "RECONSTRUCTIONS", "Part", "build_part"]
@@ -17,7 +17,13 @@ Part = str | Mapping[str, Any]
 """A part as a user gives it: its name, or {"name": ..., argument: value, ...}."""
 
 ENCODERS: dict[str, Callable[..., nn.Module]] = {"pointnet": PointNet}
-DECODERS: dict[str, Callable[..., nn.Module]] = {"fully_connected": FullyConnected}
+DECODERS: dict[str, Callable[..., nn.Module]] = {
+    "fully_connected": FullyConnected,
+    "folding": Folding,
+    "residual": Residual,
+    "attention": CrossAttention,
+    "patches": Patches,
+}
 RECONSTRUCTIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"chamfer": ops.chamfer, "emd": ops.emd}
 """Distances (B, N, 3) x (B, N, 3) -> (B,) between clouds, with gradients to both."""
 

@@ -1,0 +1,57 @@
+"""A perceptron's cloud, corrected point by point."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from pcgen.errors import at_least
+from pcgen.nets.coded_perceptron import CodedPerceptron
+from pcgen.nets.decoders.fully_connected import FullyConnected
+
+__all__ = ["Residual"]
+
+
+class Residual(nn.Module):
+    """A cloud that one perceptron writes whole, and a correction of each point by another that all points share.
+
+        y = decode(code),  x_i = y_i + f(y_i, e_i, code)
+
+    f starts at zero, so training starts from the perceptron's cloud. e_i are learned numbers of the i-th point, by
+    which f tells points apart that lie close to each other.
+
+    Args:
+        code: width of the code, D.
+        points: points per cloud, N.
+        coarse: hidden widths of the perceptron that writes the cloud.
+        widths: hidden widths of the correction.
+        features: learned numbers of each point; 0 is none.
+
+    Shapes: (B, code) -> (B, points, 3).
+
+    Raises:
+        ValueError: a width below 1.
+    """
+
+    def __init__(
+        self,
+        code: int,
+        points: int,
+        *,
+        coarse: Sequence[int] = (256, 512),
+        widths: Sequence[int] = (64, 64),
+        features: int = 8,
+    ) -> None:
+        super().__init__()
+        at_least(0, features=features)
+        self.coarse = FullyConnected(code, points, widths=coarse)
+        self.features = nn.Parameter(torch.randn(points, features))
+        self.correction = CodedPerceptron(3 + features, code, widths, 3)
+        nn.init.zeros_(self.correction.out.weight)
+        nn.init.zeros_(self.correction.out.bias)
+
+    def forward(self, z: Tensor) -> Tensor:
+        cloud: Tensor = self.coarse(z)  # (B, N, 3)
+        seen = torch.cat([cloud, self.features.expand(len(z), -1, -1)], dim=2)
+        corrected: Tensor = cloud + self.correction(seen, z)
+        return corrected
