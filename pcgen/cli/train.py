@@ -235,6 +235,7 @@ def _announce(job: "Job", out: Path) -> str:
 def _conclude(run: "Run", name: str) -> None:
     """Say how good the model became, and what to type next."""
     from pcgen.models import GenerativeModel, model_class
+    from pcgen.models.abilities import abilities
 
     history = run.history
     validated = [row for row in history if "validation" in row]
@@ -248,7 +249,8 @@ def _conclude(run: "Run", name: str) -> None:
             f"; best validation {best['validation']:.4g} at step {best['step']}, last {validated[-1]['validation']:.4g}"
         )
     say(words)
-    if issubclass(model_class(name), GenerativeModel):
+    cls = model_class(name)
+    if issubclass(cls, GenerativeModel):
         say(f"next: pcgen sample {run.path} -n 100 --out samples.npz")
-    elif name == "autoencoder":
+    elif {"encode", "decode"} <= set(abilities(cls)):
         say(f"next: pcgen train diffusion --codes {run.path} --out {run.path.parent / 'diffusion'}")

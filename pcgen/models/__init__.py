@@ -57,6 +57,7 @@ class _Models(Mapping[str, type["Learner"]]):
 MODELS = _Models(
     {
         "autoencoder": "pcgen.models.clouds.autoencoder:Autoencoder",
+        "set_autoencoder": "pcgen.models.clouds.set_autoencoder:SetAutoencoder",
         "gan": "pcgen.models.adversarial.gan:GAN",
         "wgan_gp": "pcgen.models.adversarial.wgan_gp:WGANGP",
         "vae": "pcgen.models.variational.vae:VAE",

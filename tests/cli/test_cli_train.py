@@ -161,3 +161,19 @@ def test_a_classifier_is_not_told_to_sample(pcgen, boxes, tmp_path):
     result = pcgen("train", "pointnet_classifier", "--data", boxes, *FAST, "--set", "code=8", "--out", tmp_path / "run")
     assert result.code == 0, result.err
     assert "next:" not in result.err
+
+
+def test_a_head_on_codes_that_are_sets_from_clouds_to_samples(pcgen, boxes, tmp_path):
+    settings = ("tokens=4", "channels=2", "width=8", "features=8", "heads=2", "depth=1")
+    small = [word for setting in settings for word in ("--set", setting)]
+    result = pcgen("train", "set_autoencoder", "--data", boxes, *FAST, *small, "--out", tmp_path / "sets")
+    assert result.code == 0, result.err
+    assert f"next: pcgen train diffusion --codes {tmp_path / 'sets'}" in result.err
+    head = ["--set", "times=10", "--set", "width=16", "--set", "blocks=1", "--batch-size", 8, "--steps", 3]
+    result = pcgen("train", "diffusion", "--codes", tmp_path / "sets", *head, "--out", tmp_path / "head")
+    assert result.code == 0, result.err
+    model = training.load(tmp_path / "head")
+    assert model.learns == (4, 2) and model.to_head.mean.shape == (2,)  # one mean a channel, alike for all tokens
+    result = pcgen("sample", tmp_path / "head", "-n", 3, "--out", tmp_path / "samples.npz")
+    assert result.code == 0, result.err
+    assert data.load(str(tmp_path / "samples.npz")).points.shape == (3, 16, 3)

@@ -1,0 +1,71 @@
+"""Clouds as sets of tokens, and back, by attention: permuting the tokens does not change the cloud."""
+
+import torch
+from torch import Tensor, nn
+
+from pcgen.nets.attention import AttentionBlock
+from pcgen.nets.mlp import MLP
+from pcgen.nets.waves import CHANNELS_PER_COORDINATE, waves
+from pcgen.ops.neighbours import farthest_points
+
+__all__ = ["QueriedPoints", "TokenEncoder", "spread_points"]
+
+
+def spread_points(x: Tensor, count: int) -> Tensor:
+    """Points of each cloud that lie as far from each other as can be, whatever the order of its points.
+
+    p_1 = argmax over p in x of |p - mean(x)|;  p_t = argmax over p in x of min over s < t of |p - p_s|
+
+    Shapes: (B, N, 3) -> (B, count, 3).
+
+    Raises:
+        ValueError: a cloud has fewer points.
+    """
+    if count > x.shape[1]:
+        raise ValueError(f"tokens: must be at most the points of a cloud, {x.shape[1]}, got {count}")
+    detached = x.detach().float().contiguous()
+    start = (detached - detached.mean(1, keepdim=True)).square().sum(2).argmax(1)  # (B,)
+    chosen = farthest_points(detached, count, start)  # (B, count)
+    return x.gather(1, chosen[..., None].expand(-1, -1, 3))
+
+
+class TokenEncoder(nn.Module):
+    """One token for each of some points that are spread over a cloud, which attends to all of the cloud's points.
+
+    Args:
+        tokens: number of tokens, M.
+        width: of the tokens.
+        heads: of the attention, a divisor of the width.
+        features: numbers that a perceptron makes of each point's `waves`, in which the tokens look at it.
+
+    Shapes: (B, N, 3) -> (B, tokens, width).
+    """
+
+    def __init__(self, tokens: int, width: int, heads: int, features: int) -> None:
+        super().__init__()
+        self.tokens = tokens
+        self.embed = MLP((3 * CHANNELS_PER_COORDINATE, features, features))
+        self.ask = nn.Linear(features, width)
+        self.attend = AttentionBlock(width, heads, context=features)
+
+    def forward(self, x: Tensor) -> Tensor:
+        asking = self.ask(self.embed(waves(spread_points(x, self.tokens))))
+        tokens: Tensor = self.attend(asking, self.embed(waves(x)))
+        return tokens
+
+
+class QueriedPoints(nn.Module):
+    """Points that have learned queries, each of which attends to the tokens.
+
+    Shapes: (B, M, width) -> (B, points, 3).
+    """
+
+    def __init__(self, points: int, width: int, heads: int, features: int) -> None:
+        super().__init__()
+        self.queries = nn.Parameter(torch.randn(1, points, features))
+        self.attend = AttentionBlock(features, heads, context=width)
+        self.out = nn.Linear(features, 3)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        cloud: Tensor = self.out(self.attend(self.queries, tokens))
+        return cloud
