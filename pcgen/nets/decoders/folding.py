@@ -57,8 +57,8 @@ class Folding(nn.Module):
 
         y_i = f_1(waves(u_i), code),  x_i = y_i + f_2(y_i, code)
 
-    The waves (see `pcgen.nets.waves`) are computed once for all clouds; without them a perceptron is too smooth in u to
-    bend a sphere into four legs. The templates have any number of points, so one code gives clouds of any resolution.
+    The waves (see `pcgen.nets.waves`) are computed once for all clouds. The templates have any number of points, so one
+    code gives clouds of any resolution.
 
     Args:
         code: width of the code, D.
