@@ -68,7 +68,7 @@ class Recipe:
         average: largest decay of averaged weights, which samples and validation then use (see
             `pcgen.training.averages`); None is not to average.
         schedule: of the learning rates over each phase: "constant", "cosine" or "linear".
-        warmup: updates over which the rates rise from 0.
+        warmup: updates over which the rates rise from 0; at most a twentieth of a training that is given in steps.
         clip: the largest norm of each optimizer group's gradients; None is not to clip.
         bf16: whether it learns as well where most of its arithmetic is in bfloat16, so that a device which computes in
             it takes that.

@@ -113,11 +113,16 @@ class Options:
             steps=self.steps if self.limits else recipe.steps,
             batch_size=max(1, min(self.batch_size or recipe.batch_size or rows, rows)),
             schedule=self.schedule or recipe.schedule,
-            warmup=recipe.warmup if self.warmup is None else self.warmup,
+            warmup=self._short(recipe.warmup, recipe) if self.warmup is None else self.warmup,
             clip=(recipe.clip or 0.0) if self.clip is None else self.clip,
             average=(recipe.average or 0.0) if self.average is None else self.average,
             bf16=(recipe.bf16 and computes_bf16(device)) if self.bf16 is None else self.bf16,
         )
+
+    def _short(self, warmup: int, recipe: Recipe) -> int:
+        """A recipe's warm-up, which is no more than a twentieth of a training of known length."""
+        steps = self.steps if self.limits else recipe.steps
+        return warmup if steps is None else min(warmup, steps // 20)
 
     def scaled(self, recipe: Recipe, effort: float) -> "Options":
         """The same for `effort` times the recipe's steps, at least one for each of its phases."""

@@ -14,8 +14,8 @@ from pcgen.training import Options, fit, steps
 from pcgen.training.options import options_of
 
 CPU = torch.device("cpu")
-RECIPE = Recipe(steps=70, batch_size=16, average=0.9, schedule="cosine", warmup=5, clip=2.0)
-OPEN = {"steps": 70, "batch_size": 16, "average": 0.9, "schedule": "cosine", "warmup": 5, "clip": 2.0}
+RECIPE = Recipe(steps=70, batch_size=16, average=0.9, schedule="cosine", warmup=3, clip=2.0)
+OPEN = {"steps": 70, "batch_size": 16, "average": 0.9, "schedule": "cosine", "warmup": 3, "clip": 2.0}
 GIVEN: dict[str, Any] = {
     "steps": 3,
     "batch_size": 8,
@@ -30,7 +30,8 @@ GIVEN: dict[str, Any] = {
 def test_an_open_entry_is_settled_by_the_recipe_and_a_given_one_stays(field: str) -> None:
     assert getattr(Options().settled(RECIPE, 100, CPU), field) == OPEN[field]
     settled = Options(**{field: GIVEN[field]}).settled(RECIPE, 100, CPU)
-    assert {name: getattr(settled, name) for name in OPEN} == {**OPEN, field: GIVEN[field]}
+    warmup = {"warmup": 0} if field == "steps" else {}  # a twentieth of three steps
+    assert {name: getattr(settled, name) for name in OPEN} == {**OPEN, field: GIVEN[field], **warmup}
     assert settled.settled(Recipe(), 100, CPU) == settled  # Nothing is open any more.
 
 
@@ -60,6 +61,12 @@ def test_bfloat16_is_taken_where_the_recipe_allows_it_and_the_device_computes_in
 def test_the_recipes_steps_are_the_end_where_none_is_given(end: dict[str, Any], steps: int | None) -> None:
     settled = Options(**end).settled(RECIPE, 100, CPU)
     assert settled.steps == steps and settled.limits == (end or {"steps": 70})
+
+
+def test_a_recipes_warm_up_is_a_twentieth_of_a_short_training_and_a_given_one_stays() -> None:
+    assert [Options(steps=n).settled(RECIPE, 100, CPU).warmup for n in (10, 40, 60, 1000)] == [0, 2, 3, 3]
+    assert Options(minutes=1.0).settled(RECIPE, 100, CPU).warmup == 3
+    assert Options(steps=10, warmup=5).settled(RECIPE, 100, CPU).warmup == 5
 
 
 def test_effort_multiplies_the_recipes_steps() -> None:

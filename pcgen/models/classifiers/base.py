@@ -2,7 +2,6 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
@@ -53,7 +52,7 @@ class Classifier(GradientLearner):
 
     @property
     def recipe(self) -> Recipe:
-        return replace(super().recipe, steps=5000, batch_size=32)
+        return Recipe(steps=5000, batch_size=32)
 
     @abstractmethod
     def encode(self, x: Tensor) -> Tensor:
