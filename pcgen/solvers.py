@@ -1,0 +1,181 @@
+"""Solvers of dx/dt = f(t, x) by explicit Runge-Kutta methods, and the divergence of a field."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from pcgen.errors import at_least, choose, positive
+
+__all__ = ["METHODS", "Field", "Solution", "divergence", "hutchinson", "solve", "solve_adaptive"]
+
+Field = Callable[[float, Tensor], Tensor]
+"""f(t, x): the change of states x, (B, ...), at a time t that all of them share; of the shape of x."""
+
+
+@dataclass(frozen=True)
+class _Tableau:
+    """Butcher's tableau: k_i = f(t + nodes_i h, x + h sum_j stages_ij k_j), x <- x + h sum_i weights_i k_i."""
+
+    nodes: tuple[float, ...]
+    stages: tuple[tuple[float, ...], ...]
+    weights: tuple[float, ...]
+
+
+METHODS: dict[str, _Tableau] = {
+    "euler": _Tableau((0,), ((),), (1,)),
+    "midpoint": _Tableau((0, 1 / 2), ((), (1 / 2,)), (0, 1)),
+    "heun": _Tableau((0, 1), ((), (1,)), (1 / 2, 1 / 2)),
+    "rk4": _Tableau((0, 1 / 2, 1 / 2, 1), ((), (1 / 2,), (0, 1 / 2), (0, 0, 1)), (1 / 6, 1 / 3, 1 / 3, 1 / 6)),
+}
+"""Methods of fixed steps, by name, of orders 1, 2, 2 and 4. A step evaluates the field as often as there are nodes."""
+
+# Dormand, Prince (1980): of order 5; its last stage is the first one of the next step.
+_PAIR = _Tableau(
+    (0, 1 / 5, 3 / 10, 4 / 5, 8 / 9, 1, 1),
+    (
+        (),
+        (1 / 5,),
+        (3 / 40, 9 / 40),
+        (44 / 45, -56 / 15, 32 / 9),
+        (19372 / 6561, -25360 / 2187, 64448 / 6561, -212 / 729),
+        (9017 / 3168, -355 / 33, 46732 / 5247, 49 / 176, -5103 / 18656),
+        (35 / 384, 0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84),
+    ),
+    (35 / 384, 0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84, 0),
+)
+_FOURTH = (5179 / 57600, 0, 7571 / 16695, 393 / 640, -92097 / 339200, 187 / 2100, 1 / 40)
+_ERROR = tuple(fifth - fourth for fifth, fourth in zip(_PAIR.weights, _FOURTH, strict=True))
+
+
+@dataclass(frozen=True)
+class Solution:
+    """What an adaptive solver found, and what it cost."""
+
+    x: Tensor  # the state at the end
+    evaluations: int  # of the field
+    refused: int  # steps that were tried and made smaller
+
+
+def solve(field: Field, x: Tensor, times: Sequence[float], method: str = "midpoint") -> Tensor:
+    """The state at the last of the times, from the state x, (B, ...), at the first, by one step between neighbours.
+
+    Args:
+        field: f(t, x).
+        x: the state at times[0].
+        times: two or more, rising or falling.
+        method: of `METHODS`: "euler", "midpoint", "heun" or "rk4".
+
+    Raises:
+        ValueError: an unknown method, or fewer than two times.
+
+    References:
+        Hairer, Norsett, Wanner (1993). Solving Ordinary Differential Equations I.
+    """
+    tableau = METHODS[choose(method, METHODS, "method")]
+    at_least(2, times=len(times))
+    for t, after in pairwise(times):
+        x = _moved(x, after - t, tableau.weights, _slopes(tableau, field, t, x, after - t))
+    return x
+
+
+def solve_adaptive(
+    field: Field, x: Tensor, start: float, end: float, rtol: float = 1e-4, atol: float = 1e-5, most: int = 10_000
+) -> Solution:
+    """The state at `end` from the state x, (B, ...), at `start`, by the pair of orders 5 and 4 of Dormand and Prince.
+
+    The step, the same for all rows, is such that the two orders differ in no row by more than the tolerance:
+
+        sqrt(mean over coordinates of (|difference| / (atol + rtol |x|))^2) <= 1.
+
+    Args:
+        field: f(t, x).
+        x: the state at `start`.
+        start: a time.
+        end: another time, later or earlier.
+        rtol: relative tolerance; below about 1e-6 float32 cannot follow.
+        atol: absolute tolerance, in the unit of x.
+        most: evaluations of the field before it gives up.
+
+    Raises:
+        ValueError: a tolerance that is not positive.
+        FloatingPointError: the step has become too small for the time to change, or the field was evaluated `most`
+            times: the field is not smooth, not finite or too steep for the tolerance.
+
+    References:
+        Dormand, Prince (1980). A family of embedded Runge-Kutta formulae.
+    """
+    positive(rtol=rtol, atol=atol)
+    at_least(8, most=most)
+    t, h, evaluations, refused = start, (end - start) / 20, 1, 0
+    first = field(t, x)
+    while t != end:
+        if abs(h) >= abs(end - t):
+            h = end - t
+        if t + h == t or evaluations + 6 > most:
+            raise FloatingPointError(
+                f"solver: stopped at time {t:g} on the way from {start:g} to {end:g}, at steps of {h:.1e} after "
+                f"{evaluations} evaluations: the field is not finite or too steep there for rtol {rtol:g}, atol "
+                f"{atol:g}; raise the tolerances or `most`, use float64, or take a method of fixed steps"
+            )
+        slopes = _slopes(_PAIR, field, t, x, h, first)
+        evaluations += 6
+        new = _moved(x, h, _PAIR.weights, slopes)
+        scale = atol + rtol * torch.maximum(x.abs(), new.abs())
+        difference = _moved(torch.zeros_like(x), h, _ERROR, slopes) / scale
+        worst = difference.flatten(1).square().mean(dim=1).sqrt().max().item()
+        if worst <= 1:
+            t, x, first = (end if h == end - t else t + h), new, slopes[-1]
+        else:  # NaN, too
+            refused += 1
+        h *= min(5.0, max(0.2, 0.9 * max(worst, 1e-10) ** -0.2)) if worst < float("inf") else 0.2
+    return Solution(x, evaluations, refused)
+
+
+def divergence(field: Field, t: float, x: Tensor) -> tuple[Tensor, Tensor]:
+    """The field at x, (B, dim), and its divergence there, (B,): sum over i of df_i / dx_i.
+
+    Exact, by one pass backwards for each coordinate. Rows must not depend on each other.
+    """
+    with torch.enable_grad():
+        x = x.detach().requires_grad_()
+        out = field(t, x)
+        rows = [torch.autograd.grad(out[:, i].sum(), x, retain_graph=True)[0][:, i] for i in range(x.shape[1])]
+    return out.detach(), torch.stack(rows).sum(dim=0)
+
+
+def hutchinson(field: Field, t: float, x: Tensor, probe: Tensor) -> tuple[Tensor, Tensor]:
+    """The field at x, (B, ...), and an unbiased estimate of its divergence, (B,): probe . J probe.
+
+    Args:
+        field: f(t, x), of which J is the Jacobian.
+        t: the time.
+        x: the states; rows must not depend on each other.
+        probe: of the shape of x, drawn from a law of mean 0 and covariance I: +-1 has the least variance.
+
+    References:
+        Hutchinson (1989). A stochastic estimator of the trace of the influence matrix for Laplacian smoothing splines.
+    """
+    with torch.enable_grad():
+        x = x.detach().requires_grad_()
+        out = field(t, x)
+        (pulled,) = torch.autograd.grad(out, x, probe)
+    return out.detach(), (pulled * probe).flatten(1).sum(dim=1)
+
+
+def _slopes(
+    tableau: _Tableau, field: Field, t: float, x: Tensor, h: float, first: Tensor | None = None
+) -> list[Tensor]:
+    slopes: list[Tensor] = [] if first is None else [first]
+    for node, stage in list(zip(tableau.nodes, tableau.stages, strict=True))[len(slopes) :]:
+        slopes.append(field(t + node * h, _moved(x, h, stage, slopes)))
+    return slopes
+
+
+def _moved(x: Tensor, h: float, weights: Sequence[float], slopes: Sequence[Tensor]) -> Tensor:
+    for weight, slope in zip(weights, slopes, strict=True):
+        if weight:
+            x = x + (h * weight) * slope
+    return x
