@@ -1,0 +1,111 @@
+"""What stands between the entrance and the exit of a denoiser: three ways for the members of a set to meet."""
+
+import torch
+from torch import Tensor, nn
+
+from pcgen.errors import at_least
+from pcgen.nets.attention import AttentionBlock
+
+__all__ = ["MemberAttention", "Residual", "TokenAttention"]
+
+
+class Residual(nn.Module):
+    """Residual perceptrons of vectors, (B, width), or of sets, (B, N, width), that know a condition, (B, width).
+
+    Each member of a set goes through the same blocks, and each block adds the maximum over members of what it has so
+    far.
+
+    Args:
+        width: of vectors, members and the condition.
+        blocks: how many.
+        pooled: whether the rows are sets.
+    """
+
+    def __init__(self, width: int, blocks: int, pooled: bool) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(_Block(width, pooled) for _ in range(blocks))
+
+    def forward(self, h: Tensor, condition: Tensor) -> Tensor:
+        for block in self.blocks:
+            h = block(h, condition)
+        return h
+
+
+class MemberAttention(nn.Module):
+    """Members of a set, (B, N, width), that attend to each other, under a condition, (B, width).
+
+    Time grows as N^2: for sets of up to about a hundred members.
+
+    Args:
+        width: of members and the condition.
+        blocks: how many.
+        heads: of the attention, a divisor of the width.
+    """
+
+    def __init__(self, width: int, blocks: int, heads: int) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(AttentionBlock(width, heads, condition=width) for _ in range(blocks))
+
+    def forward(self, h: Tensor, condition: Tensor) -> Tensor:
+        for block in self.blocks:
+            h = block(h, condition=condition)
+        return h
+
+
+class TokenAttention(nn.Module):
+    """Members of a set, (B, N, width), that meet at learned tokens, under a condition, (B, width).
+
+    In every block the tokens attend to the members, then to each other, and the members attend to the tokens: with L
+    tokens time and memory grow as N L + L^2.
+
+    Args:
+        width: of members, tokens and the condition.
+        blocks: how many.
+        heads: of the attention, a divisor of the width.
+        tokens: L.
+
+    References:
+        Lee et al. (2019). Set Transformer: A Framework for Attention-based Permutation-Invariant Neural Networks.
+        Jaegle et al. (2021). Perceiver: General Perception with Iterative Attention.
+    """
+
+    def __init__(self, width: int, blocks: int, heads: int, tokens: int) -> None:
+        super().__init__()
+        at_least(1, tokens=tokens)
+        self.tokens = nn.Parameter(torch.randn(tokens, width))
+        self.blocks = nn.ModuleList(_Meeting(width, heads) for _ in range(blocks))
+
+    def forward(self, h: Tensor, condition: Tensor) -> Tensor:
+        tokens = self.tokens.expand(len(h), -1, -1)  # (B, L, width)
+        for block in self.blocks:
+            h, tokens = block(h, tokens, condition)
+        return h
+
+
+class _Meeting(nn.Module):
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.read = AttentionBlock(width, heads, width, condition=width)
+        self.think = AttentionBlock(width, heads, condition=width)
+        self.write = AttentionBlock(width, heads, width, condition=width)
+
+    def forward(self, h: Tensor, tokens: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+        tokens = self.think(self.read(tokens, h, condition), condition=condition)
+        return self.write(h, tokens, condition), tokens
+
+
+class _Block(nn.Module):
+    def __init__(self, width: int, pooled: bool) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.inner = nn.Linear(width, width)
+        self.context = nn.Linear(width, width)
+        self.pool = nn.Linear(width, width) if pooled else None
+        self.outer = nn.Linear(width, width)
+
+    def forward(self, h: Tensor, condition: Tensor) -> Tensor:
+        inner, shift = self.inner(self.norm(h)), self.context(condition)  # (B, [N,] width), (B, width)
+        if self.pool is not None:
+            shift = (shift + self.pool(h.amax(dim=1)))[:, None]  # (B, 1, width)
+        added: Tensor = self.outer(nn.functional.silu(inner + shift))
+        return h + added
