@@ -1,4 +1,6 @@
 import math
+from itertools import pairwise
+from typing import Any
 
 import pytest
 import torch
@@ -8,6 +10,8 @@ from torch.distributions import Normal
 from pcgen.models.abilities import can
 from pcgen.models.base import Batch
 from pcgen.models.diffusion.diffusion import Diffusion
+from pcgen.models.diffusion.samplers import SAMPLERS, square_angles
+from pcgen.nets.denoiser import NETWORKS
 
 CONTRACT = {"diffusion": {"times": 20, "width": 16, "blocks": 2}}
 
@@ -82,25 +86,67 @@ def test_the_bound_of_a_gaussian_stays_below_the_exact_value_and_nears_it_as_the
 
 
 @pytest.mark.parametrize("schedule", ["linear", "cosine"])
-@pytest.mark.parametrize("sampler", ["ancestral", "ddim"])
+@pytest.mark.parametrize("sampler", ["ancestral", "ddim", "heun", "multistep"])
 def test_the_chain_with_the_exact_predictor_ends_at_the_data(schedule: str, sampler: str) -> None:
     model = ExactDiffusion([0.3, 1.0, 2.0], schedule=schedule)
-    samples = model.sample(20_000, steps=500, sampler=sampler)
+    samples = model.sample(20_000, steps=300, sampler=sampler)
     torch.testing.assert_close(samples.std(0), model.data_variance.sqrt(), rtol=0.04, atol=0)
     assert samples.mean(0).abs().max() < 0.06
 
 
-def test_ddim_with_few_steps_ends_where_it_does_with_a_thousand() -> None:
-    model = ExactDiffusion([0.3, 1.0, 2.0])
+@pytest.mark.parametrize("schedule", ["linear", "cosine"])
+@pytest.mark.parametrize(("sampler", "order"), [("ddim", 1), ("heun", 2), ("multistep", 2)])
+def test_the_error_of_a_sampler_falls_with_its_order(schedule: str, sampler: str, order: int) -> None:
+    model = ExactDiffusion([0.3, 1.0, 2.0], times=4000, schedule=schedule)
+    errors = []
+    for steps in (21, 41, 81):
+        torch.manual_seed(1)
+        drawn = model.sample(500, steps=steps, sampler=sampler)
+        torch.manual_seed(1)
+        noise, variance, end = torch.randn(500, 3), model.data_variance, model.signal[-1]
+        # The flow of a Gaussian scales each coordinate by the deviations at both ends.
+        errors.append((drawn - noise * (variance / (end * variance + 1 - end)).sqrt()).square().mean().sqrt().item())
+    for coarse, fine in pairwise(errors):
+        assert math.log2(coarse / fine) == pytest.approx(order, abs=0.35)
 
-    def end(steps: int) -> Tensor:
-        torch.manual_seed(1)  # the same noise to start from, and none after it
-        return model.sample(500, steps=steps, sampler="ddim")
 
-    thousand = end(1000)
-    errors = [(end(steps) - thousand).square().mean().sqrt().item() for steps in (10, 50, 200)]
-    assert errors == sorted(errors, reverse=True)
-    assert errors[1] < 0.05
+@pytest.mark.parametrize("schedule", ["linear", "cosine"])
+@pytest.mark.parametrize("sampler", ["multistep", "heun"])
+def test_thirty_evaluations_of_order_two_end_about_as_near_the_data_as_a_hundred_of_ddim(
+    schedule: str, sampler: str
+) -> None:
+    model = ExactDiffusion([0.03, 0.1, 0.5, 1.0, 2.0], schedule=schedule)
+
+    def error(**options: Any) -> Tensor:
+        torch.manual_seed(1)
+        return (model.sample(20_000, **options).std(dim=0) / model.data_variance.sqrt() - 1).abs().mean()
+
+    assert error(sampler=sampler, steps=30) < 1.3 * error(sampler="ddim", steps=100)
+    assert error() < 0.02 < error(sampler="ddim", steps=30)
+
+
+@pytest.mark.parametrize(("sampler", "most"), [("multistep", 12), ("heun", 11), ("ddim", 12), ("ancestral", 12)])
+def test_steps_are_evaluations_of_the_network(sampler: str, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, asked = ExactDiffusion([1.0]), []
+    exact = model.predict_noise
+    monkeypatch.setattr(model, "predict_noise", lambda x, t, *rest: asked.append(int(t[0])) or exact(x, t, *rest))
+    model.sample(1, steps=12, sampler=sampler)
+    assert len(asked) == most and asked[0] == 1000
+
+
+@pytest.mark.parametrize("schedule", ["linear", "cosine"])
+@pytest.mark.parametrize("times", [2, 20, 1000])
+def test_times_are_of_square_angles_as_far_as_there_are_such_times(schedule: str, times: int) -> None:
+    signal = Diffusion((1,), times=times, schedule=schedule).signal
+    for steps in {1, 2, times // 2, times}:
+        found = square_angles(signal, steps)
+        assert len(found) == steps + 1 and found[0] == times and found[-1] == 0
+        assert all(t > s for t, s in pairwise(found))
+    if times == 1000:
+        angles = signal.double().sqrt().acos()[square_angles(signal, 20)]
+        torch.testing.assert_close(
+            (angles / angles[0]).sqrt(), torch.arange(20, -1, -1) / 20.0, atol=0.06, rtol=0, check_dtype=False
+        )
 
 
 def test_a_trained_chain_bounds_the_density_from_below_and_near() -> None:
@@ -121,14 +167,16 @@ def test_a_trained_chain_bounds_the_density_from_below_and_near() -> None:
     torch.testing.assert_close(torch.cov(model.sample(5000).T), mix @ mix.T, atol=0.15, rtol=0)
 
 
-def test_samples_stay_in_the_range_of_the_data() -> None:
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_samples_stay_in_the_range_of_the_data(sampler: str) -> None:
     model = Diffusion((4,), times=20)
     model.setup(Batch(torch.tensor([[0.5, -0.1, 0.2, 0.0], [0.1, 0.3, -0.25, 0.4]])))
-    assert model.sample(200, sampler="ddim").abs().max() <= 0.5 + 1e-6
+    assert model.sample(200, sampler=sampler).abs().max() <= 0.5 + 1e-6
 
 
-def test_on_clouds_permuting_the_points_permutes_the_prediction() -> None:
-    model = Diffusion((8, 3), times=20, width=16)
+@pytest.mark.parametrize("network", NETWORKS)
+def test_on_clouds_permuting_the_points_permutes_the_prediction(network: str) -> None:
+    model = Diffusion((8, 3), times=20, width=16, network=network)
     model.update(Batch(torch.randn(4, 8, 3), torch.arange(4)))
     x, t, order = torch.randn(2, 8, 3), torch.tensor([3, 17]), torch.randperm(8)
     torch.testing.assert_close(model.predict_noise(x[:, order], t), model.predict_noise(x, t)[:, order])
@@ -146,12 +194,13 @@ def test_it_is_bounded_and_no_density() -> None:
         (lambda: Diffusion((2,), schedule="cosin"), "schedule: must be one of linear, cosine; got 'cosin'"),
         (lambda: Diffusion((2,), variance="both"), "variance: must be one of forward, posterior"),
         (lambda: Diffusion((2,), width=0), "width: must be at least 1, got 0"),
+        (lambda: Diffusion((4, 2), network="tokens", heads=3), "heads: must divide the width, 256, got 3"),
         (lambda: Diffusion((2,), lr=0.0), "lr: must be a positive number, got 0.0"),
         (
             lambda: Diffusion((2,), times=9).sample(1, steps=10),
             "steps: must be from 1 to the chain's length, 9",
         ),
-        (lambda: Diffusion((2,)).sample(1, sampler="ddpm"), "sampler: must be one of ancestral, ddim"),
+        (lambda: Diffusion((2,)).sample(1, sampler="ddpm"), "sampler: must be one of multistep, heun, ddim, ancestral"),
     ],
 )
 def test_bad_arguments_are_named(call, message: str) -> None:  # type: ignore[no-untyped-def]

@@ -12,9 +12,11 @@ from torch import Tensor
 from pcgen.errors import at_least, choose, positive
 from pcgen.models.base import Batch, GradientLearner, Recipe
 from pcgen.models.conditional import Conditional, Labels
+from pcgen.models.diffusion.samplers import SAMPLERS, Predict
 from pcgen.models.diffusion.schedules import SCHEDULES
 from pcgen.models.shape import accepted
 from pcgen.nets.denoiser import Denoiser
+from pcgen.nets.gaussian import GaussianPart
 
 __all__ = ["Diffusion"]
 
@@ -22,14 +24,17 @@ __all__ = ["Diffusion"]
 class Diffusion(GradientLearner, Conditional):
     """A chain that turns noise into data, trained to predict the noise that was added to it.
 
-        x_t = sqrt(a_t) x + sqrt(1 - a_t) e,  e ~ N(0, I),  loss = mean |e - e(x_t, t)|^2 over coordinates
+        x_t = sqrt(a_t) x + sqrt(1 - a_t) e,  e ~ N(0, I),  loss = mean |e - e(x_t, t)|^2 / a_t over coordinates
 
     with a_t, the signal's share, falling from a_0 = 1 to near 0 at t = `times`. The network corrects the prediction
     that is exact for Gaussian data of the training set's mean m and covariance C (of its points, for clouds):
 
-        e(x, t) = sqrt(1 - a_t) (a_t C + (1 - a_t) I)^-1 (x - sqrt(a_t) m) + network(x, t)
+        e(x, t) = sqrt(1 - a_t) (a_t C + (1 - a_t) I)^-1 (x - sqrt(a_t) m) + sqrt(a_t) network(x, t)
 
-    so that training starts from a full Gaussian, and a network that is small for its data loses nothing against one.
+    The network and the error are those of the velocity v = sqrt(a_t) e - sqrt(1 - a_t) x (Salimans and Ho). What the
+    data is taken for, (x_t - sqrt(1 - a_t) e(x_t, t)) / sqrt(a_t), then does not magnify the network's errors where
+    little of the signal is left, and the first, long steps of a short way to the data rest on it. Training starts from
+    a full Gaussian, and a network that is small for its data loses nothing against one (`pcgen.nets.gaussian`).
     With classes the network sees the label too, but for a tenth of the training rows, so that it also learns what to
     predict without one, which guidance needs.
 
@@ -40,7 +45,9 @@ class Diffusion(GradientLearner, Conditional):
         variance: of the chain's steps back from t to s, "forward", 1 - a_t / a_s, or "posterior",
             (1 - a_s) / (1 - a_t) of it: the right ones for data of N(0, I) and for a single point.
         width: of the network's hidden layers.
-        blocks: number of its residual blocks.
+        blocks: number of its blocks.
+        network: of sets and clouds, "pooled", "attention" or "tokens"; heads, tokens: its sizes (see
+            `pcgen.nets.denoiser`).
         classes: names of the labels' classes; () learns without labels.
         lr: Adam's learning rate.
 
@@ -53,13 +60,11 @@ class Diffusion(GradientLearner, Conditional):
         Ho, Jain, Abbeel (2020). Denoising Diffusion Probabilistic Models.
         Song, Meng, Ermon (2021). Denoising Diffusion Implicit Models.
         Ho, Salimans (2022). Classifier-Free Diffusion Guidance.
+        Salimans, Ho (2022). Progressive Distillation for Fast Sampling of Diffusion Models.
     """
 
     accepts: ClassVar[tuple[str, ...]] = ("vector", "set", "cloud")
     signal: Tensor
-    mean: Tensor
-    basis: Tensor
-    spectrum: Tensor
     limit: Tensor
 
     def __init__(
@@ -70,6 +75,9 @@ class Diffusion(GradientLearner, Conditional):
         variance: str = "posterior",
         width: int = 256,
         blocks: int = 3,
+        network: str = "pooled",
+        heads: int = 4,
+        tokens: int = 32,
         classes: Sequence[str] = (),
         lr: float = 3e-4,
     ) -> None:
@@ -81,13 +89,10 @@ class Diffusion(GradientLearner, Conditional):
         signal = SCHEDULES[choose(schedule, SCHEDULES, "schedule")](times)
         self.variance = choose(variance, ["forward", "posterior"], "variance")
         self.register_buffer("signal", torch.cat([signal.new_ones(1), signal]).float())  # (T + 1,)
-        channels = self.shape[-1]
-        self.register_buffer("mean", torch.zeros(channels))
-        self.register_buffer("basis", torch.eye(channels))  # eigenvectors of C, in columns
-        self.register_buffer("spectrum", torch.ones(channels))  # eigenvalues of C
+        self.gaussian = GaussianPart(self.shape[-1])
         # What the chain takes for the data stays within the data's range, as in Ho et al.
         self.register_buffer("limit", torch.tensor(math.inf))
-        self.denoiser = Denoiser(self.shape, width, blocks, len(self.labels))
+        self.denoiser = Denoiser(self.shape, width, blocks, len(self.labels), network, heads, tokens)
         self.optimizer = torch.optim.Adam(self.denoiser.parameters(), lr, fused=True)
 
     @property
@@ -102,11 +107,7 @@ class Diffusion(GradientLearner, Conditional):
     @torch.no_grad()
     def setup(self, data: Batch) -> None:
         self.labels.fit(data, "diffusion")
-        rows = data.x.flatten(0, -2).double()
-        spectrum, basis = torch.linalg.eigh(torch.cov(rows.T, correction=0).reshape(rows.shape[1], rows.shape[1]))
-        self.mean.copy_(rows.mean(0))
-        self.basis.copy_(basis)
-        self.spectrum.copy_(spectrum.clamp_min(0))
+        self.gaussian.fit(data.x)
         self.limit.copy_(data.x.abs().max())
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
@@ -116,7 +117,8 @@ class Diffusion(GradientLearner, Conditional):
         t = (share * self.times).long().clamp_max(self.times - 1) + 1  # (B,) in 1 ... T
         noise = torch.randn_like(batch.x)
         y = self.labels.hidden(batch.labels, batch.x)
-        return {"mse": (noise - self.predict_noise(self.diffuse(batch.x, t, noise), t, y)).square().mean()}
+        error = noise - self.predict_noise(self.diffuse(batch.x, t, noise), t, y)
+        return {"mse": (error.square() / self._at(t)).mean()}
 
     def diffuse(self, x: Tensor, t: Tensor, noise: Tensor) -> Tensor:
         """x_t of data x at times t, (B,), in 0 ... T, with the given noise, (B, *shape)."""
@@ -139,9 +141,7 @@ class Diffusion(GradientLearner, Conditional):
         if guidance != 1 and self.classes:
             without = self.denoiser(x, t / self.times, torch.zeros_like(y))
             correction = without + guidance * (correction - without)
-        along = (x - signal.sqrt() * self.mean) @ self.basis  # in the axes of C, where it is diagonal
-        gaussian: Tensor = ((1 - signal).sqrt() / (signal * self.spectrum + 1 - signal) * along) @ self.basis.T
-        return gaussian + correction
+        return self.gaussian.noise(x, signal.sqrt(), (1 - signal).sqrt()) + signal.sqrt() * correction
 
     @torch.no_grad()
     def draw(
@@ -149,41 +149,45 @@ class Diffusion(GradientLearner, Conditional):
         n: int,
         labels: Tensor | None = None,
         steps: int | None = None,
-        sampler: str = "ddim",
+        sampler: str = "multistep",
         guidance: float = 1.0,
     ) -> Tensor:
-        """Draw n new objects, (n, *shape), by `steps` evaluations of the network at equally spaced times.
+        """Draw n new objects, (n, *shape).
 
         Args:
             n: how many.
             labels: (n,) int64, of a model with classes.
-            steps: from 1 to T; None is the smaller of T and 100.
-            sampler: "ddim" is deterministic given the noise it starts from (Song et al.) and needs few steps;
-                "ancestral" draws from the chain (Ho et al.), over a subsequence of times if steps < T.
+            steps: evaluations of the network, from 1 to T; None is the smaller of T and 30. With guidance each is two.
+            sampler: "multistep", "heun" and "ddim" are deterministic given the noise they start from, of orders 2, 2
+                and 1 in the number of steps (see `pcgen.models.diffusion.samplers`); "ancestral" draws from the chain
+                (Ho et al.), over a subsequence of times if steps < T: give it hundreds.
             guidance: how far to exaggerate the label; above 1 the objects are more typical of it and less diverse.
 
         Raises:
             ValueError: an unknown sampler, steps outside 1 to T, guidance below 0, or other than 1 without labels.
         """
-        choose(sampler, ["ancestral", "ddim"], "sampler")
-        steps = min(self.times, 100) if steps is None else steps
+        choose(sampler, [*SAMPLERS, "ancestral"], "sampler")
+        steps = min(self.times, 30) if steps is None else steps
         if not 1 <= steps <= self.times:
             raise ValueError(f"steps: must be from 1 to the chain's length, {self.times}, got {steps}")
         self.labels.check_guidance(guidance, labels)
-        x = torch.randn(n, *self.shape, device=self.device)
-        y = self.labels.vectors(labels, x)
+        noise = torch.randn(n, *self.shape, device=self.device)
+        y = self.labels.vectors(labels, noise)
+
+        def predict(x: Tensor, t: int) -> Tensor:
+            data = self._predict_data(x, x.new_full((n,), t, dtype=torch.long), y, guidance)
+            return data.clamp(-self.limit, self.limit)
+
+        if sampler == "ancestral":
+            return self._ancestral(predict, noise, steps)
+        return SAMPLERS[sampler](predict, noise, self.signal, steps).clamp(-self.limit, self.limit)
+
+    def _ancestral(self, predict: Predict, x: Tensor, steps: int) -> Tensor:
         ts = [round(i * self.times / steps) for i in range(steps, -1, -1)]  # T ... 0
         for t, s in pairwise(ts):
-            data = self._predict_data(x, x.new_full((n,), t, dtype=torch.long), y, guidance).clamp(
-                -self.limit, self.limit
-            )
-            if sampler == "ancestral":
-                mean, variance = self._posterior(x, data, t, s)
-                # No noise after the last step, as in Ho et al.: it is not the data's.
-                x = mean + (self._step_variance(variance, t, s).sqrt() * torch.randn_like(x) if s > 0 else 0)
-            else:
-                a_t, a_s = self.signal[t], self.signal[s]
-                x = a_s.sqrt() * data + ((1 - a_s) / (1 - a_t)).sqrt() * (x - a_t.sqrt() * data)
+            mean, variance = self._posterior(x, predict(x, t), t, s)
+            # No noise after the last step, as in Ho et al.: it is not the data's.
+            x = mean + (self._step_variance(variance, t, s).sqrt() * torch.randn_like(x) if s > 0 else 0)
         return x
 
     @torch.no_grad()
