@@ -62,6 +62,7 @@ MODELS = _Models(
         "wgan_gp": "pcgen.models.adversarial.wgan_gp:WGANGP",
         "vae": "pcgen.models.variational.vae:VAE",
         "diffusion": "pcgen.models.diffusion.diffusion:Diffusion",
+        "flow_matching": "pcgen.models.flows.flow_matching:FlowMatching",
         "gmm": "pcgen.models.mixtures.gmm:GMM",
         "gaussian": "pcgen.models.mixtures.gaussian:Gaussian",
     }

@@ -1,0 +1,1 @@
+"""Flows: models that carry noise to data along a differential equation."""

@@ -1,0 +1,204 @@
+"""Flow matching of vectors, sets and clouds."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from pcgen.errors import choose, fraction, not_negative, positive
+from pcgen.models.base import Batch, GradientLearner, Recipe
+from pcgen.models.conditional import Conditional, Labels
+from pcgen.models.flows.coupling import couple_members, couple_rows, freshen
+from pcgen.models.shape import accepted
+from pcgen.nets.denoiser import Denoiser
+from pcgen.nets.gaussian import GaussianPart
+from pcgen.solvers import METHODS, divergence, solve, solve_adaptive
+
+__all__ = ["FlowMatching"]
+
+
+class FlowMatching(GradientLearner, Conditional):
+    """A flow that carries noise to data, whose velocity is that of straight lines between the two, on average.
+
+        x_t = (1 - t) x0 + t x1,  x0 ~ N(0, I),  x1 data,  loss = mean |v(x_t, t) - (x1 - x0)|^2 over coordinates
+
+    The flow dx/dt = v(x, t) has the law of x_t at every t whatever the coupling of x0 and x1; the nearer they are
+    coupled, the straighter are its paths and the fewer steps follow them. The network corrects the velocity that is
+    exact for Gaussian data of the training set's mean and covariance, coupled as much (`pcgen.nets.gaussian`), so that
+    training starts from a full Gaussian. With classes the network sees the label too, as in `diffusion`.
+
+    Args:
+        shape: (dim,), (members, channels) or (points, 3). A set's network permutes with its members.
+        coupling: "independent", or "optimal": noise and data are paired by optimal transport, rows of a batch for
+            vectors, the members within each row for sets and clouds.
+        fresh: share of the variance of coupled noise that is drawn anew, so that the field is less steep near it.
+        gap: of the matching of clouds, 0 is exact (`pcgen.ops.match`).
+        width: of the network's hidden layers.
+        blocks: number of its blocks.
+        network: of sets and clouds, "pooled", "attention" or "tokens"; heads, tokens: its sizes (see
+            `pcgen.nets.denoiser`).
+        classes: names of the labels' classes; () learns without labels.
+        lr: Adam's learning rate.
+
+    Raises:
+        ValueError: a shape of none of them, or an argument out of range.
+
+    References:
+        Lipman, Chen, Ben-Hamu, Nickel, Le (2023). Flow Matching for Generative Modeling.
+        Liu, Gong, Liu (2023). Flow Straight and Fast: Learning to Generate and Transfer Data with Rectified Flow.
+        Tong et al. (2024). Improving and generalizing flow-based generative models with minibatch optimal transport.
+        Hui et al. (2025). Not-So-Optimal Transport Flows for 3D Point Cloud Generation.
+    """
+
+    accepts: ClassVar[tuple[str, ...]] = ("vector", "set", "cloud")
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        coupling: str = "optimal",
+        fresh: float = 0.2,
+        gap: float = 0.0,
+        width: int = 256,
+        blocks: int = 3,
+        network: str = "pooled",
+        heads: int = 4,
+        tokens: int = 32,
+        classes: Sequence[str] = (),
+        lr: float = 3e-4,
+    ) -> None:
+        super().__init__()
+        self.shape = accepted(self.accepts, shape, "flow_matching")
+        self.lacks = ("log_prob",) if len(self.shape) == 2 else ()
+        self.coupling = choose(coupling, ["independent", "optimal"], "coupling")
+        fraction(fresh=fresh, gap=gap)
+        positive(lr=lr)
+        self.fresh, self.gap = fresh, gap
+        self.labels = Labels(classes)
+        self.gaussian = GaussianPart(self.shape[-1])
+        self.denoiser = Denoiser(self.shape, width, blocks, len(self.labels), network, heads, tokens)
+        self.optimizer = torch.optim.Adam(self.denoiser.parameters(), lr, fused=True)
+
+    @property
+    def recipe(self) -> Recipe:
+        return replace(super().recipe, steps=3000, batch_size=_BATCH)
+
+    @torch.no_grad()
+    def setup(self, data: Batch) -> None:
+        self.labels.fit(data, "flow_matching")
+        self.gaussian.fit(data.x)
+        if self.coupling == "independent":
+            return
+        # How much noise and data have to do with each other is seen in some batches as they are trained on.
+        some = torch.randperm(len(data))[: _BATCH * (4 if data.x.ndim == 2 else 1)].to(data.x.device)
+        x, labels = data.x[some], None if data.labels is None else data.labels[some]
+        pairs = [(self.noise(part), part.x) for part in Batch(x, labels=labels).split(_BATCH)]
+        self.gaussian.fit_correlation(torch.cat([pair[0] for pair in pairs]), torch.cat([pair[1] for pair in pairs]))
+
+    def noise(self, batch: Batch) -> Tensor:
+        """Noise for a batch of data, (B, *shape), coupled to it as the model has it."""
+        x, noise = batch.x, torch.randn_like(batch.x)
+        if self.coupling == "independent":
+            return noise
+        if x.ndim == 3:
+            return freshen(couple_members(noise, x, self.gap), self.fresh)
+        return freshen(couple_rows(noise, x, batch.labels if self.classes else None), self.fresh)
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        # One uniform draw spread evenly over the batch: every row's time is uniform, and the batch covers all times.
+        spread = torch.arange(len(batch.x), device=batch.x.device) / len(batch.x)
+        t = (torch.rand((), device=batch.x.device) + spread) % 1  # (B,)
+        noise, y = self.noise(batch), self.labels.hidden(batch.labels, batch.x)
+        x = torch.lerp(noise, batch.x, self._broad(t))
+        return {"mse": (batch.x - noise - self.velocity(x, t, y)).square().mean()}
+
+    def velocity(self, x: Tensor, t: Tensor, y: Tensor | None = None, guidance: float = 1.0) -> Tensor:
+        """The flow's velocity at x_t, (B, *shape): v(x_t, t) + guidance (v(x_t, t, y) - v(x_t, t)).
+
+        Args:
+            x: x_t, (B, *shape).
+            t: times, (B,), in [0, 1]: 0 is noise, 1 data.
+            y: labels as vectors, (B, classes), 0 where they are not known; None is known of no row.
+            guidance: 1 is the velocity for the label, 0 that without one, more exaggerates the label.
+        """
+        y = self.labels.vectors(None, x) if y is None else y
+        correction: Tensor = self.denoiser(x, t, y)
+        if guidance != 1 and self.classes:
+            without = self.denoiser(x, t, torch.zeros_like(y))
+            correction = without + guidance * (correction - without)
+        return self.gaussian.velocity(x, self._broad(t), 1 - self._broad(t)) + correction
+
+    @torch.no_grad()
+    def draw(
+        self,
+        n: int,
+        labels: Tensor | None = None,
+        steps: int | None = None,
+        solver: str = "midpoint",
+        guidance: float = 1.0,
+    ) -> Tensor:
+        """Draw n new objects, (n, *shape), by following the flow from noise to data.
+
+        Args:
+            n: how many.
+            labels: (n,) int64, of a model with classes.
+            steps: evaluations of the network; None is 24. With guidance each is two.
+            solver: "euler", "midpoint", "heun" or "rk4" of `pcgen.solvers`, which evaluate the network 1, 2, 2 and 4
+                times a step; a rest of `steps` that makes no step is left out. "adaptive" evaluates as often as its
+                tolerance asks for, at most `steps` times, or 10,000.
+            guidance: how far to exaggerate the label; above 1 the objects are more typical of it and less diverse.
+
+        Raises:
+            ValueError: an unknown solver, or fewer steps than one of its own takes.
+            FloatingPointError: the adaptive solver could not keep its tolerance.
+        """
+        choose(solver, [*METHODS, "adaptive"], "solver")
+        not_negative(guidance=guidance)
+        x = torch.randn(n, *self.shape, device=self.device)
+        y = self.labels.vectors(labels, x)
+
+        def field(t: float, x: Tensor) -> Tensor:
+            return self.velocity(x, x.new_full((n,), t), y, guidance)
+
+        least = 8 if solver == "adaptive" else len(METHODS[solver].nodes)
+        if steps is not None and steps < least:
+            raise ValueError(f"steps: must be at least {least} for {solver}, got {steps}")
+        if solver == "adaptive":
+            return solve_adaptive(field, x, 0.0, 1.0, most=steps or 10_000).x
+        count = (24 if steps is None else steps) // least
+        # Steps become short near the data, where directions in which it is narrow are decided: with 32 evaluations of
+        # the exact velocity the deviations of Gaussians, .03 to 2, are 0.1% off by midpoints, and 2.5% at equal steps.
+        return solve(field, x, [1 - (1 - i / count) ** 2 for i in range(count + 1)], solver)
+
+    @torch.no_grad()
+    def log_prob(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+        """log p(x) of vectors in nats, (B, dim) -> (B,): log N(x_0; 0, I) - integral of the velocity's divergence.
+
+        Along the flow from x back to noise, by the adaptive solver, with exact divergences: each evaluation of the
+        network costs dim passes backwards. With labels, (B,), it is the density given the label.
+
+        Raises:
+            ValueError: the model is of sets.
+            FloatingPointError: the solver could not keep its tolerance: the data lies on a plane, say.
+        """
+        if self.lacks:
+            raise ValueError(f"log_prob: is of vectors, this model is of sets of shape {self.shape}")
+        y = self.labels.vectors(labels, x)
+
+        def field(t: float, state: Tensor) -> Tensor:
+            times = x.new_full((len(x),), t)
+            change, spread = divergence(lambda _, at: self.velocity(at, times, y), t, state[:, :-1])
+            return torch.cat([change, spread[:, None]], dim=1)
+
+        end = solve_adaptive(field, torch.cat([x, x.new_zeros(len(x), 1)], dim=1), 1.0, 0.0).x
+        noise, gathered = end[:, :-1], end[:, -1]
+        return gathered - 0.5 * (noise.square() + math.log(2 * math.pi)).sum(dim=1)
+
+    def _broad(self, t: Tensor) -> Tensor:
+        """Times (B,), of a shape that goes with (B, *shape)."""
+        return t.view(-1, *(1 for _ in self.shape))
+
+
+_BATCH = 128
