@@ -40,7 +40,7 @@ def trained(kind: str) -> Conditional:
         model = VAE((4,), code=2, widths=(16,), classes=CLASSES, learn_scale=True)
         return fit(model, x, labels=labels, steps=150, batch_size=100)
     model = Diffusion((4,), times=50, width=32, blocks=2, classes=CLASSES, lr=2e-3)
-    return fit(model, x, labels=labels, steps=400, batch_size=100, average=0.9)
+    return fit(model, x, labels=labels, steps=800, batch_size=100, average=0.9)
 
 
 @pytest.fixture(params=["vae", "diffusion"])

@@ -10,7 +10,7 @@ from torch.distributions import Normal
 from pcgen.models.abilities import can
 from pcgen.models.base import Batch
 from pcgen.models.diffusion.diffusion import Diffusion
-from pcgen.models.diffusion.samplers import SAMPLERS, square_angles
+from pcgen.models.diffusion.samplers import SAMPLERS, graded_angles
 from pcgen.nets.denoiser import NETWORKS
 
 CONTRACT = {"diffusion": {"times": 20, "width": 16, "blocks": 2}}
@@ -112,16 +112,14 @@ def test_the_error_of_a_sampler_falls_with_its_order(schedule: str, sampler: str
 
 @pytest.mark.parametrize("schedule", ["linear", "cosine"])
 @pytest.mark.parametrize("sampler", ["multistep", "heun"])
-def test_thirty_evaluations_of_order_two_end_about_as_near_the_data_as_a_hundred_of_ddim(
-    schedule: str, sampler: str
-) -> None:
+def test_forty_evaluations_of_order_two_end_as_near_the_data_as_a_hundred_of_ddim(schedule: str, sampler: str) -> None:
     model = ExactDiffusion([0.03, 0.1, 0.5, 1.0, 2.0], schedule=schedule)
 
     def error(**options: Any) -> Tensor:
         torch.manual_seed(1)
         return (model.sample(20_000, **options).std(dim=0) / model.data_variance.sqrt() - 1).abs().mean()
 
-    assert error(sampler=sampler, steps=30) < 1.3 * error(sampler="ddim", steps=100)
+    assert error(sampler=sampler, steps=40) < error(sampler="ddim", steps=100)
     assert error() < 0.02 < error(sampler="ddim", steps=30)
 
 
@@ -136,16 +134,16 @@ def test_steps_are_evaluations_of_the_network(sampler: str, most: int, monkeypat
 
 @pytest.mark.parametrize("schedule", ["linear", "cosine"])
 @pytest.mark.parametrize("times", [2, 20, 1000])
-def test_times_are_of_square_angles_as_far_as_there_are_such_times(schedule: str, times: int) -> None:
+def test_times_are_of_graded_angles_as_far_as_there_are_such_times(schedule: str, times: int) -> None:
     signal = Diffusion((1,), times=times, schedule=schedule).signal
     for steps in {1, 2, times // 2, times}:
-        found = square_angles(signal, steps)
+        found = graded_angles(signal, steps)
         assert len(found) == steps + 1 and found[0] == times and found[-1] == 0
         assert all(t > s for t, s in pairwise(found))
     if times == 1000:
-        angles = signal.double().sqrt().acos()[square_angles(signal, 20)]
+        angles = signal.double().sqrt().acos()[graded_angles(signal, 20)]
         torch.testing.assert_close(
-            (angles / angles[0]).sqrt(), torch.arange(20, -1, -1) / 20.0, atol=0.06, rtol=0, check_dtype=False
+            (angles / angles[0]).pow(2 / 3), torch.arange(20, -1, -1) / 20.0, atol=0.06, rtol=0, check_dtype=False
         )
 
 

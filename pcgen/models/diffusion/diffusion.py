@@ -157,7 +157,7 @@ class Diffusion(GradientLearner, Conditional):
         Args:
             n: how many.
             labels: (n,) int64, of a model with classes.
-            steps: evaluations of the network, from 1 to T; None is the smaller of T and 30. With guidance each is two.
+            steps: evaluations of the network, from 1 to T; None is the smaller of T and 40. With guidance each is two.
             sampler: "multistep", "heun" and "ddim" are deterministic given the noise they start from, of orders 2, 2
                 and 1 in the number of steps (see `pcgen.models.diffusion.samplers`); "ancestral" draws from the chain
                 (Ho et al.), over a subsequence of times if steps < T: give it hundreds.
@@ -167,7 +167,7 @@ class Diffusion(GradientLearner, Conditional):
             ValueError: an unknown sampler, steps outside 1 to T, guidance below 0, or other than 1 without labels.
         """
         choose(sampler, [*SAMPLERS, "ancestral"], "sampler")
-        steps = min(self.times, 30) if steps is None else steps
+        steps = min(self.times, 40) if steps is None else steps
         if not 1 <= steps <= self.times:
             raise ValueError(f"steps: must be from 1 to the chain's length, {self.times}, got {steps}")
         self.labels.check_guidance(guidance, labels)

@@ -6,25 +6,26 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-__all__ = ["SAMPLERS", "Predict", "square_angles"]
+__all__ = ["SAMPLERS", "Predict", "graded_angles"]
 
 Predict = Callable[[Tensor, int], Tensor]
 """What the data is taken for, (n, *shape), given x_t, (n, *shape), and t."""
 
 
-def square_angles(signal: Tensor, steps: int) -> list[int]:
-    """Times T ... 0, steps + 1 of them, whose angles a, cos^2 a = signal, are nearly T's times the squares of 1 ... 0.
+def graded_angles(signal: Tensor, steps: int) -> list[int]:
+    """Times T ... 0, steps + 1 of them, at angles a, cos^2 a = signal, of nearly (i / steps)^1.5 of T's.
 
-    In x_t = cos(a) x + sin(a) e the state turns from data into noise, at one speed at all angles. Squares make the
-    steps short near the data, where directions in which it is narrow are decided: after 30 evaluations of the exact
-    predictor the deviations of Gaussians, .03 to 2, are 0.9% off by "multistep", and 9.4% at equal angles.
+    In x_t = cos(a) x + sin(a) e the state turns from data into noise, at one speed at all angles. The power makes the
+    steps short near the data, where directions in which it is narrow are decided: 30 evaluations of the exact predictor
+    leave the deviations of Gaussians, .03 to 2, wrong by 9% at equal angles, by 1.6% at these and by 0.9% with squares,
+    which take the first steps of learned predictors too long.
 
     Args:
         signal: from 1 at time 0 to near 0 at time T, (T + 1,).
         steps: from 1 to T.
     """
     angle = signal.double().sqrt().acos().cpu()  # (T + 1,) from 0 to near a quarter turn
-    wanted = angle[-1] * (torch.arange(steps, 0, -1) / steps).square()
+    wanted = angle[-1] * (torch.arange(steps, 0, -1) / steps).pow(1.5)
     nearest = (wanted[:, None] - angle).abs().argmin(dim=1).tolist()
     times = [len(signal) - 1]
     for place in range(1, steps):  # each later than the next, and late enough for those that are still to come
@@ -39,7 +40,7 @@ def _turned(x: Tensor, data: Tensor, a: Tensor, b: Tensor) -> Tensor:
 
 def _ddim(predict: Predict, x: Tensor, signal: Tensor, steps: int) -> Tensor:
     """Song, Meng, Ermon (2021), Denoising Diffusion Implicit Models: of order 1."""
-    for t, s in pairwise(square_angles(signal, steps)):
+    for t, s in pairwise(graded_angles(signal, steps)):
         x = _turned(x, predict(x, t), signal[t], signal[s])
     return x
 
@@ -53,7 +54,7 @@ def _heun(predict: Predict, x: Tensor, signal: Tensor, steps: int) -> Tensor:
     def slope(x: Tensor, data: Tensor, a: Tensor) -> Tensor:
         return a.sqrt() * (x - a.sqrt() * data) / (1 - a).sqrt() - (1 - a).sqrt() * data
 
-    for t, s in pairwise(square_angles(signal, (steps + 1) // 2)):
+    for t, s in pairwise(graded_angles(signal, (steps + 1) // 2)):
         a, b, data = signal[t], signal[s], predict(x, t)
         ahead = _turned(x, data, a, b)
         if s > 0:
@@ -69,7 +70,7 @@ def _multistep(predict: Predict, x: Tensor, signal: Tensor, steps: int) -> Tenso
     Of order 2 at one prediction a step: Lu et al. (2022), DPM-Solver++, of two steps, here along the angle. The first
     step is DDIM's.
     """
-    times = square_angles(signal, steps)
+    times = graded_angles(signal, steps)
     before: Tensor | None = None
     for place, (t, s) in enumerate(pairwise(times)):
         data = expected = predict(x, t)
