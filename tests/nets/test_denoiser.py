@@ -7,6 +7,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from pcgen.nets.attention import Attention
 from pcgen.nets.denoiser import NETWORKS, Denoiser
+from pcgen.nets.trunks import MemberAttention, Residual, TokenAttention
 
 
 def stirred(**options: Any) -> Denoiser:
@@ -25,6 +26,15 @@ def test_the_output_starts_at_zero_and_a_gradient_leaves_it(network: str) -> Non
     assert torch.equal(out, torch.zeros_like(x))
     (out - x).square().mean().backward()
     assert model.leave.weight.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize(
+    ("shape", "trunk"), [((5,), Residual), ((64, 3), MemberAttention), ((65, 3), Residual), ((2048, 3), Residual)]
+)
+def test_few_members_look_at_each_other_unless_told_otherwise(shape: tuple[int, ...], trunk: type[nn.Module]) -> None:
+    assert type(Denoiser(shape, width=16, blocks=1).trunk) is trunk
+    for network, told in (("pooled", Residual), ("attention", MemberAttention), ("tokens", TokenAttention)):
+        assert type(Denoiser(shape, 16, 1, network=network).trunk) is (told if len(shape) == 2 else Residual)
 
 
 @pytest.mark.parametrize("network", NETWORKS)

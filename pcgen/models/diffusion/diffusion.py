@@ -46,8 +46,8 @@ class Diffusion(GradientLearner, Conditional):
             (1 - a_s) / (1 - a_t) of it: the right ones for data of N(0, I) and for a single point.
         width: of the network's hidden layers.
         blocks: number of its blocks.
-        network: of sets and clouds, "pooled", "attention" or "tokens"; heads, tokens: its sizes (see
-            `pcgen.nets.denoiser`).
+        network: of sets and clouds, "pooled", "attention", "tokens", or None by the number of members; heads, tokens:
+            its sizes (see `pcgen.nets.denoiser`).
         classes: names of the labels' classes; () learns without labels.
         lr: Adam's learning rate.
 
@@ -75,7 +75,7 @@ class Diffusion(GradientLearner, Conditional):
         variance: str = "posterior",
         width: int = 256,
         blocks: int = 3,
-        network: str = "pooled",
+        network: str | None = None,
         heads: int = 4,
         tokens: int = 32,
         classes: Sequence[str] = (),

@@ -38,8 +38,8 @@ class FlowMatching(GradientLearner, Conditional):
         gap: of the matching of clouds, 0 is exact (`pcgen.ops.match`).
         width: of the network's hidden layers.
         blocks: number of its blocks.
-        network: of sets and clouds, "pooled", "attention" or "tokens"; heads, tokens: its sizes (see
-            `pcgen.nets.denoiser`).
+        network: of sets and clouds, "pooled", "attention", "tokens", or None by the number of members; heads, tokens:
+            its sizes (see `pcgen.nets.denoiser`).
         classes: names of the labels' classes; () learns without labels.
         lr: Adam's learning rate.
 
@@ -63,7 +63,7 @@ class FlowMatching(GradientLearner, Conditional):
         gap: float = 0.0,
         width: int = 256,
         blocks: int = 3,
-        network: str = "pooled",
+        network: str | None = None,
         heads: int = 4,
         tokens: int = 32,
         classes: Sequence[str] = (),
