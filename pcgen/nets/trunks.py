@@ -34,7 +34,8 @@ class Residual(nn.Module):
 class MemberAttention(nn.Module):
     """Members of a set, (B, N, width), that attend to each other, under a condition, (B, width).
 
-    Time grows as N^2: for sets of up to about a hundred members.
+    The condition is added to the members too: blocks that begin as the identity would let it in late. Time grows as
+    N^2: for sets of up to about a hundred members.
 
     Args:
         width: of members and the condition.
@@ -47,6 +48,7 @@ class MemberAttention(nn.Module):
         self.blocks = nn.ModuleList(AttentionBlock(width, heads, condition=width) for _ in range(blocks))
 
     def forward(self, h: Tensor, condition: Tensor) -> Tensor:
+        h = h + condition[:, None]
         for block in self.blocks:
             h = block(h, condition=condition)
         return h
@@ -56,7 +58,7 @@ class TokenAttention(nn.Module):
     """Members of a set, (B, N, width), that meet at learned tokens, under a condition, (B, width).
 
     In every block the tokens attend to the members, then to each other, and the members attend to the tokens: with L
-    tokens time and memory grow as N L + L^2.
+    tokens time and memory grow as N L + L^2. The condition is added to the members too.
 
     Args:
         width: of members, tokens and the condition.
@@ -76,7 +78,7 @@ class TokenAttention(nn.Module):
         self.blocks = nn.ModuleList(_Meeting(width, heads) for _ in range(blocks))
 
     def forward(self, h: Tensor, condition: Tensor) -> Tensor:
-        tokens = self.tokens.expand(len(h), -1, -1)  # (B, L, width)
+        h, tokens = h + condition[:, None], self.tokens.expand(len(h), -1, -1)  # (B, N, width), (B, L, width)
         for block in self.blocks:
             h, tokens = block(h, tokens, condition)
         return h

@@ -38,6 +38,16 @@ def test_few_members_look_at_each_other_unless_told_otherwise(shape: tuple[int, 
 
 
 @pytest.mark.parametrize("network", NETWORKS)
+def test_the_context_counts_from_the_second_update_on(network: str) -> None:
+    model = Denoiser((6, 4), width=16, blocks=2, context=2, network=network)
+    x, time, context = torch.randn(3, 6, 4), torch.rand(3), torch.randn(3, 2)
+    (model(x, time, context) - x).square().mean().backward()
+    with torch.no_grad():
+        model.leave.weight -= model.leave.weight.grad
+        assert (model(x, time, context) - model(x, time, -context)).abs().max() > 1e-4
+
+
+@pytest.mark.parametrize("network", NETWORKS)
 def test_permuting_the_members_permutes_the_output(network: str) -> None:
     model, x, order = stirred(network=network).double(), torch.randn(3, 6, 4).double(), torch.randperm(6)
     time, context = torch.rand(3).double(), torch.randn(3, 3).double()

@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from pcgen.errors import choose, fraction, not_negative, positive
+from pcgen.errors import choose, fraction, positive
 from pcgen.models.base import Batch, GradientLearner, Recipe
 from pcgen.models.conditional import Conditional, Labels
 from pcgen.models.flows.coupling import couple_members, couple_rows, freshen
@@ -151,11 +151,11 @@ class FlowMatching(GradientLearner, Conditional):
             guidance: how far to exaggerate the label; above 1 the objects are more typical of it and less diverse.
 
         Raises:
-            ValueError: an unknown solver, or fewer steps than one of its own takes.
+            ValueError: an unknown solver, fewer steps than one of its own takes, or guidance without labels.
             FloatingPointError: the adaptive solver could not keep its tolerance.
         """
         choose(solver, [*METHODS, "adaptive"], "solver")
-        not_negative(guidance=guidance)
+        self.labels.check_guidance(guidance, labels)
         x = torch.randn(n, *self.shape, device=self.device)
         y = self.labels.vectors(labels, x)
 
