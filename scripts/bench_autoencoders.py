@@ -20,7 +20,7 @@ from pcgen.models.inference import encode_all, in_batches
 from pcgen.training import Options
 
 SHAPES = figures.ROOT.parent / "shared" / "data" / "ldraw_parts.npz"
-PAPER = {"name": "fully_connected", "widths": [256, 256]}
+PAPER = {"name": "fully_connected", "widths": [256, 256], "norm": None}
 ALL = {"seen": None, "gap": 0.0}
 
 # What is changed of the defaults: the model, its arguments, the training's options.

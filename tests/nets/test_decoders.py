@@ -93,10 +93,10 @@ def test_a_decoder_learns_eight_boxes_better_than_a_second_sampling_of_each_tell
     [
         # U 33x7 of waves or 3x7 of points, and 7x7; V and b (5 + 1) x 7 twice; W and a (7 + 1) x 3
         (Folding(5, 50, widths=(7, 7)), 231 + 21 + 2 * (49 + 2 * 42 + 24)),
-        # the perceptron, the features, U (3+2)x8, V and b (5 + 1) x 8, W and a (8 + 1) x 3
-        (Residual(5, 50, coarse=[16], widths=[8], features=2), 6 * 16 + 17 * 150 + 100 + 40 + 48 + 27),
-        # (3 + 3) numbers of 7 patches; U 2x16, V and b (3 + 1) x 16, W and a 17 x 3
-        (Patches(5, 50, patches=7, feature=3, hidden=[16], widths=[16]), 6 * 16 + 17 * 42 + 32 + 64 + 51),
+        # the perceptron and its norm, the features, U (3+2)x8, V and b (5 + 1) x 8, W and a (8 + 1) x 3
+        (Residual(5, 50, coarse=[16], widths=[8], features=2), 6 * 16 + 32 + 17 * 150 + 100 + 40 + 48 + 27),
+        # (3 + 3) numbers of 7 patches, a norm; U 2x16, V and b (3 + 1) x 16, W and a 17 x 3
+        (Patches(5, 50, patches=7, feature=3, hidden=[16], widths=[16]), 6 * 16 + 32 + 17 * 42 + 32 + 64 + 51),
         # tokens, queries, out; a block: q, kv, out, three norms, the perceptron
         (
             CrossAttention(5, 50, tokens=3, width=8, heads=2),

@@ -31,7 +31,9 @@ def test_wrong_parts_name_the_right_ones(part, message):
 def test_decoder_writes_every_coordinate():
     decoder = FullyConnected(4, 9, widths=(6,))
     assert decoder(torch.randn(5, 4)).shape == (5, 9, 3)
-    assert sum(p.numel() for p in decoder.parameters()) == (4 + 1) * 6 + (6 + 1) * 27
+    assert sum(p.numel() for p in decoder.parameters()) == (4 + 1) * 6 + 2 * 6 + (6 + 1) * 27  # with the layer norm's
+    paper = FullyConnected(4, 9, widths=(6,), norm=None)
+    assert sum(p.numel() for p in paper.parameters()) == (4 + 1) * 6 + (6 + 1) * 27
 
 
 def test_mlp_layers_stand_in_order():

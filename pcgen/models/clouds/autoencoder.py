@@ -55,7 +55,7 @@ class Autoencoder(GradientLearner):
         reconstruction: str = "emd",
         gap: float = 0.02,
         seen: int | None = 512,
-        lr: float = 1e-3,
+        lr: float = 5e-4,
     ) -> None:
         super().__init__()
         at_least(1, code=code)
@@ -73,7 +73,7 @@ class Autoencoder(GradientLearner):
 
     @property
     def recipe(self) -> Recipe:
-        return replace(super().recipe, steps=1000, batch_size=32, bf16=True)
+        return replace(super().recipe, steps=2000, batch_size=16, bf16=True)
 
     def encode(self, x: Tensor) -> Tensor:
         """Codes (B, code) of clouds (B, N, 3) of any number of points."""

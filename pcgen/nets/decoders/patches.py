@@ -53,7 +53,7 @@ class Patches(nn.Module):
         if patches > points:
             raise ValueError(f"patches: must be at most the {points} points of a cloud, got {patches}")
         self.points, self.patches = points, patches
-        self.write = MLP((code, *hidden, patches * (3 + feature)))
+        self.write = MLP((code, *hidden, patches * (3 + feature)), norm="layer")
         self.unfold = CodedPerceptron(2, feature, widths, 3)
         self.register_buffer("square", fibonacci_square(-(-points // patches)), persistent=False)
         self.square: Tensor
