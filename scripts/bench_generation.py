@@ -78,6 +78,7 @@ def main(
 
 def _enlarged(meshes: Path, path: Path, points: int) -> Path:
     """The meshes as a set of clouds, each several times, turned and stretched."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     if not path.is_file():
         clouds = data.load(f"{meshes}@train,val,test", points=points)
         data.save(path, enlarged(clouds, COPIES, data.Augmentation(rotation=180, stretch=0.2, mirror=0.5)))
