@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # so that type checkers and editors see what __getattr__ impo
     from pcgen import training as training
     from pcgen import view as view
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 # OpenMP's threads spin while they wait for each other, by default for milliseconds: beside other work on the same
 # processors that makes a training several times slower, and threads that sleep at once make it half as fast on a quiet

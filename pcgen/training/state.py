@@ -14,7 +14,7 @@ from pcgen.training.averages import Average
 
 __all__ = ["State", "fill", "read_state", "weights", "write_state"]
 
-_FORMAT = 2
+_FORMAT = 3
 
 
 @dataclass
