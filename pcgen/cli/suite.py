@@ -84,7 +84,7 @@ def suite(
     from pcgen.models import MODELS
     from pcgen.studies import leaderboard
 
-    names = _names(models)
+    names = _names(models, codes)
     trained = names if codes is not None else ["autoencoder", *names]
     config = parse_model_settings(settings or [], trained, lambda name: (MODELS[name], ["shape"]))
     plan = leaderboard.Settings(
@@ -114,11 +114,15 @@ def suite(
     _show(entries, plan, out, codes)
 
 
-def _names(models: str | None) -> list[str]:
+def _names(models: str | None, codes: Path | None) -> list[str]:
+    """The models that are named, or all that learn such codes as the autoencoder's are."""
     from pcgen.errors import choose
     from pcgen.studies.heads import heads
+    from pcgen.training import Run
 
-    return [choose(name.strip(), heads(), "--models") for name in models.split(",")] if models else heads()
+    code = getattr(Run.open(codes).model(), "code_shape", ()) if codes is not None else ()
+    known = heads("set" if len(code) == 2 else "vector")
+    return [choose(name.strip(), known, "--models") for name in models.split(",")] if models else known
 
 
 def _train_autoencoder(data: str, out: Path, plan: "leaderboard.Settings", reading: dict[str, Any]) -> None:

@@ -18,9 +18,9 @@ from pcgen.training import Codes, Job, Options
 __all__ = ["draw_codes", "heads", "jobs", "train_head", "unseen_codes"]
 
 
-def heads() -> list[str]:
-    """The models of the suite that can be a head on codes that are vectors."""
-    return [name for name, cls in MODELS.items() if issubclass(cls, GenerativeModel) and "vector" in cls.accepts]
+def heads(kind: str = "vector") -> list[str]:
+    """The models of the suite that can be a head on codes that are vectors, or sets (kind "set")."""
+    return [name for name, cls in MODELS.items() if issubclass(cls, GenerativeModel) and kind in cls.accepts]
 
 
 def jobs(codes: Codes, names: Sequence[str], config: Mapping[str, Mapping[str, Any]], seed: int) -> dict[str, Job]:

@@ -7,11 +7,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from pcgen import ops
-from pcgen.errors import at_least, choose, fraction, positive
-from pcgen.models.base import Batch, GradientLearner, Recipe, check_finite
+from pcgen.errors import at_least, positive
+from pcgen.models.base import Batch, GradientLearner, Recipe
+from pcgen.models.clouds.reconstruction import Reconstruction
 from pcgen.models.shape import accepted
-from pcgen.nets.parts import DECODERS, ENCODERS, RECONSTRUCTIONS, Part, build_part
+from pcgen.nets.parts import DECODERS, ENCODERS, Part, build_part
 
 __all__ = ["Autoencoder"]
 
@@ -60,15 +60,14 @@ class Autoencoder(GradientLearner):
         super().__init__()
         at_least(1, code=code)
         positive(lr=lr)
-        fraction(gap=gap)
         if seen is not None:
             at_least(1, seen=seen)
         self.shape = accepted(self.accepts, shape, "autoencoder")
         self.code_shape = (code,)
         self.encoder = build_part(encoder, ENCODERS, "encoder", code=code)
         self.decoder = build_part(decoder, DECODERS, "decoder", code=code, points=self.shape[0])
-        self.reconstruction = choose(reconstruction, RECONSTRUCTIONS, "reconstruction")
-        self.gap, self.seen = gap, seen
+        self.distance = Reconstruction(reconstruction, gap)
+        self.seen = seen
         self.optimizer = torch.optim.Adam(self.parameters(), lr, fused=True)
 
     @property
@@ -87,10 +86,7 @@ class Autoencoder(GradientLearner):
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         decoded = self.decode(self.encode(self._shown(batch.x)))
-        check_finite(decoded, "a decoded cloud")
-        if self.reconstruction == "emd":
-            return {"emd": ops.emd(decoded, batch.x, self.gap if self.training else 0.0).mean()}
-        return {self.reconstruction: RECONSTRUCTIONS[self.reconstruction](decoded, batch.x).mean()}
+        return {self.distance.name: self.distance(decoded, batch.x).mean()}
 
     def _shown(self, x: Tensor) -> Tensor:
         """What the encoder is shown of clouds (B, N, 3): in training `seen` points of each, (B, seen, 3)."""

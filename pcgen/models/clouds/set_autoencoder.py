@@ -7,13 +7,12 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from pcgen import ops
-from pcgen.errors import at_least, choose, fraction, not_negative, positive
-from pcgen.models.base import Batch, GradientLearner, Recipe, check_finite
+from pcgen.errors import at_least, not_negative, positive
+from pcgen.models.base import Batch, GradientLearner, Recipe
+from pcgen.models.clouds.reconstruction import Reconstruction
 from pcgen.models.shape import accepted
 from pcgen.models.variational.posterior import DiagonalGaussian
 from pcgen.nets.attention import AttentionBlock
-from pcgen.nets.parts import RECONSTRUCTIONS
 from pcgen.nets.tokens import QueriedPoints, TokenEncoder
 
 __all__ = ["SetAutoencoder"]
@@ -79,14 +78,13 @@ class SetAutoencoder(GradientLearner):
         at_least(0, depth=depth)
         not_negative(kl=kl)
         positive(lr=lr)
-        fraction(gap=gap)
         if tokens > self.shape[0]:
             raise ValueError(f"tokens: must be at most the points of shape, {self.shape[0]}, got {tokens}")
         for name, size in (("width", width), ("features", features)):
             if size % heads:
                 raise ValueError(f"heads: must divide {name}, {size}, got {heads}")
         self.code_shape = (tokens, channels)
-        self.kl, self.gap = kl, gap
+        self.kl = kl
         self.encoder = TokenEncoder(tokens, width, heads, features)
         # Tokens of all clouds have much in common, which would hide what tells clouds apart: batch norm takes it out.
         self.norm = nn.BatchNorm1d(width)
@@ -96,7 +94,7 @@ class SetAutoencoder(GradientLearner):
         self.embed = nn.Linear(channels, width)
         self.blocks = nn.Sequential(*(AttentionBlock(width, heads) for _ in range(depth)), nn.LayerNorm(width))
         self.decoder = QueriedPoints(self.shape[0], width, heads, features)
-        self.reconstruction = choose(reconstruction, RECONSTRUCTIONS, "reconstruction")
+        self.distance = Reconstruction(reconstruction, gap)
         self.optimizer = torch.optim.Adam(self.parameters(), lr, fused=True)
 
     @property
@@ -116,14 +114,10 @@ class SetAutoencoder(GradientLearner):
         """In training z is drawn from the posterior; in evaluation it is its mean, as what `encode` gives."""
         posterior = self._posterior(batch.x)
         decoded = self.decode(posterior.draw() if self.training else posterior.mean)
-        check_finite(decoded, "a decoded cloud")
-        if self.reconstruction == "emd":
-            distance = ops.emd(decoded, batch.x, self.gap if self.training else 0.0)
-        else:
-            distance = RECONSTRUCTIONS[self.reconstruction](decoded, batch.x)
+        distance = self.distance(decoded, batch.x)
         tokens, channels = self.code_shape
         divergence = posterior.kl_from_standard().mean() / (tokens * channels)
-        return {self.reconstruction: distance.mean(), "kl": self.kl * divergence}
+        return {self.distance.name: distance.mean(), "kl": self.kl * divergence}
 
     def _posterior(self, x: Tensor) -> DiagonalGaussian:
         tokens = self.encoder(x)  # (B, M, width)
