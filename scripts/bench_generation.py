@@ -17,6 +17,7 @@ from pcgen.data.thinning import thin
 from pcgen.data.training_set import training_set
 from pcgen.metrics.report import HEADLINE
 from pcgen.metrics.row import Row
+from pcgen.models.clouds.resampling import resample
 from pcgen.models.inference import in_batches
 from pcgen.training import Options
 
@@ -55,24 +56,21 @@ def main(
         _fit(job, folder / "autoencoder", autoencoder)
         codes = training.read_codes(folder / "autoencoder")
         test = data.load(f"{spec}@test", at_least=points, surface_points=2 * points)
-        train = thin(source.train, points, 0)
-        own = train[torch.randperm(len(train), generator=torch.Generator().manual_seed(0))[: len(test)]]
-        decoded = in_batches(codes.autoencoder, codes.autoencoder.decode, codes.train)
+        train = source.normalization.undo(thin(source.train, points, 0))
+        decoded = resample(in_batches(codes.autoencoder, codes.autoencoder.decode, codes.train))
         for name in models.split(","):
             torch.manual_seed(0)
             _fit(training.on_codes(name, codes), folder / name, head)
             trained = training.Run.open(folder / name)
             torch.manual_seed(0)
             drawn = trained.sample(len(test))
-            oracles = {"training set": own, "training set decoded": decoded[: len(test)].cpu()}
-            report = metrics.evaluate(
-                drawn, test, train, oracles=oracles if name == models.split(",")[0] else {}, emd_clouds=None
-            )
+            first = name == models.split(",")[0]  # whose report has the rows that are not of a model
+            oracles = {"training set decoded": source.normalization.undo(decoded.cpu())} if first else {}
+            report = metrics.evaluate(drawn, test, train, oracles=oracles, emd_clouds=None)
             seconds = sum(training.Run.open(folder / each).history[-1]["seconds"] for each in ("autoencoder", name))
-            for row in report.rows:
-                if row.name in ("samples", *oracles):
-                    rows.append(_row(of, points, row, name, seconds))
-                    print(" ".join(f"{key}={value}" for key, value in rows[-1].items()), flush=True)
+            for row in report.rows if first else report.rows[:1]:
+                rows.append(_row(of, points, row, name, seconds))
+                print(" ".join(f"{key}={value}" for key, value in rows[-1].items()), flush=True)
             figures.write(f"generation_{points}", rows)
 
 
