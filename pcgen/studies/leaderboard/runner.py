@@ -13,7 +13,9 @@ from pcgen.data.thinning import others, thin
 from pcgen.files import write_whole
 from pcgen.metrics.report import Report
 from pcgen.models.clouds.latent import LatentCloudModel
+from pcgen.models.clouds.resampling import resample
 from pcgen.models.inference import in_batches
+from pcgen.seeds import isolated
 from pcgen.studies.heads import draw_codes, jobs, train_head, unseen_codes
 from pcgen.studies.leaderboard.board import REFERENCE, report_file, samples_file
 from pcgen.studies.leaderboard.entry import Entry
@@ -112,6 +114,8 @@ class _Bench:
         source, seed = codes.source, int(codes.source.about["training_set"]["seed"])
         train = training_clouds(codes)
         decoded = in_batches(codes.autoencoder, codes.autoencoder.decode, codes.train).cpu()
+        with isolated(seed):
+            decoded = resample(decoded)  # as heads draw their clouds
         again = others(source.train, self.points, seed)
         memorised = None if again is None else source.normalization.undo(again)
         self.whole = _Sets(reference, train, source.normalization.undo(decoded), memorised)
