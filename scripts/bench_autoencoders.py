@@ -72,7 +72,7 @@ class _Measured:
     def __init__(self, spec: str, points: int) -> None:
         self.points = points
         self.source = training_set(spec, points=points)
-        test = data.load(f"{spec}@test", at_least=points, surface_points=2 * points)
+        test = data.load(f"{spec}@test", at_least=2 * points, surface_points=2 * points)
         self.test, self.again = (part.contiguous() for part in test.points.split(points, dim=1)[:2])
         self.train = thin(self.source.train, points, 1)
         self.train_again = thin(self.source.train, points, 2)

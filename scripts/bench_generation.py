@@ -47,6 +47,7 @@ def main(
         sets["meshes_obj"] = str(_enlarged(meshes, out / "meshes_obj.npz", 2 * points))
     if only:
         sets = {name: sets[name] for name in only.split(",")}
+    protocol = dataclasses.replace(metrics.protocol("exact"), points=points)
     rows: list[dict[str, object]] = []
     for of, spec in sets.items():
         folder = out / f"{of.replace(':', '_')}-{points}"
@@ -66,7 +67,7 @@ def main(
             drawn = trained.sample(len(test))
             first = name == models.split(",")[0]  # whose report has the rows that are not of a model
             oracles = {"training set decoded": source.normalization.undo(decoded.cpu())} if first else {}
-            report = metrics.evaluate(drawn, test, train, oracles=oracles, emd_clouds=None)
+            report = metrics.evaluate(drawn, test, train, protocol, oracles=oracles, emd_clouds=None)
             seconds = sum(training.Run.open(folder / each).history[-1]["seconds"] for each in ("autoencoder", name))
             for row in report.rows if first else report.rows[:1]:
                 rows.append(_row(of, points, row, name, seconds))
