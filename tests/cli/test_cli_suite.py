@@ -8,6 +8,8 @@ import pytest
 import torch
 
 from pcgen import data
+from pcgen.models.clouds.set_autoencoder import SetAutoencoder
+from pcgen.training import save
 
 AUTOENCODER = ["--set", "autoencoder.code=4", "--set", 'autoencoder.encoder={"name": "pointnet", "widths": [8]}']
 AUTOENCODER += ["--set", 'autoencoder.decoder={"name": "fully_connected", "widths": [8]}']
@@ -113,3 +115,12 @@ def test_a_model_that_draws_by_class_has_a_board_for_each_class(pcgen, few, tmp_
     again = suite(pcgen, few, out, "gaussian")
     assert again.code == 0, again.err
     assert (out / "leaderboard-odd.md").read_text().count("| vae |") == 2  # in each of two tables
+
+
+def test_codes_that_are_sets_have_heads_that_learn_sets(pcgen, tmp_path):
+    run = tmp_path / "sets"
+    save(SetAutoencoder((32, 3), tokens=4, channels=2, width=8, features=8, heads=2), run)
+    given = ["suite", "--data", "shapes:chair=20", "--codes", run, "--out", tmp_path / "board"]
+    result = pcgen(*given, "--models", "gmm")
+    assert result.code == 2 and "--models: must be one of" in result.err and "diffusion" in result.err
+    assert pcgen(*given[:3], "--out", tmp_path / "board", "--models", "set_autoencoder").code == 2
