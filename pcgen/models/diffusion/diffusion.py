@@ -79,7 +79,7 @@ class Diffusion(GradientLearner, Conditional):
         heads: int = 4,
         tokens: int = 32,
         classes: Sequence[str] = (),
-        lr: float = 3e-4,
+        lr: float = 1e-3,
     ) -> None:
         super().__init__()
         self.shape = accepted(self.accepts, shape, "diffusion")
@@ -102,7 +102,7 @@ class Diffusion(GradientLearner, Conditional):
 
     @property
     def recipe(self) -> Recipe:
-        return replace(super().recipe, steps=3000, batch_size=128)
+        return replace(super().recipe, steps=6000, batch_size=128)
 
     @torch.no_grad()
     def setup(self, data: Batch) -> None:

@@ -67,7 +67,7 @@ class FlowMatching(GradientLearner, Conditional):
         heads: int = 4,
         tokens: int = 32,
         classes: Sequence[str] = (),
-        lr: float = 3e-4,
+        lr: float = 1e-3,
     ) -> None:
         super().__init__()
         self.shape = accepted(self.accepts, shape, "flow_matching")
@@ -83,7 +83,7 @@ class FlowMatching(GradientLearner, Conditional):
 
     @property
     def recipe(self) -> Recipe:
-        return replace(super().recipe, steps=3000, batch_size=_BATCH)
+        return replace(super().recipe, steps=6000, batch_size=_BATCH)
 
     @torch.no_grad()
     def setup(self, data: Batch) -> None:
