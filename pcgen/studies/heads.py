@@ -54,10 +54,10 @@ def train_head(job: Job, folder: Path, *, effort: float, device: str, seed: int)
 
 
 @torch.no_grad()
-def draw_codes(model: LatentCloudModel, n: int, seed: int) -> Tensor:
-    """n codes of a trained head, (n, *code) on the CPU, in the autoencoder's units."""
+def draw_codes(model: LatentCloudModel, n: int, seed: int, **options: Any) -> Tensor:
+    """n codes of a trained head, (n, *code) on the CPU, in the autoencoder's units; options are the head's `draw`'s."""
     torch.manual_seed(seed)
-    return model.to_head.inverse(model.head.sample(n)).cpu()
+    return model.to_head.inverse(model.head.sample(n, **options)).cpu()
 
 
 def unseen_codes(codes: Codes, clouds: Tensor | Clouds) -> Tensor:
