@@ -101,7 +101,7 @@ class _Measured:
         torch.manual_seed(0)
         drawn = {"even": known[self.rows], "decoded": resample(known[self.rows])}
         report = metrics.evaluate(self.train[self.rows], self.test, oracles=drawn, emd_clouds=None)
-        found = {row.name: row.values for row in report.rows}
+        found = {row.name: row for row in report.rows}
         return {
             "steps": run.history[-1]["step"],
             "weights": weights,
@@ -109,9 +109,12 @@ class _Measured:
             "emd_test": _mean(ops.emd, decoded(self.test), self.again),
             "emd_floor": _mean(ops.emd, self.test, self.again),
             **{
-                f"{metric}_{short}": round(100 * found[role][metric], 1)
+                f"{metric}_{short}{end}": round(100 * value, 1)
                 for short, role in (("train", "samples"), ("even", "even"), ("decoded", "decoded"))
                 for metric in ("one_nna_cd", "one_nna_emd")
+                for end, value in zip(
+                    ("", "_low", "_high"), (found[role].values[metric], *found[role].intervals[metric]), strict=True
+                )
             },
             "clouds": len(self.rows),
         }

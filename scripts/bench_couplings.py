@@ -3,13 +3,13 @@
 python scripts/bench_couplings.py --minutes 10 --out runs/couplings
 """
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import figures
 import torch
 import typer
+from timed import fit_once
 from torch import Tensor
 
 from pcgen import data, metrics, training
@@ -19,7 +19,6 @@ from pcgen.metrics.row import Row
 from pcgen.models.flows.flow_matching import FlowMatching
 from pcgen.nets.modes import evaluating
 from pcgen.solvers import solve
-from pcgen.training import Options
 
 # Independent noise is fresh anyway.
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -53,9 +52,7 @@ def main(
         folder = out / name.replace(",", "").replace(" ", "_")
         torch.manual_seed(0)
         job = training.on_clouds("flow_matching", source, points, **VARIANTS[name])
-        if not _trained(folder, minutes):
-            job.fit(folder, replace(Options(seed=0), minutes=minutes), resume="auto", progress=True)
-        run = training.Run.open(folder)
+        run = fit_once(job, folder, minutes)
         drawn = {}
         for count in counts:
             torch.manual_seed(0)
@@ -65,7 +62,7 @@ def main(
         about = {"points": points, "minutes": minutes, "clouds": len(test)}
         if not rows:
             rows.append({**about, "coupling": KNOWN, "updates": "", "bend": "", **_figures("", found["samples"])})
-        bend = round(bending(run.model()), 4)
+        bend = round(bending(run.model(), steps=FINE), 4)
         for count in counts:
             own_row = {"coupling": name, "updates": run.history[-1]["step"], "bend": bend}
             rows.append({**about, **own_row, **_figures(count, found[str(count)])})
@@ -95,10 +92,6 @@ def bending(model: FlowMatching, paths: int = 64, steps: int = FINE) -> float:
     v = torch.stack(passed).flatten(2)  # (K, paths, numbers)
     mean = v.mean(0)
     return float(((v - mean).square().sum(2).mean(0) / mean.square().sum(1)).mean())
-
-
-def _trained(folder: Path, minutes: float) -> bool:
-    return (folder / "last.safetensors").is_file() and training.Run.open(folder).history[-1]["seconds"] > 59 * minutes
 
 
 def _figures(count: int | str, row: Row) -> dict[str, object]:

@@ -10,6 +10,7 @@ from typing import Annotated
 import figures
 import torch
 import typer
+from timed import fit_once
 
 from pcgen import data, metrics, training
 from pcgen.data.enlarging import enlarged
@@ -19,7 +20,6 @@ from pcgen.metrics.report import HEADLINE
 from pcgen.metrics.row import Row
 from pcgen.models.clouds.resampling import resample
 from pcgen.models.inference import in_batches
-from pcgen.training import Options
 
 SHARED = figures.ROOT.parent / "shared" / "data"
 COPIES = 25  # of each mesh, changed: 80 meshes become a set that can be learned
@@ -54,15 +54,14 @@ def main(
         source = training_set(spec, points=points)
         torch.manual_seed(0)
         job = training.on_clouds("autoencoder", source, points)
-        _fit(job, folder / "autoencoder", autoencoder)
+        fit_once(job, folder / "autoencoder", autoencoder)
         codes = training.read_codes(folder / "autoencoder")
         test = data.load(f"{spec}@test", at_least=points, surface_points=2 * points)
         train = source.normalization.undo(thin(source.train, points, 0))
         decoded = resample(in_batches(codes.autoencoder, codes.autoencoder.decode, codes.train))
         for name in models.split(","):
             torch.manual_seed(0)
-            _fit(training.on_codes(name, codes), folder / name, head)
-            trained = training.Run.open(folder / name)
+            trained = fit_once(training.on_codes(name, codes), folder / name, head)
             torch.manual_seed(0)
             drawn = trained.sample(len(test))
             first = name == models.split(",")[0]  # whose report has the rows that are not of a model
@@ -82,15 +81,6 @@ def _enlarged(meshes: Path, path: Path, points: int) -> Path:
         clouds = data.load(f"{meshes}@train,val,test", points=points)
         data.save(path, enlarged(clouds, COPIES, data.Augmentation(rotation=180, stretch=0.2, mirror=0.5)))
     return path
-
-
-def _fit(job: training.Job, folder: Path, minutes: float) -> None:
-    if (folder / "last.safetensors").is_file() and training.Run.open(folder).history[-1]["seconds"] > 59 * minutes:
-        return
-    options = Options(seed=0)
-    if job.learner.optimizers():  # what has none is fitted by its own steps
-        options = dataclasses.replace(options, minutes=minutes)
-    job.fit(folder, options, resume="auto", progress=True)
 
 
 def _row(of: str, points: int, row: Row, model: str, seconds: float) -> dict[str, object]:

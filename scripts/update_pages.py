@@ -4,8 +4,10 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 
 import figures
+import tables
 
 
 def models() -> str:
@@ -14,55 +16,50 @@ def models() -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
-def quality() -> str:
-    """A table for each set of shapes: the models by their score, the baselines beneath."""
-    rows = figures.read("quality")
-    parts = []
-    for data in dict.fromkeys(row["data"] for row in rows):
-        own = [row for row in rows if row["data"] == data]
-        trained = sorted((row for row in own if int(row["weights"])), key=lambda row: float(row["score"]))
-        first = own[0]
-        parts += [
-            f"**{data}**: {first['training_codes']} codes of {first['code']}, {first['held_out_codes']} held out"
-            + ("" if first.get("resolved", "True") == "True" else "; too few to tell the baseline from training codes"),
-            "",
-            "| model | score | 95% | novelty | training | numbers learned |",
-            "|---|---:|---|---:|---:|---:|",
-        ]
-        for row in [*trained, *(row for row in own if not int(row["weights"]))]:
-            name = row["model"] if row in trained else f"*{row['model']}*"
-            cost = f"{float(row['seconds']):.0f} s | {int(row['weights']):,}" if row in trained else "|"
-            parts.append(
-                f"| {name} | {float(row['score']):.2f} | {float(row['low']):.2f} to {float(row['high']):.2f} "
-                f"| {float(row['novelty']):.2f} | {cost} |"
-            )
-        parts.append("")
-    last = rows[-1]
-    parts.append(
-        f"On {last['machine']}, torch {last['torch']}, pcgen {last['pcgen']} at {last['commit']}, {last['date']}; "
-        "`python scripts/bench_quality.py` repeats it."
-    )
-    return "\n".join(parts) + "\n"
+Table = Callable[[], str]
 
 
-PAGES: list[tuple[str, str, Callable[[], str]]] = [
+def _of(name: str, table: Callable[[tables.Rows], str], command: str) -> Table:
+    return partial(tables.measured, name, table, f"python scripts/{command}")
+
+
+_LARGE = _of("generation_2048", tables.generation, "bench_generation.py --points 2048")
+
+PAGES: list[tuple[str, str, Table]] = [
     ("README.md", "models", models),
     ("docs/suite.md", "models", models),
-    ("docs/suite.md", "quality", quality),
+    ("docs/suite.md", "quality", _of("quality", tables.quality, "bench_quality.py")),
+    ("docs/generation.md", "autoencoders", _of("autoencoders", tables.autoencoders, "bench_autoencoders.py")),
+    ("docs/generation.md", "generation", _of("generation_1024", tables.generation, "bench_generation.py")),
+    ("docs/generation.md", "generation_2048", _LARGE),
+    ("docs/generation.md", "copying", _of("generation_1024", tables.copying, "bench_generation.py")),
+    ("docs/generation.md", "turned", _of("copying", tables.turned, "bench_copying.py")),
+    ("docs/generation.md", "samplers", _of("samplers", tables.samplers, "bench_samplers.py")),
+    ("docs/generation.md", "couplings", _of("couplings", tables.couplings, "bench_couplings.py")),
+    ("docs/generation.md", "completion", _of("completion", tables.completion, "bench_completion.py")),
+    ("docs/generation.md", "training", _of("training", tables.training, "bench_training.py")),
 ]
 
 
 def main() -> None:
     for name, marker, make in PAGES:
         path = figures.ROOT / name
-        text, filled = path.read_text(encoding="utf-8"), make()
-        pattern = rf"(?s)(?<=<!-- {marker} -->\n).*(?=<!-- /{marker} -->)"
-        new = re.sub(pattern, lambda _, filled=filled: filled, text)
-        if "--check" in sys.argv[1:]:
-            if new != text:
-                sys.exit(f"{name}: its table of {marker} is not up to date; run python scripts/update_pages.py")
-        else:
+        text = path.read_text(encoding="utf-8")
+        new = filled(text, marker, make(), name)
+        if "--check" not in sys.argv[1:]:
             path.write_text(new, encoding="utf-8")
+        elif new != text:
+            sys.exit(f"{name}: its table of {marker} is not up to date; run python scripts/update_pages.py")
+
+
+def filled(text: str, marker: str, table: str, name: str) -> str:
+    """The page with the table between the comments of its marker."""
+    new, places = re.subn(rf"(?s)(?<=<!-- {marker} -->\n).*(?=<!-- /{marker} -->)", lambda _: table, text)
+    if not places:
+        sys.exit(
+            f"{name}: must have the lines <!-- {marker} --> and <!-- /{marker} -->, where its table goes; add them"
+        )
+    return new
 
 
 if __name__ == "__main__":

@@ -46,6 +46,8 @@ def test_a_tiny_run_is_measured_and_taken_up_again(
 ) -> None:
     program, figures = script("bench_couplings"), script("figures")
 
+    monkeypatch.setattr(program, "FINE", 5)
+
     def rows() -> list[dict[str, str]]:
         program.main(
             chairs=60, points=16, minutes=0.005, evaluations="2,4", variants="optimal, fresh .2", out=tmp_path / "runs"

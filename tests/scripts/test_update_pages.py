@@ -1,0 +1,100 @@
+"""The tables of the pages, from figures written here."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+METRICS = ("jsd", "mmd_cd", "cov_cd", "one_nna_cd", "mmd_emd", "cov_emd", "one_nna_emd")
+COPYING = ("copies", "novelty", "z_u_cd", "c_t_cd", "authenticity_cd", "vendi_cd")
+
+
+def _generated(model: str, one_nna: float) -> dict[str, object]:
+    intervals = {f"{metric}_{end}": 0.25 for metric in METRICS for end in ("low", "high")}
+    values = {**dict.fromkeys(METRICS, 0.5), "one_nna_cd": one_nna, **intervals, **dict.fromkeys(COPYING, 0.125)}
+    about = {"data": "shapes:chair", "points": 1024, "model": model, "clouds": 200, "seconds": 600}
+    return {**about, **values, "c_t_cd": "" if model == "gmm" else -1.5}
+
+
+def _cells(table: str) -> list[list[str]]:
+    """The rows of a table in Markdown, without its head."""
+    lines = [line for line in table.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def test_pages_are_up_to_date_with_what_is_measured(
+    script: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program, figures = script("update_pages"), script("figures")
+    monkeypatch.setattr(figures, "RESULTS", figures.ROOT / "results")
+    monkeypatch.setattr(program.sys, "argv", ["update_pages.py", "--check"])
+    program.main()
+    page = (figures.ROOT / "docs" / "generation.md").read_text(encoding="utf-8")
+    for _, marker, make in program.PAGES[3:]:
+        assert make() == re.search(rf"(?s)<!-- {marker} -->\n(.*)<!-- /{marker} -->", page)[1]
+
+
+def test_what_is_not_measured_yet_says_so_and_how(script: Callable[[str], Any]) -> None:
+    program = script("update_pages")
+    for page, _, make in program.PAGES:
+        if page == "docs/generation.md":
+            assert re.fullmatch(
+                r"\*Not measured yet\*: `python scripts/bench_\w+\.py.*` writes results/\w+\.csv\.\n", make()
+            )
+
+
+def test_baselines_stand_last_and_what_is_missing_is_empty(script: Callable[[str], Any]) -> None:
+    figures, tables = script("figures"), script("tables")
+    names = ("training set", "gmm", "training set decoded", "diffusion")
+    figures.write("some", [_generated(name, 0.5 + 0.01 * place) for place, name in enumerate(names)])
+    text = tables.measured("some", tables.generation, "python scripts/bench_generation.py")
+    rows = _cells(text)
+    assert [row[0] for row in rows] == ["gmm", "diffusion", "*training set*", "*training set decoded*"]
+    assert rows[0][-2:] == ["51.0 (25 to 25)", "50.0 (25 to 25)"] and rows[0][1] == "10.0 min" and rows[2][1] == ""
+    assert "`python scripts/bench_generation.py` repeats it." in text and figures.conditions()["machine"] in text
+    copying = _cells(tables.copying(figures.read("some")))
+    assert copying[0] == ["gmm", "12%", "0.12", "0.12", "", "12%", "0.1"] and copying[1][4] == "-1.50"
+
+
+def test_autoencoders_are_in_thousandths_and_have_intervals_where_measured(script: Callable[[str], Any]) -> None:
+    figures, tables = script("figures"), script("tables")
+    kinds = {f"one_nna_{metric}_{kind}": 57.5 for metric in ("cd", "emd") for kind in ("train", "even", "decoded")}
+    row = {"data": "a", "points": 64, "minutes": 2.5, "variant": "default", "steps": 1353, "weights": 2_345_678}
+    row |= {"emd_train": 0.02841, "emd_test": 0.03164, "emd_floor": 0.021, **kinds, "clouds": 100}
+    figures.write("some", [{**row, "one_nna_cd_even_low": 50.4, "one_nna_cd_even_high": 64.6}])
+    text = tables.autoencoders(figures.read("some"))
+    expected = ["default", "1,353", "2.3", "28.4", "31.6", "57.5 (50 to 65) / 57.5", "57.5 / 57.5"]
+    assert _cells(text) == [expected] and "a second sampling 21.0" in text
+
+
+def test_a_page_without_the_place_of_its_table_is_refused(script: Callable[[str], Any]) -> None:
+    filled = script("update_pages").filled
+    assert filled("a\n<!-- t -->\nold\n<!-- /t -->\nb\n", "t", "new \\1\n", "p.md") == (
+        "a\n<!-- t -->\nnew \\1\n<!-- /t -->\nb\n"
+    )
+    with pytest.raises(SystemExit, match=r"p\.md: must have the lines <!-- t --> and <!-- /t -->"):
+        filled("a\nb\n", "t", "new", "p.md")
+
+
+def test_every_table_of_a_benchmark_reads_what_it_writes(script: Callable[[str], Any], tmp_path: Path) -> None:
+    figures, tables = script("figures"), script("tables")
+    sampled = {"head": "diffusion", "sampler": "ddim", "held_out_codes": 20, "evaluations": 5, "score": 0.1234}
+    sampled |= {"low": -0.5, "high": 0.5, "novelty": 1.0, "seconds_1000_codes": 0.25, "seconds_1000_clouds": ""}
+    figures.write("samplers", [sampled])
+    assert _cells(tables.samplers(figures.read("samplers"))) == [
+        ["ddim", "5", "0.12", "-0.50 to 0.50", "1.00", "0.25 s", ""]
+    ]
+    completed = {
+        f"{d}_{k}{end}": 0.02 for d in ("cd", "emd") for k in ("best", "mean") for end in ("", "_low", "_high")
+    }
+    completed = {"data": "a", "share": 0.25, "clouds": 9, "way": "w", **completed, "diversity_emd": ""}
+    figures.write("completion", [completed])
+    assert _cells(tables.completion(figures.read("completion"))) == [
+        ["25%", "w", "0.0200 (0.0200 to 0.0200)", "0.0200", "0.02000", ""]
+    ]
+    figures.write(
+        "training", [{"points": 64, "batch": 8, "variant": "v", "clouds_per_second": 100.4, "times_eager": 2.55}]
+    )
+    assert _cells(tables.training(figures.read("training"))) == [["v", "100", "2.5"]]
