@@ -144,7 +144,7 @@ def _others(
         under_cd = search.nearest(clouds[name], coarse[name])
         for column in part.columns:
             own = near[column][name].row
-            asked, back = torch.searchsorted(each, own).unique(return_inverse=True)
+            asked, back = torch.searchsorted(each, own.contiguous()).unique(return_inverse=True)
             of = under_cd.select(asked)
             if column == "emd":
                 of = search.nearest_emd(clouds[name][asked.to(search.train.device)], of, store)
