@@ -1,6 +1,6 @@
 """The classes of a conditional model: labels drawn, checked, and as vectors for its networks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from pcgen.errors import not_negative
 from pcgen.models.base import Batch, Facts, GenerativeModel
 
-__all__ = ["Conditional", "Labels"]
+__all__ = ["Conditional", "Labels", "guided"]
 
 _DROPPED = 0.1  # share of training labels that are hidden, as in Ho & Salimans
 
@@ -109,6 +109,23 @@ class Labels(nn.Module):
                 f"{int(labels.min())} to {int(labels.max())}"
             )
         return labels
+
+
+def guided(predict: Callable[[Tensor], Tensor], y: Tensor, guidance: float) -> Tensor:
+    """What a network predicts for labels, exaggerated: p(0) + guidance (p(y) - p(0)).
+
+    Args:
+        predict: p, of labels as vectors; 0 is none.
+        y: labels as vectors, (B, K); with K = 0 there is nothing to exaggerate.
+        guidance: 1 is p(y), which takes one evaluation; every other value takes two.
+
+    Ho, Salimans (2022). Classifier-Free Diffusion Guidance.
+    """
+    known = predict(y)
+    if guidance == 1 or not y.shape[1]:
+        return known
+    without = predict(torch.zeros_like(y))
+    return without + guidance * (known - without)
 
 
 class Conditional(GenerativeModel):

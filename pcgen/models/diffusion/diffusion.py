@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pcgen.errors import at_least, choose, positive
 from pcgen.models.base import Batch, GradientLearner, Recipe
-from pcgen.models.conditional import Conditional, Labels
+from pcgen.models.conditional import Conditional, Labels, guided
 from pcgen.models.diffusion.samplers import SAMPLERS, Predict
 from pcgen.models.diffusion.schedules import SCHEDULES
 from pcgen.models.shape import accepted
@@ -137,10 +137,7 @@ class Diffusion(GradientLearner, Conditional):
         """
         y = self.labels.vectors(None, x) if y is None else y
         signal = self._at(t)
-        correction: Tensor = self.denoiser(x, t / self.times, y)
-        if guidance != 1 and self.classes:
-            without = self.denoiser(x, t / self.times, torch.zeros_like(y))
-            correction = without + guidance * (correction - without)
+        correction = guided(lambda known: self.denoiser(x, t / self.times, known), y, guidance)
         return self.gaussian.noise(x, signal.sqrt(), (1 - signal).sqrt()) + signal.sqrt() * correction
 
     @torch.no_grad()

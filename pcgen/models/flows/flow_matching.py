@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pcgen.errors import choose, fraction, positive
 from pcgen.models.base import Batch, GradientLearner, Recipe
-from pcgen.models.conditional import Conditional, Labels
+from pcgen.models.conditional import Conditional, Labels, guided
 from pcgen.models.flows.coupling import couple_members, couple_rows, freshen
 from pcgen.models.shape import accepted
 from pcgen.nets.denoiser import Denoiser
@@ -124,10 +124,7 @@ class FlowMatching(GradientLearner, Conditional):
             guidance: 1 is the velocity for the label, 0 that without one, more exaggerates the label.
         """
         y = self.labels.vectors(None, x) if y is None else y
-        correction: Tensor = self.denoiser(x, t, y)
-        if guidance != 1 and self.classes:
-            without = self.denoiser(x, t, torch.zeros_like(y))
-            correction = without + guidance * (correction - without)
+        correction = guided(lambda known: self.denoiser(x, t, known), y, guidance)
         return self.gaussian.velocity(x, self._broad(t), 1 - self._broad(t)) + correction
 
     @torch.no_grad()
