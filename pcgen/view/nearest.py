@@ -28,18 +28,21 @@ def nearest_pairs(samples: "Tensor | Clouds", train: "Tensor | Clouds", seed: in
     Args:
         samples: (S, N, 3).
         train: (T, M, 3), in the same units.
-        seed: of the points that are drawn for the search; all are drawn in the picture.
+        seed: of the points that are drawn for the search, and of those of a larger training cloud that are shown: as
+            many as the samples have, so that the eye compares shapes and not densities.
 
     Raises:
         ValueError: as `find_copies`.
     """
+    from pcgen.data.thinning import thin
     from pcgen.metrics import find_copies
 
     found = find_copies(samples, train, seed)
     (drawn, called), (known, names) = (_of(clouds) for clouds in (samples, train))
+    beside = thin(known[found.rows.to(known.device)], min(drawn.shape[1], known.shape[1]), seed)
     clouds, captions = [], []
     for place, (row, ratio) in enumerate(zip(found.rows.tolist(), found.ratios.tolist(), strict=True)):
-        clouds += [drawn[place], known[row]]
+        clouds += [drawn[place], beside[place]]
         captions += [f"sample {called[place]}", f"x {ratio:.1f}  {names[row]}"]
     return Pairs(clouds, captions)
 
