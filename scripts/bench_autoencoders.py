@@ -3,7 +3,6 @@
 python scripts/bench_autoencoders.py --minutes 2.5 --out runs/autoencoders
 """
 
-import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,13 +10,13 @@ from typing import Annotated, Any
 import figures
 import torch
 import typer
+from timed import fit_once
 
 from pcgen import data, metrics, ops, training
 from pcgen.data.thinning import thin
 from pcgen.data.training_set import training_set
 from pcgen.models.clouds.resampling import resample
 from pcgen.models.inference import encode_all, in_batches
-from pcgen.training import Options
 
 SHAPES = figures.ROOT.parent / "shared" / "data" / "ldraw_parts.npz"
 PAPER = {"name": "fully_connected", "widths": [256, 256], "norm": None}
@@ -90,15 +89,9 @@ class _Measured:
     def row(self, name: str, folder: Path, minutes: float) -> dict[str, object]:
         """The figures of one variant, trained or taken from its folder."""
         model, config, settings = VARIANTS[name]
-        if (
-            not (folder / "last.safetensors").is_file()
-            or training.Run.open(folder).history[-1]["seconds"] < 59 * minutes
-        ):
-            torch.manual_seed(0)
-            job = training.on_clouds(model, self.source, self.points, **config)
-            options = dataclasses.replace(Options(minutes=minutes, seed=0), **settings)
-            job.fit(folder, options, resume="auto", progress=True)
-        run = training.Run.open(folder)
+        torch.manual_seed(0)
+        job = training.on_clouds(model, self.source, self.points, **config)
+        run = fit_once(job, folder, minutes, **settings)
         trained = run.model()
         weights = sum(value.numel() for value in trained.parameters())
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 from pcgen import training
 from pcgen.training import Options
@@ -9,12 +10,19 @@ from pcgen.training import Options
 __all__ = ["fit_once"]
 
 
-def fit_once(job: training.Job, folder: Path, minutes: float) -> training.Run:
-    """Train for so many minutes, go on with what was stopped, or take what is trained already."""
+def fit_once(job: training.Job, folder: Path, minutes: float, **settings: Any) -> training.Run:
+    """Train for so many minutes, go on with what was stopped, or take what is trained already.
+
+    Args:
+        job: what is to be trained; what has no optimizer is fitted by its own steps.
+        folder: of the run.
+        minutes: of training.
+        **settings: other options by name.
+    """
     if (folder / "last.safetensors").is_file() and training.Run.open(folder).history[-1]["seconds"] > 59 * minutes:
         return training.Run.open(folder)
-    options = Options(seed=0)
-    if job.learner.optimizers():  # what has none is fitted by its own steps
+    options = Options(seed=0, **settings)
+    if job.learner.optimizers():
         options = dataclasses.replace(options, minutes=minutes)
     job.fit(folder, options, resume="auto", progress=True)
     return training.Run.open(folder)

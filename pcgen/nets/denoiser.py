@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from pcgen.errors import at_least, choose
 from pcgen.nets.trunks import MemberAttention, Residual, TokenAttention
 
-__all__ = ["NETWORKS", "Denoiser"]
+__all__ = ["NETWORKS", "Denoiser", "spread_times"]
 
 NETWORKS = ("pooled", "attention", "tokens")
 """How the members of a set meet: by their maximum, each with each, or at learned tokens."""
@@ -66,6 +66,14 @@ class Denoiser(nn.Module):
         condition = self.time(torch.cat([angles.sin(), angles.cos(), context], dim=1))  # (B, width)
         out: Tensor = self.leave(self.trunk(self.enter(x), condition))
         return out
+
+
+def spread_times(count: int, device: torch.device) -> Tensor:
+    """Times for the rows of a batch, (count,), in [0, 1): one uniform draw, spread evenly over the batch.
+
+    Every row's time is uniform, and the batch covers all times.
+    """
+    return (torch.rand((), device=device) + torch.arange(count, device=device) / count) % 1
 
 
 _FREQUENCIES = 32  # from 1 to 1000 radians over the whole of time

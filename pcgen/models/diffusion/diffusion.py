@@ -15,7 +15,7 @@ from pcgen.models.conditional import Conditional, Labels, guided
 from pcgen.models.diffusion.samplers import SAMPLERS, Predict
 from pcgen.models.diffusion.schedules import SCHEDULES
 from pcgen.models.shape import accepted
-from pcgen.nets.denoiser import Denoiser
+from pcgen.nets.denoiser import Denoiser, spread_times
 from pcgen.nets.gaussian import GaussianPart
 
 __all__ = ["Diffusion"]
@@ -111,9 +111,7 @@ class Diffusion(GradientLearner, Conditional):
         self.limit.copy_(data.x.abs().max())
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        # One uniform draw spread evenly over the batch: every row's time is uniform, and the batch covers all times.
-        spread = torch.arange(len(batch.x), device=batch.x.device) / len(batch.x)
-        share = (torch.rand((), device=batch.x.device) + spread) % 1
+        share = spread_times(len(batch), batch.x.device)
         t = (share * self.times).long().clamp_max(self.times - 1) + 1  # (B,) in 1 ... T
         noise = torch.randn_like(batch.x)
         y = self.labels.hidden(batch.labels, batch.x)

@@ -13,7 +13,7 @@ from pcgen.models.base import Batch, GradientLearner, Recipe
 from pcgen.models.conditional import Conditional, Labels, guided
 from pcgen.models.flows.coupling import couple_members, couple_rows, freshen
 from pcgen.models.shape import accepted
-from pcgen.nets.denoiser import Denoiser
+from pcgen.nets.denoiser import Denoiser, spread_times
 from pcgen.nets.gaussian import GaussianPart
 from pcgen.solvers import METHODS, divergence, solve, solve_adaptive
 
@@ -107,9 +107,7 @@ class FlowMatching(GradientLearner, Conditional):
         return freshen(couple_rows(noise, x, batch.labels if self.classes else None), self.fresh)
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        # One uniform draw spread evenly over the batch: every row's time is uniform, and the batch covers all times.
-        spread = torch.arange(len(batch.x), device=batch.x.device) / len(batch.x)
-        t = (torch.rand((), device=batch.x.device) + spread) % 1  # (B,)
+        t = spread_times(len(batch), batch.x.device)
         noise, y = self.noise(batch), self.labels.hidden(batch.labels, batch.x)
         x = torch.lerp(noise, batch.x, self._broad(t))
         return {"mse": (batch.x - noise - self.velocity(x, t, y)).square().mean()}
