@@ -4,7 +4,7 @@ import difflib
 import math
 from collections.abc import Iterable, Sequence
 
-__all__ = ["at_least", "choose", "fraction", "not_negative", "positive", "widths"]
+__all__ = ["at_least", "choose", "fraction", "moments", "not_negative", "positive", "widths"]
 
 
 def choose(name: str, names: Iterable[str], argument: str) -> str:
@@ -68,6 +68,18 @@ def fraction(**values: float) -> None:
     for name, value in values.items():
         if not 0 <= value < 1:
             raise ValueError(f"{name}: must be at least 0 and below 1, got {value}")
+
+
+def moments(**values: Sequence[float]) -> None:
+    """Refuse decays of an optimizer's two running moments that are not two numbers in [0, 1).
+
+    >>> moments(betas=[0.9])
+    Traceback (most recent call last):
+    ValueError: betas: must be two numbers of at least 0 and below 1, got [0.9]
+    """
+    for name, value in values.items():
+        if len(value) != 2 or not all(0 <= each < 1 for each in value):
+            raise ValueError(f"{name}: must be two numbers of at least 0 and below 1, got {list(value)}")
 
 
 def widths(least: int = 1, **values: Sequence[int] | None) -> None:

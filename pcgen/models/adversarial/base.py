@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from pcgen.errors import at_least, choose, fraction, positive, widths
+from pcgen.errors import at_least, choose, moments, positive, widths
 from pcgen.models.adversarial.networks import NOISES, critic, draw_noise, generator
 from pcgen.models.base import GenerativeModel
 from pcgen.models.shape import accepted
@@ -44,10 +44,7 @@ class Adversarial(GenerativeModel):
         at_least(1, noise_dim=noise_dim)
         positive(noise_scale=noise_scale, lr=lr)
         widths(generator_widths=generator_widths)
-        if len(betas) != 2:
-            raise ValueError(f"betas: must be two numbers, got {list(betas)}")
-        for beta in betas:
-            fraction(betas=beta)
+        moments(betas=betas)
         self.noise_dim, self.noise_scale = noise_dim, noise_scale
         self.noise = choose(noise, NOISES, "noise")
         self.generator = generator(self.shape, noise_dim, generator_widths, output)

@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from pcgen.errors import at_least, positive
+from pcgen.errors import at_least, moments, positive
 from pcgen.models.base import Batch, GradientLearner, Recipe
 from pcgen.models.clouds.reconstruction import Reconstruction
 from pcgen.models.shape import accepted
@@ -34,6 +34,8 @@ class Autoencoder(GradientLearner):
             Most of a training step is the encoder's, and codes of a shape are to be the same whichever points it shows.
             None is all; otherwise `encode` still takes clouds of any size.
         lr: Adam's learning rate.
+        betas: Adam's moments. A short memory of the squared gradients serves short trainings better than the usual
+            .999: at equal time the distance to held-out shapes falls as after half as many steps more.
 
     Raises:
         ValueError: a shape that is none of clouds, or an argument out of range.
@@ -55,11 +57,13 @@ class Autoencoder(GradientLearner):
         reconstruction: str = "emd",
         gap: float = 0.02,
         seen: int | None = 512,
-        lr: float = 5e-4,
+        lr: float = 1e-3,
+        betas: Sequence[float] = (0.9, 0.95),
     ) -> None:
         super().__init__()
         at_least(1, code=code)
         positive(lr=lr)
+        moments(betas=betas)
         if seen is not None:
             at_least(1, seen=seen)
         self.shape = accepted(self.accepts, shape, "autoencoder")
@@ -68,7 +72,7 @@ class Autoencoder(GradientLearner):
         self.decoder = build_part(decoder, DECODERS, "decoder", code=code, points=self.shape[0])
         self.distance = Reconstruction(reconstruction, gap)
         self.seen = seen
-        self.optimizer = torch.optim.Adam(self.parameters(), lr, fused=True)
+        self.optimizer = torch.optim.Adam(self.parameters(), lr, (betas[0], betas[1]), fused=True)
 
     @property
     def recipe(self) -> Recipe:
