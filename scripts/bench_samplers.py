@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
+import curves
 import figures
 import torch
 import typer
@@ -37,7 +38,7 @@ def main(
     evaluations: Annotated[str, typer.Option(help="Of the network, with commas between.")] = "5,10,20,40,80",
     draws: Annotated[int, typer.Option(help="Sets of codes that are drawn in each way.")] = 4,
 ) -> None:
-    """Draw codes in every way and score them by the quality benchmark, into results/samplers.csv."""
+    """Draw codes in every way and score them by the quality benchmark: results/samplers.csv, docs/samplers.png."""
     codes = training.read_codes(autoencoder)
     clouds = data.load(held_out, at_least=codes.points, surface_points=2 * codes.points)
     unseen = unseen_codes(codes, clouds)[:TIMED]
@@ -52,6 +53,7 @@ def main(
                 rows.append({"head": name, "sampler": way, "held_out_codes": len(unseen), **row})
                 print(" ".join(f"{key}={value}" for key, value in rows[-1].items()), flush=True)
             figures.write("samplers", rows)
+    curves.draw()
 
 
 def _scored(

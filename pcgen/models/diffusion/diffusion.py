@@ -22,7 +22,7 @@ __all__ = ["Diffusion"]
 
 
 class Diffusion(GradientLearner, Conditional):
-    """A chain that turns noise into data, trained to predict the noise that was added to it.
+    """A chain that turns noise into data step by step, trained to tell the two apart in their mixture.
 
         x_t = sqrt(a_t) x + sqrt(1 - a_t) e,  e ~ N(0, I),  loss = mean |e - e(x_t, t)|^2 / a_t over coordinates
 
