@@ -27,10 +27,11 @@ VARIANTS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "default": ("autoencoder", {}, {}),
     "before": (
         "autoencoder",
-        {"decoder": PAPER, "betas": (0.9, 0.999), **ALL},
+        {"decoder": PAPER, "betas": (0.9, 0.999), "coarse": 0.0, **ALL},
         {"batch_size": 32, "average": 0.0, "warmup": 0, "clip": 0.0},
     ),
     "all points seen, exact matchings": ("autoencoder", ALL, {}),
+    "not coarse at first": ("autoencoder", {"coarse": 0.0}, {}),
     "Chamfer": ("autoencoder", {"reconstruction": "chamfer"}, {}),
     "decoder of the paper, 256-256": ("autoencoder", {"decoder": PAPER}, {}),
     "decoder not normed": ("autoencoder", {"decoder": {"name": "fully_connected", "norm": None}}, {}),

@@ -4,6 +4,7 @@ import torch
 from pcgen import ops
 from pcgen.models import Batch
 from pcgen.models.clouds.autoencoder import Autoencoder
+from pcgen.models.clouds.reconstruction import Reconstruction
 
 CONTRACT = {"autoencoder": {"code": 6, "encoder": {"name": "pointnet", "widths": [8, 8]}}}
 
@@ -85,3 +86,35 @@ def test_training_takes_matchings_within_the_gap_and_validation_exact_ones(monke
     model.update(Batch(clouds))
     model.eval().validate(Batch(clouds))
     assert gaps == [0.1, 0.0]
+
+
+def test_the_coarse_distance_draws_all_four_points_of_a_group_to_what_their_mean_is_matched_to():
+    distance = Reconstruction("emd", 0.0)
+    # Two groups of four around two places, and a point that is left over; a cloud of nine points at both places.
+    places = torch.tensor([[0.0, 0.0, 0.0], [5.0, 0.0, 0.0]])
+    around = torch.tensor([[1.0, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0]])
+    decoded = torch.cat([(places[:, None] + around).flatten(0, 1), torch.full((1, 3), 9.0)])[None].requires_grad_()
+    found = distance.coarse(decoded, torch.zeros(1, 9, 3))  # every choice of a quarter is the same
+    first, second = 1.0, (4.0 + 6.0 + 2 * 26**0.5) / 4
+    torch.testing.assert_close(found, torch.tensor([(first + second) / 2]))
+    (slope,) = torch.autograd.grad(found.sum(), decoded)
+    torch.testing.assert_close(slope[0, :2], torch.tensor([[1.0, 0, 0], [-1, 0, 0]]) / 8)  # unit vectors, a mean of 8
+    assert slope[0, 8].abs().sum() == 0
+    # Where the places differ, each group goes to its own: 1 from each of its points, whatever their order.
+    cloud = places.repeat_interleave(4, dim=0)[torch.randperm(8)][None]
+    both = [float(distance.coarse(decoded.detach()[:, :8], cloud)) for _ in range(40)]
+    assert min(both) == pytest.approx(1.0)
+
+
+def test_a_share_of_the_training_matches_coarsely_and_validation_never_does():
+    model, clouds = Autoencoder((256, 3), code=4, coarse=0.5, **SMALL), boxes(3, 256)
+    asked = []
+    model.distance.coarse = lambda decoded, x: asked.append(len(x)) or (decoded - x).norm(dim=2).mean(1)
+    for progress in (0.0, 0.49, 0.5, 0.99):
+        model.update(Batch(clouds, progress=progress))
+    model.eval().validate(Batch(clouds))
+    assert asked == [3, 3]
+    assert Autoencoder((256, 3), coarse=0.5, reconstruction="chamfer", **SMALL).coarse == 0
+    assert Autoencoder((255, 3), coarse=0.5, **SMALL).coarse == 0
+    with pytest.raises(ValueError, match="coarse: must be at least 0 and below 1, got 1"):
+        Autoencoder((256, 3), coarse=1.0)
