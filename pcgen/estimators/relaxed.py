@@ -1,0 +1,110 @@
+"""Estimators by a relaxation: draws of bits or choices made differentiable by a temperature."""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import logsigmoid, one_hot, softplus
+
+from pcgen.errors import positive
+from pcgen.estimators.scores import Function
+
+__all__ = ["concrete", "gumbel_softmax", "rebar"]
+
+
+def concrete(f: Function, logits: Tensor, temperature: float = 0.5, hard: bool = False) -> Tensor:
+    """The binary Concrete relaxation: f of sigmoid((logits + logistic noise) / temperature), differentiated through.
+
+    The expectation that it differentiates is that of the relaxed bits: the smaller the temperature, the less the bias
+    and the more the variance.
+
+    Args:
+        f: (B, K) -> (B,), differentiable on [0, 1]^K.
+        logits: of independent bits, (B, K).
+        temperature: above 0.
+        hard: give f the bits themselves, and take the gradient as if they were the relaxed ones (straight through).
+
+    References:
+        Maddison, Mnih, Teh (2017). The Concrete Distribution: A Continuous Relaxation of Discrete Random Variables.
+        Jang, Gu, Poole (2017). Categorical Reparameterization with Gumbel-Softmax.
+        Bengio, Leonard, Courville (2013). Estimating or Propagating Gradients Through Stochastic Neurons for
+        Conditional Computation.
+    """
+    positive(temperature=temperature)
+    z = logits + _logistic(logits)
+    soft = (z / temperature).sigmoid()
+    return f((z > 0).to(soft) + (soft - soft.detach()) if hard else soft)
+
+
+def gumbel_softmax(f: Function, logits: Tensor, temperature: float = 0.5, hard: bool = False) -> Tensor:
+    """The relaxation of choices: f of softmax((logits + Gumbel noise) / temperature), differentiated through.
+
+    Args:
+        f: (B, ..., K) -> (B,), differentiable on the simplex.
+        logits: of independent choices among K, (B, ..., K).
+        temperature: above 0.
+        hard: give f the choices themselves as one-hot vectors (straight through).
+
+    References:
+        Jang, Gu, Poole (2017). Categorical Reparameterization with Gumbel-Softmax.
+    """
+    positive(temperature=temperature)
+    z = logits - torch.empty_like(logits).exponential_().log()  # Gumbel noise is minus the log of an exponential
+    soft = (z / temperature).softmax(-1)
+    if hard:
+        soft = one_hot(z.argmax(-1), z.shape[-1]).to(soft) + (soft - soft.detach())
+    return f(soft)
+
+
+def rebar(f: Function, logits: Tensor, temperature: Tensor | float = 0.5, factor: Tensor | float = 1.0) -> Tensor:
+    """REBAR: the score function with the Concrete relaxation as its control variate, whose own gradient is added.
+
+        (f(b) - a f(s(z'))) grad log q(b) + a grad f(s(z)) - a grad f(s(z'))
+
+    with z = logits + logistic noise, b = [z > 0], z' distributed as z given b, and s(z) = sigmoid(z / temperature). It
+    is unbiased for every temperature and factor; both may be tensors to be learned, by descending the square of the
+    gradient that this gives (`torch.autograd.grad(..., create_graph=True)`).
+
+    As in the authors' program, z' is given the noise that makes it equal to z: both then differ in how they depend on
+    the logits alone, and most of the variance cancels.
+
+    Args:
+        f: (B, K) -> (B,), differentiable on [0, 1]^K.
+        logits: of independent bits, (B, K).
+        temperature: above 0.
+        factor: of the control variate, a; 0 is the plain score function.
+
+    References:
+        Tucker, Mnih, Maddison, Lawson, Sohl-Dickstein (2017). REBAR: Low-variance, unbiased gradient estimates for
+        discrete latent variable models.
+    """
+    positive(temperature=float(torch.as_tensor(temperature).detach()))
+    learned = any(isinstance(each, Tensor) and each.requires_grad for each in (temperature, factor))
+    z = logits + _logistic(logits)
+    given = _given(z.detach(), logits)
+    b = (z > 0).to(logits)
+    log_q = (b * logits - softplus(logits)).sum(1)
+    value = f(b)
+    # What else f depends on learns from f(b) alone, so the relaxed value is followed by way of z only.
+    at = z.detach().requires_grad_()
+    relaxed = f((at / temperature).sigmoid())
+    (slope,) = torch.autograd.grad(relaxed.sum(), at, create_graph=learned)
+    if not learned:
+        relaxed = relaxed.detach()
+    pull = (slope * (z - z.detach() - given + given.detach())).sum(1)
+    return value + (value.detach() - factor * relaxed) * (log_q - log_q.detach()) + factor * pull
+
+
+def _given(z: Tensor, logits: Tensor) -> Tensor:
+    """z', (B, K), equal to z as the function of the logits that it is given the bit [z > 0].
+
+    With v uniform, z' = log(v / ((1 - v) (1 - p)) + 1) for a bit 1, and -log(v / ((1 - v) p) + 1) for a bit 0.
+    """
+    size, bit = z.abs(), z > 0
+    share = torch.where(bit, logsigmoid(-logits), logsigmoid(logits))  # log(1 - p), log p
+    odds = (size + torch.log(-torch.expm1(-size)) + share).detach()  # log(v / (1 - v)) that makes it z
+    return torch.where(bit, 1.0, -1.0) * softplus(odds - share)
+
+
+def _logistic(like: Tensor) -> Tensor:
+    """Draws of the standard logistic distribution: the difference of two Gumbel draws."""
+    first, second = (torch.empty_like(like).exponential_() for _ in range(2))
+    return second.log() - first.log()
