@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # so that type checkers and editors see what __getattr__ imports
     from pcgen import data as data
+    from pcgen import estimators as estimators
     from pcgen import metrics as metrics
     from pcgen import models as models
     from pcgen import nets as nets
@@ -34,7 +35,19 @@ __version__ = "0.3.0"
 if "torch" not in sys.modules and not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys():
     os.environ["GOMP_SPINCOUNT"] = "5000"
 
-_SUBMODULES = ("data", "metrics", "models", "nets", "ops", "optim", "statistics", "studies", "training", "view")
+_SUBMODULES = (
+    "data",
+    "estimators",
+    "metrics",
+    "models",
+    "nets",
+    "ops",
+    "optim",
+    "statistics",
+    "studies",
+    "training",
+    "view",
+)
 
 
 def __getattr__(name: str) -> Any:
