@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Gamma
 
-from pcgen.estimators.scores import Function
+from pcgen.estimators.scores import Function, nought
 
 __all__ = ["generalised", "inverse_cdf", "location_scale", "polar"]
 
@@ -72,5 +72,5 @@ def generalised(f: Function, concentration: Tensor, rate: Tensor) -> Tensor:
     z = log_z.exp()
     log_q = (q.log_prob(z) + log_z + sd.log()).flatten(1).sum(1)  # of e: that of z and |dz/de| = z sd
     value = f(z)
-    estimate: Tensor = value + value.detach() * (log_q - log_q.detach())
+    estimate: Tensor = value + value.detach() * nought(log_q)
     return estimate

@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid, one_hot, softplus
 
 from pcgen.errors import positive
-from pcgen.estimators.scores import Function
+from pcgen.estimators.scores import Function, nought
 
 __all__ = ["concrete", "gumbel_softmax", "rebar"]
 
@@ -31,7 +31,7 @@ def concrete(f: Function, logits: Tensor, temperature: float = 0.5, hard: bool =
     positive(temperature=temperature)
     z = logits + _logistic(logits)
     soft = (z / temperature).sigmoid()
-    return f((z > 0).to(soft) + (soft - soft.detach()) if hard else soft)
+    return f((z > 0).to(soft) + nought(soft) if hard else soft)
 
 
 def gumbel_softmax(f: Function, logits: Tensor, temperature: float = 0.5, hard: bool = False) -> Tensor:
@@ -50,7 +50,7 @@ def gumbel_softmax(f: Function, logits: Tensor, temperature: float = 0.5, hard: 
     z = logits - torch.empty_like(logits).exponential_().log()  # Gumbel noise is minus the log of an exponential
     soft = (z / temperature).softmax(-1)
     if hard:
-        soft = one_hot(z.argmax(-1), z.shape[-1]).to(soft) + (soft - soft.detach())
+        soft = one_hot(z.argmax(-1), z.shape[-1]).to(soft) + nought(soft)
     return f(soft)
 
 
@@ -89,8 +89,8 @@ def rebar(f: Function, logits: Tensor, temperature: Tensor | float = 0.5, factor
     (slope,) = torch.autograd.grad(relaxed.sum(), at, create_graph=learned)
     if not learned:
         relaxed = relaxed.detach()
-    pull = (slope * (z - z.detach() - given + given.detach())).sum(1)
-    return value + (value.detach() - factor * relaxed) * (log_q - log_q.detach()) + factor * pull
+    pull = (slope * (nought(z) - nought(given))).sum(1)
+    return value + (value.detach() - factor * relaxed) * nought(log_q) + factor * pull
 
 
 def _given(z: Tensor, logits: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from torch.distributions import Bernoulli, Distribution
 
 from pcgen.errors import at_least, fraction
 
-__all__ = ["Function", "Signal", "control_factor", "local_expectation", "muprop", "score_function", "vimco"]
+__all__ = ["Function", "Signal", "control_factor", "local_expectation", "muprop", "nought", "score_function", "vimco"]
 
 Function = Callable[[Tensor], Tensor]
 """Of draws, (B, K), one value a row, (B,)."""
@@ -31,7 +31,7 @@ def score_function(f: Function, q: Distribution, baseline: Tensor | float = 0.0,
     """
     b = q.sample()
     value = f(b)
-    return value + (value - baseline).detach() / scale * _nought(_log_prob(q, b))
+    return value + (value - baseline).detach() / scale * nought(_log_prob(q, b))
 
 
 class Signal(nn.Module):
@@ -95,7 +95,7 @@ def muprop(f: Function, logits: Tensor, baseline: Tensor | float = 0.0) -> Tenso
     value, at_mean = f(b), f(mean)
     (slope,) = torch.autograd.grad(at_mean.sum(), mean)  # (B, K)
     rest = (value - at_mean - (slope * (b - mean)).sum(1) - baseline).detach()
-    estimate: Tensor = value + rest * _nought(_log_prob(q, b)) + (slope * _nought(q.probs)).sum(1)
+    estimate: Tensor = value + rest * nought(_log_prob(q, b)) + (slope * nought(q.probs)).sum(1)
     return estimate
 
 
@@ -121,7 +121,7 @@ def local_expectation(f: Function, logits: Tensor) -> Tensor:
             other[:, k] = 1 - b[:, k]
             slopes.append((f(other) - value) * (1 - 2 * b[:, k]))  # f at 1 less f at 0
         slope = torch.stack(slopes, dim=1)  # (B, K)
-    return value + (slope * _nought(q.probs)).sum(1)
+    return value + (slope * nought(q.probs)).sum(1)
 
 
 def vimco(log_weight: Function, q: Distribution, draws: int) -> Tensor:
@@ -155,7 +155,7 @@ def vimco(log_weight: Function, q: Distribution, draws: int) -> Tensor:
         own = torch.eye(draws, dtype=torch.bool, device=logs.device)[..., None]  # (draws, draws, 1)
         without = torch.where(own, others[:, None], logs[None]).logsumexp(1) - math.log(draws)
         signal = bound - without
-    return bound + (signal * _nought(scores)).sum(0)
+    return bound + (signal * nought(scores)).sum(0)
 
 
 def _log_prob(q: Distribution, b: Tensor) -> Tensor:
@@ -164,6 +164,6 @@ def _log_prob(q: Distribution, b: Tensor) -> Tensor:
     return log_prob.flatten(1).sum(1) if log_prob.ndim > 1 else log_prob
 
 
-def _nought(x: Tensor) -> Tensor:
+def nought(x: Tensor) -> Tensor:
     """Zero with the gradient of x."""
     return x - x.detach()
