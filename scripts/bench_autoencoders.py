@@ -21,17 +21,21 @@ from pcgen.models.inference import encode_all, in_batches
 SHAPES = figures.ROOT.parent / "shared" / "data" / "ldraw_parts.npz"
 PAPER = {"name": "fully_connected", "widths": [256, 256], "norm": None}
 ALL = {"seen": None, "gap": 0.0}
+ADAM = {"matrix_lr": 0.0}
 
 # What is changed of the defaults: the model, its arguments, the training's options.
 VARIANTS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "default": ("autoencoder", {}, {}),
     "before": (
         "autoencoder",
-        {"decoder": PAPER, "betas": (0.9, 0.999), "coarse": 0.0, **ALL},
+        {"decoder": PAPER, "betas": (0.9, 0.999), "coarse": (0, 0), "even": False, **ADAM, **ALL},
         {"batch_size": 32, "average": 0.0, "warmup": 0, "clip": 0.0},
     ),
     "all points seen, exact matchings": ("autoencoder", ALL, {}),
-    "not coarse at first": ("autoencoder", {"coarse": 0.0}, {}),
+    "not coarse at first": ("autoencoder", {"coarse": (0, 0)}, {}),
+    "coarse by fours alone": ("autoencoder", {"coarse": (0.5, 0.5)}, {}),
+    "Adam for matrices too": ("autoencoder", ADAM, {}),
+    "random points": ("autoencoder", {"even": False}, {}),
     "Chamfer": ("autoencoder", {"reconstruction": "chamfer"}, {}),
     "decoder of the paper, 256-256": ("autoencoder", {"decoder": PAPER}, {}),
     "decoder not normed": ("autoencoder", {"decoder": {"name": "fully_connected", "norm": None}}, {}),
@@ -45,7 +49,7 @@ VARIANTS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "Adam's usual moments": ("autoencoder", {"betas": (0.9, 0.999)}, {}),
     "rate .0005": ("autoencoder", {"lr": 5e-4}, {}),
     "rate .002": ("autoencoder", {"lr": 2e-3}, {}),
-    "256 points seen": ("autoencoder", {"seen": 256}, {}),
+    "512 points seen": ("autoencoder", {"seen": 512}, {}),
     "code of 256": ("autoencoder", {"code": 256}, {}),
     "stretched, mirrored": ("autoencoder", {}, {"augment": data.Augmentation(stretch=0.1, mirror=0.5)}),
     "set of 32 tokens": ("set_autoencoder", {}, {}),

@@ -53,7 +53,7 @@ def main(
 ) -> None:
     """Time updates of each variant and write results/training.csv."""
     clouds = data.load(f"shapes:chair={4 * batch}", points=2 * points).points
-    paper: dict[str, Any] = {"decoder": PAPER, "seen": None, "coarse": 0.0}
+    paper: dict[str, Any] = {"decoder": PAPER, "seen": None, "coarse": (0, 0), "matrix_lr": 0.0}
     variants: dict[str, tuple[Any, bool]] = {
         "eager PyTorch, no distance": (Eager(points), False),
         "pcgen, the paper's, Chamfer": (Autoencoder((points, 3), reconstruction="chamfer", **paper), False),
@@ -62,8 +62,9 @@ def main(
             Autoencoder((points, 3), gap=0.0, **{**paper, "seen": 512}),
             False,
         ),
-        "pcgen, default, first half": (Autoencoder((points, 3)), False),
-        "pcgen, default, second half": (Autoencoder((points, 3), coarse=0.0), False),
+        "pcgen, default, by fours": (Autoencoder((points, 3)), False),
+        "pcgen, default, by twos": (Autoencoder((points, 3), coarse=(0, 0.9)), False),
+        "pcgen, default, all points": (Autoencoder((points, 3), coarse=(0, 0)), False),
     }
     if computes_bf16(torch.device("cpu")):
         variants |= {f"{name}, bf16": (model, True) for name, (model, _) in variants.items()}

@@ -99,6 +99,9 @@ class Learner(nn.Module, ABC):
     domain: ClassVar[str] = "real"
     """What the numbers that it learns from must be, of `pcgen.models.domains.DOMAINS`."""
 
+    even: bool = False
+    """Whether it trains on clouds of more points than it has by evenly spread ones of them, not by random ones."""
+
     shape: tuple[int, ...]
     """Of a row of x."""
     classes: tuple[str, ...] = ()
@@ -253,9 +256,7 @@ class GenerativeModel(Learner):
 
 
 class GradientLearner(Learner):
-    """A learner with one optimizer: a subclass makes `self.optimizer` and writes `loss`, nothing else of learning."""
-
-    optimizer: torch.optim.Optimizer
+    """A learner of one loss: a subclass makes an optimizer, or several, and writes `loss`, nothing else of learning."""
 
     @property
     def recipe(self) -> Recipe:
@@ -268,7 +269,8 @@ class GradientLearner(Learner):
 
     def update(self, batch: Batch) -> dict[str, Tensor]:
         terms = self.loss(batch)
-        descend(torch.stack(list(terms.values())).sum(), self.optimizer)
+        own = [value for value in vars(self).values() if isinstance(value, torch.optim.Optimizer)]
+        descend(torch.stack(list(terms.values())).sum(), *own)
         return {name: term.detach() for name, term in terms.items()}
 
     @torch.no_grad()

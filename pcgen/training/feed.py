@@ -8,6 +8,7 @@ from pcgen.data.clouds import Clouds
 from pcgen.data.thinning import thin
 from pcgen.models.base import Batch, Learner
 from pcgen.models.domains import check_domain
+from pcgen.ops import farthest_points
 from pcgen.training.options import Options
 from pcgen.training.state import State
 
@@ -40,6 +41,7 @@ class Feed:
         self.augment = options.augment
         self.device = model.device
         self.shape = model.learns
+        self.even = model.even
         self.batch_size = options.batch_size or len(data)
         least = 2 * ranks.count() if ranks.count() > 1 else 1
         if self.batch_size < least:
@@ -75,10 +77,16 @@ class Feed:
         """The rows, each cloud with as many of its points as the model has.
 
         One draw of places serves the whole batch: each cloud's points are uniform without replacement, and there are no
-        keys to be drawn and sorted for every point of every cloud.
+        keys to be drawn and sorted for every point of every cloud. Where the model wants them even, each point is the
+        farthest from those before it, from one drawn at random on.
         """
         if len(self.shape) == 1 or self.data.shape[1] == self.shape[0]:
             return self.data[rows]
+        if self.even:
+            clouds = self.data[rows]
+            start = torch.randint(clouds.shape[1], (len(clouds),), device=clouds.device)
+            chosen = farthest_points(clouds, self.shape[0], start)  # (B, points)
+            return clouds.gather(1, chosen[..., None].expand(-1, -1, clouds.shape[2]))
         places = torch.randperm(self.data.shape[1], device=self.data.device)[: self.shape[0]]
         return self.data[rows[:, None], places]
 

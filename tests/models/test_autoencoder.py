@@ -88,33 +88,50 @@ def test_training_takes_matchings_within_the_gap_and_validation_exact_ones(monke
     assert gaps == [0.1, 0.0]
 
 
-def test_the_coarse_distance_draws_all_four_points_of_a_group_to_what_their_mean_is_matched_to():
+@pytest.mark.parametrize("group", [2, 4])
+def test_the_coarse_distance_draws_all_points_of_a_group_to_what_their_mean_is_matched_to(group):
     distance = Reconstruction("emd", 0.0)
-    # Two groups of four around two places, and a point that is left over; a cloud of nine points at both places.
+    # Two groups around two places, and a point that is left over; a cloud that is at the first place alone.
     places = torch.tensor([[0.0, 0.0, 0.0], [5.0, 0.0, 0.0]])
-    around = torch.tensor([[1.0, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0]])
+    around = torch.tensor([[1.0, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0]])[:group]
     decoded = torch.cat([(places[:, None] + around).flatten(0, 1), torch.full((1, 3), 9.0)])[None].requires_grad_()
-    found = distance.coarse(decoded, torch.zeros(1, 9, 3))  # every choice of a quarter is the same
-    first, second = 1.0, (4.0 + 6.0 + 2 * 26**0.5) / 4
-    torch.testing.assert_close(found, torch.tensor([(first + second) / 2]))
+    found = distance.coarse(decoded, torch.zeros(1, 2 * group + 1, 3), group)
+    near, far = 1.0, (places[1] + around).norm(dim=1).mean()
+    torch.testing.assert_close(found, ((near + far) / 2)[None])
     (slope,) = torch.autograd.grad(found.sum(), decoded)
-    torch.testing.assert_close(slope[0, :2], torch.tensor([[1.0, 0, 0], [-1, 0, 0]]) / 8)  # unit vectors, a mean of 8
-    assert slope[0, 8].abs().sum() == 0
-    # Where the places differ, each group goes to its own: 1 from each of its points, whatever their order.
-    cloud = places.repeat_interleave(4, dim=0)[torch.randperm(8)][None]
-    both = [float(distance.coarse(decoded.detach()[:, :8], cloud)) for _ in range(40)]
-    assert min(both) == pytest.approx(1.0)
+    units = torch.tensor([[1.0, 0, 0], [-1, 0, 0]]) / (2 * group)  # the slope of a mean of 2 * group distances
+    torch.testing.assert_close(slope[0, :2], units)
+    assert slope[0, -1].abs().sum() == 0
+    # Of a cloud of both places, evenly spread points are one of each: each group goes to its own.
+    cloud = places.repeat_interleave(group, dim=0)[torch.randperm(2 * group)][None]
+    torch.testing.assert_close(distance.coarse(decoded.detach()[:, :-1], cloud, group), torch.ones(1))
 
 
-def test_a_share_of_the_training_matches_coarsely_and_validation_never_does():
-    model, clouds = Autoencoder((256, 3), code=4, coarse=0.5, **SMALL), boxes(3, 256)
+def test_shares_of_the_training_match_coarsely_and_validation_never_does():
+    model, clouds = Autoencoder((256, 3), code=4, coarse=(0.3, 0.5), **SMALL), boxes(3, 256)
     asked = []
-    model.distance.coarse = lambda decoded, x: asked.append(len(x)) or (decoded - x).norm(dim=2).mean(1)
-    for progress in (0.0, 0.49, 0.5, 0.99):
+    model.distance.coarse = lambda decoded, x, group: asked.append(group) or (decoded - x).norm(dim=2).mean(1)
+    for progress in (0.0, 0.29, 0.3, 0.49, 0.5, 0.99):
         model.update(Batch(clouds, progress=progress))
     model.eval().validate(Batch(clouds))
-    assert asked == [3, 3]
-    assert Autoencoder((256, 3), coarse=0.5, reconstruction="chamfer", **SMALL).coarse == 0
-    assert Autoencoder((255, 3), coarse=0.5, **SMALL).coarse == 0
-    with pytest.raises(ValueError, match="coarse: must be at least 0 and below 1, got 1"):
-        Autoencoder((256, 3), coarse=1.0)
+    assert asked == [4, 4, 2, 2]
+    assert Autoencoder((256, 3), reconstruction="chamfer", **SMALL).coarse == (0, 0)
+    assert Autoencoder((255, 3), **SMALL).coarse == (0, 0)
+
+
+@pytest.mark.parametrize("coarse", [(0.5, 0.4), (0.5, 1.0), (-0.1, 0.5), (0.5,), 0.5])
+def test_shares_that_are_no_shares_are_refused(coarse):
+    with pytest.raises(ValueError, match="coarse: must be two shares of the training, 0 <= four <= two < 1, got "):
+        Autoencoder((256, 3), coarse=coarse)
+
+
+def test_hidden_layers_are_learned_by_muon_unless_told_otherwise():
+    model = Autoencoder((64, 3), encoder={"name": "pointnet", "widths": [32, 64]}, decoder=SMALL["decoder"])
+    groups = {name: each.param_groups[0]["params"] for name, each in model.optimizers().items()}
+    assert [tuple(p.shape) for p in groups["matrix_optimizer"]] == [(64, 32), (128, 64), (32, 128), (192, 32)]
+    told = {id(p) for params in groups.values() for p in params}
+    assert told == {id(p) for p in model.parameters()}
+    before = [p.detach().clone() for p in model.parameters()]
+    model.update(Batch(boxes(4, 64)))
+    assert not any(torch.equal(old, new) for old, new in zip(before, model.parameters(), strict=True))
+    assert list(Autoencoder((64, 3), matrix_lr=0, **SMALL).optimizers()) == ["optimizer"]

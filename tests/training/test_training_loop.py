@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from pcgen.data import Clouds
 from pcgen.data.thinning import thin
 from pcgen.models.base import Batch, GradientLearner, Recipe
+from pcgen.ops import farthest_points
 from pcgen.training import NotFinite, State, steps
 from pcgen.training.averages import Average
 from pcgen.training.feed import Feed
@@ -313,3 +314,16 @@ def test_a_feed_draws_nothing_more_than_it_gives() -> None:
     assert feed.per_epoch == 2
     assert [len(feed.draw(state).rows) for _ in range(4)] == [3, 3, 3, 3]
     assert (state.epoch, state.batch) == (1, 2)
+
+
+def test_a_model_that_wants_even_points_is_fed_with_those_that_are_farthest_from_each_other() -> None:
+    class Even(Line):
+        even = True
+
+    torch.manual_seed(0)
+    clouds = torch.rand(4, 200, 3)
+    fed = Feed(Even((20, 3)), clouds, None, Options(batch_size=4)).draw(State())
+    for row, cloud in zip(fed.x, clouds[fed.rows], strict=True):
+        start = (cloud == row[0]).all(1).nonzero().flatten()
+        assert torch.equal(row, cloud[farthest_points(cloud[None], 20, start)[0]])
+    assert len({tuple(row[0].tolist()) for row in fed.x}) == 4
