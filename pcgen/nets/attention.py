@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from pcgen.errors import at_least
+from pcgen.errors import at_least, fraction
 
 __all__ = ["Attention", "AttentionBlock"]
 
@@ -61,6 +61,7 @@ class AttentionBlock(nn.Module):
         heads: number of heads, a divisor of the width.
         context: width of the members of the set that is looked at; None: a set looks at itself.
         condition: width of the condition; 0 is none.
+        dropout: probability that a number that the perceptron adds is zeroed.
 
     Shapes: (B, M, width), (B, N, context), (B, condition) -> (B, M, width).
 
@@ -69,12 +70,17 @@ class AttentionBlock(nn.Module):
         Peebles, Xie (2023). Scalable Diffusion Models with Transformers.
     """
 
-    def __init__(self, width: int, heads: int, context: int | None = None, condition: int = 0) -> None:
+    def __init__(
+        self, width: int, heads: int, context: int | None = None, condition: int = 0, dropout: float = 0.0
+    ) -> None:
         super().__init__()
+        fraction(dropout=dropout)
         self.attention = Attention(width, heads, context)
         self.norms = nn.ModuleList(nn.LayerNorm(width, elementwise_affine=not condition) for _ in range(2))
         self.context_norm = None if context is None else nn.LayerNorm(context)
-        self.mlp = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
+        self.mlp = nn.Sequential(
+            nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width), nn.Dropout(dropout)
+        )
         self.modulation = nn.Linear(condition, 6 * width) if condition else None
         if self.modulation is not None:
             nn.init.zeros_(self.modulation.weight)

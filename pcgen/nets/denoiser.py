@@ -29,9 +29,10 @@ class Denoiser(nn.Module):
             2048 points are for tokens=64, width=256, blocks=6. Vectors have perceptrons, whatever it is.
         heads: of the attention, a divisor of the width.
         tokens: number of learned tokens.
+        dropout: probability that a number inside a block is zeroed.
 
     Raises:
-        ValueError: a size below 1, heads that do not divide the width, or an unknown network.
+        ValueError: an argument out of range, heads that do not divide the width, or an unknown network.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Denoiser(nn.Module):
         network: str | None = None,
         heads: int = 4,
         tokens: int = 32,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         at_least(1, width=width, blocks=blocks, heads=heads, tokens=tokens)
@@ -52,11 +54,11 @@ class Denoiser(nn.Module):
         self.enter = nn.Linear(shape[-1], width)
         self.time = nn.Sequential(nn.Linear(2 * _FREQUENCIES + context, width), nn.SiLU())
         if len(shape) == 1 or network == "pooled":
-            self.trunk: nn.Module = Residual(width, blocks, pooled=len(shape) == 2)
+            self.trunk: nn.Module = Residual(width, blocks, len(shape) == 2, dropout)
         elif network == "attention":
-            self.trunk = MemberAttention(width, blocks, heads)
+            self.trunk = MemberAttention(width, blocks, heads, dropout)
         else:
-            self.trunk = TokenAttention(width, blocks, heads, tokens)
+            self.trunk = TokenAttention(width, blocks, heads, tokens, dropout)
         self.leave = nn.Linear(width, shape[-1])
         nn.init.zeros_(self.leave.weight)
         nn.init.zeros_(self.leave.bias)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from pcgen.errors import at_least
+from pcgen.errors import at_least, fraction
 from pcgen.nets.attention import AttentionBlock
 
 __all__ = ["MemberAttention", "Residual", "TokenAttention"]
@@ -19,11 +19,13 @@ class Residual(nn.Module):
         width: of vectors, members and the condition.
         blocks: how many.
         pooled: whether the rows are sets.
+        dropout: probability that a hidden unit of a block is zeroed.
     """
 
-    def __init__(self, width: int, blocks: int, pooled: bool) -> None:
+    def __init__(self, width: int, blocks: int, pooled: bool, dropout: float = 0.0) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList(_Block(width, pooled) for _ in range(blocks))
+        fraction(dropout=dropout)
+        self.blocks = nn.ModuleList(_Block(width, pooled, dropout) for _ in range(blocks))
 
     def forward(self, h: Tensor, condition: Tensor) -> Tensor:
         for block in self.blocks:
@@ -41,11 +43,14 @@ class MemberAttention(nn.Module):
         width: of members and the condition.
         blocks: how many.
         heads: of the attention, a divisor of the width.
+        dropout: of every block.
     """
 
-    def __init__(self, width: int, blocks: int, heads: int) -> None:
+    def __init__(self, width: int, blocks: int, heads: int, dropout: float = 0.0) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList(AttentionBlock(width, heads, condition=width) for _ in range(blocks))
+        self.blocks = nn.ModuleList(
+            AttentionBlock(width, heads, condition=width, dropout=dropout) for _ in range(blocks)
+        )
 
     def forward(self, h: Tensor, condition: Tensor) -> Tensor:
         h = h + condition[:, None]
@@ -65,17 +70,18 @@ class TokenAttention(nn.Module):
         blocks: how many.
         heads: of the attention, a divisor of the width.
         tokens: L.
+        dropout: of every block.
 
     References:
         Lee et al. (2019). Set Transformer: A Framework for Attention-based Permutation-Invariant Neural Networks.
         Jaegle et al. (2021). Perceiver: General Perception with Iterative Attention.
     """
 
-    def __init__(self, width: int, blocks: int, heads: int, tokens: int) -> None:
+    def __init__(self, width: int, blocks: int, heads: int, tokens: int, dropout: float = 0.0) -> None:
         super().__init__()
         at_least(1, tokens=tokens)
         self.tokens = nn.Parameter(torch.randn(tokens, width))
-        self.blocks = nn.ModuleList(_Meeting(width, heads) for _ in range(blocks))
+        self.blocks = nn.ModuleList(_Meeting(width, heads, dropout) for _ in range(blocks))
 
     def forward(self, h: Tensor, condition: Tensor) -> Tensor:
         h, tokens = h + condition[:, None], self.tokens.expand(len(h), -1, -1)  # (B, N, width), (B, L, width)
@@ -85,11 +91,11 @@ class TokenAttention(nn.Module):
 
 
 class _Meeting(nn.Module):
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
-        self.read = AttentionBlock(width, heads, width, condition=width)
-        self.think = AttentionBlock(width, heads, condition=width)
-        self.write = AttentionBlock(width, heads, width, condition=width)
+        self.read = AttentionBlock(width, heads, width, width, dropout)
+        self.think = AttentionBlock(width, heads, None, width, dropout)
+        self.write = AttentionBlock(width, heads, width, width, dropout)
 
     def forward(self, h: Tensor, tokens: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
         tokens = self.think(self.read(tokens, h, condition), condition=condition)
@@ -97,17 +103,18 @@ class _Meeting(nn.Module):
 
 
 class _Block(nn.Module):
-    def __init__(self, width: int, pooled: bool) -> None:
+    def __init__(self, width: int, pooled: bool, dropout: float) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(width)
         self.inner = nn.Linear(width, width)
         self.context = nn.Linear(width, width)
         self.pool = nn.Linear(width, width) if pooled else None
+        self.dropout = nn.Dropout(dropout)
         self.outer = nn.Linear(width, width)
 
     def forward(self, h: Tensor, condition: Tensor) -> Tensor:
         inner, shift = self.inner(self.norm(h)), self.context(condition)  # (B, [N,] width), (B, width)
         if self.pool is not None:
             shift = (shift + self.pool(h.amax(dim=1)))[:, None]  # (B, 1, width)
-        added: Tensor = self.outer(nn.functional.silu(inner + shift))
+        added: Tensor = self.outer(self.dropout(nn.functional.silu(inner + shift)))
         return h + added

@@ -176,6 +176,7 @@ def test_samples_stay_in_the_range_of_the_data(sampler: str) -> None:
 def test_on_clouds_permuting_the_points_permutes_the_prediction(network: str) -> None:
     model = Diffusion((8, 3), times=20, width=16, network=network)
     model.update(Batch(torch.randn(4, 8, 3), torch.arange(4)))
+    model.eval()
     x, t, order = torch.randn(2, 8, 3), torch.tensor([3, 17]), torch.randperm(8)
     torch.testing.assert_close(model.predict_noise(x[:, order], t), model.predict_noise(x, t)[:, order])
 

@@ -149,6 +149,7 @@ def test_few_steps_of_an_optimal_coupling_end_nearer_than_of_an_independent_one(
 def test_on_sets_permuting_the_members_permutes_the_velocity(network: str) -> None:
     model = FlowMatching((8, 4), width=16, network=network)
     model.update(Batch(torch.randn(4, 8, 4), torch.arange(4)))
+    model.eval()
     x, t, order = torch.randn(2, 8, 4), torch.tensor([0.2, 0.9]), torch.randperm(8)
     torch.testing.assert_close(model.velocity(x[:, order], t), model.velocity(x, t)[:, order])
 

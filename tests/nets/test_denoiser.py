@@ -38,6 +38,15 @@ def test_few_members_look_at_each_other_unless_told_otherwise(shape: tuple[int, 
 
 
 @pytest.mark.parametrize("network", NETWORKS)
+def test_dropout_is_of_training_alone(network: str) -> None:
+    model = stirred(network=network, dropout=0.5)
+    given = torch.randn(3, 6, 4), torch.rand(3), torch.randn(3, 3)
+    assert not torch.equal(model(*given), model(*given))
+    model.eval()
+    assert torch.equal(model(*given), model(*given))
+
+
+@pytest.mark.parametrize("network", NETWORKS)
 def test_the_context_counts_from_the_second_update_on(network: str) -> None:
     model = Denoiser((6, 4), width=16, blocks=2, context=2, network=network)
     x, time, context = torch.randn(3, 6, 4), torch.rand(3), torch.randn(3, 2)

@@ -48,6 +48,7 @@ class Diffusion(GradientLearner, Conditional):
         blocks: number of its blocks.
         network: of sets and clouds, "pooled", "attention", "tokens", or None by the number of members; heads, tokens:
             its sizes (see `pcgen.nets.denoiser`).
+        dropout: of the network. At .1 training rows are learned no better than others are, for a tenth more time.
         classes: names of the labels' classes; () learns without labels.
         lr: Adam's learning rate.
 
@@ -78,6 +79,7 @@ class Diffusion(GradientLearner, Conditional):
         network: str | None = None,
         heads: int = 4,
         tokens: int = 32,
+        dropout: float = 0.1,
         classes: Sequence[str] = (),
         lr: float = 1e-3,
     ) -> None:
@@ -92,7 +94,7 @@ class Diffusion(GradientLearner, Conditional):
         self.gaussian = GaussianPart(self.shape[-1])
         # What the chain takes for the data stays within the data's range, as in Ho et al.
         self.register_buffer("limit", torch.tensor(math.inf))
-        self.denoiser = Denoiser(self.shape, width, blocks, len(self.labels), network, heads, tokens)
+        self.denoiser = Denoiser(self.shape, width, blocks, len(self.labels), network, heads, tokens, dropout)
         self.optimizer = torch.optim.Adam(self.denoiser.parameters(), lr, fused=True)
 
     @property
