@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:  # so that type checkers and editors see what __getattr__ imports
     from pcgen import data as data
     from pcgen import estimators as estimators
+    from pcgen import latents as latents
     from pcgen import metrics as metrics
     from pcgen import models as models
     from pcgen import nets as nets
@@ -38,6 +39,7 @@ if "torch" not in sys.modules and not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os
 _SUBMODULES = (
     "data",
     "estimators",
+    "latents",
     "metrics",
     "models",
     "nets",

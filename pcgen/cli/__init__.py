@@ -15,7 +15,9 @@ from pcgen.cli.classify import classify
 from pcgen.cli.complete import complete
 from pcgen.cli.data import app as data_app
 from pcgen.cli.doctor import doctor
+from pcgen.cli.encode import encode, reconstruct
 from pcgen.cli.evaluate import evaluate
+from pcgen.cli.explore import explore
 from pcgen.cli.models import models
 from pcgen.cli.sample import sample
 from pcgen.cli.suite import suite
@@ -29,7 +31,20 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, sample, complete, evaluate, classify, view, suite, models, doctor):
+for command in (
+    train,
+    sample,
+    complete,
+    encode,
+    reconstruct,
+    explore,
+    evaluate,
+    classify,
+    view,
+    suite,
+    models,
+    doctor,
+):
     app.command()(command)
 app.add_typer(data_app, name="data")
 

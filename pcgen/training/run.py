@@ -13,6 +13,7 @@ from pcgen.data.clouds import Clouds
 from pcgen.data.normalization import Normalization
 from pcgen.data.origin import ZERO
 from pcgen.errors import at_least
+from pcgen.latents import anomaly_score
 from pcgen.models.abilities import can
 from pcgen.models.base import GenerativeModel, Learner, Progress
 from pcgen.models.clouds.completion import complete
@@ -122,6 +123,19 @@ class Run(RunFolder):
             return in_batches(model, model.decode, encode_all(model, clouds)).cpu()
         normalised, placement = self.normalization.place(clouds)
         return placement.undo(in_batches(model, model.decode, encode_all(model, normalised)).cpu())
+
+    def anomaly_score(
+        self, clouds: Tensor | Clouds, *, checkpoint: str | None = None, device: str | torch.device = "cpu"
+    ) -> Tensor:
+        """How strange clouds in the data's own units, (S, N, 3), are to the model, (S,): `pcgen.latents.anomaly_score`.
+
+        Raises:
+            ValueError: the model has no density, no bound on one, and no codes.
+        """
+        model = self.trained(checkpoint, device)
+        rows = clouds if isinstance(clouds, Tensor) and not _of_clouds(model) else self.normalization.apply(clouds)
+        found: Tensor = in_batches(model, lambda x: anomaly_score(model, x), rows)
+        return found.cpu()
 
     def complete(
         self,

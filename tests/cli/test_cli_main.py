@@ -261,7 +261,7 @@ def test_the_shell_completes_commands(monkeypatch, pcgen):
     monkeypatch.setenv("COMP_WORDS", "pcgen e")
     monkeypatch.setenv("COMP_CWORD", "1")
     result = pcgen()
-    assert result.code == 0 and result.out.split() == ["evaluate"]
+    assert result.code == 0 and result.out.split() == ["encode", "explore", "evaluate"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,107 @@
+"""`pcgen encode` and `pcgen reconstruct`: codes of clouds, and what decoding makes of them."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pcgen.cli.common import check_out, say
+from pcgen.cli.options import FOUR_GIB, Device, DropBad, MaxBytes, Overwrite, Seed, Up
+
+if TYPE_CHECKING:
+    from pcgen.data import Clouds
+
+__all__ = ["Checkpoint", "Points", "RunArgument", "Source", "encode", "read", "reconstruct"]
+
+RunArgument = Annotated[Path, typer.Argument(help="The folder of a trained autoencoder, or of a head on its codes.")]
+Source = Annotated[str, typer.Argument(help="Clouds in the training data's units: SOURCE[:CLASS]\\[@SPLIT].")]
+Points = Annotated[int | None, typer.Option(min=1, help="Points of each cloud that are used (default: all).")]
+Checkpoint = Annotated[str | None, typer.Option(help="best or last (default: the best, where there was validation).")]
+
+_DRAWN = 8  # clouds in a picture of reconstructions
+
+
+def encode(
+    run: RunArgument,
+    source: Source,
+    out: Annotated[Path, typer.Option(help="The .npz to write: codes, names, and where known labels and scores.")],
+    points: Points = None,
+    checkpoint: Checkpoint = None,
+    up: Up = None,
+    max_bytes: MaxBytes = FOUR_GIB,
+    drop_bad: DropBad = False,
+    device: Device = "cpu",
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write the codes of clouds, and how strange each cloud is to the model."""
+    import numpy as np
+
+    from pcgen import training
+    from pcgen.files import write_whole
+
+    check_out(out, ".npz", overwrite)
+    opened = training.Run.open(run)
+    clouds = read(source, points, seed, up, max_bytes, drop_bad)
+    codes = opened.encode(clouds, checkpoint=checkpoint, device=device)
+    arrays = {
+        "codes": codes.numpy(),
+        "score": opened.anomaly_score(clouds, checkpoint=checkpoint, device=device).numpy(),
+        "names": np.array(clouds.names),
+    }
+    if clouds.labels is not None:
+        arrays |= {"labels": clouds.labels.numpy(), "classes": np.array(clouds.classes)}
+    write_whole(out, lambda file: np.savez(file, allow_pickle=False, **arrays))
+    say(f"{out}: codes {tuple(codes.shape)} of {clouds.source}, with {', '.join(list(arrays)[1:])}")
+
+
+def reconstruct(
+    run: RunArgument,
+    source: Source,
+    out: Annotated[str, typer.Option(help="The .npz to write; a .ply or .xyz of one cloud, or a folder, FOLDER/.")],
+    png: Annotated[
+        Path | None, typer.Option(help=f"A picture too: the first {_DRAWN} clouds above what was made of them.")
+    ] = None,
+    points: Points = None,
+    checkpoint: Checkpoint = None,
+    up: Up = None,
+    max_bytes: MaxBytes = FOUR_GIB,
+    drop_bad: DropBad = False,
+    device: Device = "cpu",
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write what an autoencoder makes of clouds, and say how far it is from them."""
+    from pcgen import data, training
+    from pcgen.data.saving import check_target
+    from pcgen.ops import chamfer
+    from pcgen.view import picture
+
+    check_target(out, overwrite, make_folder=True)
+    if png is not None:
+        check_out(png, ".png", overwrite, "--png")
+    opened = training.Run.open(run)
+    clouds = read(source, points, seed, up, max_bytes, drop_bad)
+    again = opened.reconstruct(clouds, checkpoint=checkpoint, device=device)
+    made = data.Clouds.of(again, labels=clouds.labels, classes=clouds.classes, names=clouds.names)
+    data.save(out, made, overwrite=overwrite)
+    error = chamfer(made.at(clouds.origin).points, clouds.points)
+    worst = int(error.argmax())
+    say(
+        f"{out}: {len(made)} clouds of {made.points.shape[1]} points; Chamfer distance {error.mean():.3g} on average, "
+        f"at most {error[worst]:.3g} ({clouds.names[worst]})"
+    )
+    if png is not None:
+        first = min(_DRAWN, len(clouds))
+        rows, groups = ["clouds", "reconstructed"], [first, first]
+        shown = [*clouds.points[:first], *made.at(clouds.origin).points[:first]]
+        say(str(picture(shown, png, rows=rows, groups=groups, columns=first, overwrite=overwrite)))
+
+
+def read(source: str, points: int | None, seed: int, up: str | None, max_bytes: int, drop_bad: bool) -> "Clouds":
+    """The clouds of a source, all of one size; what the reader decided is said."""
+    from pcgen import data
+
+    clouds = data.load(source, points=points, seed=seed, up=up, drop_bad=drop_bad, max_bytes=max_bytes)
+    say(*clouds.notes)
+    return clouds

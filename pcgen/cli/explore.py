@@ -1,0 +1,165 @@
+"""`pcgen explore`: pictures of what lies between codes, of classes made of each other, and of nearest codes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pcgen.cli.common import check_out, say
+from pcgen.cli.encode import Checkpoint, Points, RunArgument, Source, read
+from pcgen.cli.options import FOUR_GIB, Device, DropBad, MaxBytes, Seed, Up
+from pcgen.errors import choose
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from pcgen.data import Clouds
+    from pcgen.training import Run
+
+__all__ = ["explore"]
+
+SHOWN = ("paths", "shift", "nearest")
+
+
+def explore(
+    run: RunArgument,
+    source: Source,
+    png: Annotated[Path, typer.Option(help="The picture to write.")],
+    show: Annotated[
+        str,
+        typer.Option(
+            help="paths: ways between the codes of two clouds; shift: clouds of one class made clouds of another; "
+            "nearest: clouds beside those of the nearest codes."
+        ),
+    ] = "paths",
+    count: Annotated[int, typer.Option(min=1, help="Rows of the picture.")] = 4,
+    steps: Annotated[int, typer.Option(min=2, help="Clouds of each way, or nearest clouds of each.")] = 7,
+    path: Annotated[str, typer.Option(help="Of paths: linear, or spherical about the mean code.")] = "linear",
+    names: Annotated[
+        str | None, typer.Option(help="Clouds by name, with commas between, instead of ones drawn by seed.")
+    ] = None,
+    source_class: Annotated[str | None, typer.Option("--from", help="Of shift: the class to come from.")] = None,
+    target_class: Annotated[str | None, typer.Option("--to", help="Of shift: the class to go to.")] = None,
+    points: Points = None,
+    checkpoint: Checkpoint = None,
+    up: Up = None,
+    max_bytes: MaxBytes = FOUR_GIB,
+    drop_bad: DropBad = False,
+    device: Device = "cpu",
+    seed: Seed = 0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a picture that exists.")] = False,
+) -> None:
+    """Draw what an autoencoder has learned: rows of clouds that belong together."""
+    from pcgen import training
+    from pcgen.view import picture
+
+    check_out(png, ".png", overwrite, "--png")
+    choose(show, SHOWN, "--show")
+    opened = training.Run.open(run)
+    clouds = read(source, points, seed, up, max_bytes, drop_bad)
+    codes = opened.encode(clouds, checkpoint=checkpoint, device=device)
+    at = _Place(opened, clouds, codes, checkpoint, device)
+    chosen = None if names is None else [name.strip() for name in names.split(",")]
+    if show == "paths":
+        rows, titles = _paths(at, _rows(clouds, 2 * count, chosen, seed), steps, path)
+    elif show == "shift":
+        rows, titles = _shift(at, count, chosen, seed, source_class, target_class)
+    else:
+        rows, titles = _nearest(at, _rows(clouds, count, chosen, seed), steps)
+    shown = [cloud for row in rows for cloud in row]
+    drawn = picture(
+        shown, png, captions=[word for row in titles for word in row], columns=len(rows[0]), overwrite=overwrite
+    )
+    say(str(drawn))
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Clouds and their codes under a run."""
+
+    run: "Run"
+    clouds: "Clouds"
+    codes: "Tensor"
+    checkpoint: str | None
+    device: str
+
+    def decoded(self, codes: "Tensor") -> "list[Tensor]":
+        return [*self.run.decode(codes, checkpoint=self.checkpoint, device=self.device)]
+
+
+Pictured = tuple["list[list[Tensor]]", list[list[str]]]
+
+
+def _rows(clouds: "Clouds", count: int, names: list[str] | None, seed: int) -> "Tensor":
+    """The places of the named clouds, or of `count` drawn by seed, as many as there are."""
+    import torch
+
+    if names is not None:
+        return torch.tensor([clouds.names.index(choose(name, clouds.names, "--names")) for name in names])
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randperm(len(clouds), generator=generator)[:count]
+
+
+def _paths(at: _Place, rows: "Tensor", steps: int, path: str) -> Pictured:
+    """Between the first and the second of the chosen clouds, the third and the fourth, ..."""
+    from pcgen.latents import interpolate
+
+    if len(rows) < 2:
+        raise ValueError(f"{at.clouds.source}: must have two clouds or more to go between, got {len(rows)}")
+    first, second = rows[: len(rows) // 2 * 2].view(-1, 2).T
+    between = interpolate(at.codes[first], at.codes[second], steps, path, at.codes.mean(0))
+    clouds, words = [], []
+    for a, b, codes in zip(first.tolist(), second.tolist(), between, strict=True):
+        clouds.append([at.clouds.points[a], *at.decoded(codes), at.clouds.points[b]])
+        shares = [f"{place / (steps - 1):.2f}" for place in range(steps)]
+        words.append([at.clouds.names[a], *shares, at.clouds.names[b]])
+    return clouds, words
+
+
+def _shift(
+    at: _Place, count: int, names: list[str] | None, seed: int, source: str | None, target: str | None
+) -> Pictured:
+    """Clouds of a class, what is decoded of them, and of their codes moved by the difference of the classes' means."""
+    import torch
+
+    from pcgen.latents import class_shift
+
+    if at.clouds.labels is None or len(at.clouds.classes) < 2:
+        raise ValueError(f"{at.clouds.source}: must have clouds of two classes for --show shift; name both, SOURCE:A,B")
+    classes = at.clouds.classes
+    here, there = (
+        classes[number] if name is None else choose(name, classes, option)
+        for number, name, option in ((0, source, "--from"), (1, target, "--to"))
+    )
+    labels = at.clouds.labels
+    difference = class_shift(at.codes, labels, classes.index(here), classes.index(there))
+    own = (labels == classes.index(here)).nonzero().flatten()
+    rows = own[torch.randperm(len(own), generator=torch.Generator().manual_seed(seed))[:count]]
+    if names is not None:
+        rows = _rows(at.clouds, count, names, seed)
+    shares = (0.0, 0.5, 1.0)
+    clouds = [
+        [at.clouds.points[row], *at.decoded(torch.stack([at.codes[row] + share * difference for share in shares]))]
+        for row in rows.tolist()
+    ]
+    words = [[at.clouds.names[row], "decoded", "half way", f"as {there}"] for row in rows.tolist()]
+    return clouds, words
+
+
+def _nearest(at: _Place, rows: "Tensor", count: int) -> Pictured:
+    """Clouds, and those whose codes are nearest to theirs."""
+    from pcgen.latents import nearest
+
+    if len(at.clouds) <= count:
+        raise ValueError(f"--steps: must be less than the {len(at.clouds)} clouds of {at.clouds.source}, got {count}")
+    distances, places = nearest(at.codes[rows], at.codes, count + 1)  # each is the first of its own
+    clouds = [[at.clouds.points[place] for place in row] for row in places.tolist()]
+    words = [
+        [
+            at.clouds.names[row[0]],
+            *(f"{at.clouds.names[place]} {far:.2f}" for place, far in zip(row[1:], apart[1:], strict=True)),
+        ]
+        for row, apart in zip(places.tolist(), distances.tolist(), strict=True)
+    ]
+    return clouds, words

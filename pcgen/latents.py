@@ -1,0 +1,140 @@
+"""What can be done with codes of any model that encodes and decodes: ways between them, shifts, neighbours, scores."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pcgen.errors import at_least, choose
+from pcgen.models.abilities import can
+from pcgen.models.base import Learner
+from pcgen.models.clouds.latent import LatentCloudModel
+from pcgen.models.inference import encode_all, in_batches
+from pcgen.ops import chamfer
+
+__all__ = ["PATHS", "anomaly_score", "class_shift", "interpolate", "nearest"]
+
+PATHS = ("linear", "spherical")
+_SMALL = 1e-6  # radians: within it a great circle is a straight line
+
+
+def interpolate(a: Tensor, b: Tensor, steps: int, path: str = "linear", centre: Tensor | None = None) -> Tensor:
+    """Codes on the way from a to b, both ends among them.
+
+        linear:     (1 - t) a + t b
+        spherical:  c + (sin((1 - t) w) u + sin(t w) v) / sin(w),  u = a - c, v = b - c, w the angle between them
+
+    In many dimensions draws of a Gaussian lie near a sphere about its mean, which a straight line leaves; a great
+    circle stays on it, where the lengths of u and v are alike.
+
+    Args:
+        a: (B, *code).
+        b: (B, *code).
+        steps: codes of each way, at least 2; t goes from 0 to 1 in equal steps.
+        path: "linear" or "spherical".
+        centre: c, of the shape of a code or of a; None is 0. The mean of the training codes, say.
+
+    Returns:
+        (B, steps, *code).
+
+    Raises:
+        ValueError: shapes differ, fewer than two steps, or an unknown path.
+
+    References:
+        Shoemake (1985). Animating Rotation with Quaternion Curves.
+        White (2016). Sampling Generative Networks.
+    """
+    if a.shape != b.shape or a.ndim < 2:
+        raise ValueError(f"a, b: must be codes of one shape (B, *code), got {tuple(a.shape)} and {tuple(b.shape)}")
+    at_least(2, steps=steps)
+    choose(path, PATHS, "path")
+    t = torch.linspace(0, 1, steps, dtype=a.dtype, device=a.device).view(steps, *(1 for _ in a.shape[1:]))
+    if path == "linear":
+        return a[:, None] + t * (b - a)[:, None]
+    middle = torch.zeros_like(a) if centre is None else centre.expand_as(a)
+    u, v = (a - middle).flatten(1), (b - middle).flatten(1)
+    cosine = torch.nn.functional.cosine_similarity(u, v, dim=1).clamp(-1, 1)
+    angle = cosine.acos().view(-1, *(1 for _ in a.shape))  # (B, 1, ..., 1)
+    straight = angle.sin().abs() < _SMALL  # also where the two are opposite, and no circle is the shortest
+    sine = torch.where(straight, torch.ones_like(angle), angle.sin())
+    first = torch.where(straight, 1 - t, ((1 - t) * angle).sin() / sine)
+    second = torch.where(straight, t.expand_as(first), (t * angle).sin() / sine)
+    return middle[:, None] + first * (a - middle)[:, None] + second * (b - middle)[:, None]
+
+
+def class_shift(codes: Tensor, labels: Tensor, source: int, target: int) -> Tensor:
+    """The difference of the mean codes of two classes, (*code): added to codes of the one it makes codes of the other.
+
+    Args:
+        codes: (S, *code).
+        labels: (S,) int64.
+        source: the label to come from.
+        target: the label to go to.
+
+    Raises:
+        ValueError: labels are not one a code, or a class has no code.
+
+    References:
+        Wu, Zhang, Xue, Freeman, Tenenbaum (2016). Learning a Probabilistic Latent Space of Object Shapes via 3D
+        Generative-Adversarial Modeling. (Its shape arithmetic.)
+    """
+    if labels.shape != codes.shape[:1]:
+        raise ValueError(f"labels: must be one of each of {len(codes)} codes, got shape {tuple(labels.shape)}")
+    for name, label in (("source", source), ("target", target)):
+        if not bool((labels == label).any()):
+            raise ValueError(
+                f"{name}: must be a label that a code has, got {label}; there are {labels.unique().tolist()}"
+            )
+    return codes[labels == target].mean(0) - codes[labels == source].mean(0)
+
+
+def nearest(codes: Tensor, among: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The k nearest of other codes to each code, in Euclidean distance: distances (B, k) and places (B, k) int64.
+
+    Args:
+        codes: (B, *code).
+        among: (S, *code).
+        k: from 1 to S.
+
+    Raises:
+        ValueError: codes of another shape, or a k out of range.
+    """
+    if codes.shape[1:] != among.shape[1:]:
+        raise ValueError(f"among: must be codes of shape {tuple(codes.shape[1:])}, got {tuple(among.shape[1:])}")
+    if not 1 <= k <= len(among):
+        raise ValueError(f"k: must be from 1 to the {len(among)} codes there are, got {k}")
+    found = torch.cdist(codes.flatten(1).double(), among.flatten(1).double()).topk(k, largest=False)
+    return found.values.to(codes.dtype), found.indices
+
+
+@torch.no_grad()
+def anomaly_score(model: Learner, x: Tensor) -> Tensor:
+    """How strange each row is to a model, (B,): the higher, the less it is like the training data.
+
+    Of a model with a density, or a bound on one, it is minus that, in nats; of a head on codes, that of the codes; of
+    another model that encodes and decodes it is the reconstruction's error, the squared Chamfer distance of clouds or
+    the mean square of vectors. Scores of different models cannot be compared.
+
+    Args:
+        model: in evaluation mode, as a run gives it.
+        x: rows (B, *shape) in the units that it was trained in.
+
+    Raises:
+        ValueError: the model has neither.
+    """
+    inner: Any = model
+    rows = x
+    if isinstance(model, LatentCloudModel):
+        inner, rows = model.head, model.to_head(model.encode(x))
+    for density in ("log_prob", "log_prob_bound"):
+        if can(inner, density):
+            score: Tensor = -getattr(inner, density)(rows)
+            return score
+    if can(model, "encode") and can(model, "decode"):
+        coding: Any = model
+        again = in_batches(coding, coding.decode, encode_all(coding, x))
+        return chamfer(again, x) if x.ndim == 3 else (again - x).square().flatten(1).mean(1)
+    raise ValueError(
+        f"model: must have a density, a bound on one, or codes, {type(model).__name__} has none; `pcgen models` says "
+        "which have"
+    )

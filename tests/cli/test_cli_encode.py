@@ -1,0 +1,116 @@
+"""`pcgen encode`, `reconstruct` and `explore`: what they write, in the data's units, and their errors."""
+
+import re
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from pcgen import data, latents, training
+from pcgen.data import Clouds, Normalization
+from pcgen.models.clouds.autoencoder import Autoencoder
+from pcgen.ops import chamfer
+
+SMALL = {"encoder": {"name": "pointnet", "widths": [8]}, "decoder": {"name": "fully_connected", "widths": [16]}}
+
+
+def boxes(count):
+    """Boxes of two classes, far from the origin, in large units."""
+    sides = torch.tensor([[9.0, 3, 3], [3, 3, 9]])[torch.arange(count) % 2]
+    points = (torch.rand(count, 32, 3) - 0.5) * sides[:, None] + torch.tensor([40.0, -7.0, 3.0])
+    names = tuple(f"box{place}" for place in range(count))
+    return Clouds(points, labels=torch.arange(count) % 2, classes=("lying", "standing"), names=names)
+
+
+@pytest.fixture
+def paths(tmp_path):
+    """The run of an autoencoder, and a file of clouds."""
+    torch.manual_seed(0)
+    clouds = boxes(12)
+    fitted = Normalization("global_std").fit(clouds.points)
+    model = Autoencoder((32, 3), code=4, reconstruction="chamfer", **SMALL)
+    about = {"normalization": fitted.to_dict()}
+    training.fit(model, fitted.apply(clouds.points), out=tmp_path / "run", about=about, steps=2)
+    data.save(tmp_path / "clouds.npz", clouds)
+    return tmp_path / "run", tmp_path / "clouds.npz"
+
+
+def test_codes_are_written_with_names_labels_and_scores(pcgen, paths, tmp_path):
+    run, clouds = paths
+    result = pcgen("encode", run, clouds, "--out", tmp_path / "codes.npz")
+    assert result.code == 0, result.err
+    found, opened, given = np.load(tmp_path / "codes.npz"), training.Run.open(run), data.load(str(clouds))
+    assert torch.equal(torch.from_numpy(found["codes"]), opened.encode(given))
+    assert torch.equal(torch.from_numpy(found["score"]), opened.anomaly_score(given))
+    assert found["names"].tolist() == [f"box{place}" for place in range(12)]
+    assert found["labels"].tolist() == [0, 1] * 6 and found["classes"].tolist() == ["lying", "standing"]
+    assert "codes (12, 4) of" in result.err and "with score, names, labels, classes" in result.err
+
+
+def test_reconstructions_are_in_the_datas_units_and_the_worst_is_named(pcgen, paths, tmp_path):
+    run, clouds = paths
+    result = pcgen("reconstruct", run, clouds, "--out", tmp_path / "again.npz", "--png", tmp_path / "again.png")
+    assert result.code == 0, result.err
+    given, again = data.load(str(clouds)), data.load(str(tmp_path / "again.npz"))
+    assert torch.equal(again.points, training.Run.open(run).reconstruct(given))
+    assert again.names == given.names and torch.equal(again.labels, given.labels)
+    error = chamfer(again.points, given.points)
+    assert f"on average, at most {error.max():.3g} ({given.names[int(error.argmax())]})" in result.err
+    assert Image.open(tmp_path / "again.png").width > 400
+
+
+@pytest.mark.parametrize(
+    ("words", "columns"),
+    [
+        (["--show", "paths", "--steps", 4, "--path", "spherical", "--count", 2], 6),
+        (["--show", "shift", "--from", "lying", "--to", "standing", "--count", 2], 4),
+        (["--show", "nearest", "--steps", 3, "--names", "box3,box5"], 4),
+    ],
+)
+def test_each_row_is_of_clouds_that_belong_together(pcgen, paths, tmp_path, monkeypatch, words, columns):
+    drawn = {}
+
+    def picture(clouds, path, **titles):
+        drawn.update(titles, clouds=clouds)
+        return path
+
+    monkeypatch.setattr("pcgen.view.picture", picture)
+    run, clouds = paths
+    result = pcgen("explore", run, clouds, "--png", tmp_path / "out.png", *words)
+    assert result.code == 0, result.err
+    assert drawn["columns"] == columns and len(drawn["clouds"]) == len(drawn["captions"]) == 2 * columns
+    given, opened, captions = data.load(str(clouds)), training.Run.open(run), drawn["captions"]
+    codes = opened.encode(given)
+    rows = [given.names.index(captions[place]) for place in (0, columns)]
+    for row, place in zip(rows, (0, columns), strict=True):
+        assert torch.equal(drawn["clouds"][place], given.points[row])
+    if words[1] == "paths":
+        end = given.names.index(captions[columns - 1])
+        way = latents.interpolate(codes[rows[:1]], codes[[end]], 4, "spherical", codes.mean(0))[0]
+        torch.testing.assert_close(torch.stack(drawn["clouds"][1:5]), opened.decode(way))
+        assert captions[1:5] == ["0.00", "0.33", "0.67", "1.00"]
+    elif words[1] == "shift":
+        moved = codes[rows[0]] + latents.class_shift(codes, given.labels, 0, 1)
+        torch.testing.assert_close(drawn["clouds"][3], opened.decode(moved[None])[0])
+        assert [given.labels[row].item() for row in rows] == [0, 0] and captions[3] == "as standing"
+    else:
+        assert rows == [3, 5]
+        apart, places = latents.nearest(codes[rows], codes, 4)
+        assert captions[1] == f"{given.names[places[0, 1]]} {apart[0, 1]:.2f}"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--show", "way"], "--show: must be one of paths, shift, nearest; got 'way'"),
+        (["--names", "box33,box4"], "--names: must be one of box0, .*; got 'box33'; did you mean 'box3'"),
+        (["--show", "shift", "--to", "stading"], "--to: must be one of lying, standing; got 'stading'"),
+        (["--show", "nearest", "--steps", 12], "--steps: must be less than the 12 clouds of .*, got 12"),
+        (["--count", 1, "--names", "box1"], "must have two clouds or more to go between, got 1"),
+    ],
+)
+def test_what_cannot_be_drawn_is_named(pcgen, paths, tmp_path, words, told):
+    result = pcgen("explore", *paths, "--png", tmp_path / "out.png", *words)
+    assert result.code == 2
+    assert re.search(told, result.err), result.err
