@@ -41,7 +41,7 @@ class Autoencoder(GradientLearner):
         seen: points of each cloud that the encoder is shown in training, drawn afresh; the distance is to all of them.
             Most of a training step is the encoder's, and codes of a shape are to be the same whichever points it shows.
             None is all; otherwise `encode` still takes clouds of any size.
-        matrix_lr: rate of Muon, which learns the hidden layers: each step does what 1.5 of Adam's do. 0 leaves all to
+        matrix_lr: rate of Muon, which learns the hidden layers in fewer steps than Adam does. 0 leaves all to
             Adam.
         lr: Adam's learning rate, of the layers that are too large or too narrow for Muon, and of biases and norms.
         betas: Adam's moments. A short memory of the squared gradients serves short trainings better than the usual
