@@ -149,7 +149,8 @@ def test_load_warns_of_units_that_are_not_the_datas_and_a_run_is_loaded_once(tmp
 def test_many_large_clouds_are_sampled_in_bounded_memory() -> None:
     """2,000 clouds of 2048 points at once would hold 4 GB in each of a block's activations of width 256."""
     program = (
-        "import resource, torch\n"
+        "import torch\n"
+        "from pathlib import Path\n"
         "from pcgen.models.diffusion.diffusion import Diffusion\n"
         "torch.set_num_threads(1)\n"
         "model = Diffusion((2048, 3), times=2, width=8, blocks=1)\n"
@@ -158,8 +159,10 @@ def test_many_large_clouds_are_sampled_in_bounded_memory() -> None:
         "wide.sample(32, steps=1)\n"  # a batch of the default width
         "samples = model.sample(2000, steps=2)\n"
         "assert samples.shape == (2000, 2048, 3)\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
+        # Of this program alone: `ru_maxrss` begins at what the process that started it held.
+        "status = Path('/proc/self/status').read_text()\n"
+        "print(status.partition('VmHWM:')[2].split()[0])\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) * 1024 < 2e9  # Linux tells kilobytes
+    assert int(done.stdout) * 1024 < 1e9  # Linux tells kilobytes
