@@ -92,5 +92,4 @@ def spread(x: Tensor) -> Tensor:
     Equal sets of points come out alike however they are ordered, but for ties between distances.
     """
     start = (x - x.mean(1, keepdim=True)).square().sum(2).argmax(1)  # (B,)
-    order = ops.farthest_points(x, x.shape[1], start)  # (B, N)
-    return x.gather(1, order[..., None].expand(-1, -1, 3))
+    return ops.take_points(x, ops.farthest_points(x, x.shape[1], start))

@@ -7,6 +7,7 @@ from pcgen.nets.attention import AttentionBlock
 from pcgen.nets.mlp import MLP
 from pcgen.nets.waves import CHANNELS_PER_COORDINATE, waves
 from pcgen.ops.neighbours import farthest_points
+from pcgen.ops.taking import take_points
 
 __all__ = ["QueriedPoints", "TokenEncoder", "spread_points"]
 
@@ -25,8 +26,7 @@ def spread_points(x: Tensor, count: int) -> Tensor:
         raise ValueError(f"tokens: must be at most the points of a cloud, {x.shape[1]}, got {count}")
     detached = x.detach().float().contiguous()
     start = (detached - detached.mean(1, keepdim=True)).square().sum(2).argmax(1)  # (B,)
-    chosen = farthest_points(detached, count, start)  # (B, count)
-    return x.gather(1, chosen[..., None].expand(-1, -1, 3))
+    return take_points(x, farthest_points(detached, count, start))  # (B, count, 3)
 
 
 class TokenEncoder(nn.Module):

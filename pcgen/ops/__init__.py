@@ -8,6 +8,7 @@ from pcgen.ops.emd import Matching, emd, emd_matrix, match
 from pcgen.ops.hausdorff import density_aware_chamfer, hausdorff
 from pcgen.ops.nearest import Nearest, nearest
 from pcgen.ops.neighbours import ball_query, farthest_points, knn
+from pcgen.ops.taking import take_points
 from pcgen.ops.transport import gromov_wasserstein, sinkhorn, sliced_wasserstein, wasserstein
 from pcgen.ops.unbalanced import unbalanced
 
@@ -35,6 +36,7 @@ __all__ = [
     "nearest_means",
     "sinkhorn",
     "sliced_wasserstein",
+    "take_points",
     "unbalanced",
     "wasserstein",
 ]

@@ -8,7 +8,7 @@ from pcgen.data.clouds import Clouds
 from pcgen.data.thinning import thin
 from pcgen.models.base import Batch, Learner
 from pcgen.models.domains import check_domain
-from pcgen.ops import farthest_points
+from pcgen.ops import farthest_points, take_points
 from pcgen.training.options import Options
 from pcgen.training.state import State
 
@@ -85,8 +85,7 @@ class Feed:
         if self.even:
             clouds = self.data[rows]
             start = torch.randint(clouds.shape[1], (len(clouds),), device=clouds.device)
-            chosen = farthest_points(clouds, self.shape[0], start)  # (B, points)
-            return clouds.gather(1, chosen[..., None].expand(-1, -1, clouds.shape[2]))
+            return take_points(clouds, farthest_points(clouds, self.shape[0], start))
         places = torch.randperm(self.data.shape[1], device=self.data.device)[: self.shape[0]]
         return self.data[rows[:, None], places]
 

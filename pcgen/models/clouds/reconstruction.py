@@ -41,8 +41,8 @@ class Reconstruction(nn.Module):
         check_finite(decoded, "a decoded cloud")
         count = decoded.shape[1] // group
         groups = decoded[:, : count * group].unflatten(1, (count, group))  # (B, G, group, 3)
-        some = _taken(x, ops.farthest_points(x, count))  # (B, G, 3)
-        matched = _taken(some, ops.match(groups.detach().mean(2), some, self.gap).index)
+        some = ops.take_points(x, ops.farthest_points(x, count))  # (B, G, 3)
+        matched = ops.take_points(some, ops.match(groups.detach().mean(2), some, self.gap).index)
         distance: Tensor = (groups - matched[:, :, None]).norm(dim=3).mean((1, 2))
         return distance
 
@@ -51,8 +51,3 @@ class Reconstruction(nn.Module):
         if self.name == "emd":
             return ops.emd(decoded, x, self.gap if self.training else 0.0)
         return RECONSTRUCTIONS[self.name](decoded, x)
-
-
-def _taken(clouds: Tensor, places: Tensor) -> Tensor:
-    """The points of those places, (B, N, 3), (B, P) -> (B, P, 3)."""
-    return clouds.gather(1, places.long()[..., None].expand(-1, -1, 3))

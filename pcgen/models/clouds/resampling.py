@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from pcgen.errors import at_least
-from pcgen.ops import knn
+from pcgen.ops import knn, take_points
 
 __all__ = ["resample"]
 
@@ -37,15 +37,10 @@ def resample(clouds: Tensor, points: int | None = None) -> Tensor:
     near = min(_NEIGHBOURS, clouds.shape[1] - 1)
     count, device = (len(clouds), size), clouds.device
     chosen = torch.randint(clouds.shape[1], count, device=device)  # (B, points)
-    start = _taken(clouds, chosen)  # (B, points, 3)
+    start = take_points(clouds, chosen)  # (B, points, 3)
     if not near:
         return start
     others = knn(clouds, clouds, near + 1)[1][..., 1:]  # (B, N, near): each point is the first of its own
     which = torch.randint(near, count, device=device)
-    end = _taken(clouds, others.flatten(1).gather(1, chosen * near + which))
+    end = take_points(clouds, others.flatten(1).gather(1, chosen * near + which))
     return start.lerp(end, torch.rand(*count, 1, dtype=clouds.dtype, device=device) / 2)
-
-
-def _taken(clouds: Tensor, places: Tensor) -> Tensor:
-    """The points of those places, (B, N, 3), (B, P) -> (B, P, 3)."""
-    return clouds.gather(1, places[..., None].expand(-1, -1, 3))
