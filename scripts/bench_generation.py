@@ -34,8 +34,8 @@ def main(
     chairs: Annotated[int, typer.Option(help="Built-in chairs, a tenth of them held out.")] = 2000,
     models: Annotated[str, typer.Option(help="Heads with commas between.")] = "diffusion,flow_matching,wgan_gp,gmm",
     points: Annotated[int, typer.Option(help="Points of each cloud.")] = 1024,
-    autoencoder: Annotated[float, typer.Option(help="Minutes of the autoencoder's training.")] = 8.0,
-    head: Annotated[float, typer.Option(help="Minutes of each head's training.")] = 2.0,
+    autoencoder: Annotated[float, typer.Option(help="Minutes of the autoencoder's training.")] = 7.0,
+    head: Annotated[float, typer.Option(help="Minutes of each head's training.")] = 3.0,
     only: Annotated[str, typer.Option(help="Sets with commas between, by name; all if not given.")] = "",
     out: Annotated[Path, typer.Option(help="The folder of the runs.")] = Path("runs/generation"),
 ) -> None:

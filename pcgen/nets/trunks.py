@@ -10,16 +10,19 @@ __all__ = ["MemberAttention", "Residual", "TokenAttention"]
 
 
 class Residual(nn.Module):
-    """Residual perceptrons of vectors, (B, width), or of sets, (B, N, width), that know a condition, (B, width).
+    """Residual gated perceptrons of vectors, (B, width), or of sets, (B, N, width), under a condition, (B, width).
 
     Each member of a set goes through the same blocks, and each block adds the maximum over members of what it has so
-    far.
+    far. The condition is added to the vectors and members before the first block.
 
     Args:
         width: of vectors, members and the condition.
         blocks: how many.
         pooled: whether the rows are sets.
         dropout: probability that a hidden unit of a block is zeroed.
+
+    References:
+        Shazeer (2020). GLU Variants Improve Transformer.
     """
 
     def __init__(self, width: int, blocks: int, pooled: bool, dropout: float = 0.0) -> None:
@@ -28,8 +31,9 @@ class Residual(nn.Module):
         self.blocks = nn.ModuleList(_Block(width, pooled, dropout) for _ in range(blocks))
 
     def forward(self, h: Tensor, condition: Tensor) -> Tensor:
+        h = h + (condition if h.ndim == 2 else condition[:, None])
         for block in self.blocks:
-            h = block(h, condition)
+            h = block(h)
         return h
 
 
@@ -103,18 +107,20 @@ class _Meeting(nn.Module):
 
 
 class _Block(nn.Module):
+    """h + outer(silu(gate) * inner), of which gate and inner are linear in the normalised h and the maximum."""
+
     def __init__(self, width: int, pooled: bool, dropout: float) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(width)
-        self.inner = nn.Linear(width, width)
-        self.context = nn.Linear(width, width)
-        self.pool = nn.Linear(width, width) if pooled else None
+        self.inner = nn.Linear(width, 2 * width)
+        self.pool = nn.Linear(width, 2 * width) if pooled else None
         self.dropout = nn.Dropout(dropout)
         self.outer = nn.Linear(width, width)
 
-    def forward(self, h: Tensor, condition: Tensor) -> Tensor:
-        inner, shift = self.inner(self.norm(h)), self.context(condition)  # (B, [N,] width), (B, width)
+    def forward(self, h: Tensor) -> Tensor:
+        inner = self.inner(self.norm(h))  # (B, [N,] 2 width)
         if self.pool is not None:
-            shift = (shift + self.pool(h.amax(dim=1)))[:, None]  # (B, 1, width)
-        added: Tensor = self.outer(self.dropout(nn.functional.silu(inner + shift)))
+            inner = inner + self.pool(h.amax(dim=1))[:, None]
+        gate, value = inner.chunk(2, dim=-1)
+        added: Tensor = self.outer(self.dropout(nn.functional.silu(gate) * value))
         return h + added

@@ -13,7 +13,7 @@ from pcgen.models.base import Batch, GradientLearner, Recipe
 from pcgen.models.conditional import Conditional, Labels, guided
 from pcgen.models.flows.coupling import couple_members, couple_rows, freshen
 from pcgen.models.shape import accepted
-from pcgen.nets.denoiser import Denoiser, spread_times
+from pcgen.nets.denoiser import Denoiser, batch_of, spread_times
 from pcgen.nets.gaussian import GaussianPart
 from pcgen.solvers import METHODS, divergence, solve, solve_adaptive
 
@@ -69,7 +69,7 @@ class FlowMatching(GradientLearner, Conditional):
         tokens: int = 32,
         dropout: float = 0.1,
         classes: Sequence[str] = (),
-        lr: float = 1e-3,
+        lr: float = 2e-3,
     ) -> None:
         super().__init__()
         self.shape = accepted(self.accepts, shape, "flow_matching")
@@ -85,7 +85,7 @@ class FlowMatching(GradientLearner, Conditional):
 
     @property
     def recipe(self) -> Recipe:
-        return replace(super().recipe, steps=6000, batch_size=_BATCH)
+        return replace(super().recipe, steps=8000, batch_size=batch_of(self.shape))
 
     @torch.no_grad()
     def setup(self, data: Batch) -> None:
@@ -94,9 +94,9 @@ class FlowMatching(GradientLearner, Conditional):
         if self.coupling == "independent":
             return
         # How much noise and data have to do with each other is seen in some batches as they are trained on.
-        some = torch.randperm(len(data))[: _BATCH * (4 if data.x.ndim == 2 else 1)].to(data.x.device)
+        some = torch.randperm(len(data))[: 512 if data.x.ndim == 2 else 128].to(data.x.device)
         x, labels = data.x[some], None if data.labels is None else data.labels[some]
-        pairs = [(self.noise(part), part.x) for part in Batch(x, labels=labels).split(_BATCH)]
+        pairs = [(self.noise(part), part.x) for part in Batch(x, labels=labels).split(batch_of(self.shape))]
         self.gaussian.fit_correlation(torch.cat([pair[0] for pair in pairs]), torch.cat([pair[1] for pair in pairs]))
 
     def noise(self, batch: Batch) -> Tensor:
@@ -196,6 +196,3 @@ class FlowMatching(GradientLearner, Conditional):
     def _broad(self, t: Tensor) -> Tensor:
         """Times (B,), of a shape that goes with (B, *shape)."""
         return t.view(-1, *(1 for _ in self.shape))
-
-
-_BATCH = 128

@@ -1,0 +1,94 @@
+"""Heads on the codes of one autoencoder at equal time, each changed in one thing; resumable.
+
+python scripts/bench_heads.py --out runs/heads
+"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import figures
+import torch
+import typer
+from timed import fit_once
+from torch import Tensor
+
+from pcgen import data, metrics, ops, training
+from pcgen.data.training_set import training_set
+from pcgen.models.base import Batch
+from pcgen.models.clouds.resampling import resample
+from pcgen.models.inference import in_batches
+
+# What is changed of the defaults: the model, its arguments, the training's options.
+VARIANTS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
+    "diffusion": ("diffusion", {}, {}),
+    "schedule linear": ("diffusion", {"schedule": "linear"}, {}),
+    "nothing dropped out": ("diffusion", {"dropout": 0.0}, {}),
+    "a fifth dropped out": ("diffusion", {"dropout": 0.2}, {}),
+    "rate .001": ("diffusion", {"lr": 1e-3}, {}),
+    "rate .004": ("diffusion", {"lr": 4e-3}, {}),
+    "width 512": ("diffusion", {"width": 512}, {}),
+    "6 blocks": ("diffusion", {"blocks": 6}, {}),
+    "batches of 64": ("diffusion", {}, {"batch_size": 64}),
+    "batches of 512": ("diffusion", {}, {"batch_size": 512}),
+    "flow_matching": ("flow_matching", {}, {}),
+    "flow_matching, coupling independent": ("flow_matching", {"coupling": "independent"}, {}),
+    "flow_matching, rate .001": ("flow_matching", {"lr": 1e-3}, {}),
+}
+DRAWS = 3  # sets of samples of each: one set's 1-NNA is off by three points as often as not
+
+
+def main(
+    shapes: Annotated[str, typer.Option(help="A set with splits, SOURCE[:CLASS].")] = "shapes:chair=2000",
+    variants: Annotated[str, typer.Option(help="Names with semicolons between; all if not given.")] = "",
+    points: Annotated[int, typer.Option(help="Points of each cloud.")] = 1024,
+    autoencoder: Annotated[float, typer.Option(help="Minutes of the autoencoder's training.")] = 7.0,
+    minutes: Annotated[float, typer.Option(help="Of each head's training.")] = 3.0,
+    out: Annotated[Path, typer.Option(help="The folder of the runs.")] = Path("runs/heads"),
+) -> None:
+    """Train an autoencoder, then every variant on its codes for the same time, and measure what they draw."""
+    source = training_set(shapes, points=points)
+    torch.manual_seed(0)
+    fit_once(training.on_clouds("autoencoder", source, points), out / "autoencoder", autoencoder)
+    codes = training.read_codes(out / "autoencoder")
+    test = data.load(f"{shapes}@test", at_least=points, surface_points=2 * points).points[:, :points].contiguous()
+    between = ops.chamfer_matrix(test, test)
+
+    def nearest(drawn: list[Tensor]) -> dict[str, object]:
+        """1-NNA-CD of sets of samples against the test clouds: mean, least and most."""
+        found = [
+            100 * metrics.one_nna(ops.chamfer_matrix(each, test), ops.chamfer_matrix(each, each), between).accuracy
+            for each in drawn
+        ]
+        return {"one_nna_cd": sum(found) / len(found), "one_nna_cd_low": min(found), "one_nna_cd_high": max(found)}
+
+    decoded = in_batches(codes.autoencoder, codes.autoencoder.decode, codes.train)
+    picks = [torch.randperm(len(decoded))[: len(test)] for _ in range(DRAWS)]
+    known = {"variant": "training set decoded", "steps": "", "loss_train": "", "loss_held_out": ""}
+    rows: list[dict[str, object]] = []
+
+    def tell(row: dict[str, object]) -> None:
+        rows.append({"data": shapes, "points": points, "clouds": len(test), "minutes": minutes, **row})
+        print(" ".join(f"{key}={value}" for key, value in rows[-1].items()), flush=True)
+        figures.write("heads", rows)
+
+    tell({**known, **nearest([source.normalization.undo(resample(decoded[rows])).cpu() for rows in picks])})
+    for name in variants.split(";") if variants else VARIANTS:
+        model, config, settings = VARIANTS[name]
+        torch.manual_seed(0)
+        job = training.on_codes(model, codes, **config)
+        run = fit_once(job, out / name.replace(" ", "_").replace(",", ""), minutes, **settings)
+        torch.manual_seed(0)
+        drawn = [run.sample(len(test)) for _ in range(DRAWS)]
+        losses = {"loss_train": _loss(run, codes.train), "loss_held_out": _loss(run, codes.held_out)}
+        tell({"variant": name, "steps": run.history[-1]["step"], **losses, **nearest(drawn)})
+
+
+def _loss(run: training.Run, rows: Tensor) -> float:
+    """The model's own loss of codes: a mean over enough draws of times and noise for the third digit."""
+    model = run.model()
+    torch.manual_seed(0)
+    return sum(float(model.validate(Batch(rows))) for _ in range(20)) / 20
+
+
+if __name__ == "__main__":
+    typer.run(main)
