@@ -15,15 +15,14 @@ Function = Callable[[Tensor], Tensor]
 """Of draws, (B, K), one value a row, (B,)."""
 
 
-def score_function(f: Function, q: Distribution, baseline: Tensor | float = 0.0, scale: Tensor | float = 1.0) -> Tensor:
-    """The score-function estimator, or REINFORCE: (f(b) - baseline) / scale * grad log q(b).
+def score_function(f: Function, q: Distribution, baseline: Tensor | float = 0.0) -> Tensor:
+    """The score-function estimator, or REINFORCE: (f(b) - baseline) grad log q(b).
 
     Args:
         f: (B, K) -> (B,).
         q: of independent rows, with `sample()` of shape (B, K) and `log_prob` of it, (B, K) or (B,).
         baseline: a number, or (B,), that does not depend on the draw; what f is expected to be lowers the variance. Its
             own gradient is not taken here: train it to predict f, as in NVIL.
-        scale: the gradient is divided by it; other than 1 it is another length of step, as in NVIL (see `Signal`).
 
     References:
         Williams (1992). Simple Statistical Gradient-Following Algorithms for Connectionist Reinforcement Learning.
@@ -31,11 +30,14 @@ def score_function(f: Function, q: Distribution, baseline: Tensor | float = 0.0,
     """
     b = q.sample()
     value = f(b)
-    return value + (value - baseline).detach() / scale * nought(_log_prob(q, b))
+    return value + (value - baseline).detach() * nought(_log_prob(q, b))
 
 
 class Signal(nn.Module):
     """The running mean and deviation of a learning signal, which NVIL subtracts and divides by.
+
+    The mean belongs to a baseline. The scale divides the gradient of q's parameters: that of f's own dependence on them
+    too, or the gradient's direction changes.
 
     Args:
         decay: share of the old values at each `learn`, .8 in the paper.

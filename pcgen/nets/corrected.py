@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 from pcgen.nets.mlp import MLP
@@ -24,6 +25,14 @@ class CorrectedLinear(nn.Module):
             self.correction = MLP(dims, activation="silu")
             for parameter in self.correction[-1].parameters():
                 nn.init.zeros_(parameter)
+
+    @torch.no_grad()
+    def set_constant(self, outputs: slice, values: Tensor) -> None:
+        """Let some of the outputs be these values for every input, from where they may learn on."""
+        last = [] if self.correction is None else [*self.correction[-1].parameters()]
+        for parameter in (*self.linear.parameters(), *last):
+            parameter[outputs] = 0
+        self.linear.bias[outputs] = values
 
     def forward(self, x: Tensor) -> Tensor:
         linear: Tensor = self.linear(x)
