@@ -50,7 +50,7 @@ def _options_of(name: str) -> None:
 
     from pcgen.models import GenerativeModel, model_class
     from pcgen.models.clouds.latent import LatentCloudModel
-    from pcgen.models.summary import options
+    from pcgen.models.summary import logged, options
 
     cls = model_class(name)
     description = inspect.getdoc(cls) or ""
@@ -71,3 +71,10 @@ def _options_of(name: str) -> None:
             table.add_row(*map(rich.text.Text, (option.name, option.type, option.default, option.what)))
         if found:
             rich.console.Console().print(table)
+    table = rich.table.Table(box=rich.box.SIMPLE_HEAD, title="what a training logs", title_justify="left")
+    table.add_column("number", no_wrap=True)
+    table.add_column("what it is", overflow="fold")
+    for number, what in logged(description).items():
+        table.add_row(*map(rich.text.Text, (number, what)))
+    if table.rows:
+        rich.console.Console().print(table)

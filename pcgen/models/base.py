@@ -99,6 +99,13 @@ class Learner(nn.Module, ABC):
     domain: ClassVar[str] = "real"
     """What the numbers that it learns from must be, of `pcgen.models.domains.DOMAINS`."""
 
+    objective: ClassVar[str] = ""
+    """What it learns by, in a few words, as all three of these: they place the model among the others."""
+    learning: ClassVar[str] = ""
+    """How that is brought down, or up."""
+    sampling: ClassVar[str] = ""
+    """How an object is drawn; nothing for a model that does not generate."""
+
     even: bool = False
     """Whether it trains on clouds of more points than it has by evenly spread ones of them, not by random ones."""
 
@@ -257,6 +264,8 @@ class GenerativeModel(Learner):
 
 class GradientLearner(Learner):
     """A learner of one loss: a subclass makes an optimizer, or several, and writes `loss`, nothing else of learning."""
+
+    learning: ClassVar[str] = "gradient descent"
 
     @property
     def recipe(self) -> Recipe:

@@ -1,7 +1,7 @@
 """The classes of a conditional model: labels drawn, checked, and as vectors for its networks."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -130,6 +130,9 @@ def guided(predict: Callable[[Tensor], Tensor], y: Tensor, guidance: float) -> T
 
 class Conditional(GenerativeModel):
     """A generative model that has labels where the data has two classes or more; it sets `self.labels`."""
+
+    conditional: ClassVar[bool] = True
+    """False in a subclass whose networks could take labels, and which leaves them out."""
 
     labels: Labels
 

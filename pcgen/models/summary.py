@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Any, get_type_hints
 
 from docstring_parser import parse
+from docstring_parser.google import DEFAULT_SECTIONS, GoogleParser, Section, SectionType
 
 from pcgen.errors import choose
 from pcgen.models import CLASSIFIERS, MODELS
 from pcgen.models.catalogue import read_class
 
-__all__ = ["Option", "Summary", "options", "summary"]
+__all__ = ["Option", "Summary", "logged", "options", "summary"]
 
 _WORDS = {
     "log_prob": "log_prob",
@@ -23,15 +24,21 @@ _WORDS = {
     "count": "count",
 }
 
+_DENSITIES = {"log_prob": "exact", "log_prob_bound": "a lower bound", "free_energy": "up to a constant"}
+
 
 @dataclass(frozen=True)
 class Summary:
-    """One row of the table of models, in words."""
+    """One row of the tables of models, in words."""
 
     what: str
     learns: str
     also: str
     paper: str
+    objective: str
+    learning: str
+    sampling: str
+    density: str
 
 
 @dataclass(frozen=True)
@@ -55,13 +62,17 @@ def summary(name: str) -> Summary:
     learns = ", ".join(f"{kind}s" for kind in text.literal("accepts", tuple))
     domain = text.literal("domain", str)
     also = [word for method, word in _WORDS.items() if method in text.methods]
-    if "Conditional" in text.ancestors:
+    if text.constants.get("conditional"):
         also.append("by label")
     return Summary(
         what=parse(text.docstring).short_description or "",
         learns=("labelled " if name in CLASSIFIERS else "") + learns + (f" ({domain})" if domain != "real" else ""),
         also=", ".join(also) if name in MODELS else "",
         paper=_paper(text.docstring),
+        objective=text.literal("objective", str),
+        learning=text.literal("learning", str),
+        sampling=text.literal("sampling", str),
+        density=next((word for method, word in _DENSITIES.items() if method in text.methods), "none"),
     )
 
 
@@ -74,6 +85,16 @@ def options(function: Callable[..., Any], described: str, skip: tuple[str, ...] 
         for name, parameter in inspect.signature(function).parameters.items()
         if name not in skip and parameter.default is not inspect.Parameter.empty
     ]
+
+
+def logged(docstring: str) -> dict[str, str]:
+    """What a training of the model logs, from its docstring's section: the numbers by name, and what each is."""
+    parser = GoogleParser([*DEFAULT_SECTIONS, Section("Logged", "logged", SectionType.MULTIPLE)])
+    found: dict[str, str] = {}
+    for each in parser.parse(docstring).meta:
+        if each.args[0] == "logged":
+            found |= dict.fromkeys(each.args[1].split(", "), " ".join((each.description or "").split()))
+    return found
 
 
 def _paper(docstring: str) -> str:

@@ -46,6 +46,11 @@ class SetAutoencoder(GradientLearner):
         gap: of the EMD's matchings in training, as in `pcgen.ops.match`; validation is exact.
         lr: Adam's learning rate.
 
+    Logged:
+        emd, chamfer: the distance d of clouds from their reconstructions, a mean over the batch, in the training's
+            units.
+        kl: the tokens' divergence from N(0, I), with its weight.
+
     Raises:
         ValueError: more tokens than points, heads that do not divide the widths, an argument out of range; in `encode`,
             a cloud of fewer points than tokens.
@@ -56,6 +61,7 @@ class SetAutoencoder(GradientLearner):
         Jaegle et al. (2021). Perceiver: General Perception with Iterative Attention.
     """
 
+    objective: ClassVar[str] = "distance of clouds from their reconstructions"
     accepts: ClassVar[tuple[str, ...]] = ("cloud",)
 
     def __init__(

@@ -53,6 +53,10 @@ class Diffusion(GradientLearner, Conditional):
         classes: names of the labels' classes; () learns without labels.
         lr: Adam's learning rate.
 
+    Logged:
+        mse: |e - e(x_t, t)|^2 / a_t, a mean over coordinates, rows and times. It is far above 0 for the best of
+            networks: of what is left of the data in x_t most is not to be known.
+
     Raises:
         ValueError: a shape of none of them, or an argument out of range.
 
@@ -65,6 +69,8 @@ class Diffusion(GradientLearner, Conditional):
         Salimans, Ho (2022). Progressive Distillation for Fast Sampling of Diffusion Models.
     """
 
+    objective: ClassVar[str] = "error of a denoiser, a weighted bound on the log-likelihood"
+    sampling: ClassVar[str] = "tens of steps of a chain or an equation"
     accepts: ClassVar[tuple[str, ...]] = ("vector", "set", "cloud")
     signal: Tensor
     limit: Tensor

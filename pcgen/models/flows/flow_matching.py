@@ -44,6 +44,10 @@ class FlowMatching(GradientLearner, Conditional):
         classes: names of the labels' classes; () learns without labels.
         lr: Adam's learning rate.
 
+    Logged:
+        mse: |x_1 - x_0 - v(x_t, t)|^2, a mean over coordinates, rows and times; far above 0 for the best of networks,
+            which gives the mean of all lines through a place.
+
     Raises:
         ValueError: a shape of none of them, or an argument out of range.
 
@@ -54,6 +58,8 @@ class FlowMatching(GradientLearner, Conditional):
         Hui et al. (2025). Not-So-Optimal Transport Flows for 3D Point Cloud Generation.
     """
 
+    objective: ClassVar[str] = "error of a velocity"
+    sampling: ClassVar[str] = "tens of steps of an equation"
     accepts: ClassVar[tuple[str, ...]] = ("vector", "set", "cloud")
 
     def __init__(

@@ -3,7 +3,7 @@
 import math
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -34,6 +34,9 @@ class GMM(GenerativeModel):
             rows than dimensions has a singular covariance without it; the default is for standardised vectors, of
             which it adds one hundredth of their variance. EM never lowers the likelihood as the ridge goes to 0.
 
+    Logged:
+        nll: minus the log-likelihood in nats, a mean over the training rows.
+
     Raises:
         ValueError: a shape that is not (dim,), no components, an unknown covariance, a negative ridge; in `setup`,
             fewer rows than components.
@@ -44,6 +47,9 @@ class GMM(GenerativeModel):
         Clouds. (32 full covariances on codes.)
     """
 
+    objective: ClassVar[str] = "log-likelihood"
+    learning: ClassVar[str] = "expectation maximisation"
+    sampling: ClassVar[str] = "a part, then a Gaussian"
     weights: Tensor
     means: Tensor
     precision_factors: Tensor
