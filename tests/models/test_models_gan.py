@@ -1,25 +1,29 @@
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch.distributions import Normal
 
 from pcgen.models.adversarial.gan import GAN
-from pcgen.models.adversarial.networks import draw_noise
+from pcgen.models.adversarial.losses import discriminator_terms
 from pcgen.models.base import Batch
 from pcgen.optim import descend
 
 CONTRACT = {"gan": {"noise_dim": 4, "generator_widths": [16], "discriminator_widths": [16, 16]}}
 
 
-def test_the_optimal_discriminator_of_two_gaussians_is_p_over_p_plus_q() -> None:
+def test_the_optimal_discriminator_of_two_gaussians_is_p_over_p_plus_q(measured: Callable[..., None]) -> None:
     p, q = Normal(0.0, 1.0), Normal(1.5, 0.7)
     model = GAN((1,), discriminator_widths=(32, 32), r1=0.0, lr=5e-3)
     for step in range(600):
         for group in model.critic_optimizer.param_groups:
             group["lr"] = 5e-3 * (1 - step / 600)
-        terms = model.discriminator_loss(p.sample((1024, 1)), q.sample((1024, 1)))
+        terms = discriminator_terms(model.critic, p.sample((1024, 1)), q.sample((1024, 1)), r1=0)
         descend(terms["discriminator"], model.critic_optimizer)
     x = torch.linspace(-2, 3, 51)[:, None]
     expected = torch.sigmoid(p.log_prob(x) - q.log_prob(x))
+    error = float((torch.sigmoid(model.critic(x)) - expected).abs().max())
+    measured("trained discriminator of two Gaussians: largest difference from p / (p + q)", error, 0)
     assert (torch.sigmoid(model.critic(x)) - expected).abs().max() < 0.06
 
 
@@ -48,23 +52,7 @@ def test_a_relu_output_makes_codes_that_are_not_negative() -> None:
     assert samples.min() == 0 < samples.max()
 
 
-def test_noise_is_truncated_and_censored() -> None:
-    device = torch.device("cpu")
-    plain = draw_noise(20_000, 2, 0.2, "normal", None, device)
-    assert plain.std().item() == pytest.approx(0.2, rel=0.02)
-    truncated = draw_noise(20_000, 2, 0.2, "normal", 0.5, device)
-    assert truncated.abs().max() <= 0.1
-    # The variance of N(0, 1) within (-t, t) is 1 - 2 t phi(t) / (2 Phi(t) - 1).
-    t = torch.tensor(0.5)
-    density, mass = Normal(0.0, 1.0).log_prob(t).exp(), torch.erf(t / 2**0.5)
-    assert truncated.var().item() == pytest.approx(0.04 * (1 - 2 * t * density / mass).item(), rel=0.03)
-    censored = draw_noise(20_000, 2, 1.0, "censored", None, device)
-    assert censored.min() == 0
-    assert (censored == 0).float().mean().item() == pytest.approx(0.5, abs=0.01)
-    assert censored.mean().item() == pytest.approx((2 * torch.pi) ** -0.5, rel=0.02)
-
-
-def test_truncation_raises_fidelity_and_lowers_coverage() -> None:
+def test_truncation_raises_fidelity_and_lowers_coverage(measured: Callable[..., None]) -> None:
     # Fidelity is the mean log-density of the data at the samples, coverage the share of the data's deviation they have.
     data = Normal(0.0, 1.0)
     model = GAN((2,), noise_dim=4, generator_widths=(32,), discriminator_widths=(32, 32), r1=0.5, lr=2e-3)
@@ -73,6 +61,12 @@ def test_truncation_raises_fidelity_and_lowers_coverage() -> None:
     whole, half, near = (model.sample(4000, truncation=t) for t in (None, 1.0, 0.3))
     fidelity = [data.log_prob(x).sum(1).mean().item() for x in (whole, half, near)]
     coverage = [x.std(0).mean().item() for x in (whole, half, near)]
+    measured("deviation of samples truncated at 0.3, by that of whole ones", coverage[2] / coverage[0], "below 1")
+    measured(
+        "their mean log-density under the data, above that of whole ones, nats",
+        fidelity[2] - fidelity[0],
+        "above 0",
+    )
     assert coverage[0] > 0.6
     assert fidelity == sorted(fidelity)
     assert coverage == sorted(coverage, reverse=True)

@@ -1,6 +1,6 @@
 """What every adversarial model shares: a generator, a critic, an optimizer for each, and sampling."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import ClassVar
 
@@ -8,9 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from pcgen.errors import at_least, choose, moments, positive, widths
-from pcgen.models.adversarial.networks import NOISES, critic, draw_noise, generator
+from pcgen.models import name_of
+from pcgen.models.adversarial.losses import discriminator_terms, non_saturating
+from pcgen.models.adversarial.networks import critic, generator
 from pcgen.models.base import GenerativeModel
+from pcgen.models.priors import PRIORS
 from pcgen.models.shape import accepted
+from pcgen.optim import descend
 
 __all__ = ["Adversarial", "frozen"]
 
@@ -18,12 +22,15 @@ __all__ = ["Adversarial", "frozen"]
 class Adversarial(GenerativeModel):
     """A generator of noise against a critic, of vectors (dim,), sets (members, channels) or clouds (points, 3).
 
-    A subclass writes `update`. Args are those of the subclasses.
+    A subclass writes `update`. Args are those of the subclasses; `known` are numbers that its generator takes beside
+    the noise, which `latents` then gives; `network` makes a generator of another kind for a shape.
 
     Raises:
         ValueError: a shape of none of them, or an argument out of range.
     """
 
+    learning: ClassVar[str] = "a game of two networks"
+    sampling: ClassVar[str] = "one pass of a generator"
     accepts: ClassVar[tuple[str, ...]] = ("vector", "set", "cloud")
 
     def __init__(
@@ -33,31 +40,50 @@ class Adversarial(GenerativeModel):
         noise_dim: int,
         noise_scale: float,
         noise: str,
-        generator_widths: Sequence[int] | None,
         critic_widths: Sequence[int] | None,
-        output: str,
         lr: float,
         betas: Sequence[float],
+        generator_widths: Sequence[int] | None = None,
+        output: str = "linear",
+        known: int = 0,
+        network: Callable[[tuple[int, ...]], nn.Module] | None = None,
     ) -> None:
         super().__init__()
-        self.shape = accepted(self.accepts, shape, type(self).__name__.lower())
+        self.shape = accepted(self.accepts, shape, name_of(type(self)))
         at_least(1, noise_dim=noise_dim)
         positive(noise_scale=noise_scale, lr=lr)
-        widths(generator_widths=generator_widths)
+        widths(least=0, generator_widths=generator_widths)
         moments(betas=betas)
-        self.noise_dim, self.noise_scale = noise_dim, noise_scale
-        self.noise = choose(noise, NOISES, "noise")
-        self.generator = generator(self.shape, noise_dim, generator_widths, output)
+        self.noise_dim = noise_dim
+        self.prior = PRIORS[choose(noise, PRIORS, "noise")](noise_dim, noise_scale)
+        if network is None:
+            self.generator = generator(self.shape, noise_dim + known, generator_widths, output)
+        else:
+            self.generator = network(self.shape)
         self.critic = critic(self.shape, critic_widths)
         first, second = betas
         self.generator_optimizer = torch.optim.Adam(self.generator.parameters(), lr, (first, second), fused=True)
         self.critic_optimizer = torch.optim.Adam(self.critic.parameters(), lr, (first, second), fused=True)
 
+    def latents(self, n: int, truncation: float | None = None) -> Tensor:
+        """What the generator makes n objects of, (n, noise_dim)."""
+        return self.prior.draw(n, truncation)
+
     def generate(self, n: int, truncation: float | None = None) -> Tensor:
         """n objects of the generator with their graph, (n, *shape)."""
-        noise = draw_noise(n, self.noise_dim, self.noise_scale, self.noise, truncation, self.device)
-        x: Tensor = self.generator(noise)
+        x: Tensor = self.generator(self.latents(n, truncation))
         return x
+
+    def play(self, real: Tensor, r1: float) -> dict[str, Tensor]:
+        """An update of the critic and one of the generator in the plain game, against data (B, *shape)."""
+        with torch.no_grad():
+            fake = self.generate(len(real))
+        terms = discriminator_terms(self.critic, real, fake, r1)
+        descend(torch.stack(list(terms.values())).sum(), self.critic_optimizer)
+        with frozen(self.critic):
+            generator = non_saturating(self.critic(self.generate(len(real))))
+            descend(generator, self.generator_optimizer)
+        return {"generator": generator.detach(), **{name: term.detach() for name, term in terms.items()}}
 
     @torch.no_grad()
     def draw(self, n: int, truncation: float | None = None) -> Tensor:

@@ -1,15 +1,13 @@
 """Generative adversarial networks: the l-GAN on codes and the r-GAN on clouds."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
-import torch
 from torch import Tensor
-from torch.nn.functional import softplus
 
 from pcgen.errors import not_negative, widths
-from pcgen.models.adversarial.base import Adversarial, frozen
+from pcgen.models.adversarial.base import Adversarial
 from pcgen.models.base import Batch, Recipe
-from pcgen.optim import descend
 
 __all__ = ["GAN"]
 
@@ -29,7 +27,8 @@ class GAN(Adversarial):
         shape: (dim,) or (points, 3).
         noise_dim: dimensions of the noise z.
         noise_scale: its standard deviation.
-        noise: "normal", or "censored", which is max(z, 0) (Brock et al., 2019), in training and sampling.
+        noise: "normal"; "censored", which is max(z, 0) of it; "uniform", "ball" or "mixture" (see
+            `pcgen.models.priors`).
         generator_widths: hidden widths; None are 256-256 for vectors and 64-128-512-1024 for clouds.
         discriminator_widths: hidden widths; None are 256-512 for vectors and, on every point of a cloud,
             64-128-256-256-512.
@@ -37,6 +36,12 @@ class GAN(Adversarial):
         r1: weight of the penalty on the discriminator's slope at the data, which makes training converge; 0 is none.
         lr: Adam's learning rate of both networks.
         betas: Adam's moments.
+
+    Logged:
+        generator: softplus(-D(G(z))), a mean over rows: what the generator descends, .693 (log 2) if D knows nothing.
+        discriminator: softplus(-D(x)) + softplus(D(G(z))), a mean over rows: 1.386 (2 log 2) if D knows nothing, 0 if
+            it is never wrong.
+        r1: the penalty, with its weight; there if that is not 0.
 
     Raises:
         ValueError: a shape that is neither, or an argument out of range.
@@ -47,6 +52,8 @@ class GAN(Adversarial):
         Clouds.
         Mescheder, Geiger, Nowozin (2018). Which Training Methods for GANs do actually Converge?
     """
+
+    objective: ClassVar[str] = "Jensen-Shannon divergence, as a discriminator sees it"
 
     def __init__(
         self,
@@ -81,21 +88,4 @@ class GAN(Adversarial):
         return Recipe(steps=5000, batch_size=64, average=0.9999)
 
     def update(self, batch: Batch) -> dict[str, Tensor]:
-        with torch.no_grad():
-            fake = self.generate(len(batch.x))
-        terms = self.discriminator_loss(batch.x, fake)
-        descend(torch.stack(list(terms.values())).sum(), self.critic_optimizer)
-        with frozen(self.critic):
-            generator = softplus(-self.critic(self.generate(len(batch.x)))).mean()
-            descend(generator, self.generator_optimizer)
-        return {"generator": generator.detach(), **{name: term.detach() for name, term in terms.items()}}
-
-    def discriminator_loss(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        """The terms that the discriminator descends, of (B, *shape) each; the first is 2 log 2 if it knows nothing."""
-        real = real.detach().requires_grad_(self.r1 > 0)
-        logits = self.critic(real)
-        terms = {"discriminator": softplus(-logits).mean() + softplus(self.critic(fake)).mean()}
-        if self.r1 > 0:
-            (slope,) = torch.autograd.grad(logits.sum(), real, create_graph=True)
-            terms["r1"] = self.r1 / 2 * slope.flatten(1).square().sum(dim=1).mean()
-        return terms
+        return self.play(batch.x, self.r1)

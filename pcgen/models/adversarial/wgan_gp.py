@@ -1,6 +1,7 @@
 """Wasserstein generative adversarial network with gradient penalty."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -28,7 +29,8 @@ class WGANGP(Adversarial):
         shape: (dim,) or (points, 3).
         noise_dim: dimensions of the noise z.
         noise_scale: its standard deviation.
-        noise: "normal", or "censored", which is max(z, 0), in training and sampling.
+        noise: "normal"; "censored", which is max(z, 0) of it; "uniform", "ball" or "mixture" (see
+            `pcgen.models.priors`).
         generator_widths: hidden widths; None are 256-256 for vectors and 64-128-512-1024 for clouds.
         critic_widths: hidden widths; None are 256-512 for vectors and, on every point of a cloud, 64-128-256-256-512.
         output: "linear", or "relu" for raw codes, which are not negative; standardised ones are.
@@ -37,6 +39,10 @@ class WGANGP(Adversarial):
         lr: Adam's learning rate of both networks.
         betas: Adam's moments.
 
+    Logged:
+        wasserstein: mean D(x) - mean D(G(z)): the critic's estimate of the distance, in units of the data.
+        penalty: the gradient penalty, with its weight: near 0 where the critic's slope is 1.
+
     Raises:
         ValueError: a shape that is neither, or an argument out of range.
 
@@ -44,6 +50,8 @@ class WGANGP(Adversarial):
         Arjovsky, Chintala, Bottou (2017). Wasserstein Generative Adversarial Networks.
         Gulrajani, Ahmed, Arjovsky, Dumoulin, Courville (2017). Improved Training of Wasserstein GANs.
     """
+
+    objective: ClassVar[str] = "Wasserstein distance, as a critic sees it"
 
     def __init__(
         self,

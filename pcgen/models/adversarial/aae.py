@@ -1,0 +1,130 @@
+"""Adversarial autoencoder of vectors and of clouds."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from pcgen.errors import choose, moments, not_negative, positive
+from pcgen.errors import widths as check_widths
+from pcgen.models.adversarial.base import frozen
+from pcgen.models.adversarial.losses import discriminator_terms, non_saturating
+from pcgen.models.adversarial.networks import critic
+from pcgen.models.base import Batch, Recipe
+from pcgen.models.priors import PRIORS, Prior
+from pcgen.models.variational.coding import Coding
+from pcgen.nets.parts import Part
+from pcgen.optim import descend
+
+__all__ = ["AAE"]
+
+
+class AAE(Coding):
+    """An autoencoder whose codes together are distributed as a prior, because a discriminator cannot tell them apart.
+
+        encoder, decoder:  descend E[-log p(x | z)] + weight * mean softplus(-D(z)),  z ~ q(z | x) = N(m(x), diag v(x))
+        D:                 tells draws of the prior from codes z
+
+    Nothing is asked of the prior but draws of it. New objects are decoded draws, as in the paper, without the decoder's
+    deviation, which is the unit of the reconstruction alone. The paper takes the two terms in two steps; one step on
+    their sum says how much the one is worth in the other. With classes, encoder and decoder see the label too.
+
+    Args:
+        shape: (dim,) or (points, 3).
+        code: dimensions of z.
+        prior: "normal", "uniform", "ball", "mixture" or "censored" (see `pcgen.models.priors`), or a sampler of one's
+            own, a `Prior` of `code` dimensions.
+        widths: hidden widths of the encoder, and reversed of the decoder, of vectors, both a linear map plus a
+            perceptron that starts at zero; () is linear.
+        discriminator_widths: hidden widths of D.
+        encoder: of clouds, a part by name and arguments, or a module (B, N, 3) -> (B, features).
+        decoder: of clouds, likewise, (B, code + classes) -> (B, points, 3).
+        reconstruction: of clouds, "chamfer" (mean squared), or "emd" (exact; a mean distance, which is squared here).
+        scale: the error that counts as one, in the units of x. None is 0.6 for vectors, taken to be standardised, and
+            0.01 for clouds.
+        weight: of the game in the loss of the encoder, in nats of the reconstruction.
+        r1: weight of the penalty on D's slope at draws of the prior; 0, as in the paper, is none.
+        classes: names of the labels' classes; () learns without labels.
+        lr: Adam's learning rate of all networks.
+        betas: Adam's moments.
+
+    Logged:
+        reconstruction: -log p(x | z) in nats at one draw of z, a mean over rows; of clouds the squared error in units
+            of the scale.
+        encoder: softplus(-D(z)) of codes, a mean over rows: log 2 if D cannot tell codes from the prior.
+        discriminator: that of D, 2 log 2 if it cannot tell them.
+        r1: the penalty, with its weight; there if that is not 0.
+
+    Raises:
+        ValueError: a shape that is neither, or an argument out of range.
+
+    References:
+        Makhzani, Shlens, Jaitly, Goodfellow, Frey (2016). Adversarial Autoencoders.
+    """
+
+    objective: ClassVar[str] = "reconstruction, and a divergence of codes from the prior"
+    learning: ClassVar[str] = "gradient descent, and a game on codes"
+    sampling: ClassVar[str] = "a decoded draw of the prior"
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        code: int = 16,
+        prior: str | Prior = "normal",
+        widths: Sequence[int] = (256, 256),
+        discriminator_widths: Sequence[int] = (256, 256),
+        encoder: Part | nn.Module = "pointnet",
+        decoder: Part | nn.Module = "fully_connected",
+        reconstruction: str = "chamfer",
+        scale: float | None = None,
+        weight: float = 50.0,
+        r1: float = 1.0,
+        classes: Sequence[str] = (),
+        lr: float = 1e-3,
+        betas: Sequence[float] = (0.5, 0.99),
+    ) -> None:
+        super().__init__(
+            shape,
+            code=code,
+            widths=widths,
+            encoder=encoder,
+            decoder=decoder,
+            reconstruction=reconstruction,
+            scale=scale,
+            learn_scale=False,
+            classes=classes,
+        )
+        positive(lr=lr)
+        not_negative(weight=weight, r1=r1)
+        moments(betas=betas)
+        check_widths(discriminator_widths=discriminator_widths)
+        self.weight, self.r1 = weight, r1
+        self.prior = PRIORS[choose(prior, PRIORS, "prior")](code) if isinstance(prior, str) else prior
+        self.critic = critic((code,), discriminator_widths)
+        encoding = [*self.features.parameters(), *self.encoder.parameters()]
+        decoding = [p for part in (self.decoder, self.likelihood) for p in part.parameters() if p.requires_grad]
+        first, second = betas
+        self.optimizer = torch.optim.Adam([*encoding, *decoding], lr, fused=True)
+        self.critic_optimizer = torch.optim.Adam(self.critic.parameters(), lr, (first, second), fused=True)
+
+    @property
+    def recipe(self) -> Recipe:
+        return Recipe(steps=4000, batch_size=64, average=0.9999, schedule="cosine")
+
+    @torch.no_grad()
+    def draw(self, n: int, labels: Tensor | None = None, truncation: float | None = None) -> Tensor:
+        """Draw n new objects, (n, *shape): decoded draws of the prior, of which a normal or censored one may be cut."""
+        return self.decode(self.prior.draw(n, truncation), labels)
+
+    def update(self, batch: Batch) -> dict[str, Tensor]:
+        y = self.labels.hidden(batch.labels, batch.x)
+        z = self.posterior(batch.x, y).draw()
+        terms = discriminator_terms(self.critic, self.prior.draw(len(z)).to(z), z.detach(), self.r1)
+        descend(torch.stack(list(terms.values())).sum(), self.critic_optimizer)
+        nll = self.likelihood.nll(batch.x, self.decoded(z, y)).mean()
+        with frozen(self.critic):
+            game = non_saturating(self.critic(z))
+            descend(nll + self.weight * game, self.optimizer)
+        told = {"reconstruction": nll, "encoder": game, **terms}
+        return {name: term.detach() for name, term in told.items()}

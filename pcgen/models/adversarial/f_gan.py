@@ -1,0 +1,140 @@
+"""Generative adversarial networks that descend an f-divergence of one's choice."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from pcgen.errors import choose, not_negative, widths
+from pcgen.models.adversarial.base import Adversarial, frozen
+from pcgen.models.adversarial.losses import squared_slope
+from pcgen.models.base import Batch, Recipe
+from pcgen.optim import descend
+
+__all__ = ["DIVERGENCES", "FGAN", "Divergence"]
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """An f-divergence D(P | Q) = E_Q f(p / q), by its variational bound E_P g(V) - E_Q f*(g(V)).
+
+    Attributes:
+        output: g, which brings any number into the domain of f*.
+        conjugate: f*(g(v)) as a function of v, in terms that neither overflow early nor cancel.
+    """
+
+    output: Callable[[Tensor], Tensor]
+    conjugate: Callable[[Tensor], Tensor]
+
+
+DIVERGENCES: Mapping[str, Divergence] = {
+    "kl": Divergence(lambda v: v, lambda v: (v - 1).exp()),
+    "reverse_kl": Divergence(lambda v: -(-v).exp(), lambda v: v - 1),
+    "js": Divergence(lambda v: math.log(2) - softplus(-v), lambda v: softplus(v) - math.log(2)),
+    "pearson": Divergence(lambda v: v, lambda v: v.square() / 4 + v),
+    "hellinger": Divergence(lambda v: 1 - (-v).exp(), lambda v: v.exp() - 1),
+}
+"""Of data P from samples Q: KL(P | Q), KL(Q | P), KL(P | M) + KL(Q | M) with M the mean of both, E_Q (p / q - 1)^2, and
+the integral of (sqrt p - sqrt q)^2."""
+
+
+class FGAN(Adversarial):
+    """A generator against a critic that bounds an f-divergence of data P from samples Q from below.
+
+        D(P | Q) = E_Q f(p / q) >= E_P g(V(x)) - E_Q f*(g(V(x)))
+
+    The critic V ascends the bound, less r1 / 2 * mean |grad V(x)|^2 at the data; the generator descends it, or ascends
+    E_Q g(V(x)), which does not saturate where the critic knows the samples well and has the same fixed point where the
+    generator can reach the data. Where it cannot, the divergence of a bound that is descended decides what is lost:
+    "kl" covers all of the data and more, "reverse_kl" keeps to a part of it.
+
+    Args:
+        shape: (dim,), (members, channels) or (points, 3).
+        divergence: "kl", "reverse_kl", "js" (Jensen-Shannon, twice), "pearson" (chi squared) or "hellinger" (squared).
+        saturating: whether the generator descends the bound itself.
+        noise_dim: dimensions of the noise z.
+        noise_scale: its unit of length.
+        noise: "normal"; "censored", which is max(z, 0) of it; "uniform", "ball" or "mixture" (see
+            `pcgen.models.priors`).
+        generator_widths: hidden widths; None are 256-256 for vectors and 64-128-512-1024 for clouds.
+        critic_widths: hidden widths; None are 256-512 for vectors and, on every point of a cloud, 64-128-256-256-512.
+        output: "linear", or "relu" for raw codes, which are not negative; standardised ones are.
+        r1: weight of the penalty on the critic's slope at the data; 0, as in the paper, is none.
+        lr: Adam's learning rate of both networks.
+        betas: Adam's moments.
+
+    Logged:
+        generator: what the generator descends.
+        divergence: the critic's lower bound on the divergence, 0 if it cannot tell data from samples.
+        r1: the penalty, with its weight; there if that is not 0.
+
+    Raises:
+        ValueError: a shape that is none of them, or an argument out of range.
+
+    References:
+        Nowozin, Cseke, Tomioka (2016). f-GAN: Training Generative Neural Samplers using Variational Divergence
+        Minimization.
+    """
+
+    objective: ClassVar[str] = "an f-divergence, as a critic bounds it"
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        divergence: str = "js",
+        saturating: bool = False,
+        noise_dim: int = 128,
+        noise_scale: float = 1.0,
+        noise: str = "normal",
+        generator_widths: Sequence[int] | None = None,
+        critic_widths: Sequence[int] | None = None,
+        output: str = "linear",
+        r1: float = 5.0,
+        lr: float = 1e-3,
+        betas: Sequence[float] = (0.0, 0.99),
+    ) -> None:
+        widths(critic_widths=critic_widths)
+        super().__init__(
+            shape,
+            noise_dim=noise_dim,
+            noise_scale=noise_scale,
+            noise=noise,
+            generator_widths=generator_widths,
+            critic_widths=critic_widths,
+            output=output,
+            lr=lr,
+            betas=betas,
+        )
+        not_negative(r1=r1)
+        self.divergence = DIVERGENCES[choose(divergence, DIVERGENCES, "divergence")]
+        self.saturating, self.r1 = saturating, r1
+
+    @property
+    def recipe(self) -> Recipe:
+        return Recipe(steps=5000, batch_size=64, average=0.9999)
+
+    def update(self, batch: Batch) -> dict[str, Tensor]:
+        with torch.no_grad():
+            fake = self.generate(len(batch))
+        bound = self.bound(batch.x, fake)
+        terms = {"divergence": bound.detach()}
+        loss = -bound
+        if self.r1 > 0:
+            penalty = self.r1 / 2 * squared_slope(self.critic, batch.x)
+            loss, terms["r1"] = loss + penalty, penalty.detach()
+        descend(loss, self.critic_optimizer)
+        with frozen(self.critic):
+            v = self.critic(self.generate(len(batch)))
+            loss = -(self.divergence.conjugate(v) if self.saturating else self.divergence.output(v)).mean()
+            descend(loss, self.generator_optimizer)
+        return {"generator": loss.detach(), **terms}
+
+    def bound(self, real: Tensor, fake: Tensor) -> Tensor:
+        """The lower bound on the divergence that the critic gives, of (B, *shape) each, ()."""
+        of_data, of_samples = self.divergence.output(self.critic(real)), self.divergence.conjugate(self.critic(fake))
+        bound: Tensor = of_data.mean() - of_samples.mean()
+        return bound

@@ -1,0 +1,80 @@
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from pcgen.models.adversarial.aae import AAE
+from pcgen.models.base import Batch
+from pcgen.models.priors import Prior
+from pcgen.statistics import kernel_mmd
+from pcgen.training import fit
+
+CONTRACT = {
+    "aae": {
+        "code": 3,
+        "widths": [16],
+        "discriminator_widths": [16],
+        "decoder": {"name": "fully_connected", "widths": [8]},
+    }
+}
+
+
+def rows(n: int) -> Tensor:
+    """Two clusters that meet, in eight dimensions, which vary in two."""
+    generator = torch.Generator().manual_seed(5)
+    mix = torch.randn(2, 8, generator=generator)
+    z = torch.randn(n, 2) * 0.5 + torch.where(torch.rand(n, 1) < 0.5, 0.8, -0.8)
+    return z @ mix + 0.1 * torch.randn(n, 8)
+
+
+@torch.no_grad()
+def codes(model: AAE, x: Tensor) -> Tensor:
+    return model.posterior(x, x.new_zeros(len(x), 0)).draw()
+
+
+def discrepancies(draw: Callable[[], Tensor], model: AAE) -> Tensor:
+    """Forty squared MMDs of samples from the prior, the biased ones, by kernels of about its own size."""
+    return torch.stack(
+        [kernel_mmd(z := draw(), model.prior.draw(len(z)), [0.5, 1.0, 2.0], unbiased=False) for _ in range(40)]
+    )
+
+
+@pytest.mark.parametrize("prior", ["uniform", "ball"])
+def test_codes_take_the_law_of_the_prior(measured: Callable[..., None], prior: str) -> None:
+    """As far as samples of the size of a batch can tell; the principal components with which training begins do not."""
+    torch.manual_seed(0)
+    model = AAE((8,), code=2, prior=prior, widths=(64,), discriminator_widths=(64, 64), r1=0.1, lr=2e-3)
+    x = rows(20_000)
+    model.setup(Batch(x))
+    floor = discrepancies(lambda: model.prior.draw(128), model)
+    enough = float(floor.mean() + 2 * floor.std())
+    assert float(discrepancies(lambda: codes(model, rows(128)), model).mean()) > 2 * enough
+    fit(model, x, seed=0, steps=1000, batch_size=256)
+    measured(
+        f"squared MMD of codes to the prior ({prior})",
+        float(discrepancies(lambda: codes(model, rows(128)), model).mean()),
+        float(floor.mean()),
+    )
+    assert float(discrepancies(lambda: codes(model, rows(128)), model).mean()) < enough
+    with torch.no_grad():
+        error = (model.decode(model.encode(x)) - x).square().mean()
+    assert float(error) < 0.1 * float(x.var(0).mean())
+
+
+def test_a_prior_of_ones_own_needs_draws_alone() -> None:
+    class Corners(Prior):
+        def draw(self, n: int, truncation: float | None = None) -> Tensor:
+            return torch.randint(0, 2, (n, self.dim)).float() * 2 - 1
+
+    model = AAE((8,), code=2, prior=Corners(2), widths=(16,), discriminator_widths=(16,))
+    for _ in range(3):
+        model.update(Batch(rows(16)))
+    assert model.sample(5).shape == (5, 8)
+
+
+def test_bad_arguments_are_named() -> None:
+    with pytest.raises(ValueError, match=r"prior: must be one of normal, .*; got 'gaussian'"):
+        AAE((4,), prior="gaussian")
+    with pytest.raises(ValueError, match="weight: must be 0 or more, got -1"):
+        AAE((4,), weight=-1.0)
