@@ -1,5 +1,6 @@
 """The diagonal Gaussian that an encoder makes of each row: its draws and its divergence from the prior."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -22,3 +23,13 @@ class DiagonalGaussian:
     def kl_from_standard(self) -> Tensor:
         """KL(q | N(0, I)) of each row in nats, (B,)."""
         return 0.5 * (self.mean.square() + self.log_variance.exp() - 1 - self.log_variance).flatten(1).sum(dim=1)
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """log q(z | x) of each row in nats, of z of the mean's shape, (B,)."""
+        squares = (z - self.mean).square() * (-self.log_variance).exp()
+        return -0.5 * (squares + self.log_variance + math.log(2 * math.pi)).flatten(1).sum(dim=1)
+
+    def repeated(self, draws: int) -> "DiagonalGaussian":
+        """The same rows `draws` times, one whole batch after another, (draws * B, ...)."""
+        times = (draws, *(1 for _ in self.mean.shape[1:]))
+        return DiagonalGaussian(self.mean.repeat(times), self.log_variance.repeat(times))

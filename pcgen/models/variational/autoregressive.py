@@ -1,0 +1,118 @@
+"""A prior and a likelihood whose coordinates depend on those before them."""
+
+import math
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from pcgen.models.flows.autoregressive import AffineAutoregressive, bounded
+from pcgen.models.priors import Normal
+from pcgen.models.variational.likelihoods import VectorGaussian
+from pcgen.nets.masked import MaskedMLP
+
+__all__ = ["AutoregressiveGaussian", "AutoregressiveMixture", "FlowPrior"]
+
+
+class AutoregressiveMixture(nn.Module):
+    """p(u) = product over i of a mixture of Gaussians of u_i, whose weights, means and deviations are told by u_<i.
+
+    One part is N(0, 1) until it learns; several have means spread over it.
+
+    Args:
+        dim: of u.
+        parts: of each mixture.
+        widths: hidden widths of the masked perceptron that makes them.
+
+    References:
+        Papamakarios, Pavlakou, Murray (2017). Masked Autoregressive Flow for Density Estimation.
+    """
+
+    centres: Tensor
+
+    def __init__(self, dim: int, parts: int, widths: Sequence[int]) -> None:
+        super().__init__()
+        self.network = MaskedMLP(dim, widths, outputs=3 * parts)
+        places = (torch.arange(parts) + 0.5) / parts
+        self.register_buffer("centres", torch.special.ndtri(places), persistent=False)
+        self.log_width = -0.5 * math.log(parts)
+
+    def log_prob(self, u: Tensor) -> Tensor:
+        """Natural logarithm of the density, (B, dim) -> (B,)."""
+        log_weight, mean, log_scale = self._parts(u)
+        squares = ((u[..., None] - mean) * (-log_scale).exp()).square()
+        each = log_weight - log_scale - 0.5 * squares
+        return (each.logsumexp(2) - 0.5 * math.log(2 * math.pi)).sum(1)
+
+    def draw(self, noise: Tensor) -> Tensor:
+        """u, (B, dim), of standard normal noise, (B, dim), and of parts that are drawn, one number after another."""
+        u = torch.zeros_like(noise)
+        for i in range(u.shape[1]):
+            log_weight, mean, log_scale = (each[:, i] for each in self._parts(u))  # (B, parts)
+            part = torch.multinomial(log_weight.exp(), 1)
+            u[:, i] = (mean + log_scale.exp() * noise[:, i : i + 1]).gather(1, part)[:, 0]
+        return u
+
+    def _parts(self, u: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Logarithms of weights, means, and logarithms of deviations, (B, dim, parts) each."""
+        log_weight, mean, log_scale = self.network(u).chunk(3, dim=2)
+        return log_weight.log_softmax(2), self.centres + mean, self.log_width + bounded(log_scale)
+
+
+class FlowPrior(Normal):
+    """p(z) of z that autoregressive maps turn into autoregressive mixtures, each with the coordinates turned round.
+
+    Args:
+        dim: of a latent.
+        steps: maps; 0 is none.
+        parts: of the mixtures; 1 is a Gaussian.
+        widths: hidden widths of each map, and of the mixtures'.
+
+    References:
+        Chen, Kingma, Salimans, Duan, Dhariwal, Schulman, Sutskever, Abbeel (2017). Variational Lossy Autoencoder.
+    """
+
+    def __init__(self, dim: int, steps: int, parts: int, widths: Sequence[int]) -> None:
+        super().__init__(dim)
+        self.maps = nn.ModuleList(AffineAutoregressive(dim, widths) for _ in range(steps))
+        self.base = AutoregressiveMixture(dim, parts, widths)
+
+    def draw(self, n: int, truncation: float | None = None) -> Tensor:
+        z = self.base.draw(super().draw(n, truncation))
+        for step in reversed(self.maps):
+            z = cast(AffineAutoregressive, step).inverse(z.flip(1))
+        return z
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        total = z.new_zeros(len(z))
+        for step in self.maps:
+            z, stretch = step(z)
+            z, total = z.flip(1), total + stretch
+        return self.base.log_prob(z) + total
+
+
+class AutoregressiveGaussian(VectorGaussian):
+    """p(x | z) of x = decode(z) + e, e_i ~ N(m_i, scale^2), m_i a function of the e before it that a window shows.
+
+    Args:
+        dim: of x.
+        scale: deviation of every e_i about its mean, in the units of x.
+        learned: whether it learns too.
+        window: how many coordinates before the i-th it sees; 0 is none of them.
+        widths: hidden widths of the masked perceptron that makes m; () is linear.
+    """
+
+    def __init__(self, dim: int, scale: float, learned: bool, window: int, widths: Sequence[int]) -> None:
+        super().__init__(scale, learned)
+        self.network = MaskedMLP(dim, widths, window=window)
+
+    def nll(self, x: Tensor, decoded: Tensor) -> Tensor:
+        return super().nll(x, decoded + self.network(x - decoded)[..., 0])
+
+    def draw(self, decoded: Tensor) -> Tensor:
+        e = torch.zeros_like(decoded)
+        noise = self.log_scale.exp() * torch.randn_like(decoded)
+        for i in range(e.shape[1]):
+            e[:, i] = self.network(e)[:, i, 0] + noise[:, i]
+        return decoded + e

@@ -1,0 +1,83 @@
+"""What variational autoencoders that also say which cluster a row is of share."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from pcgen.models.base import Batch, Facts, GradientLearner
+from pcgen.models.inference import in_batches
+from pcgen.models.variational.bounds import Variational
+from pcgen.models.variational.mixture import found_clusters
+from pcgen.models.variational.posterior import DiagonalGaussian
+from pcgen.optim import descend
+
+__all__ = ["Clustering"]
+_SCALE = 0.3  # deviation of a decoder of standardised vectors
+
+
+class Clustering(Variational, GradientLearner):
+    """A variational autoencoder whose prior is a mixture, and which infers the cluster of a row besides its code.
+
+    The cluster's posterior is the exact one of a draw of the code. Whatever distribution over clusters is put in its
+    place, the bound holds, and the draw that decides it is not the one that the divergences are taken of: they are
+    closed forms. It takes no labels.
+    """
+
+    conditional: ClassVar[bool] = False
+
+    optimizer: torch.optim.Optimizer
+
+    def __init__(self, shape: Sequence[int], *, scale: float | None, **networks: Any) -> None:
+        # A prior that follows the codes leaves no holes between them, so the decoder of vectors may be sharp.
+        super().__init__(shape, scale=_SCALE if scale is None and len(shape) == 1 else scale, **networks)
+
+    @classmethod
+    def arguments(cls, facts: Facts) -> dict[str, Any]:
+        """No classes, since clusters are what it finds without labels; and at most a cluster for every ten rows."""
+        return {"shape": facts.shape, "clusters": max(1, min(30, facts.rows // 10))}
+
+    @abstractmethod
+    def parts(self, x: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """What the bound is made of, of rows (B, *shape), and the log shares of clusters in each row, (B, K).
+
+        "reconstruction" is minus log p(x | z), or what stands for it, the others are divergences, (B,) each in nats.
+        """
+
+    @abstractmethod
+    def log_shares(self, x: Tensor) -> Tensor:
+        """The log probability of each cluster for the mean of each row's code, (B, *shape) -> (B, K)."""
+
+    def codes(self, x: Tensor) -> DiagonalGaussian:
+        """q(z | x) of many rows, (S, *shape), in evaluation mode, without a graph."""
+
+        def statistics(part: Tensor) -> Tensor:
+            posterior = self.posterior(part, part.new_zeros(len(part), 0))
+            return torch.cat([posterior.mean, posterior.log_variance], dim=1)
+
+        return DiagonalGaussian(*in_batches(self, statistics, x).chunk(2, dim=1))
+
+    def cluster(self, x: Tensor) -> Tensor:
+        """The likeliest cluster of each row, (B, *shape) -> (B,) int64."""
+        return self.log_shares(x).argmax(1)
+
+    def descended(self, parts: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The terms of the loss, () each."""
+        return {name: part.mean() for name, part in parts.items()}
+
+    def terms(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        parts, _ = self.parts(x)
+        nll = parts.pop("reconstruction")
+        return nll, torch.stack(list(parts.values())).sum(0)
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        return self.descended(self.parts(batch.x)[0])
+
+    def update(self, batch: Batch) -> dict[str, Tensor]:
+        parts, log_shares = self.parts(batch.x)
+        terms = self.descended(parts)
+        descend(torch.stack(list(terms.values())).sum(), self.optimizer)
+        told = {name: term.detach() for name, term in terms.items()}
+        return told | {"clusters": found_clusters(log_shares.detach())}

@@ -1,0 +1,142 @@
+"""What autoencoders with a prior share: networks from rows to Gaussians of codes and back."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from pcgen.errors import at_least
+from pcgen.errors import widths as check_widths
+from pcgen.models import name_of
+from pcgen.models.base import Batch
+from pcgen.models.conditional import Conditional, Labels
+from pcgen.models.factors import principal_factors
+from pcgen.models.priors import Normal, Prior
+from pcgen.models.shape import accepted
+from pcgen.models.variational.likelihoods import CloudError, VectorGaussian
+from pcgen.models.variational.posterior import DiagonalGaussian
+from pcgen.nets.corrected import CorrectedLinear
+from pcgen.nets.parts import DECODERS, ENCODERS, Part, build_part
+
+__all__ = ["Coding"]
+
+
+class Coding(Conditional):
+    """An encoder of rows into diagonal Gaussians of codes, a decoder, and a standard normal prior.
+
+        q(z | x) = N(m(x), diag v(x)),  p(x | z) = N(decode(z), scale^2 I),  p(z) = N(0, I)
+
+    A subclass says what is learned. Args are those of the subclasses. One whose codes are not such Gaussians says by
+    `statistics` how many numbers the encoder is to give of each row, and overrides `posterior` and `prior`.
+
+    Raises:
+        ValueError: a shape that the model does not accept, or an argument out of range.
+    """
+
+    accepts: ClassVar[tuple[str, ...]] = ("vector", "cloud")
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        *,
+        code: int,
+        widths: Sequence[int],
+        encoder: Part | nn.Module = "pointnet",
+        decoder: Part | nn.Module = "fully_connected",
+        reconstruction: str = "chamfer",
+        scale: float | None = None,
+        learn_scale: bool = False,
+        classes: Sequence[str] = (),
+        statistics: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.shape = accepted(self.accepts, shape, name_of(type(self)))
+        at_least(1, code=code)
+        check_widths(least=0, widths=widths)
+        given = 2 * code if statistics is None else statistics
+        self.code_shape = (code,)
+        self.prior: Prior = Normal(code)
+        self.labels = Labels(classes)
+        known = code + len(self.labels)  # what the decoder sees
+        if len(self.shape) == 1:
+            self.likelihood: VectorGaussian | CloudError = VectorGaussian(0.6 if scale is None else scale, learn_scale)
+            self.features: nn.Module = nn.Identity()
+            self.encoder = CorrectedLinear((self.shape[0] + len(self.labels), *widths, given))
+            self.decoder: nn.Module = CorrectedLinear((known, *reversed(widths), *self.shape))
+        else:
+            if learn_scale:
+                raise ValueError(
+                    "learn_scale: must be False for clouds, whose error is no log-likelihood; give scale a number"
+                )
+            self.likelihood = CloudError(reconstruction, 0.01 if scale is None else scale)
+            self.features = build_part(encoder, ENCODERS, "encoder", code=2 * code)
+            # PointNet's features are not negative; the posterior's mean and log-variance are any number.
+            self.encoder = CorrectedLinear((2 * code + len(self.labels), given))
+            self.decoder = build_part(decoder, DECODERS, "decoder", code=known, points=self.shape[0])
+
+    @torch.no_grad()
+    def setup(self, data: Batch) -> None:
+        """Count the labels; start a model of vectors from probabilistic PCA, the best linear one."""
+        self.labels.fit(data, name_of(type(self)))
+        self.start_linear(data)
+
+    @torch.no_grad()
+    def start_linear(self, data: Batch) -> None:
+        """Set decoder and encoder of vectors to probabilistic PCA, with classes that of rows about their class's mean.
+
+        Of an encoder that gives more than means and log-variances, the rest is left as it is.
+        """
+        if not isinstance(self.likelihood, VectorGaussian) or not isinstance(self.decoder, CorrectedLinear):
+            return
+        x, y = data.x.double(), self.labels.vectors(data.labels, data.x).double()  # (S, dim), (S, K)
+        mean = x.mean(0)
+        offsets = (y.T @ (x - mean)) / y.sum(0).clamp_min(1)[:, None]  # (K, dim), of each class's mean
+        rest = x - mean - y @ offsets
+        code, log_scale = self.code_shape[0], self.likelihood.log_scale
+        found = principal_factors(
+            rest.T @ rest / len(x), code, None if log_scale.requires_grad else (2 * log_scale).exp()
+        )
+        if log_scale.requires_grad:
+            log_scale.copy_(found.noise.log() / 2)
+        self.decoder.linear.weight.copy_(torch.cat([found.loadings, offsets.T], dim=1))
+        self.decoder.linear.bias.copy_(mean)
+        towards = torch.cat([found.projection, -found.projection @ offsets.T], dim=1)  # (code, dim + K)
+        self.encoder.linear.weight[: 2 * code] = torch.cat([towards, torch.zeros_like(towards)]).float()
+        self.encoder.linear.bias[: 2 * code] = torch.cat(
+            [-found.projection @ mean, found.posterior_variance.log()]
+        ).float()
+
+    def encode(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Means of the posterior, (B, *shape) -> (B, code)."""
+        return self.posterior(x, self.labels.vectors(labels, x)).mean
+
+    def decode(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Means of p(x | z), (B, code) -> (B, *shape)."""
+        return self.decoded(z, self.labels.vectors(labels, z))
+
+    @torch.no_grad()
+    def draw(self, n: int, labels: Tensor | None = None, truncation: float | None = None) -> Tensor:
+        """Draw n new vectors from p(x | z), or the decoder's clouds, (n, *shape), with z from the prior.
+
+        Args:
+            n: how many.
+            labels: (n,) int64, of a model with classes.
+            truncation: of z, in standard deviations: less is nearer to the typical, and less diverse.
+        """
+        return self.likelihood.draw(self.decode(self.prior.draw(n, truncation), labels))
+
+    def posterior(self, x: Tensor, y: Tensor) -> DiagonalGaussian:
+        """q(z | x) of rows (B, *shape) with labels as vectors (B, K)."""
+        mean, log_variance = self.encoded(x, y).chunk(2, dim=1)  # (B, code) each
+        return DiagonalGaussian(mean, log_variance)
+
+    def encoded(self, x: Tensor, y: Tensor) -> Tensor:
+        """What the encoder gives of rows (B, *shape) with labels as vectors (B, K): (B, statistics)."""
+        given: Tensor = self.encoder(torch.cat([self.features(x), y], dim=1))
+        return given
+
+    def decoded(self, z: Tensor, y: Tensor) -> Tensor:
+        """The mean of p(x | z), (B, *shape), of codes (B, code) with labels as vectors (B, K)."""
+        x: Tensor = self.decoder(torch.cat([z, y], dim=1))
+        return x

@@ -1,0 +1,106 @@
+"""Variational autoencoder whose code keeps information."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from pcgen.errors import positive
+from pcgen.models.base import Batch, GradientLearner, Recipe
+from pcgen.models.variational.bounds import Variational
+from pcgen.nets.parts import Part
+from pcgen.statistics import kernel_mmd
+
+__all__ = ["InfoVAE"]
+_SHARES = (0.25, 0.5, 1.0, 2.0, 4.0)  # of the prior's median distance: bandwidths of the kernel
+
+
+class InfoVAE(Variational, GradientLearner):
+    """A variational autoencoder that weighs what a code tells of its row apart from how codes are distributed.
+
+        loss = E[-log p(x | z)] + (1 - alpha) KL(q(z | x) | p(z)) + (alpha + lam - 1) MMD^2(q(z), p(z))
+
+    with q(z) the codes of all rows. A divergence of the posterior of each row from the prior takes information away
+    from the code; that of the whole does not, and is all that sampling needs. alpha = 0, lam = 1 is the variational
+    autoencoder, alpha = 1 - b, lam = b the beta-VAE and the variational information bottleneck, alpha = 1 the MMD-VAE.
+
+    Args:
+        shape: (dim,) or (points, 3).
+        alpha: how much of each row's divergence is left out, at most 1.
+        lam: lambda; alpha + lam must be at least 1.
+        code: dimensions of z.
+        widths: hidden widths of the encoder, and reversed of the decoder, of vectors, both a linear map plus a
+            perceptron that starts at zero; () is linear.
+        encoder: of clouds, a part by name and arguments, or a module (B, N, 3) -> (B, features).
+        decoder: of clouds, likewise, (B, code + classes) -> (B, points, 3).
+        reconstruction: of clouds, "chamfer" (mean squared), or "emd" (exact; a mean distance, which is squared here).
+        scale: deviation of the decoder, in the units of x; None is 0.6 for standardised vectors, 0.01 for clouds.
+        classes: names of the labels' classes; () learns without labels.
+        lr: Adam's learning rate.
+
+    Logged:
+        reconstruction: -log p(x | z) in nats at one draw of z, a mean over rows; of clouds the squared error in units
+            of the scale.
+        kl: (1 - alpha) KL(q(z | x) | p(z)) in nats, a mean over rows.
+        mmd: (alpha + lambda - 1) MMD^2 of the batch's codes and as many draws of the prior, which can be negative.
+
+    Raises:
+        ValueError: a shape that is neither, or an argument out of range.
+
+    References:
+        Zhao, Song, Ermon (2019). InfoVAE: Balancing Learning and Inference in Variational Autoencoders.
+        Higgins et al. (2017). beta-VAE: Learning Basic Visual Concepts with a Constrained Variational Framework.
+        Alemi, Fischer, Dillon, Murphy (2017). Deep Variational Information Bottleneck.
+    """
+
+    objective: ClassVar[str] = "reconstruction, KL of each code and MMD of all codes"
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        alpha: float = 0.5,
+        lam: float = 100.0,
+        code: int = 16,
+        widths: Sequence[int] = (256, 256),
+        encoder: Part | nn.Module = "pointnet",
+        decoder: Part | nn.Module = "fully_connected",
+        reconstruction: str = "chamfer",
+        scale: float | None = None,
+        classes: Sequence[str] = (),
+        lr: float = 1e-3,
+    ) -> None:
+        super().__init__(
+            shape,
+            code=code,
+            widths=widths,
+            encoder=encoder,
+            decoder=decoder,
+            reconstruction=reconstruction,
+            scale=scale,
+            classes=classes,
+        )
+        positive(lr=lr)
+        if alpha > 1 or alpha + lam < 1:
+            raise ValueError(f"alpha, lam: must be alpha <= 1 and alpha + lam >= 1, got alpha={alpha}, lam={lam}")
+        self.alpha, self.lam = alpha, lam
+        median = (2 * code) ** 0.5  # of the distance of two draws of N(0, I)
+        self.bandwidths = [share * median for share in _SHARES]
+        self.optimizer = torch.optim.Adam([p for p in self.parameters() if p.requires_grad], lr, fused=True)
+
+    @property
+    def recipe(self) -> Recipe:
+        return replace(super().recipe, steps=4000, batch_size=128)
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Its terms; a batch of one row has no discrepancy."""
+        y = self.labels.hidden(batch.labels, batch.x)
+        posterior = self.posterior(batch.x, y)
+        z = posterior.draw()
+        nll = self.likelihood.nll(batch.x, self.decoded(z, y))
+        terms = {"reconstruction": nll.mean(), "kl": (1 - self.alpha) * posterior.kl_from_standard().mean()}
+        if len(z) > 1:
+            discrepancy = kernel_mmd(z, self.prior.draw(len(z)).to(z), self.bandwidths)
+            terms["mmd"] = (self.alpha + self.lam - 1) * discrepancy.to(z.dtype)
+        return terms

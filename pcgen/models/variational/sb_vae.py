@@ -1,0 +1,149 @@
+"""Stick-breaking variational autoencoder."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from pcgen.errors import at_least, choose, positive
+from pcgen.models.base import Batch, GradientLearner, Recipe
+from pcgen.models.factors import principal_factors
+from pcgen.models.variational.bounds import Variational
+from pcgen.models.variational.likelihoods import VectorGaussian
+from pcgen.models.variational.stick_breaking import BrokenSticks, StickBreaking, gem
+from pcgen.models.variational.sticks import STICKS
+from pcgen.nets.corrected import CorrectedLinear
+from pcgen.nets.parts import Part
+
+__all__ = ["SBVAE"]
+
+_SCALE = 0.4  # of standardised codes: samples are nearer to held-out codes than with the 0.6 of the vae
+_RIDGE = 0.1  # of the features' variance: keeps the first decoder from trusting sticks that say nothing
+
+
+class SBVAE(Variational, GradientLearner):
+    """A variational autoencoder whose code is a stick broken again and again: weights w that are above 0 and sum to 1.
+
+        w_k = v_k prod over j < k of (1 - v_j),  v_k ~ Beta(1, concentration): the weights of a Dirichlet process
+        log p(x) >= E[log p(x | w)] - sum over k of KL(q(v_k | x) | Beta(1, concentration))
+
+    How many weights matter is left to the data: a stick that tells nothing is left at its prior, which costs nothing.
+    A posterior's sticks are drawn with a gradient, either Kumaraswamy's by their inverse distribution function, or
+    Beta's as a ratio of Gamma draws. `encode` gives the mean weights, which are those of the mean sticks.
+
+    The decoder sees the fourth roots of w_k / E[w_k], E over the prior, which are nearly normal; the paper's sees w,
+    which later on are small and have long tails. Clouds: minus log p(x | w) is replaced by
+    d(x, decode(w)) / (2 scale^2), as in the VAE, and the loss bounds nothing.
+
+    Args:
+        shape: (dim,) or (points, 3).
+        truncation: number of weights, K, at least 2; the last one is all that is left.
+        concentration: of the prior; the more, the shorter the pieces, and the more of them.
+        posterior: of the sticks, "kumaraswamy" or "gamma".
+        widths: hidden widths of the encoder, and reversed of the decoder, of vectors, both a linear map plus a
+            perceptron that starts at zero; () is linear.
+        encoder: of clouds, a part by name and arguments, or a module (B, N, 3) -> (B, features).
+        decoder: of clouds, likewise, (B, truncation + classes) -> (B, points, 3).
+        reconstruction: of clouds, "chamfer" (mean squared), or "emd" (exact; a mean distance, which is squared here).
+        scale: deviation of the decoder, in the units of x; None is 0.4 for standardised vectors, 0.01 for clouds.
+        learn_scale: whether the scale of a model of vectors is learned too, which makes the bound highest.
+        classes: names of the labels' classes; () learns without labels.
+        lr: Adam's learning rate.
+
+    Logged:
+        reconstruction: -log p(x | w) in nats at one draw of w, a mean over rows; of clouds the squared error in units
+            of the scale.
+        kl: the sum over sticks of their divergence from the prior, in nats, a mean over rows.
+
+    Raises:
+        ValueError: a shape that is neither, or an argument out of range.
+
+    References:
+        Nalisnick, Smyth (2017). Stick-Breaking Variational Autoencoders.
+    """
+
+    prior: StickBreaking
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        truncation: int = 50,
+        concentration: float = 5.0,
+        posterior: str = "kumaraswamy",
+        widths: Sequence[int] = (256, 256),
+        encoder: Part | nn.Module = "pointnet",
+        decoder: Part | nn.Module = "fully_connected",
+        reconstruction: str = "chamfer",
+        scale: float | None = None,
+        learn_scale: bool = False,
+        classes: Sequence[str] = (),
+        lr: float = 1e-3,
+    ) -> None:
+        at_least(2, truncation=truncation)
+        positive(concentration=concentration, lr=lr)
+        super().__init__(
+            shape,
+            code=truncation,
+            widths=widths,
+            encoder=encoder,
+            decoder=decoder,
+            reconstruction=reconstruction,
+            scale=_SCALE if scale is None and len(shape) == 1 else scale,
+            learn_scale=learn_scale,
+            classes=classes,
+            statistics=2 * (truncation - 1),
+        )
+        self.prior = gem(truncation, concentration)
+        self.sticks = STICKS[choose(posterior, STICKS, "posterior")]
+        self.optimizer = torch.optim.Adam([p for p in self.parameters() if p.requires_grad], lr, fused=True)
+
+    @property
+    def recipe(self) -> Recipe:
+        return replace(super().recipe, steps=2500, batch_size=64)
+
+    @torch.no_grad()
+    def start_linear(self, data: Batch) -> None:
+        """Start from probabilistic PCA: a stick for each factor, the first for the largest, and a linear decoder.
+
+        A stick's place is its factor's posterior mean, and it is narrower than the prior as that is; the decoder is
+        fitted by least squares to draws of the weights.
+        """
+        if not isinstance(self.likelihood, VectorGaussian) or not isinstance(self.decoder, CorrectedLinear):
+            return
+        x, y = data.x.double(), self.labels.vectors(data.labels, data.x)
+        mean, count = x.mean(0), self.prior.dim - 1
+        scale = None if self.likelihood.log_scale.requires_grad else (2 * self.likelihood.log_scale).exp()
+        found = principal_factors((x - mean).T @ (x - mean) / len(x), count, scale)
+        encoder, decoder = self.encoder.linear, self.decoder.linear
+        encoder.weight.zero_()
+        encoder.weight[count:, : x.shape[1]] = found.projection.float()
+        encoder.bias.copy_(torch.cat([-found.posterior_variance.log() / 2, -found.projection @ mean]))
+        seen = torch.cat([self.seen(self.posterior(data.x, y).draw()), y], dim=1).double()
+        about = seen - seen.mean(0)
+        ridge = _RIDGE * about.square().mean() * torch.eye(about.shape[1]).to(about)
+        weight = torch.linalg.solve(about.T @ about / len(x) + ridge, about.T @ (x - mean) / len(x)).T
+        decoder.weight.copy_(weight)
+        decoder.bias.copy_(mean - weight @ seen.mean(0))
+
+    def posterior(self, x: Tensor, y: Tensor) -> BrokenSticks:  # type: ignore[override]
+        """q(w | x) of rows (B, *shape) with labels as vectors (B, classes)."""
+        return BrokenSticks(self.sticks.near(self.prior.alpha, self.prior.beta, self.encoded(x, y)), self.prior)
+
+    def seen(self, w: Tensor) -> Tensor:
+        """What the decoder sees of weights, (B, K) -> (B, K)."""
+        # The slope of a root is infinite at 0.
+        return 4 * ((w / self.prior.mean).clamp_min(1e-12) ** 0.25 - 1)
+
+    def decoded(self, z: Tensor, y: Tensor) -> Tensor:
+        """The mean of p(x | w), (B, *shape), of weights (B, K) with labels as vectors (B, classes)."""
+        return super().decoded(self.seen(z), y)
+
+    def terms(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Minus log p(x | w) at one draw of w, or what stands for it, and KL(q(w | x) | p(w)), (B,) each."""
+        posterior = self.posterior(x, y)
+        return self.likelihood.nll(x, self.decoded(posterior.draw(), y)), posterior.kl_from_prior()
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        nll, divergence = self.terms(batch.x, self.labels.hidden(batch.labels, batch.x))
+        return {"reconstruction": nll.mean(), "kl": divergence.mean()}
