@@ -1,0 +1,116 @@
+"""Deep implicit model: noise enters at every layer of the generator."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from pcgen.errors import at_least, not_negative, widths
+from pcgen.models.adversarial.base import Adversarial
+from pcgen.models.base import Batch, Recipe
+from pcgen.nets.mlp import MLP
+
+__all__ = ["DeepImplicit", "NoisyLayers"]
+
+
+class DeepImplicit(Adversarial):
+    """A hierarchy of latents, each made of the one above and of noise of its own, known by its samples alone.
+
+        h_L = g_L(e_L),  h_l = h_(l+1) + g_l(h_(l+1), e_l),  x = g_0(h_1),  e_l ~ prior
+
+    Its ratio to the data is estimated by a discriminator in logits, and the generator descends by it: the fit is that
+    of `gan`. The paper infers parameters and latents by the same ratio; of a generator that is fitted to data alone
+    this is what is left of it.
+
+    Args:
+        shape: (dim,).
+        layers: of noise, L.
+        noise_dim: dimensions of the noise of each layer.
+        noise_scale: its unit of length.
+        noise: "normal"; "censored", which is max(e, 0) of it; "uniform", "ball" or "mixture" (see
+            `pcgen.models.priors`).
+        width: of every h_l.
+        discriminator_widths: hidden widths; None are 256-512.
+        r1: weight of the penalty on the discriminator's slope at the data; 0 is none.
+        lr: Adam's learning rate of both networks.
+        betas: Adam's moments.
+
+    Logged:
+        generator: softplus(-D(G(z))), a mean over rows: what the generator descends, .693 (log 2) if D knows nothing.
+        discriminator: softplus(-D(x)) + softplus(D(G(z))), a mean over rows: 1.386 (2 log 2) if D knows nothing, 0 if
+            it is never wrong.
+        r1: the penalty, with its weight; there if that is not 0.
+
+    Raises:
+        ValueError: a shape that is none of vectors, or an argument out of range.
+
+    References:
+        Tran, Ranganath, Blei (2017). Hierarchical Implicit Models and Likelihood-Free Variational Inference.
+    """
+
+    objective: ClassVar[str] = "Jensen-Shannon divergence, as a discriminator sees it"
+    accepts: ClassVar[tuple[str, ...]] = ("vector",)
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        layers: int = 3,
+        noise_dim: int = 32,
+        noise_scale: float = 1.0,
+        noise: str = "normal",
+        width: int = 256,
+        discriminator_widths: Sequence[int] | None = None,
+        r1: float = 5.0,
+        lr: float = 1e-3,
+        betas: Sequence[float] = (0.0, 0.99),
+    ) -> None:
+        at_least(1, layers=layers, noise_dim=noise_dim, width=width)
+        widths(discriminator_widths=discriminator_widths)
+        not_negative(r1=r1)
+        super().__init__(
+            shape,
+            noise_dim=layers * noise_dim,
+            noise_scale=noise_scale,
+            noise=noise,
+            network=lambda shape: NoisyLayers(layers, noise_dim, width, shape[0]),
+            critic_widths=discriminator_widths,
+            lr=lr,
+            betas=betas,
+        )
+        self.r1 = r1
+
+    @property
+    def recipe(self) -> Recipe:
+        return Recipe(steps=5000, batch_size=64, average=0.9999)
+
+    def update(self, batch: Batch) -> dict[str, Tensor]:
+        return self.play(batch.x, self.r1)
+
+
+class NoisyLayers(nn.Module):
+    """Layers of which each adds to what it is given a perceptron of that and of its own noise.
+
+    Args:
+        layers: how many, L.
+        noise_dim: numbers of noise of each.
+        width: of what goes from layer to layer.
+        out: width of the output.
+
+    Shapes: (B, L * noise_dim) -> (B, out).
+    """
+
+    def __init__(self, layers: int, noise_dim: int, width: int, out: int) -> None:
+        super().__init__()
+        self.noise_dim = noise_dim
+        self.enter = nn.Linear(noise_dim, width)
+        self.noises = nn.ModuleList(nn.Linear(noise_dim, width) for _ in range(layers - 1))
+        self.layers = nn.ModuleList(MLP((width, width, width)) for _ in range(layers - 1))
+        self.leave = nn.Linear(width, out)
+
+    def forward(self, noise: Tensor) -> Tensor:
+        first, *others = noise.split(self.noise_dim, dim=1)
+        h = self.enter(first)
+        for enter, layer, own in zip(self.noises, self.layers, others, strict=True):
+            h = h + layer((h + enter(own)).relu())  # by a map of its own, the noise is as loud as what comes from above
+        x: Tensor = self.leave(h.relu())
+        return x
