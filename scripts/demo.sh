@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Sets pcgen up and runs the main job on built-in chairs: an autoencoder, six generators on its codes, one table, one picture.
+# Sets pcgen up and runs the main job on built-in chairs: an autoencoder, seven generators on its codes, one table, one picture.
 #   bash scripts/demo.sh [--quick] [--out FOLDER]
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-quick=false out=runs/demo
+quick=false out=runs/demo models=gan,wgan_gp,vae,diffusion,flow_matching,gmm,gaussian
 while [ $# -gt 0 ]; do
     case $1 in
     --quick) quick=true ;;
@@ -20,5 +20,5 @@ else
     shapes=shapes:chair=1000 points=1024 steps=1500 effort=0.5 emd_clouds=48
 fi
 "$pcgen" train autoencoder --data "$shapes" --points $points --steps $steps --out "$out/autoencoder" --resume auto
-"$pcgen" suite --data "$shapes" --codes "$out/autoencoder" --effort $effort --emd-clouds $emd_clouds --out "$out"
+"$pcgen" suite --data "$shapes" --codes "$out/autoencoder" --models $models --effort $effort --emd-clouds $emd_clouds --out "$out"
 printf 'demo: the table is %s, the picture %s\n' "$out/leaderboard.md" "$out/contact_sheet.png"

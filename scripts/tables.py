@@ -36,7 +36,7 @@ def quality(rows: Rows) -> str:
         few = "" if resolved else "; too few to tell the baseline from training codes"
         title = f"{own[0]['training_codes']} codes of {own[0]['code']}, {own[0]['held_out_codes']} held out{few}"
         head = ("model", "score:", "95%", "novelty:", "training:", "numbers learned:")
-        return f"**{data}**: {title}\n\n{_grid(head, lines)}"
+        return f"**{data}**: {title}\n\n{grid(head, lines)}"
 
     return _for_each_set(rows, of)
 
@@ -60,7 +60,7 @@ def autoencoders(rows: Rows) -> str:
         floor = f"EMD of a second sampling {_thousandths(first['emd_floor'])}"
         known = f"1-NNA of the training clouds themselves {_pair(first, 'train')}"
         head = ("variant", "steps:", "10^6 weights:", "EMD train:", "EMD test:", "1-NNA even:", "1-NNA drawn anew:")
-        return f"**{data}**: {title}; {floor}; {known}\n\n{_grid(head, lines)}"
+        return f"**{data}**: {title}; {floor}; {known}\n\n{grid(head, lines)}"
 
     return _for_each_set(rows, of)
 
@@ -80,7 +80,7 @@ def heads(rows: Rows) -> str:
             for row in own
         ]
         title = f"{first['points']} points, {_minutes(first['minutes'])} each, {first['clouds']} clouds a side"
-        return f"**{data}**: {title}\n\n{_grid(('head', 'steps:', 'loss, train:', 'held out:', '1-NNA-CD:'), lines)}"
+        return f"**{data}**: {title}\n\n{grid(('head', 'steps:', 'loss, train:', 'held out:', '1-NNA-CD:'), lines)}"
 
     return _for_each_set(rows, of)
 
@@ -101,7 +101,7 @@ def generation(rows: Rows) -> str:
             for row in _baselines_last(own)
         ]
         head = ("model", "training:", "JSD:", "MMD-EMD:", "1-NNA-CD:", "1-NNA-EMD:")
-        return f"**{data}**: {own[0]['points']} points, {own[0]['clouds']} clouds a side\n\n{_grid(head, lines)}"
+        return f"**{data}**: {own[0]['points']} points, {own[0]['clouds']} clouds a side\n\n{grid(head, lines)}"
 
     return _for_each_set(rows, of)
 
@@ -111,7 +111,7 @@ def copying(rows: Rows) -> str:
 
     def of(data: str, own: Rows) -> str:
         lines = [(_named(row), *_new(row)) for row in _baselines_last(own)]
-        return f"**{data}**\n\n{_grid(('model', *_NEW), lines)}"
+        return f"**{data}**\n\n{grid(('model', *_NEW), lines)}"
 
     return _for_each_set(rows, of)
 
@@ -125,7 +125,7 @@ def turned(rows: Rows) -> str:
     ]
     head = ("turns learned:", "model", "1-NNA-CD:", "1-NNA-EMD:", *_NEW)
     title = f"{first['chairs']} chairs, {first['points']} points, {first['clouds']} held-out clouds"
-    return f"**shapes:chair, turned**: {title}\n\n{_grid(head, lines)}"
+    return f"**shapes:chair, turned**: {title}\n\n{grid(head, lines)}"
 
 
 def samplers(rows: Rows) -> str:
@@ -146,7 +146,7 @@ def samplers(rows: Rows) -> str:
             for row in own
         ]
         columns = ("sampler", "evaluations:", "score:", "95%", "novelty:", "1,000 codes:", "1,000 clouds:")
-        parts.append(f"**{head}**: {own[0]['held_out_codes']} held-out codes\n\n{_grid(columns, lines)}")
+        parts.append(f"**{head}**: {own[0]['held_out_codes']} held-out codes\n\n{grid(columns, lines)}")
     return "\n".join(parts)
 
 
@@ -167,7 +167,7 @@ def couplings(rows: Rows) -> str:
     ]
     head = ("coupling", "updates:", "bend:", "evaluations:", "1-NNA-CD:", "1-NNA-EMD:", "MMD-CD, thousandths:")
     title = f"{first['points']} points, {_minutes(first['minutes'])} of training each, {first['clouds']} clouds a side"
-    return f"**shapes:chair**: {title}\n\n{_grid(head, lines)}"
+    return f"**shapes:chair**: {title}\n\n{grid(head, lines)}"
 
 
 def completion(rows: Rows) -> str:
@@ -186,7 +186,7 @@ def completion(rows: Rows) -> str:
             for row in own
         ]
         head = ("points kept:", "way", "EMD, best:", "EMD, mean:", "CD, best:", "apart, EMD:")
-        return f"**{data}**: {own[0]['clouds']} test clouds\n\n{_grid(head, lines)}"
+        return f"**{data}**: {own[0]['clouds']} test clouds\n\n{grid(head, lines)}"
 
     return _for_each_set(rows, of)
 
@@ -195,7 +195,7 @@ def training(rows: Rows) -> str:
     """Updates of the same autoencoder, as clouds a second."""
     lines = [(row["variant"], _f(row["clouds_per_second"], 0), _f(row["times_eager"], 1)) for row in rows]
     title = f"{rows[0]['points']} points, batches of {rows[0]['batch']}"
-    return f"{title}\n\n{_grid(('variant', 'clouds a second:', 'times eager:'), lines)}"
+    return f"{title}\n\n{grid(('variant', 'clouds a second:', 'times eager:'), lines)}"
 
 
 def _new(row: dict[str, str]) -> tuple[str, ...]:
@@ -209,11 +209,11 @@ def _for_each_set(rows: Rows, of: Callable[[str, Rows], str]) -> str:
     return "\n".join(of(data, [row for row in rows if row["data"] == data]) for data in sets)
 
 
-def _grid(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+def grid(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     """A table in Markdown; columns whose heads end in a colon are of numbers, and stand to the right."""
-    names = (name.rstrip(":") for name in head)
+    names = [name.rstrip(":") for name in head]
     marks = ("---:" if name.endswith(":") else "---" for name in head)
-    cells = [" | ".join(each) for each in (names, *lines)]
+    cells = [" | ".join(cell.replace("|", "\\|") for cell in each) for each in (names, *lines)]
     return "\n".join([f"| {cells[0]} |", f"|{'|'.join(marks)}|", *(f"| {each} |" for each in cells[1:])]) + "\n"
 
 

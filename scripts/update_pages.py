@@ -8,12 +8,26 @@ from functools import partial
 
 import figures
 import tables
+from families import families, sections
+
+from pcgen.models.summary import summary
 
 
 def models() -> str:
     """The table of models, as `pcgen models` reads it."""
     command = [sys.executable, "-c", "from pcgen.cli import main; main()", "models", "--markdown"]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def places() -> str:
+    """The models by what they learn, by what objective, how, how they draw, and what density they have."""
+    lines = []
+    for family, names in families().items():
+        for name, each in ((name, summary(name)) for name in names):
+            drawn = each.sampling or "*does not generate*"
+            page = f"[`{name}`](models/{family}.md#{name})"
+            lines.append((page, each.learns, each.objective, each.learning, drawn, each.density))
+    return tables.grid(("model", "learns", "objective", "learned by", "drawn by", "density"), lines)
 
 
 Table = Callable[[], str]
@@ -27,7 +41,7 @@ _LARGE = _of("generation_2048", tables.generation, "bench_generation.py --points
 
 PAGES: list[tuple[str, str, Table]] = [
     ("README.md", "models", models),
-    ("docs/suite.md", "models", models),
+    ("docs/suite.md", "places", places),
     ("docs/suite.md", "quality", _of("quality", tables.quality, "bench_quality.py")),
     ("docs/generation.md", "autoencoders", _of("autoencoders", tables.autoencoders, "bench_autoencoders.py")),
     ("docs/generation.md", "heads", _of("heads", tables.heads, "bench_heads.py")),
@@ -39,6 +53,7 @@ PAGES: list[tuple[str, str, Table]] = [
     ("docs/generation.md", "couplings", _of("couplings", tables.couplings, "bench_couplings.py")),
     ("docs/generation.md", "completion", _of("completion", tables.completion, "bench_completion.py")),
     ("docs/generation.md", "training", _of("training", tables.training, "bench_training.py")),
+    *((f"docs/models/{family}.md", "models", partial(sections, family)) for family in families()),
 ]
 
 

@@ -1,5 +1,8 @@
-"""What all tests share: real shapes where they are at hand, and a fixed seed for every test."""
+"""What all tests share: real shapes where they are at hand, a fixed seed for every test, and a place for figures."""
 
+import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,3 +23,19 @@ def shapes_dir() -> Path:
 @pytest.fixture(autouse=True)
 def _seed() -> None:
     torch.manual_seed(0)
+
+
+@pytest.fixture
+def measured(request: pytest.FixtureRequest) -> Callable[..., None]:
+    """measured(what, found, right): a number of the theorem of the model that the file is of, and what it is to be.
+
+    `right` is a number, or a word or two. `python scripts/bench_theorems.py` makes a table of what tests tell so.
+    """
+
+    def tell(what: str, found: float, right: float | str) -> None:
+        if path := os.environ.get("PCGEN_MEASURED"):
+            row = {"model": request.path.stem.removeprefix("test_models_"), "what": what}
+            with Path(path).open("a", encoding="utf-8") as file:
+                file.write(json.dumps({**row, "found": float(found), "right": right}) + "\n")
+
+    return tell

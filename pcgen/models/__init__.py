@@ -23,6 +23,7 @@ __all__ = [
     "describe",
     "make",
     "model_class",
+    "name_of",
 ]
 
 _INTERFACE = ("Batch", "Facts", "GenerativeModel", "GradientLearner", "Learner", "Recipe")
@@ -60,7 +61,23 @@ MODELS = _Models(
         "set_autoencoder": "pcgen.models.clouds.set_autoencoder:SetAutoencoder",
         "gan": "pcgen.models.adversarial.gan:GAN",
         "wgan_gp": "pcgen.models.adversarial.wgan_gp:WGANGP",
+        "f_gan": "pcgen.models.adversarial.f_gan:FGAN",
+        "infogan": "pcgen.models.adversarial.infogan:InfoGAN",
+        "stacked_gan": "pcgen.models.adversarial.stacked_gan:StackedGAN",
+        "dan": "pcgen.models.adversarial.dan:DAN",
+        "aae": "pcgen.models.adversarial.aae:AAE",
         "vae": "pcgen.models.variational.vae:VAE",
+        "iwae": "pcgen.models.variational.iwae:IWAE",
+        "info_vae": "pcgen.models.variational.info_vae:InfoVAE",
+        "gm_vae": "pcgen.models.variational.gm_vae:GMVAE",
+        "vade": "pcgen.models.variational.vade:VaDE",
+        "sb_vae": "pcgen.models.variational.sb_vae:SBVAE",
+        "dlgmm": "pcgen.models.variational.dlgmm:DLGMM",
+        "vlae": "pcgen.models.variational.vlae:VLAE",
+        "discrete_vae": "pcgen.models.variational.discrete_vae:DiscreteVAE",
+        "gmmn": "pcgen.models.implicit.gmmn:GMMN",
+        "deep_implicit": "pcgen.models.implicit.deep_implicit:DeepImplicit",
+        "glo": "pcgen.models.implicit.glo:GLO",
         "diffusion": "pcgen.models.diffusion.diffusion:Diffusion",
         "flow_matching": "pcgen.models.flows.flow_matching:FlowMatching",
         "gmm": "pcgen.models.mixtures.gmm:GMM",
@@ -131,6 +148,12 @@ def build(description: Mapping[str, Any]) -> "Learner":
     return cls(**arguments)
 
 
+def name_of(cls: type["Learner"]) -> str:
+    """The name of a class in the suite, or `module:Class`."""
+    place = f"{cls.__module__}:{cls.__qualname__}"
+    return next((name for group in _GROUPS for name, at in group.places.items() if at == place), place)
+
+
 def describe(model: "Learner") -> dict[str, Any]:
     """The name and configuration of a model as plain JSON values; a model inside another is described in place.
 
@@ -140,10 +163,8 @@ def describe(model: "Learner") -> dict[str, Any]:
         ValueError: the class cannot be imported by its name, or an argument was given as a module, which JSON cannot
             hold.
     """
-    cls = type(model)
-    place = f"{cls.__module__}:{cls.__qualname__}"
-    name = next((name for group in _GROUPS for name, at in group.places.items() if at == place), place)
-    if name == place and (cls.__module__ == "__main__" or "." in cls.__qualname__):
+    cls, name = type(model), name_of(type(model))
+    if ":" in name and (cls.__module__ == "__main__" or "." in cls.__qualname__):
         raise ValueError(
             f"model: {cls.__qualname__} of {cls.__module__} cannot be imported by name, so a run cannot be opened "
             "without it; put the class into a module of its own"

@@ -11,7 +11,7 @@ import torch
 
 from pcgen.models import CLASSIFIERS, MODELS, catalogue
 from pcgen.models.abilities import ABILITIES, abilities
-from pcgen.models.base import Learner
+from pcgen.models.base import Facts, GenerativeModel, Learner
 from pcgen.models.catalogue import read_class
 from pcgen.models.conditional import Conditional
 from pcgen.models.domains import DOMAINS
@@ -38,8 +38,18 @@ def test_the_text_of_a_class_says_what_the_class_is(name: str) -> None:
 def test_a_summary_says_what_a_model_learns_and_has(name: str) -> None:
     row, cls = summary(name), MODELS[name]
     assert row.what and row.learns.partition(" (")[0] == ", ".join(f"{kind}s" for kind in cls.accepts)
-    assert ("by label" in row.also) == issubclass(cls, Conditional)
+    takes = "classes" in cls.arguments(Facts((4,), 100, ("a", "b")))
+    assert ("by label" in row.also) == (issubclass(cls, Conditional) and takes)
     assert ("log_prob" in row.also.split(", ")) == hasattr(cls, "log_prob")
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_says_how_it_learns_and_draws(name: str) -> None:
+    row, cls = summary(name), MODELS[name]
+    assert (row.objective, row.learning, row.sampling) == (cls.objective, cls.learning, cls.sampling)
+    assert row.objective and row.learning and bool(row.sampling) == issubclass(cls, GenerativeModel)
+    has = {"exact": "log_prob", "a lower bound": "log_prob_bound", "up to a constant": "free_energy"}
+    assert all((row.density == word) == hasattr(cls, method) for word, method in has.items())
 
 
 def test_what_is_no_literal_of_a_class_is_named() -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from pcgen.models import MODELS
+
 METRICS = ("jsd", "mmd_cd", "cov_cd", "one_nna_cd", "mmd_emd", "cov_emd", "one_nna_emd")
 COPYING = ("copies", "novelty", "z_u_cd", "c_t_cd", "authenticity_cd", "vendi_cd")
 
@@ -31,9 +33,39 @@ def test_pages_are_up_to_date_with_what_is_measured(
     monkeypatch.setattr(figures, "RESULTS", figures.ROOT / "results")
     monkeypatch.setattr(program.sys, "argv", ["update_pages.py", "--check"])
     program.main()
-    page = (figures.ROOT / "docs" / "generation.md").read_text(encoding="utf-8")
-    for _, marker, make in program.PAGES[3:]:
+    for name, marker, make in program.PAGES:
+        page = (figures.ROOT / name).read_text(encoding="utf-8")
         assert make() == re.search(rf"(?s)<!-- {marker} -->\n(.*)<!-- /{marker} -->", page)[1]
+
+
+def test_a_family_page_has_each_of_its_models_with_what_it_logs(script: Callable[[str], Any]) -> None:
+    families = script("families")
+    assert sorted(name for names in families.families().values() for name in names) == sorted(MODELS)
+    page = families.sections("adversarial")
+    parts = page.split("\n## ")
+    assert [part.strip("# ").split("\n")[0] for part in parts] == [f"`{n}`" for n in families.families()["adversarial"]]
+    assert "| `generator` | softplus(-D(G(z)))" in parts[0] and "\n- Goodfellow et al. (2014). Generative" in parts[0]
+
+
+def test_references_over_several_lines_are_told_apart(script: Callable[[str], Any]) -> None:
+    docstring = """What it is.
+
+Args:
+    a: b.
+
+References:
+    One, Two (2001). A Title: that
+    goes on. (A remark
+    on it.)
+    Three (2002). Is This a Title?
+    (It is.)
+"""
+    about, papers = script("families").parts(docstring)
+    first, second = (
+        "One, Two (2001). A Title: that goes on. (A remark on it.)",
+        "Three (2002). Is This a Title? (It is.)",
+    )
+    assert about == "What it is." and papers == [first, second]
 
 
 def test_what_is_not_measured_yet_says_so_and_how(script: Callable[[str], Any]) -> None:
