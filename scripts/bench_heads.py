@@ -23,7 +23,8 @@ VARIANTS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "diffusion": ("diffusion", {}, {}),
     "schedule linear": ("diffusion", {"schedule": "linear"}, {}),
     "nothing dropped out": ("diffusion", {"dropout": 0.0}, {}),
-    "a fifth dropped out": ("diffusion", {"dropout": 0.2}, {}),
+    "a tenth dropped out": ("diffusion", {"dropout": 0.1}, {}),
+    "three tenths dropped out": ("diffusion", {"dropout": 0.3}, {}),
     "rate .001": ("diffusion", {"lr": 1e-3}, {}),
     "rate .004": ("diffusion", {"lr": 4e-3}, {}),
     "width 512": ("diffusion", {"width": 512}, {}),
@@ -33,6 +34,11 @@ VARIANTS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "flow_matching": ("flow_matching", {}, {}),
     "flow_matching, coupling independent": ("flow_matching", {"coupling": "independent"}, {}),
     "flow_matching, rate .001": ("flow_matching", {"lr": 1e-3}, {}),
+}
+# Other ways to draw by what is trained already: its name, the options of drawing.
+DRAWN: dict[str, tuple[str, dict[str, Any]]] = {
+    "not stretched": ("diffusion", {"match": False}),
+    "flow_matching, not stretched": ("flow_matching", {"match": False}),
 }
 DRAWS = 3  # sets of samples of each: one set's 1-NNA is off by three points as often as not
 
@@ -72,13 +78,14 @@ def main(
         figures.write("heads", rows)
 
     tell({**known, **nearest([source.normalization.undo(resample(decoded[rows])).cpu() for rows in picks])})
-    for name in variants.split(";") if variants else VARIANTS:
-        model, config, settings = VARIANTS[name]
+    for name in variants.split(";") if variants else (*VARIANTS, *DRAWN):
+        trained, options = DRAWN.get(name, (name, {}))
+        model, config, settings = VARIANTS[trained]
         torch.manual_seed(0)
         job = training.on_codes(model, codes, **config)
-        run = fit_once(job, out / name.replace(" ", "_").replace(",", ""), minutes, **settings)
+        run = fit_once(job, out / trained.replace(" ", "_").replace(",", ""), minutes, **settings)
         torch.manual_seed(0)
-        drawn = [run.sample(len(test)) for _ in range(DRAWS)]
+        drawn = [run.sample(len(test), **options) for _ in range(DRAWS)]
         losses = {"loss_train": _loss(run, codes.train), "loss_held_out": _loss(run, codes.held_out)}
         tell({"variant": name, "steps": run.history[-1]["step"], **losses, **nearest(drawn)})
 

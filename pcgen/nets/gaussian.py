@@ -48,6 +48,16 @@ class GaussianPart(nn.Module):
         product = (along * (noise @ self.basis).flatten(0, -2).double()).mean(0)
         self.correlation.copy_((product / along.square().mean(0).sqrt().clamp_min(1e-12)).clamp(-1, 1))
 
+    def stretch(self, drawn: Tensor) -> Tensor:
+        """By how much the axes of C are to be stretched for drawn rows, (R, D), to have its variances, (D,)."""
+        variance = ((drawn - drawn.mean(0)) @ self.basis).double().var(0, correction=0)
+        ratio = self.spectrum / variance.clamp_min(1e-12).to(self.spectrum)
+        return ratio.sqrt().clamp(1 / _MOST, _MOST)
+
+    def stretched(self, x: Tensor, by: Tensor) -> Tensor:
+        """Rows (B, D), stretched about m along the axes of C, (D,)."""
+        return self.mean + (((x - self.mean) @ self.basis) * by) @ self.basis.T
+
     def noise(self, x: Tensor, a: Tensor, b: Tensor) -> Tensor:
         """E[x0 | x], of the shape of x, (B, *shape); a and b of a shape that goes with it."""
         return self._predicted(x, a, self._with_noise(a, b) / self._variance(a, b))
@@ -71,3 +81,6 @@ class GaussianPart(nn.Module):
         with torch.autocast(x.device.type, enabled=False):  # exact is exact: in bfloat16 it would be off by 1%
             along = (x - a * self.mean) @ self.basis  # in the axes of C, where it is diagonal
             return (ratio * along) @ self.basis.T
+
+
+_MOST = 2.0  # beyond it what is drawn has no likeness to the data, and no stretch gives it one

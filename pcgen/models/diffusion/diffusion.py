@@ -14,6 +14,7 @@ from pcgen.models.base import Batch, GradientLearner, Recipe
 from pcgen.models.conditional import Conditional, Labels, guided
 from pcgen.models.diffusion.samplers import SAMPLERS, Predict
 from pcgen.models.diffusion.schedules import SCHEDULES
+from pcgen.models.matching import Matching
 from pcgen.models.shape import accepted
 from pcgen.nets.denoiser import Denoiser, batch_of, spread_times
 from pcgen.nets.gaussian import GaussianPart
@@ -21,7 +22,7 @@ from pcgen.nets.gaussian import GaussianPart
 __all__ = ["Diffusion"]
 
 
-class Diffusion(GradientLearner, Conditional):
+class Diffusion(GradientLearner, Conditional, Matching):
     """A chain that turns noise into data step by step, trained to tell the two apart in their mixture.
 
         x_t = sqrt(a_t) x + sqrt(1 - a_t) e,  e ~ N(0, I),  loss = mean |e - e(x_t, t)|^2 / a_t over coordinates
@@ -49,7 +50,7 @@ class Diffusion(GradientLearner, Conditional):
         blocks: number of its blocks.
         network: of sets and clouds, "pooled", "attention", "tokens", or None by the number of members; heads, tokens:
             its sizes (see `pcgen.nets.denoiser`).
-        dropout: of the network. At .1 training rows are learned no better than others are, for a tenth more time.
+        dropout: of the network. At .2 training rows are learned hardly better than others are, for a tenth more time.
         classes: names of the labels' classes; () learns without labels.
         lr: Adam's learning rate.
 
@@ -86,7 +87,7 @@ class Diffusion(GradientLearner, Conditional):
         network: str | None = None,
         heads: int = 4,
         tokens: int = 32,
-        dropout: float = 0.1,
+        dropout: float = 0.2,
         classes: Sequence[str] = (),
         lr: float = 2e-3,
     ) -> None:
@@ -155,6 +156,7 @@ class Diffusion(GradientLearner, Conditional):
         steps: int | None = None,
         sampler: str = "multistep",
         guidance: float = 1.0,
+        match: bool = True,
     ) -> Tensor:
         """Draw n new objects, (n, *shape).
 
@@ -166,6 +168,8 @@ class Diffusion(GradientLearner, Conditional):
                 and 1 in the number of steps (see `pcgen.models.diffusion.samplers`); "ancestral" draws from the chain
                 (Ho et al.), over a subsequence of times if steps < T: give it hundreds.
             guidance: how far to exaggerate the label; above 1 the objects are more typical of it and less diverse.
+            match: whether vectors are stretched until they vary as data does (`pcgen.models.matching`), but for those
+                of "ancestral", which are draws of the very chain that the bound is of.
 
         Raises:
             ValueError: an unknown sampler, steps outside 1 to T, guidance below 0, or other than 1 without labels.
@@ -175,11 +179,21 @@ class Diffusion(GradientLearner, Conditional):
         if not 1 <= steps <= self.times:
             raise ValueError(f"steps: must be from 1 to the chain's length, {self.times}, got {steps}")
         self.labels.check_guidance(guidance, labels)
-        noise = torch.randn(n, *self.shape, device=self.device)
-        y = self.labels.vectors(labels, noise)
+
+        def carry(noise: Tensor, labels: Tensor | None, guidance: float) -> Tensor:
+            return self._carry(noise, self.labels.vectors(labels, noise), steps, sampler, guidance)
+
+        x = carry(torch.randn(n, *self.shape, device=self.device), labels, guidance)
+        if not match or sampler == "ancestral" or x.ndim > 2:
+            return x
+        by = self.stretch((sampler, steps), lambda noise: carry(noise, self.labels.draw(len(noise)), 1.0))
+        return self.gaussian.stretched(x, by).clamp(-self.limit, self.limit)
+
+    def _carry(self, noise: Tensor, y: Tensor, steps: int, sampler: str, guidance: float) -> Tensor:
+        """From noise, (n, *shape), to data, with labels as vectors (n, classes)."""
 
         def predict(x: Tensor, t: int) -> Tensor:
-            data = self._predict_data(x, x.new_full((n,), t, dtype=torch.long), y, guidance)
+            data = self._predict_data(x, x.new_full((len(x),), t, dtype=torch.long), y, guidance)
             return data.clamp(-self.limit, self.limit)
 
         if sampler == "ancestral":

@@ -12,6 +12,7 @@ from pcgen.errors import choose, fraction, positive
 from pcgen.models.base import Batch, GradientLearner, Recipe
 from pcgen.models.conditional import Conditional, Labels, guided
 from pcgen.models.flows.coupling import couple_members, couple_rows, freshen
+from pcgen.models.matching import Matching
 from pcgen.models.shape import accepted
 from pcgen.nets.denoiser import Denoiser, batch_of, spread_times
 from pcgen.nets.gaussian import GaussianPart
@@ -20,7 +21,7 @@ from pcgen.solvers import METHODS, divergence, solve, solve_adaptive
 __all__ = ["FlowMatching"]
 
 
-class FlowMatching(GradientLearner, Conditional):
+class FlowMatching(GradientLearner, Conditional, Matching):
     """A flow that carries noise to data, whose velocity is that of straight lines between the two, on average.
 
         x_t = (1 - t) x0 + t x1,  x0 ~ N(0, I),  x1 data,  loss = mean |v(x_t, t) - (x1 - x0)|^2 over coordinates
@@ -40,7 +41,7 @@ class FlowMatching(GradientLearner, Conditional):
         blocks: number of its blocks.
         network: of sets and clouds, "pooled", "attention", "tokens", or None by the number of members; heads, tokens:
             its sizes (see `pcgen.nets.denoiser`).
-        dropout: of the network. At .1 training rows are learned no better than others are, for a tenth more time.
+        dropout: of the network. At .2 training rows are learned hardly better than others are, for a tenth more time.
         classes: names of the labels' classes; () learns without labels.
         lr: Adam's learning rate.
 
@@ -73,7 +74,7 @@ class FlowMatching(GradientLearner, Conditional):
         network: str | None = None,
         heads: int = 4,
         tokens: int = 32,
-        dropout: float = 0.1,
+        dropout: float = 0.2,
         classes: Sequence[str] = (),
         lr: float = 2e-3,
     ) -> None:
@@ -141,6 +142,7 @@ class FlowMatching(GradientLearner, Conditional):
         steps: int | None = None,
         solver: str = "midpoint",
         guidance: float = 1.0,
+        match: bool = True,
     ) -> Tensor:
         """Draw n new objects, (n, *shape), by following the flow from noise to data.
 
@@ -152,6 +154,7 @@ class FlowMatching(GradientLearner, Conditional):
                 times a step; a rest of `steps` that makes no step is left out. "adaptive" evaluates as often as its
                 tolerance asks for, at most `steps` times, or 10,000.
             guidance: how far to exaggerate the label; above 1 the objects are more typical of it and less diverse.
+            match: whether vectors are stretched until they vary as data does (`pcgen.models.matching`).
 
         Raises:
             ValueError: an unknown solver, fewer steps than one of its own takes, or guidance without labels.
@@ -159,18 +162,28 @@ class FlowMatching(GradientLearner, Conditional):
         """
         choose(solver, [*METHODS, "adaptive"], "solver")
         self.labels.check_guidance(guidance, labels)
-        x = torch.randn(n, *self.shape, device=self.device)
-        y = self.labels.vectors(labels, x)
-
-        def field(t: float, x: Tensor) -> Tensor:
-            return self.velocity(x, x.new_full((n,), t), y, guidance)
-
         least = 8 if solver == "adaptive" else len(METHODS[solver].nodes)
         if steps is not None and steps < least:
             raise ValueError(f"steps: must be at least {least} for {solver}, got {steps}")
+        x = self._carry(torch.randn(n, *self.shape, device=self.device), labels, steps, solver, guidance)
+        return self.gaussian.stretched(x, self._stretch(steps, solver)) if match and x.ndim == 2 else x
+
+    def _stretch(self, steps: int | None, solver: str) -> Tensor:
+        """By how much each principal axis of what is drawn so is stretched, (dim,)."""
+        return self.stretch(
+            (steps, solver), lambda noise: self._carry(noise, self.labels.draw(len(noise)), steps, solver, 1.0)
+        )
+
+    def _carry(self, x: Tensor, labels: Tensor | None, steps: int | None, solver: str, guidance: float) -> Tensor:
+        """From noise, (n, *shape), to data, along the flow."""
+        y = self.labels.vectors(labels, x)
+
+        def field(t: float, x: Tensor) -> Tensor:
+            return self.velocity(x, x.new_full((len(x),), t), y, guidance)
+
         if solver == "adaptive":
             return solve_adaptive(field, x, 0.0, 1.0, most=steps or 10_000).x
-        count = (24 if steps is None else steps) // least
+        count = (24 if steps is None else steps) // len(METHODS[solver].nodes)
         # Steps become short near the data, where directions in which it is narrow are decided: with 32 evaluations of
         # the exact velocity the deviations of Gaussians, .03 to 2, are 0.1% off by midpoints, and 2.5% at equal steps.
         return solve(field, x, [1 - (1 - i / count) ** 2 for i in range(count + 1)], solver)
@@ -180,7 +193,8 @@ class FlowMatching(GradientLearner, Conditional):
         """log p(x) of vectors in nats, (B, dim) -> (B,): log N(x_0; 0, I) - integral of the velocity's divergence.
 
         Along the flow from x back to noise, by the adaptive solver, with exact divergences: each evaluation of the
-        network costs dim passes backwards. With labels, (B,), it is the density given the label.
+        network costs dim passes backwards. It is that of what is drawn, which is stretched (see `draw`). With labels,
+        (B,), it is the density given the label.
 
         Raises:
             ValueError: the model is of sets.
@@ -188,7 +202,8 @@ class FlowMatching(GradientLearner, Conditional):
         """
         if self.lacks:
             raise ValueError(f"log_prob: is of vectors, this model is of sets of shape {self.shape}")
-        y = self.labels.vectors(labels, x)
+        y, by = self.labels.vectors(labels, x), self._stretch(None, "adaptive")
+        x = self.gaussian.stretched(x, 1 / by)
 
         def field(t: float, state: Tensor) -> Tensor:
             times = x.new_full((len(x),), t)
@@ -197,7 +212,7 @@ class FlowMatching(GradientLearner, Conditional):
 
         end = solve_adaptive(field, torch.cat([x, x.new_zeros(len(x), 1)], dim=1), 1.0, 0.0).x
         noise, gathered = end[:, :-1], end[:, -1]
-        return gathered - 0.5 * (noise.square() + math.log(2 * math.pi)).sum(dim=1)
+        return gathered - 0.5 * (noise.square() + math.log(2 * math.pi)).sum(dim=1) - by.log().sum()
 
     def _broad(self, t: Tensor) -> Tensor:
         """Times (B,), of a shape that goes with (B, *shape)."""
