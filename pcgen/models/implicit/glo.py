@@ -12,6 +12,7 @@ from pcgen.errors import widths as check_widths
 from pcgen.models.base import Batch, Facts, GenerativeModel, GradientLearner, Recipe
 from pcgen.models.clouds.reconstruction import Reconstruction
 from pcgen.models.factors import principal_factors
+from pcgen.models.priors import Normal
 from pcgen.models.shape import accepted
 from pcgen.nets.mlp import MLP
 from pcgen.nets.parts import DECODERS, Part, build_part
@@ -77,6 +78,7 @@ class GLO(GenerativeModel, GradientLearner):
         check_widths(widths=widths)
         self.code_shape = (code,)
         self.measure = choose(loss, LOSSES, "loss")
+        self.prior = Normal(code)  # of codes, before they are given mean and covariance of the learned ones
         self.codes = nn.Parameter(into_ball(torch.randn(rows, code)))
         if len(self.shape) == 1:
             self.decoder: nn.Module = MLP((code, *widths, *self.shape), norm="layer")
@@ -141,14 +143,13 @@ class GLO(GenerativeModel, GradientLearner):
         return z.detach()
 
     @torch.no_grad()
-    def draw(self, n: int) -> Tensor:
-        """Draw n new objects, (n, *shape)."""
+    def draw(self, n: int, truncation: float | None = None) -> Tensor:
+        """Draw n new objects, (n, *shape), from within so many deviations along each axis of the codes if truncated."""
         codes = self.codes.double()
         mean = codes.mean(0)
         covariance = (codes - mean).T @ (codes - mean) / len(codes)
         values, vectors = torch.linalg.eigh(covariance)
-        noise = torch.randn(n, len(mean), device=codes.device, dtype=codes.dtype)
-        z = mean + noise * values.clamp_min(0).sqrt() @ vectors.T
+        z = mean + self.prior.draw(n, truncation).to(codes) * values.clamp_min(0).sqrt() @ vectors.T
         return self.decode(into_ball(z.to(self.codes.dtype)))
 
     def _error(self, made: Tensor, x: Tensor) -> Tensor:
