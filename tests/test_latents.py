@@ -2,8 +2,10 @@ import math
 
 import pytest
 import torch
+from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 
+from pcgen import data
 from pcgen.latents import anomaly_score, class_shift, interpolate, nearest
 from pcgen.models import build
 from pcgen.models.clouds.autoencoder import Autoencoder
@@ -65,7 +67,9 @@ def boxes(count: int, sides: tuple[float, float, float]) -> torch.Tensor:
 
 
 def auroc(strange: torch.Tensor, known: torch.Tensor) -> float:
-    return float((strange[:, None] > known[None]).double().mean())
+    """The probability that a strange row has a higher score than a known one."""
+    labels = torch.cat([torch.ones(len(strange)), torch.zeros(len(known))])
+    return float(roc_auc_score(labels, torch.cat([strange, known])))
 
 
 def test_a_bound_on_the_density_of_codes_tells_another_class() -> None:
@@ -85,6 +89,21 @@ def test_a_bound_on_the_density_of_codes_tells_another_class() -> None:
     torch.manual_seed(1)
     with torch.no_grad():
         torch.testing.assert_close(found, -model.head.log_prob_bound(seen))
+
+
+def test_a_model_of_chairs_is_surprised_by_tables() -> None:
+    chairs = data.load("shapes:chair=260", points=128, seed=0).points
+    tables = data.load("shapes:table=60", points=128, seed=0).points
+    small = {
+        "encoder": {"name": "pointnet", "widths": [32, 64]},
+        "decoder": {"name": "fully_connected", "widths": [128]},
+    }
+    autoencoder = fit(
+        Autoencoder((128, 3), code=16, reconstruction="chamfer", **small), chairs[:200], steps=200, seed=0
+    )
+    model = LatentCloudModel(autoencoder, build({"name": "vae", "shape": [16], "code": 4, "widths": [32]}))
+    fit(model, model.encode(chairs[:200]), steps=200, seed=0).eval()
+    assert auroc(anomaly_score(model, tables), anomaly_score(model, chairs[200:])) > 0.9
 
 
 def test_without_a_density_it_is_the_error_of_reconstruction() -> None:

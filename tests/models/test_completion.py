@@ -21,7 +21,7 @@ from pcgen.models.clouds.completion import (
 from pcgen.models.clouds.latent import LatentCloudModel
 from pcgen.models.mixtures.gaussian import Gaussian
 from pcgen.models.variational.vae import VAE
-from pcgen.ops import chamfer, emd, nearest_means
+from pcgen.ops import chamfer, chamfer_matrix, emd, nearest_means
 from pcgen.training import fit
 
 POINTS = 64
@@ -142,6 +142,22 @@ def test_completions_are_nearer_than_the_nearest_training_cloud_and_the_code_of_
         [chamfer(found[:, i].contiguous(), found[:, j].contiguous()) for i, j in ((0, 1), (0, 2), (1, 2))]
     )
     assert (apart > 0).all()
+
+
+def test_missing_points_are_filled_in_better_than_by_the_mean_shape() -> None:
+    """The mean shapes: the cloud of the mean code, and the training cloud that is nearest to all others on average."""
+    model, train = pair()
+    torch.manual_seed(7)
+    whole = boxes(30)
+    partial = half(whole)
+    found = chamfer(complete(model, partial, 1)[:, 0].contiguous(), whole).mean()
+    of_mean_code = model.decode(model.encode(train).mean(0, keepdim=True))
+    for mean in (of_mean_code, train[chamfer_matrix(train, train).mean(1).argmin()][None]):
+        filled = []
+        for cloud in partial:  # by the same rule as completions are
+            gaps = _gaps(cloud, mean)
+            filled.append(_filled(cloud, mean[0], gaps[0], _seen(cloud, mean, gaps)[0]))
+        assert found < 0.8 * chamfer(torch.stack(filled), whole).mean()
 
 
 def test_a_seed_repeats_completions_and_sizes_may_differ() -> None:
