@@ -29,12 +29,14 @@ def _seed() -> None:
 def measured(request: pytest.FixtureRequest) -> Callable[..., None]:
     """measured(what, found, right): a number of the theorem of the model that the file is of, and what it is to be.
 
+    The file is test_models_NAME.py, or has MODEL = NAME.
     `right` is a number, or a word or two. `python scripts/bench_theorems.py` makes a table of what tests tell so.
     """
 
     def tell(what: str, found: float, right: float | str) -> None:
         if path := os.environ.get("PCGEN_MEASURED"):
-            row = {"model": request.path.stem.removeprefix("test_models_"), "what": what}
+            model = getattr(request.module, "MODEL", request.path.stem.removeprefix("test_models_"))
+            row = {"model": model, "what": what}
             with Path(path).open("a", encoding="utf-8") as file:
                 file.write(json.dumps({**row, "found": float(found), "right": right}) + "\n")
 

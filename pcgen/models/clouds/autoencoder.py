@@ -7,11 +7,12 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from pcgen.errors import at_least, moments, not_negative, positive
+from pcgen.errors import at_least, fraction, moments, not_negative, positive
 from pcgen.models.base import Batch, GradientLearner, Recipe
 from pcgen.models.clouds.reconstruction import Reconstruction
 from pcgen.models.shape import accepted
 from pcgen.nets.parts import DECODERS, ENCODERS, Part, build_part
+from pcgen.nets.regularisers import SparseUnits, negative_weights
 from pcgen.optim import Muon, hidden_layers
 
 __all__ = ["Autoencoder"]
@@ -23,6 +24,10 @@ class Autoencoder(GradientLearner):
     """Encodes a cloud into a code whatever the order of its points, and decodes the code into a cloud.
 
         loss = mean over the batch of d(x, decode(encode(x)))
+
+    Asked for, it is also one of four others: a denoising autoencoder, which is shown a corrupted cloud and is to give
+    the clean one; a sparse one, whose code's units are each active in few clouds; one of a decoder that only adds; and
+    one whose code may lack units.
 
     Args:
         shape: (points, 3) of the clouds that are decoded; the encoder takes clouds of any size.
@@ -41,6 +46,15 @@ class Autoencoder(GradientLearner):
         seen: points of each cloud that the encoder is shown in training, drawn afresh; the distance is to all of them.
             Most of a training step is the encoder's, and codes of a shape are to be the same whichever points it shows.
             None is all; otherwise `encode` still takes clouds of any size.
+        noise: deviation of normal noise on the points that the encoder is shown in training, in the data's units; the
+            distance is to the clean ones. Points that are not `seen` are the other corruption, by omission.
+        sparsity: the mean that every unit of the code is to have over clouds, above 0 and below 1; the code is then
+            sigmoid(W encoder(x) + b), in (0, 1). 0 leaves the code as the encoder gives it.
+        sparsity_weight: of the divergence of the units' means from it, a sum over units.
+        nonnegative: weight of half the squares of the negative weights of the decoder's linear layers, a sum. For
+            clouds as sums of parts, let the decoder have no norm and few layers. The paper asks it of the encoder too,
+            whose data are not negative; of coordinates an encoder must tell one side from the other.
+        dropout: probability that a unit of the code is zeroed in training; the others are scaled up as much.
         matrix_lr: rate of Muon, which learns the hidden layers in fewer steps than Adam does. 0 leaves all to
             Adam.
         lr: Adam's learning rate, of the layers that are too large or too narrow for Muon, and of biases and norms.
@@ -50,6 +64,8 @@ class Autoencoder(GradientLearner):
     Logged:
         emd, chamfer: the distance d of clouds from their reconstructions, a mean over the batch, in the training's
             units; of the EMD while points are matched by fours or twos, that of the coarser clouds.
+        sparsity: the divergence of the units' means from the sparsity, with its weight; there if one is asked for.
+        negative: half the squares of the decoder's negative weights, with their weight; there if that is not 0.
 
     Raises:
         ValueError: a shape that is none of clouds, or an argument out of range.
@@ -59,6 +75,13 @@ class Autoencoder(GradientLearner):
         Clouds. (Its training: batches of 50, 500 epochs.)
         Qi, Su, Mo, Guibas (2017). PointNet: Deep Learning on Point Sets for 3D Classification and Segmentation.
         Jordan et al. (2024). Muon: An optimizer for hidden layers in neural networks.
+        Vincent, Larochelle, Bengio, Manzagol (2008). Extracting and Composing Robust Features with Denoising
+        Autoencoders.
+        Ng (2011). Sparse autoencoder.
+        Hosseini-Asl, Zurada, Nasraoui (2016). Deep Learning of Part-Based Representation of Data Using Sparse
+        Autoencoders With Nonnegativity Constraints.
+        Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov (2014). Dropout: A Simple Way to Prevent Neural
+        Networks from Overfitting.
     """
 
     objective: ClassVar[str] = "distance of clouds from their reconstructions"
@@ -75,6 +98,11 @@ class Autoencoder(GradientLearner):
         coarse: Sequence[float] = (0.4, 0.7),
         even: bool = True,
         seen: int | None = 256,
+        noise: float = 0.0,
+        sparsity: float = 0.0,
+        sparsity_weight: float = 0.01,
+        nonnegative: float = 0.0,
+        dropout: float = 0.0,
         matrix_lr: float = 0.02,
         lr: float = 1e-3,
         betas: Sequence[float] = (0.9, 0.95),
@@ -82,7 +110,8 @@ class Autoencoder(GradientLearner):
         super().__init__()
         at_least(1, code=code)
         positive(lr=lr)
-        not_negative(matrix_lr=matrix_lr)
+        not_negative(matrix_lr=matrix_lr, noise=noise, sparsity_weight=sparsity_weight, nonnegative=nonnegative)
+        fraction(sparsity=sparsity, dropout=dropout)
         moments(betas=betas)
         if not isinstance(coarse, Sequence) or len(coarse) != 2 or not 0 <= coarse[0] <= coarse[1] < 1:
             raise ValueError(f"coarse: must be two shares of the training, 0 <= four <= two < 1, got {coarse}")
@@ -91,11 +120,16 @@ class Autoencoder(GradientLearner):
         self.shape = accepted(self.accepts, shape, "autoencoder")
         self.code_shape = (code,)
         self.encoder = build_part(encoder, ENCODERS, "encoder", code=code)
+        self.units: SparseUnits | nn.Identity = SparseUnits(code, sparsity) if sparsity else nn.Identity()
+        self.dropout = nn.Dropout(dropout)
         self.decoder = build_part(decoder, DECODERS, "decoder", code=code, points=self.shape[0])
         self.distance = Reconstruction(reconstruction, gap)
         self.coarse = tuple(coarse) if reconstruction == "emd" and self.shape[0] >= _FEW else (0.0, 0.0)
         self.even = even
         self.seen = seen
+        self.noise = noise
+        self.sparsity_weight = sparsity_weight
+        self.nonnegative = nonnegative
         matrices = hidden_layers(self) if matrix_lr else []
         if matrices:
             self.matrix_optimizer = Muon(matrices, matrix_lr)
@@ -109,7 +143,7 @@ class Autoencoder(GradientLearner):
 
     def encode(self, x: Tensor) -> Tensor:
         """Codes (B, code) of clouds (B, N, 3) of any number of points."""
-        code: Tensor = self.encoder(x)
+        code: Tensor = self.units(self.encoder(x))
         return code
 
     def decode(self, z: Tensor) -> Tensor:
@@ -118,10 +152,17 @@ class Autoencoder(GradientLearner):
         return cloud
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        decoded = self.decode(self.encode(self._shown(batch.x)))
+        """The distance; in training also what is asked beside it, by which held-out clouds are not measured."""
+        code = self.encode(self._shown(batch.x))
+        decoded = self.decode(self.dropout(code))
         group = self._group(batch.progress) if self.training else 1
         distance = self.distance(decoded, batch.x) if group == 1 else self.distance.coarse(decoded, batch.x, group)
-        return {self.distance.name: distance.mean()}
+        terms = {self.distance.name: distance.mean()}
+        if self.training and isinstance(self.units, SparseUnits):
+            terms["sparsity"] = self.sparsity_weight * self.units.divergence(code)
+        if self.training and self.nonnegative:
+            terms["negative"] = self.nonnegative * negative_weights(self.decoder)
+        return terms
 
     def _group(self, progress: float) -> int:
         """How many decoded points are matched as one at that part of the training."""
@@ -129,7 +170,9 @@ class Autoencoder(GradientLearner):
         return 4 if progress < four else 2 if progress < two else 1
 
     def _shown(self, x: Tensor) -> Tensor:
-        """What the encoder is shown of clouds (B, N, 3): in training `seen` points of each, (B, seen, 3)."""
-        if not self.training or self.seen is None or self.seen >= x.shape[1]:
+        """What the encoder is shown of clouds (B, N, 3): in training `seen` points of each, (B, seen, 3), and noise."""
+        if not self.training:
             return x
-        return x[:, torch.randperm(x.shape[1], device=x.device)[: self.seen]]
+        if self.seen is not None and self.seen < x.shape[1]:
+            x = x[:, torch.randperm(x.shape[1], device=x.device)[: self.seen]]
+        return x + self.noise * torch.randn_like(x) if self.noise else x
