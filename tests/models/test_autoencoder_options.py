@@ -158,8 +158,12 @@ def test_held_out_clouds_are_measured_by_the_distance_alone() -> None:
         ({"dropout": 1.0}, "dropout: must be at least 0 and below 1, got 1"),
         ({"noise": -0.1}, "noise: must be 0 or more, got -0.1"),
         ({"nonnegative": -1}, "nonnegative: must be 0 or more, got -1"),
+        (
+            {"nonnegative": 1, "decoder": nn.Identity()},
+            "nonnegative: must be 0 for a Identity, which has no linear layers",
+        ),
     ],
 )
-def test_bad_options_are_named(options: dict[str, float], message: str) -> None:
+def test_bad_options_are_named(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Autoencoder((8, 3), **options)

@@ -46,8 +46,8 @@ class Autoencoder(GradientLearner):
         seen: points of each cloud that the encoder is shown in training, drawn afresh; the distance is to all of them.
             Most of a training step is the encoder's, and codes of a shape are to be the same whichever points it shows.
             None is all; otherwise `encode` still takes clouds of any size.
-        noise: deviation of normal noise on the points that the encoder is shown in training, in the data's units; the
-            distance is to the clean ones. Points that are not `seen` are the other corruption, by omission.
+        noise: deviation of normal noise on the points that the encoder is shown in training, in its units; the distance
+            is to the clean ones. Points that are not `seen` are the other corruption, by omission.
         sparsity: the mean that every unit of the code is to have over clouds, above 0 and below 1; the code is then
             sigmoid(W encoder(x) + b), in (0, 1). 0 leaves the code as the encoder gives it.
         sparsity_weight: of the divergence of the units' means from it, a sum over units.
@@ -130,6 +130,8 @@ class Autoencoder(GradientLearner):
         self.noise = noise
         self.sparsity_weight = sparsity_weight
         self.nonnegative = nonnegative
+        if nonnegative:
+            negative_weights(self.decoder)  # a decoder that has none is told here, not in the first update
         matrices = hidden_layers(self) if matrix_lr else []
         if matrices:
             self.matrix_optimizer = Muon(matrices, matrix_lr)
