@@ -71,6 +71,7 @@ MODELS = _Models(
         "info_vae": "pcgen.models.variational.info_vae:InfoVAE",
         "gm_vae": "pcgen.models.variational.gm_vae:GMVAE",
         "vade": "pcgen.models.variational.vade:VaDE",
+        "ncrp_vae": "pcgen.models.variational.ncrp_vae:NCRPVAE",
         "sb_vae": "pcgen.models.variational.sb_vae:SBVAE",
         "dlgmm": "pcgen.models.variational.dlgmm:DLGMM",
         "vlae": "pcgen.models.variational.vlae:VLAE",
