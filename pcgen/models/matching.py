@@ -46,7 +46,6 @@ class Matching(GenerativeModel):
         dim = self.shape[0]
         noise = torch.randn(max(_ROWS, 2 * dim), dim, dtype=torch.float64, device=self.device)
         noise = noise - noise.mean(0)
-        whitened = torch.linalg.solve_triangular(
-            torch.linalg.cholesky(noise.T @ noise / len(noise)), noise.T, upper=False
-        )
-        return whitened.T.to(self.gaussian.mean)
+        factor = torch.linalg.cholesky(noise.T @ noise / len(noise))
+        white: Tensor = torch.linalg.solve_triangular(factor, noise.T, upper=False).T
+        return white.to(self.gaussian.mean)
