@@ -45,7 +45,7 @@ def test_options_of_methods_functions_and_classes(target: Any, given: list[str],
     ("target", "given", "message"),
     [
         (MODELS["gmm"]((4,)).draw, "steps=3", "--set: there are no options to set here, got 'steps=3'; leave it out"),
-        (MODELS["diffusion"]((4,)).draw, "n=3", "--set: must be one of steps, sampler, guidance; got 'n'"),
+        (MODELS["diffusion"]((4,)).draw, "n=3", "--set: must be one of steps, sampler, guidance, match; got 'n'"),
         (MODELS["diffusion"]((4,)).draw, "steps=x", "--set steps: must be a whole number or null, got 'x'"),
         (Drawer().sample, "clip=perhaps", "--set clip: must be true or false, got 'perhaps'"),
         (drawing, "labels=3", "--set: must be one of steps, order; got 'labels'"),
