@@ -18,7 +18,7 @@ __all__ = ["Clustering"]
 _SCALE = 0.3  # deviation of a decoder of standardised vectors
 
 
-class Clustering(Variational, GradientLearner):
+class Clustering(GradientLearner, Variational):
     """A variational autoencoder whose prior is a mixture, and which infers the cluster of a row besides its code.
 
     The cluster's posterior is the exact one of a draw of the code. Whatever distribution over clusters is put in its

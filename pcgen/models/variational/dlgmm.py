@@ -21,7 +21,7 @@ __all__ = ["DLGMM"]
 _SCALE = 0.4  # of standardised codes: samples are nearer to held-out codes than with the 0.6 of the vae
 
 
-class DLGMM(Variational, GradientLearner):
+class DLGMM(GradientLearner, Variational):
     """A variational autoencoder whose prior and posterior of the code are mixtures of Gaussians.
 
         w ~ Dirichlet(concentration),  z | w ~ sum over k of w_k N(m_k, diag v_k),  x | z ~ N(decode(z), scale^2 I)

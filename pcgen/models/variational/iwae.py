@@ -15,7 +15,7 @@ from pcgen.models.variational.bounds import Variational
 __all__ = ["IWAE"]
 
 
-class IWAE(Variational, GradientLearner):
+class IWAE(GradientLearner, Variational):
     """A variational autoencoder trained by the bound of several draws, which is tighter the more there are.
 
         log p(x) >= E log mean over k of p(x, z_k) / q(z_k | x),  z_k ~ q(z | x) = N(m(x), diag v(x))

@@ -22,7 +22,7 @@ _SCALE = 0.4  # of standardised codes: samples are nearer to held-out codes than
 _RIDGE = 0.1  # of the features' variance: keeps the first decoder from trusting sticks that say nothing
 
 
-class SBVAE(Variational, GradientLearner):
+class SBVAE(GradientLearner, Variational):
     """A variational autoencoder whose code is a stick broken again and again: weights w that are above 0 and sum to 1.
 
         w_k = v_k prod over j < k of (1 - v_j),  v_k ~ Beta(1, concentration): the weights of a Dirichlet process

@@ -14,7 +14,7 @@ from pcgen.nets.parts import Part
 __all__ = ["VAE"]
 
 
-class VAE(Variational, GradientLearner):
+class VAE(GradientLearner, Variational):
     """A decoder of Gaussian noise, trained with an encoder by a lower bound on the log-likelihood.
 
         log p(x) >= E[log p(x | z)] - KL(q(z | x) | N(0, I)),  q(z | x) = N(m(x), diag v(x))

@@ -16,7 +16,7 @@ from pcgen.models.variational.bounds import Variational
 __all__ = ["VLAE"]
 
 
-class VLAE(Variational, GradientLearner):
+class VLAE(GradientLearner, Variational):
     """A variational autoencoder of vectors with an autoregressive prior, and a decoder that sees a window of them.
 
         p(x | z) = product over i of N(x_i | m_i(z, x_(i - window) ... x_(i - 1)), scale^2),  p(z) that of a flow
