@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from pcgen.errors import at_least
+from pcgen.models.base import Batch, GradientLearner
 from pcgen.models.priors import Density
 from pcgen.models.variational.coding import Coding
 from pcgen.models.variational.likelihoods import VectorGaussian
@@ -15,10 +16,10 @@ from pcgen.models.variational.likelihoods import VectorGaussian
 __all__ = ["Variational"]
 
 
-class Variational(Coding):
+class Variational(GradientLearner, Coding):
     """A model whose encoder bounds the log-likelihood from below: of vectors; an error between clouds is none.
 
-    Args are those of `Coding`.
+    It descends minus the bound unless a subclass has another loss. Args are those of `Coding`.
     """
 
     objective: ClassVar[str] = "a lower bound on the log-likelihood (ELBO)"
@@ -51,6 +52,10 @@ class Variational(Coding):
             nll, divergence = self.terms(x, y)
             return -(nll + divergence)
         return self.log_weights(x, y, draws).logsumexp(0) - math.log(draws)
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        nll, divergence = self.terms(batch.x, self.labels.hidden(batch.labels, batch.x))
+        return {"reconstruction": nll.mean(), "kl": divergence.mean()}
 
     def terms(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Minus log p(x | z) at one draw of z, or what stands for it, and KL(q(z | x) | p(z)), (B,) each."""

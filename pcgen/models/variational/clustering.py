@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from pcgen.models.base import Batch, Facts, GradientLearner
+from pcgen.models.base import Batch, Facts
 from pcgen.models.inference import in_batches
 from pcgen.models.variational.bounds import Variational
 from pcgen.models.variational.mixture import found_clusters
@@ -18,7 +18,7 @@ __all__ = ["Clustering"]
 _SCALE = 0.3  # deviation of a decoder of standardised vectors
 
 
-class Clustering(GradientLearner, Variational):
+class Clustering(Variational):
     """A variational autoencoder whose prior is a mixture, and which infers the cluster of a row besides its code.
 
     The cluster's posterior is the exact one of a draw of the code. Whatever distribution over clusters is put in its

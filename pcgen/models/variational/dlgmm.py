@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from pcgen.errors import at_least, positive
-from pcgen.models.base import Batch, GradientLearner, Recipe
+from pcgen.models.base import Batch, Recipe
 from pcgen.models.variational.bounds import Variational
 from pcgen.models.variational.latent_mixtures import LatentMixture, MixturePosterior
 from pcgen.models.variational.posterior import DiagonalGaussian
@@ -21,7 +21,7 @@ __all__ = ["DLGMM"]
 _SCALE = 0.4  # of standardised codes: samples are nearer to held-out codes than with the 0.6 of the vae
 
 
-class DLGMM(GradientLearner, Variational):
+class DLGMM(Variational):
     """A variational autoencoder whose prior and posterior of the code are mixtures of Gaussians.
 
         w ~ Dirichlet(concentration),  z | w ~ sum over k of w_k N(m_k, diag v_k),  x | z ~ N(decode(z), scale^2 I)
@@ -136,7 +136,3 @@ class DLGMM(GradientLearner, Variational):
         ratio = (log_w[:, None] + posterior.log_parts(z)).logsumexp(2)
         ratio = ratio - (log_w[:, None] + self.prior.log_parts(z)).logsumexp(2)  # (B, K)
         return (w * nll).sum(1), (w * ratio).sum(1) + posterior.weights.kl_from_prior()
-
-    def loss(self, batch: Batch) -> dict[str, Tensor]:
-        nll, divergence = self.terms(batch.x, self.labels.hidden(batch.labels, batch.x))
-        return {"reconstruction": nll.mean(), "kl": divergence.mean()}

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from pcgen.errors import positive
-from pcgen.models.base import Batch, GradientLearner, Recipe
+from pcgen.models.base import Batch, Recipe
 from pcgen.models.variational.bounds import Variational
 from pcgen.nets.parts import Part
 from pcgen.statistics import kernel_mmd
@@ -17,7 +17,7 @@ __all__ = ["InfoVAE"]
 _SHARES = (0.25, 0.5, 1.0, 2.0, 4.0)  # of the prior's median distance: bandwidths of the kernel
 
 
-class InfoVAE(GradientLearner, Variational):
+class InfoVAE(Variational):
     """A variational autoencoder that weighs what a code tells of its row apart from how codes are distributed.
 
         loss = E[-log p(x | z)] + (1 - alpha) KL(q(z | x) | p(z)) + (alpha + lam - 1) MMD^2(q(z), p(z))

@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from pcgen.errors import at_least, positive
-from pcgen.models.base import Batch, GradientLearner, Recipe
+from pcgen.models.base import Batch, Recipe
 from pcgen.models.variational.bounds import Variational
 
 __all__ = ["IWAE"]
 
 
-class IWAE(GradientLearner, Variational):
+class IWAE(Variational):
     """A variational autoencoder trained by the bound of several draws, which is tighter the more there are.
 
         log p(x) >= E log mean over k of p(x, z_k) / q(z_k | x),  z_k ~ q(z | x) = N(m(x), diag v(x))

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from pcgen.errors import at_least, choose, positive
-from pcgen.models.base import Batch, GradientLearner, Recipe
+from pcgen.models.base import Batch, Recipe
 from pcgen.models.factors import principal_factors
 from pcgen.models.variational.bounds import Variational
 from pcgen.models.variational.likelihoods import VectorGaussian
@@ -22,7 +22,7 @@ _SCALE = 0.4  # of standardised codes: samples are nearer to held-out codes than
 _RIDGE = 0.1  # of the features' variance: keeps the first decoder from trusting sticks that say nothing
 
 
-class SBVAE(GradientLearner, Variational):
+class SBVAE(Variational):
     """A variational autoencoder whose code is a stick broken again and again: weights w that are above 0 and sum to 1.
 
         w_k = v_k prod over j < k of (1 - v_j),  v_k ~ Beta(1, concentration): the weights of a Dirichlet process
@@ -143,7 +143,3 @@ class SBVAE(GradientLearner, Variational):
         """Minus log p(x | w) at one draw of w, or what stands for it, and KL(q(w | x) | p(w)), (B,) each."""
         posterior = self.posterior(x, y)
         return self.likelihood.nll(x, self.decoded(posterior.draw(), y)), posterior.kl_from_prior()
-
-    def loss(self, batch: Batch) -> dict[str, Tensor]:
-        nll, divergence = self.terms(batch.x, self.labels.hidden(batch.labels, batch.x))
-        return {"reconstruction": nll.mean(), "kl": divergence.mean()}

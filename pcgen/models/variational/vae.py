@@ -7,14 +7,14 @@ import torch
 from torch import Tensor, nn
 
 from pcgen.errors import not_negative, positive
-from pcgen.models.base import Batch, GradientLearner, Recipe
+from pcgen.models.base import Batch, Recipe
 from pcgen.models.variational.bounds import Variational
 from pcgen.nets.parts import Part
 
 __all__ = ["VAE"]
 
 
-class VAE(GradientLearner, Variational):
+class VAE(Variational):
     """A decoder of Gaussian noise, trained with an encoder by a lower bound on the log-likelihood.
 
         log p(x) >= E[log p(x | z)] - KL(q(z | x) | N(0, I)),  q(z | x) = N(m(x), diag v(x))
@@ -89,5 +89,5 @@ class VAE(GradientLearner, Variational):
         return replace(super().recipe, steps=4000, batch_size=64)
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        nll, divergence = self.terms(batch.x, self.labels.hidden(batch.labels, batch.x))
-        return {"reconstruction": nll.mean(), "kl": self.beta * divergence.mean()}
+        terms = super().loss(batch)
+        return {**terms, "kl": self.beta * terms["kl"]}

@@ -9,14 +9,14 @@ from torch import Tensor
 
 from pcgen.errors import at_least, not_negative, positive
 from pcgen.errors import widths as check_widths
-from pcgen.models.base import Batch, GradientLearner, Recipe
+from pcgen.models.base import Batch, Recipe
 from pcgen.models.variational.autoregressive import AutoregressiveGaussian, FlowPrior
 from pcgen.models.variational.bounds import Variational
 
 __all__ = ["VLAE"]
 
 
-class VLAE(GradientLearner, Variational):
+class VLAE(Variational):
     """A variational autoencoder of vectors with an autoregressive prior, and a decoder that sees a window of them.
 
         p(x | z) = product over i of N(x_i | m_i(z, x_(i - window) ... x_(i - 1)), scale^2),  p(z) that of a flow
