@@ -168,9 +168,11 @@ def test_ctrl_c_ends_the_window(tmp_path: Path) -> None:
     stand_in = tmp_path / "python"
     stand_in.write_text(f"#!/bin/sh\necho $$ > {tmp_path / 'pid'}\necho 'pcgen: the window is open'\nexec sleep 600\n")
     stand_in.chmod(0o755)
+    # A shell that runs the tests in the background has all that they start ignore the signal.
     program = f"""
-import sys, torch
+import signal, sys, torch
 from pcgen.view import display, show, window
+signal.signal(signal.SIGINT, signal.default_int_handler)
 display.obstacle, window.find_spec, sys.executable = lambda: "", lambda name: object(), {str(stand_in)!r}
 show(torch.randn(2, 10, 3))
 """
