@@ -49,6 +49,7 @@ def main(
         sets = {name: sets[name] for name in only.split(",")}
     protocol = dataclasses.replace(metrics.protocol("exact"), points=points)
     rows: list[dict[str, object]] = []
+    kept = figures.of_others(f"generation_{points}", "data", sets)  # of sets that were measured before
     for of, spec in sets.items():
         folder = out / f"{of.replace(':', '_')}-{points}"
         source = training_set(spec, points=points)
@@ -66,12 +67,13 @@ def main(
             drawn = trained.sample(len(test))
             first = name == models.split(",")[0]  # whose report has the rows that are not of a model
             oracles = {"training set decoded": source.normalization.undo(decoded.cpu())} if first else {}
-            report = metrics.evaluate(drawn, test, train, protocol, oracles=oracles, emd_clouds=None)
+            kinds = {"oracles": oracles, "emd_clouds": None, "tiles": folder / "tiles"}
+            report = metrics.evaluate(drawn, test, train, protocol, **kinds)
             seconds = sum(training.Run.open(folder / each).history[-1]["seconds"] for each in ("autoencoder", name))
             for row in report.rows if first else report.rows[:1]:
                 rows.append(_row(of, points, row, name, seconds))
                 print(" ".join(f"{key}={value}" for key, value in rows[-1].items()), flush=True)
-            figures.write(f"generation_{points}", rows)
+            figures.write(f"generation_{points}", rows, kept)
 
 
 def _enlarged(meshes: Path, path: Path, points: int) -> Path:

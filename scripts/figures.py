@@ -3,6 +3,7 @@
 import csv
 import platform
 import subprocess
+from collections.abc import Collection
 from datetime import date
 from pathlib import Path
 
@@ -34,15 +35,32 @@ def _processor() -> str:
     return names[0] if names else platform.machine()
 
 
-def write(name: str, rows: list[dict[str, object]]) -> Path:
-    """Write rows of equal keys as results/NAME.csv, the conditions in every row."""
+def write(name: str, rows: list[dict[str, object]], kept: list[dict[str, str]] | None = None) -> Path:
+    """Write rows of equal keys as results/NAME.csv, the conditions in every row.
+
+    Args:
+        name: of the file.
+        rows: what was measured now.
+        kept: rows of the same file, of other data, that stay as they are, and come first.
+
+    Raises:
+        ValueError: the kept rows have other columns.
+    """
     RESULTS.mkdir(exist_ok=True)
     path, known = RESULTS / f"{name}.csv", conditions()
+    columns = [*rows[0], *known]
+    if kept and list(kept[0]) != columns:
+        raise ValueError(f"{path}: its rows must have the columns {columns} to be kept, got {list(kept[0])}; move it")
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [*rows[0], *known])
+        writer = csv.DictWriter(file, columns)
         writer.writeheader()
-        writer.writerows({**row, **known} for row in rows)
+        writer.writerows([*(kept or []), *({**row, **known} for row in rows)])
     return path
+
+
+def of_others(name: str, column: str, values: Collection[str]) -> list[dict[str, str]]:
+    """The rows of results/NAME.csv, if it is there, whose value of a column is none of these."""
+    return [row for row in read(name) if row[column] not in values] if (RESULTS / f"{name}.csv").is_file() else []
 
 
 def read(name: str) -> list[dict[str, str]]:

@@ -16,9 +16,10 @@ def measured(name: str, table: Callable[[Rows], str], command: str) -> str:
     if not (figures.RESULTS / f"{name}.csv").is_file():
         return f"*Not measured yet*: `{command}` writes results/{name}.csv.\n"
     rows = figures.read(name)
-    last = rows[-1]
-    made = f"On {last['machine']}, torch {last['torch']}, pcgen {last['pcgen']} at {last['commit']}, {last['date']}"
-    return f"{table(rows)}\n{made}; `{command}` repeats it.\n"
+    made = dict.fromkeys(
+        f"{row['machine']}, torch {row['torch']}, pcgen {row['pcgen']} at {row['commit']}, {row['date']}" for row in rows
+    )
+    return f"{table(rows)}\nOn {'; '.join(made)}; `{command}` repeats it.\n"
 
 
 def quality(rows: Rows) -> str:

@@ -130,3 +130,23 @@ def test_every_table_of_a_benchmark_reads_what_it_writes(script: Callable[[str],
         "training", [{"points": 64, "batch": 8, "variant": "v", "clouds_per_second": 100.4, "times_eager": 2.55}]
     )
     assert _cells(tables.training(figures.read("training"))) == [["v", "100", "2.5"]]
+
+
+def test_rows_of_other_data_stay_with_what_they_were_made_on(
+    script: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures, tables = script("figures"), script("tables")
+    figures.write("some", [{"data": data, "value": 1} for data in ("a", "b")])
+    then = {**figures.conditions(), "commit": "another"}
+    monkeypatch.setattr(figures, "conditions", lambda: then)
+    assert figures.of_others("none", "data", ["b"]) == []
+    figures.write("some", [{"data": "b", "value": 2}], figures.of_others("some", "data", ["b"]))
+    rows = figures.read("some")
+    assert [(row["data"], row["value"], row["commit"] == "another") for row in rows] == [
+        ("a", "1", False),
+        ("b", "2", True),
+    ]
+    text = tables.measured("some", lambda rows: "", "python scripts/bench_generation.py")
+    assert text.count("pcgen ") == 2 and "at another" in text
+    with pytest.raises(ValueError, match=r"some\.csv: its rows must have the columns .*other.*; move it"):
+        figures.write("some", [{"other": 1}], rows)
