@@ -24,7 +24,10 @@ def families() -> dict[str, list[str]]:
 def sections(family: str) -> str:
     """A section for each model of the family."""
     known = {each: _of_models(each) for each in ("quality", "theorems")}
-    return "\n".join(_section(name, *(rows.get(name, []) for rows in known.values())) for name in families()[family])
+    picture = figures.ROOT / "docs" / "models" / f"{family}.png"
+    shown = [f"![What each model draws, and held-out data beneath]({picture.name})\n"] if picture.is_file() else []
+    every = (_section(name, *(rows.get(name, []) for rows in known.values())) for name in families()[family])
+    return "\n".join([*shown, *every])
 
 
 def _of_models(figure: str) -> dict[str, tables.Rows]:
@@ -52,9 +55,6 @@ def _section(name: str, quality: tables.Rows, theorems: tables.Rows) -> str:
         _measured(quality),
         "\n".join(f"- {paper}" for paper in papers),
     ]
-    picture = figures.ROOT / "docs" / "models" / f"{name}.png"
-    if picture.is_file():
-        blocks.insert(-1, f"![Samples of {name} above, held-out data beneath]({picture.name})")
     return "\n\n".join(part.strip("\n") for part in blocks if part) + "\n"
 
 

@@ -194,6 +194,36 @@ def completion(rows: Rows) -> str:
     return _for_each_set(rows, of)
 
 
+def estimators(rows: Rows) -> str:
+    """For each problem of bits its estimators, the least variance first."""
+    parts = []
+    for problem in dict.fromkeys(row["problem"] for row in rows if not _of_integral(row)):
+        own = sorted((row for row in rows if row["problem"] == problem), key=lambda row: float(row["variance"]))
+        lines = [
+            (
+                row["estimator"],
+                row["evaluations"],
+                f"{float(row['bias']):.2g} ({float(row['bias_low']):.2g} to {float(row['bias_high']):.2g})",
+                f"{float(row['variance']):.3g}",
+            )
+            for row in own
+        ]
+        head = ("estimator", "evaluations of f:", "bias:", "variance:")
+        parts.append(f"**{problem}**\n\n{grid(head, lines)}")
+    return "\n".join(parts)
+
+
+def control_variates(rows: Rows) -> str:
+    """The integral, with and without its controls."""
+    own = [row for row in rows if _of_integral(row)]
+    lines = [(row["estimator"], row["factor"], f"{float(row['variance']):.3g}") for row in own]
+    return grid(("control", "factor:", "variance of a draw:"), lines)
+
+
+def _of_integral(row: dict[str, str]) -> bool:
+    return row["problem"] == "integral"
+
+
 def training(rows: Rows) -> str:
     """Updates of the same autoencoder, as clouds a second."""
     lines = [(row["variant"], _f(row["clouds_per_second"], 0), _f(row["times_eager"], 1)) for row in rows]

@@ -53,6 +53,8 @@ PAGES: list[tuple[str, str, Table]] = [
     ("docs/generation.md", "couplings", _of("couplings", tables.couplings, "bench_couplings.py")),
     ("docs/generation.md", "completion", _of("completion", tables.completion, "bench_completion.py")),
     ("docs/generation.md", "training", _of("training", tables.training, "bench_training.py")),
+    ("docs/estimators.md", "estimators", _of("estimators", tables.estimators, "bench_estimators.py")),
+    ("docs/estimators.md", "control_variates", _of("estimators", tables.control_variates, "bench_estimators.py")),
     *((f"docs/models/{family}.md", "models", partial(sections, family)) for family in families()),
 ]
 

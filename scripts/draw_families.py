@@ -1,0 +1,54 @@
+"""A picture for each family of models, docs/models/FAMILY.png: what its heads draw, and data that they have not seen.
+
+python scripts/draw_families.py --runs runs/quality/shapes_chair --data shapes:chair=1000    # after bench_quality.py
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import figures
+import torch
+import typer
+from families import families
+
+from pcgen import data, training
+from pcgen.view import Camera, picture
+
+CLOUDS = 8
+POINTS = 1024
+
+
+def main(
+    runs: Annotated[Path, typer.Option(help="A folder with a run for each head, by its name.")] = Path(
+        "runs/quality/shapes_chair"
+    ),
+    shapes: Annotated[str, typer.Option("--data", help="What they have learned, SOURCE[:CLASS].")] = "shapes:chair",
+    size: Annotated[int, typer.Option(help="Pixels of each cloud.")] = 130,
+    out: Annotated[Path, typer.Option(help="The folder of the pictures.")] = figures.ROOT / "docs" / "models",
+) -> None:
+    """Draw clouds by every head that is trained, a row for each, and held-out ones beneath."""
+    test = data.load(f"{shapes}@test", at_least=POINTS, surface_points=POINTS).points[:CLOUDS, :POINTS]
+    for family, names in families().items():
+        trained = [name for name in names if (runs / name / "config.json").is_file()]
+        if not trained:
+            continue
+        drawn = []
+        for name in trained:
+            torch.manual_seed(0)
+            drawn.append(training.Run.open(runs / name).sample(CLOUDS))
+        rows, groups = [*trained, "held-out data"], [CLOUDS] * (len(trained) + 1)
+        made = picture(
+            [cloud for each in (*drawn, test) for cloud in each],
+            out / f"{family}.png",
+            rows=rows,
+            groups=groups,
+            columns=CLOUDS,
+            size=size,
+            camera=Camera(),
+            overwrite=True,
+        )
+        print(made, flush=True)
+
+
+if __name__ == "__main__":
+    typer.run(main)
