@@ -85,13 +85,10 @@ def convert(
     overwrite: Overwrite = False,
 ) -> None:
     """Write any source as one npz of points, labels and splits, or as the files that --out says."""
-    import dataclasses
-
     from pcgen import data
     from pcgen.data.enlarging import enlarged
     from pcgen.data.gathering import Reading
     from pcgen.data.loading import load_placed
-    from pcgen.data.origin import ZERO
     from pcgen.data.saving import check_target
     from pcgen.data.splits import DRAWN
 
@@ -103,10 +100,12 @@ def convert(
     clouds, _ = load_placed(spec, how)
     if normalize == "global_std":
         train = clouds.split("train") if clouds.splits and "train" in clouds.splits else clouds
-        clouds = dataclasses.replace(clouds, points=normalization.fit(train).apply(clouds), origin=ZERO)
+        clouds = normalization.fit(train).apply_to(clouds)
     if copies > 1 or changes != data.Augmentation():
         clouds = enlarged(clouds, copies, changes, seed)
     data.save(out, clouds, overwrite=overwrite)
     if clouds.drawn:
         say(f"the source has no splits: those written were {DRAWN}")
+    if clouds.boxes is not None and not out.endswith(".npz"):
+        say("boxes: left out, since .npz alone keeps them")
     say(*clouds.notes, f"{out}: {len(clouds)} clouds of {clouds.points.shape[1]} points")

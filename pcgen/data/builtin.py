@@ -1,31 +1,43 @@
-"""The built-in shapes as a source of clouds."""
+"""The built-in shapes, and scenes of them, as a source of clouds."""
 
-from pcgen.data import shapes
+from pcgen.data import scenes, shapes
 from pcgen.data.source import Listing, Raw
 from pcgen.errors import choose
 
-__all__ = ["DEFAULT_COUNT", "list_shapes"]
+__all__ = ["DEFAULT_COUNT", "SCENE", "list_shapes"]
 
 DEFAULT_COUNT = 1000
+SCENE = "scene"
 
 
 def list_shapes(classes: tuple[str, ...], seed: int) -> Listing:
     """Shapes of the families asked for, `FAMILY` or `FAMILY=COUNT` each; of all families if none is.
 
+    `scene` or `scene=COUNT` asks for scenes of such shapes, alone; the class of a scene is how many shapes it has.
+
     Raises:
-        ValueError: a family is unknown, asked for twice, or its count is no positive whole number.
+        ValueError: a family is unknown, asked for twice, or its count is no positive whole number; or scenes are asked
+            for beside families.
     """
-    rows: list[tuple[str, int]] = []
-    families: list[str] = []
+    counts: dict[str, int] = {}
     for asked in classes or tuple(shapes.FAMILIES):
         family, equals, count = asked.partition("=")
-        choose(family, shapes.FAMILIES, "shapes")
+        choose(family, (*shapes.FAMILIES, SCENE), "shapes")
         if equals and not (count.isdecimal() and int(count) > 0):
             raise ValueError(f"shapes:{asked}: must be FAMILY=COUNT with COUNT >= 1, as shapes:{family}=200")
-        if family in families:
+        if family in counts:
             raise ValueError(f"shapes:{','.join(classes)}: names {family!r} twice; name each family once")
-        families.append(family)
-        rows += [(family, index) for index in range(int(count) if equals else DEFAULT_COUNT)]
+        counts[family] = int(count) if equals else DEFAULT_COUNT
+    if SCENE not in counts:
+        return _shapes(counts, seed)
+    if len(counts) > 1:
+        raise ValueError(f"shapes:{','.join(classes)}: scenes are a set of their own; ask for shapes:scene alone")
+    return _scenes(counts[SCENE], seed)
+
+
+def _shapes(counts: dict[str, int], seed: int) -> Listing:
+    """So many shapes of each family."""
+    rows = [(family, index) for family, count in counts.items() for index in range(count)]
 
     def read(row: int, surface_points: int) -> Raw:
         return Raw(*shapes.cloud(*rows[row], points=surface_points, seed=seed), sampled=True)
@@ -35,6 +47,27 @@ def list_shapes(classes: tuple[str, ...], seed: int) -> Listing:
         read=read,
         labels=[family for family, _ in rows],
         splits=[shapes.split(index) for _, index in rows],
-        classes=tuple(families),
+        classes=tuple(counts),
         up="y",
     )
+
+
+def _scenes(count: int, seed: int) -> Listing:
+    """So many scenes, with boxes."""
+
+    def read(row: int, surface_points: int) -> Raw:
+        points, normals, boxes = scenes.cloud(row, surface_points, seed)
+        return Raw(points, normals, sampled=True, boxes=boxes)
+
+    return Listing(
+        names=[f"{SCENE}/{index}" for index in range(count)],
+        read=read,
+        labels=[_class(scenes.count(index, seed)) for index in range(count)],
+        splits=[shapes.split(index) for index in range(count)],
+        classes=tuple(_class(number) for number in range(scenes.MOST + 1)),
+        up="y",
+    )
+
+
+def _class(number: int) -> str:
+    return f"{number} shape{'s' * (number != 1)}"

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pcgen.data.boxes import count_boxes, move
 from pcgen.data.origin import ZERO, Triple, common_origin, refuse_unheld, shown
 from pcgen.errors import choose
 
@@ -41,6 +42,7 @@ class Clouds:
     drawn: bool = False  # the source has no splits, and these follow from the clouds' keys
     origin: Triple = ZERO  # what the points count from
     keys: tuple[str, ...] = ()  # one per cloud: what its split, its thinning and being held out are drawn by
+    boxes: Tensor | None = None  # (S, K, 6) float32: centre and size of the shapes in a scene, NaN where there is none
 
     def __post_init__(self) -> None:
         shape = tuple(self.points.shape)
@@ -50,6 +52,10 @@ class Clouds:
             )
         if self.normals is not None and self.normals.shape != self.points.shape:
             raise ValueError(f"normals: must have the shape of points, {shape}, got {tuple(self.normals.shape)}")
+        if self.boxes is not None and (
+            self.boxes.ndim != 3 or self.boxes.shape[::2] != (shape[0], 6) or self.boxes.dtype != torch.float32
+        ):
+            raise ValueError(f"boxes: must be ({shape[0]}, K, 6) float32, got {tuple(self.boxes.shape)}")
         if self.labels is not None:
             if self.labels.shape != shape[:1] or self.labels.dtype != torch.int64:
                 raise ValueError(
@@ -99,12 +105,19 @@ class Clouds:
         if self.classes:
             some = ", ".join(self.classes[:_SHOWN]) + ", ..." * (len(self.classes) > _SHOWN)
             said.append(f"{len(self.classes)} classes ({some})")
+        if self.counts is not None:
+            said.append(f"{int(self.counts.sum())} boxes")
         if self.splits:
             counts = Counter(self.splits)
             said.append(" ".join(f"{split} {counts[split]}" for split in SPLITS if counts[split]))
         if self.origin != ZERO:
             said.append(f"origin {shown(self.origin)}")
         return f"Clouds({'; '.join(said)}; from {self.source})"
+
+    @property
+    def counts(self) -> Tensor | None:
+        """How many shapes each scene has, (S,) int64; None where no boxes are known."""
+        return None if self.boxes is None else count_boxes(self.boxes)
 
     @property
     def coordinates(self) -> Tensor:
@@ -126,7 +139,8 @@ class Clouds:
         low, high = ((bound.double() + self._origin()).cpu().numpy() for bound in bounds)
         refuse_unheld(low, high, origin, self.names, self.source)
         shift = self._origin() - self.points.new_tensor(origin, dtype=torch.float64)
-        return replace(self, points=(self.points.double() + shift).float(), origin=origin)
+        boxes = None if self.boxes is None else move(self.boxes, -shift, 1.0)
+        return replace(self, points=(self.points.double() + shift).float(), boxes=boxes, origin=origin)
 
     def _origin(self) -> Tensor:
         return self.points.new_tensor(self.origin, dtype=torch.float64)
@@ -140,6 +154,7 @@ class Clouds:
             points=self.points[index],
             normals=None if self.normals is None else self.normals[index],
             labels=None if self.labels is None else self.labels[index],
+            boxes=None if self.boxes is None else self.boxes[index],
             names=tuple(self.names[place] for place in places),
             splits=None if self.splits is None else tuple(self.splits[place] for place in places),
             keys=tuple(self.keys[place] for place in places),

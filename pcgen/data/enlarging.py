@@ -20,7 +20,7 @@ def enlarged(clouds: Clouds, copies: int, changes: Augmentation, seed: int = 0) 
     where there are train rows and no val rows, 5% of the train shapes become val.
 
     Args:
-        clouds: their normals are left out, since a stretched surface has other ones.
+        clouds: their normals and boxes are left out, since a stretched or turned cloud has other ones.
         copies: of each cloud, named NAME#0, NAME#1, ...
         changes: what is done to each copy.
         seed: of the changes.
@@ -39,6 +39,6 @@ def enlarged(clouds: Clouds, copies: int, changes: Augmentation, seed: int = 0) 
         points = torch.cat([changes(part) for part in clouds.points[rows].split(64)])
     grown = clouds.select(rows)
     names = tuple(f"{name}#{row % copies}" for row, name in enumerate(grown.names)) if copies > 1 else grown.names
-    note = "normals: left out, since the clouds were changed"
-    notes = clouds.notes if clouds.normals is None else (*clouds.notes, note)
-    return replace(grown, points=points, normals=None, names=names, keys=(), notes=notes)
+    lost = [name for name, known in (("normals", clouds.normals), ("boxes", clouds.boxes)) if known is not None]
+    notes = (*clouds.notes, *(f"{name}: left out, since the clouds were changed" for name in lost))
+    return replace(grown, points=points, normals=None, boxes=None, names=names, keys=(), notes=notes)

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from pcgen.data.axes import UP_AXES, to_y_up
+from pcgen.data.boxes import move, turn
 from pcgen.data.clouds import Clouds
 from pcgen.data.columns import finite_points, split_columns
 from pcgen.data.normalization import Normalization
@@ -63,6 +65,7 @@ def gather(listing: Listing, source: str, how: Reading) -> tuple[Clouds, Placeme
     normalization = Normalization(how.normalize)
     pile = Pile(len(listing.names), source, how.max_bytes, _turned(listing.origin, up), bool(how.at_least), how.seed)
     places: list[Placement] = []
+    boxes: list[Tensor] = []
     faults: list[str] = []
     bad: list[int] = []  # their rows
     short: list[int] = []  # the sizes of clouds that are too small, and else good
@@ -88,6 +91,7 @@ def gather(listing: Listing, source: str, how: Reading) -> tuple[Clouds, Placeme
         for remark in raw.notes:
             remarks.setdefault(remark, []).append(name)
         places.append(place)
+        boxes += [] if raw.boxes is None else [_boxes(raw.boxes, listing.origin, up, place)]
         pile.add(row, name, key, cloud if how.points is None else thinned(cloud, how.points, key, how.seed))
     if faults and not (how.drop_bad and pile.rows):
         raise _refusal(listing, source, bad, faults[0], short)
@@ -110,6 +114,7 @@ def gather(listing: Listing, source: str, how: Reading) -> tuple[Clouds, Placeme
         drawn=kept.drawn,
         origin=origin,
         keys=tuple(pile.keys),
+        boxes=move(torch.stack(boxes), torch.tensor(origin, dtype=torch.float64), 1.0).float() if boxes else None,
     )
     offset, size = (torch.cat([getattr(place, part) for place in places]) for part in ("offset", "size"))
     return clouds, Placement(offset, size)
@@ -125,6 +130,12 @@ def _read(raw: Raw, origin: Triple, up: str, normalization: Normalization) -> tu
     low, high = bounds(placed[0].numpy())
     arrows = None if normals is None else to_y_up(torch.from_numpy(normals), up)
     return Cloud(placed[0], arrows, low, high, len(points)), place
+
+
+def _boxes(boxes: NDArray[np.generic], origin: Triple, up: str, place: Placement) -> Tensor:
+    """The boxes of one scene, (K, 6) float64, in true coordinates, y up, and normalised as its points are."""
+    true = move(torch.from_numpy(boxes.astype(np.float64)), -torch.tensor(origin, dtype=torch.float64), 1.0)
+    return move(turn(true, up), place.offset[0], place.size[0])
 
 
 _NOWHERE = Placement(torch.zeros(1, 1, 3, dtype=torch.float64), torch.ones(1, 1, 1, dtype=torch.float64))

@@ -122,6 +122,7 @@ def info(spec: str, *, up: str | None = None, max_bytes: int = 4 * GIB) -> dict[
     up, up_notes = up_axis(listing, spec, up)
     ranges: list[tuple[Floats, Floats]] = []
     sizes: Counter[int] = Counter()
+    shapes: list[int] = []  # boxes of each scene
     normals = bad = 0
     farthest = 0.0
     for row in range(len(listing.names)):
@@ -135,6 +136,7 @@ def info(spec: str, *, up: str | None = None, max_bytes: int = 4 * GIB) -> dict[
         ranges.append(bounds(turned))
         farthest = max(farthest, float(np.linalg.norm(turned, axis=1).max()))
         normals += arrows is not None
+        shapes += [] if raw.boxes is None else [int((~np.isnan(raw.boxes.astype(np.float64)[:, 0])).sum())]
         sizes[0 if raw.sampled else len(points)] += 1
     about: dict[str, Any] = {"source": spec, "clouds": len(listing.names)}
     if bad:
@@ -145,6 +147,8 @@ def info(spec: str, *, up: str | None = None, max_bytes: int = 4 * GIB) -> dict[
         shown.append(f"... {len(sizes)} sizes up to {max(sizes)}")
     about["points"] = ", ".join(shown) or "-"
     about["normals"] = "-" if not good else {0: "none", good: "all"}.get(normals, _clouds(normals))
+    if shapes:
+        about["boxes"] = f"{min(shapes)} to {max(shapes)} in a cloud, {sum(shapes)} in all"
     if listing.labels is not None:
         about["classes"] = ", ".join(f"{name} {count}" for name, count in Counter(listing.labels).most_common())
     if listing.splits is not None:

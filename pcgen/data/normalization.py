@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from pcgen.data.boxes import move
 from pcgen.data.clouds import Clouds
 from pcgen.data.origin import ZERO, Triple, common_origin
 from pcgen.data.placement import EACH, Placement
@@ -121,6 +122,19 @@ class Normalization:
                 f"are), and {self.name} needs a size to divide by; leave such clouds out"
             )
         return placed, Placement(offset, size, self._dtype(points))
+
+    def apply_to(self, clouds: Clouds) -> Clouds:
+        """The clouds in normalised units, with all that is known of them: boxes are moved as their points are.
+
+        Raises:
+            ValueError: as for `apply`.
+        """
+        if self.name == "none":
+            return clouds
+        points, place = self.place(clouds)
+        offset = place.offset - place.offset.new_tensor(clouds.origin)
+        boxes = None if clouds.boxes is None else move(clouds.boxes, offset, place.size)
+        return replace(clouds, points=points, boxes=boxes, origin=ZERO)
 
     def undo(self, points: Tensor) -> Tensor:
         """Normalised clouds (S, N, 3) in the data's units, at the training set's place and size.

@@ -21,10 +21,12 @@ def save(path: str | Path, clouds: Clouds | Tensor, *, overwrite: bool = False) 
     """Write clouds as what the path's ending says; a file is there whole or not at all.
 
     - `.npz`: the set as it is: `points` (S, N, 3), `names`, `up` (y) and, where known, `normals`, `labels`, `classes`,
-      `split`, and `origin` where that is not 0.
+      `split`, `boxes` (S, K, 6) and `counts` (S,) of scenes, and `origin` where that is not 0.
     - `.ply` (binary, little endian) or `.xyz` (text): a set of one cloud, in true coordinates, with its normals.
     - a folder, whose name ends in `/`: one .ply for each cloud, by its name, in folders of its split and class where
       these are known. The folder must be new or empty.
+
+    Boxes of scenes are kept by .npz alone.
 
     Args:
         path: the file; a folder's name as text ending in `/`.
@@ -109,6 +111,8 @@ def _arrays(clouds: Clouds) -> dict[str, NDArray[np.generic]]:
         arrays["normals"] = clouds.normals.numpy()
     if clouds.labels is not None:
         arrays["labels"], arrays["classes"] = clouds.labels.numpy(), np.array(clouds.classes)
+    if clouds.boxes is not None and clouds.counts is not None:
+        arrays["boxes"], arrays["counts"] = clouds.boxes.numpy(), clouds.counts.numpy()
     if clouds.splits is not None:
         arrays["split"] = np.array(clouds.splits)
     if clouds.origin != ZERO:

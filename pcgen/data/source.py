@@ -36,6 +36,9 @@ class Raw:
     normals: NDArray[np.generic] | None = None  # (N, 3)
     sampled: bool = False  # drawn from a surface, which has any number of points
     notes: tuple[str, ...] = ()  # what of the file is left out
+    boxes: NDArray[np.generic] | None = (
+        None  # (K, 6) of the shapes in a scene: centre and size, NaN where there is none
+    )
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pcgen.data.axes import UP_AXES
+from pcgen.data.boxes import check_boxes
 from pcgen.data.clouds import SPLITS
 from pcgen.data.origin import ZERO, Triple
 from pcgen.data.source import Listing, Raw, decode, in_short, printable, too_large, unreadable
@@ -94,12 +95,13 @@ def read_npy(path: Path, max_bytes: int) -> NDArray[Any]:
 def read_npz(path: Path, max_bytes: int) -> Listing:
     """The clouds of an .npz file: `points` (S, N, 3), and `normals`, `labels`, `classes`, `names`, `split` if there.
 
-    `origin` (3,) is what the points count from; `up` is the name of the axis that points up.
+    `origin` (3,) is what the points count from; `up` is the name of the axis that points up. Scenes have `boxes`
+    (S, K, 6), the centre and size of each shape, NaN where there is none; `counts` (S,) say again how many there are.
 
     Raises:
         ValueError: it is damaged, has no `points`, holds objects, or is larger than `max_bytes` when unpacked.
     """
-    known = ("points", "normals", "labels", "classes", "names", "split", "splits", "origin", "up")
+    known = ("points", "normals", "labels", "classes", "names", "split", "splits", "origin", "up", "boxes", "counts")
     arrays: dict[str, NDArray[Any]] = {}
     try:
         with zipfile.ZipFile(path) as archive:
@@ -148,6 +150,10 @@ def listing_of(arrays: dict[str, NDArray[Any]], path: Path) -> Listing:
     for key in ("labels", "split", "splits"):
         if key in arrays and arrays[key].size != count:
             raise ValueError(f"{path}: {key} must be one for each of {count} clouds, got {arrays[key].shape}")
+    boxes = arrays.get("boxes")
+    if boxes is not None:
+        boxes = boxes[None] if alone and boxes.ndim == 2 else boxes
+        check_boxes(boxes, arrays.get("counts"), count, path)
     names, classes = arrays.get("names"), arrays.get("classes")
     if names is not None and names.size != count:
         if classes is not None or "labels" not in arrays:
@@ -158,7 +164,8 @@ def listing_of(arrays: dict[str, NDArray[Any]], path: Path) -> Listing:
     named = None if names is None else decode(names.reshape(-1))
 
     def read(row: int, surface_points: int) -> Raw:
-        return Raw(points[row], None if normals is None else normals[row])
+        own = None if boxes is None else boxes[row]
+        return Raw(points[row], None if normals is None else normals[row], boxes=own)
 
     def content(row: int) -> str:
         return _digest(points[row, :, :3])

@@ -24,7 +24,7 @@ from pcgen.seeds import stream
 if TYPE_CHECKING:
     import trimesh
 
-__all__ = ["FAMILIES", "cloud", "mesh", "shape", "split"]
+__all__ = ["FAMILIES", "cloud", "mesh", "shape", "split", "vertices"]
 
 Floats = NDArray[np.float64]
 
@@ -88,6 +88,16 @@ def mesh(family: str, index: int, seed: int = 0) -> "trimesh.Trimesh":
 
     whole, centre, factor = _placed(shape(family, index, seed).parts())
     return trimesh.Trimesh((whole.vertices - centre) * factor, whole.faces)
+
+
+def vertices(family: str, index: int, seed: int = 0) -> Floats:
+    """The vertices of shape number `index`'s meshes, (V, 3).
+
+    Raises:
+        ValueError: the family is unknown.
+    """
+    whole, centre, factor = _placed(shape(family, index, seed).parts())
+    return (whole.vertices - centre) * factor
 
 
 def cloud(family: str, index: int, points: int, seed: int = 0) -> tuple[Floats, Floats]:
