@@ -46,6 +46,7 @@ class Frame:
     width: int  # of a cell, in pixels
     heights: tuple[int, ...]  # of each cloud's own cell: even numbers of pixels
     shrunk: tuple[float, ...]  # how many times smaller each is drawn than the shared scale says; 1 for most
+    marks: tuple[Array, ...] = ()  # each (M_i, 3): what else is drawn of each cloud, placed as it is
 
     def scale_of(self, i: int) -> str:
         """What to write beside a cloud that is drawn smaller than the others; "" for one that is not."""
@@ -61,19 +62,28 @@ class Frame:
         return _project(points, self.distance) * self.focal
 
 
-def frame(clouds: list[Array], camera: Camera, width: int, scale: str = "shared", margin: float = 0.075) -> Frame:
+def frame(
+    clouds: list[Array],
+    camera: Camera,
+    width: int,
+    scale: str = "shared",
+    margin: float = 0.075,
+    marks: list[Array] | None = None,
+) -> Frame:
     """Place each cloud (N_i, 3) before the camera so that its picture is centred in a cell of `width` pixels.
 
     The largest cloud, with its shadow on the floor, fills the cell but for `margin` (a fraction of the width) on each
     side; the height of a cell follows from its shape, between a quarter and one and a half times the width. With
     `scale` "shared" one unit is equally long in every cell, but clouds of more than four times the median radius are
     shrunk to the largest of the others, and the frame says by how much: one cloud that a model blew up, or one stray
-    point, must not make specks of all others. With "each" every cloud fills its cell.
+    point, must not make specks of all others. With "each" every cloud fills its cell. The marks, (M_i, 3) for each
+    cloud, are placed as it is, and are not asked for room.
     """
     floors = [np.stack([c[:, 0], np.full(len(c), c[:, 1].min()), c[:, 2]], axis=1) for c in clouds]
     middles = [(c.min(axis=0) + c.max(axis=0)) / 2 for c in clouds]
     seen = [camera.view(c - middle) for c, middle in zip(clouds, middles, strict=True)]
     grounds = [camera.view(c - middle) for c, middle in zip(floors, middles, strict=True)]
+    placed = [camera.view(m - middle) for m, middle in zip(marks or (), middles, strict=bool(marks))]
     units = [max(float(np.linalg.norm(c, axis=1).max()), 1e-12) for c in seen]
     if scale == "shared":
         common = max(unit for unit in units if unit <= _LARGEST * np.median(units))
@@ -87,12 +97,13 @@ def frame(clouds: list[Array], camera: Camera, width: int, scale: str = "shared"
     for i, unit in enumerate(units):
         shift, extent = _centring(np.concatenate([seen[i], grounds[i]]) / unit)
         seen[i], grounds[i] = seen[i] / unit + shift, grounds[i] / unit + shift
+        placed[i : i + 1] = [mark / unit + shift for mark in placed[i : i + 1]]
         halves[i] = np.maximum(halves[i], extent)
     half = halves.max(axis=0)
     focal = width * min((0.5 - margin) / half[0], (0.75 - margin) / half[1])
     tall = np.clip(focal * halves[:, 1] + width * margin, width / 8, 0.75 * width)
     heights = tuple(2 * round(float(pixels)) for pixels in tall)
-    return Frame(tuple(seen), tuple(grounds), DISTANCE, float(focal), width, heights, shrunk)
+    return Frame(tuple(seen), tuple(grounds), DISTANCE, float(focal), width, heights, shrunk, tuple(placed))
 
 
 def _centring(cloud: Array) -> tuple[Array, Array]:

@@ -31,6 +31,7 @@ class Drawable:
     name: str = ""
     label: int | None = None
     kind: str = ""
+    boxes: Array | None = None  # (K, 6) of a scene: centre and size along the axes of each shape in it
 
 
 def drawables(clouds: Any) -> list[Drawable]:
@@ -61,13 +62,23 @@ def drawables(clouds: Any) -> list[Drawable]:
 
 def _of_set(clouds: CloudSet, argument: str) -> list[Drawable]:
     points = _array(clouds.points, argument)
+    boxes = _boxes(clouds, len(points))
     if clouds.labels is None:
-        return [Drawable(cloud, str(name)) for cloud, name in zip(points, clouds.names, strict=True)]
+        named = zip(points, clouds.names, boxes, strict=True)
+        return [Drawable(cloud, str(name), boxes=own) for cloud, name, own in named]
     labels = [int(label) for label in clouds.labels]
     return [
-        Drawable(cloud, str(name), label, str(clouds.classes[label]))
-        for cloud, name, label in zip(points, clouds.names, labels, strict=True)
+        Drawable(cloud, str(name), label, str(clouds.classes[label]), own)
+        for cloud, name, label, own in zip(points, clouds.names, labels, boxes, strict=True)
     ]
+
+
+def _boxes(clouds: CloudSet, count: int) -> list[Array | None]:
+    """The boxes of each cloud of a set that has some, without the places where there is none."""
+    known = getattr(clouds, "boxes", None)
+    if known is None:
+        return [None] * count
+    return [own[np.isfinite(own).all(1)] for own in _array(known, "clouds.boxes")]
 
 
 def _array(cloud: Any, argument: str) -> Array:

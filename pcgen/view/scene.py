@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from pcgen.errors import choose
 from pcgen.view.ball import mesh_of_balls
+from pcgen.view.boxes import COLOR, edges
 from pcgen.view.camera import Camera, frame
 from pcgen.view.colors import paint
 from pcgen.view.inputs import Array, drawables
@@ -37,11 +38,12 @@ class Scene:
     captions: tuple[tuple[npt.NDArray[np.uint8], Array], ...]  # an image and its corners (4, 3) from the top left
     width: float
     height: float
+    edges: Array  # (2 E, 3), both ends of each line of a box
 
     def save(self, path: Path) -> None:
         """Write all of it to an .npz."""
         numbers = np.array([self.radius, self.width, self.height])
-        arrays: dict[str, Any] = {"points": self.points, "colors": self.colors, "numbers": numbers}
+        arrays: dict[str, Any] = {"points": self.points, "colors": self.colors, "numbers": numbers, "edges": self.edges}
         for i, (image, corners) in enumerate(self.captions):
             arrays |= {f"image{i}": image, f"corners{i}": corners}
         np.savez(path, **arrays)
@@ -53,7 +55,7 @@ class Scene:
             count = sum(name.startswith("image") for name in arrays)
             captions = tuple((arrays[f"image{i}"], arrays[f"corners{i}"]) for i in range(count))
             radius, width, height = arrays["numbers"].tolist()
-            return cls(arrays["points"], arrays["colors"], radius, captions, width, height)
+            return cls(arrays["points"], arrays["colors"], radius, captions, width, height, arrays["edges"])
 
 
 def arrange(
@@ -70,7 +72,8 @@ def arrange(
     """Put clouds side by side as `picture` does, in space."""
     choose(scale, SCALES, "scale")
     items = drawables(clouds)
-    framed = frame([item.points for item in items], camera or Camera(), _CELL, scale)
+    marks = [edges(item.boxes) for item in items]
+    framed = frame([item.points for item in items], camera or Camera(), _CELL, scale, marks=marks)
     texts = captions_of(items, captions, colors)
     texts = [f"{text}  {framed.scale_of(i)}".strip() for i, text in enumerate(texts)]
     caption = _CAPTION if any(texts) else 0
@@ -96,6 +99,7 @@ def arrange(
         tuple(labels),
         float(places.width),
         float(places.height),
+        np.concatenate([mark * pixels + shift for mark, shift in zip(framed.marks, shifts, strict=True)]),
     )
 
 
@@ -121,6 +125,13 @@ def populate(window: Any, scene: Scene) -> None:
     else:
         level = 2 if count <= 8_000 else 1 if count <= 40_000 else 0
         window.add_geometry(mesh_of_balls(scene.points, scene.colors, scene.radius, level))
+    if len(scene.edges):
+        lines = o3d.geometry.LineSet(
+            o3d.utility.Vector3dVector(scene.edges),
+            o3d.utility.Vector2iVector(np.arange(len(scene.edges), dtype=np.int32).reshape(-1, 2)),
+        )
+        lines.paint_uniform_color(COLOR)
+        window.add_geometry(lines)
     for image, corners in scene.captions:
         # Both sides, or the caption vanishes when the grid is seen from behind.
         faces = np.array([[0, 2, 1], [0, 3, 2], [0, 1, 2], [0, 2, 3]])

@@ -12,6 +12,7 @@ import numpy as np
 
 from pcgen.errors import choose
 from pcgen.view import engines
+from pcgen.view.boxes import COLOR, edges
 from pcgen.view.camera import Camera, Frame, frame
 from pcgen.view.colors import fade, paint
 from pcgen.view.files import target, write
@@ -27,6 +28,7 @@ __all__ = ["ENGINES", "SCALES", "Picture", "captions_of", "check_titles", "diame
 
 ENGINES = ("auto", "open3d", "matplotlib")
 SCALES = ("shared", "each")
+_BOX = tuple(round(255 * part) for part in COLOR)
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,8 @@ def picture(
 ) -> Picture:
     """Draw clouds as small lit balls in a grid, from one camera, into a PNG; y is up.
 
+    The boxes of scenes are drawn over them, and captions by name tell how many there are.
+
     Args:
         clouds: a `pcgen.data.Clouds`, a tensor (S, N, 3) or (N, 3), or a list of sets or of (N_i, 3), of any unit.
         path: the .png to write; missing folders are made.
@@ -95,7 +99,8 @@ def picture(
     if not 32 <= width <= 4096:
         raise ValueError(f"size: must be 32 to 4096 pixels, got {width}")
     painted = paint(items, colors)
-    framed = frame([item.points for item in items], camera or Camera(), width, scale)
+    marks = [edges(item.boxes) for item in items]
+    framed = frame([item.points for item in items], camera or Camera(), width, scale, marks=marks)
     faded = [fade(color, cloud[:, 2]) for color, cloud in zip(painted, framed.clouds, strict=True)]
     radius = diameter_of(framed, point_size) / 2 * framed.distance / framed.focal
     style = _style(framed, texts, rows, groups, columns)
@@ -117,13 +122,17 @@ def picture(
 def captions_of(items: list[Drawable], captions: Sequence[str] | None, colors: str) -> list[str]:
     """One caption for each cloud: the given ones, or the names of classes or clouds; "" for none."""
     if captions is None:
-        return [(item.kind if colors == "label" else "") or item.name for item in items]
+        return [(item.kind if colors == "label" else "") or _name(item) for item in items]
     if isinstance(captions, str) or len(captions) not in (0, len(items)):
         raise ValueError(
             f"captions: must be one for each of the {len(items)} clouds, got "
             + (repr(captions) if isinstance(captions, str) else str(len(captions)))
         )
     return [str(caption) for caption in captions] or [""] * len(items)
+
+
+def _name(item: Drawable) -> str:
+    return item.name if item.boxes is None else f"{item.name}: {len(item.boxes)}".removeprefix(": ")
 
 
 def diameter_of(framed: Frame, asked: float | None) -> float:
@@ -192,6 +201,10 @@ def _compose(images: list[engines.Image], framed: Frame, captions: list[str], st
         balls = Image.fromarray(image[spare : spare + height])
         sheet.paste(Image.fromarray(grounds[i][spare : spare + height]), (left, top))
         sheet.paste(balls, (left, top), mask=balls)
+        for start, end in framed.project(framed.marks[i]).reshape(-1, 2, 2) * (1, -1):
+            middle_of_cell = np.array([left + framed.width / 2, top + height / 2])
+            line = [*(middle_of_cell + start), *(middle_of_cell + end)]
+            draw.line(line, fill=_BOX, width=max(1, framed.width // 160))
         corner = (left + framed.width * 0.96, top + height - 0.4 * pixels)
         draw.text(corner, framed.scale_of(i), fill=(120, 120, 120), font=small, anchor="rs")
         text = shorten(caption, font.getlength, framed.width * 0.96)
