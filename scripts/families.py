@@ -44,7 +44,9 @@ def _section(name: str, quality: tables.Rows, theorems: tables.Rows) -> str:
     about, papers = parts(text.docstring)
     command = f"pcgen train {name} --codes runs/ae --out runs/{name}"
     if "vector" not in text.literal("accepts", tuple):
-        command = f"pcgen train {name} --data shapes:chair --points 1024 --out runs/{name}"
+        of_scenes = "scene" in text.literal("accepts", tuple)
+        data = "shapes:scene=4000 --points 256" if of_scenes else "shapes:chair --points 1024"
+        command = f"pcgen train {name} --data {data} --out runs/{name}"
     blocks = [
         f"## `{name}`",
         about,

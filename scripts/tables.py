@@ -224,6 +224,26 @@ def _of_integral(row: dict[str, str]) -> bool:
     return row["problem"] == "integral"
 
 
+def scenes(rows: Rows) -> str:
+    """For each model its counts and boxes, and what readers tell from its codes."""
+    first = rows[0]
+    lines = [
+        (
+            row["model"],
+            f"{row['seconds']} s" if int(row["seconds"]) else "",
+            *(_shares(row, name) if row[name] else "" for name in ("count", "count_unseen")),
+            *(_share(row[name]) for name in ("shapes_found", "boxes_right")),
+            *(_shares(row, f"read_{task}") for task in ("count", "sum", "order")),
+        )
+        for row in rows
+    ]
+    chances = ("", "", "", "", "", *(_share(first[f"chance_{task}"], 1) for task in ("count", "sum", "order")))
+    found = ("training:", "count:", "a count never seen:", "shapes found:", "boxes right:")
+    head = ("model", *found, "count read:", "sum read:", "order read:")
+    asked = ", ".join(f"{first[f'scenes_{task}']} for {task}" for task in ("count", "sum", "order"))
+    return f"test scenes that readers are asked about: {asked}\n\n{grid(head, [*lines, ('*chance*', *chances)])}"
+
+
 def training(rows: Rows) -> str:
     """Updates of the same autoencoder, as clouds a second."""
     lines = [(row["variant"], _f(row["clouds_per_second"], 0), _f(row["times_eager"], 1)) for row in rows]

@@ -55,6 +55,7 @@ PAGES: list[tuple[str, str, Table]] = [
     ("docs/generation.md", "training", _of("training", tables.training, "bench_training.py")),
     ("docs/estimators.md", "estimators", _of("estimators", tables.estimators, "bench_estimators.py")),
     ("docs/estimators.md", "control_variates", _of("estimators", tables.control_variates, "bench_estimators.py")),
+    ("docs/models/scenes.md", "scenes", _of("scenes", tables.scenes, "bench_scenes.py")),
     *((f"docs/models/{family}.md", "models", partial(sections, family)) for family in families()),
 ]
 

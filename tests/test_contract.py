@@ -23,7 +23,7 @@ from pcgen.models.shape import KINDS, accepts_shape
 from pcgen.models.summary import logged
 from pcgen.training import steps
 
-SHAPES = {"vector": (5,), "set": (6, 4), "cloud": (32, 3)}
+SHAPES = {"vector": (5,), "set": (6, 4), "cloud": (32, 3), "scene": (32, 3)}
 ROWS, CLASSES = 48, ("a", "b")
 
 
@@ -61,7 +61,7 @@ def of_domain(x: Tensor, domain: str) -> Tensor:
 def data(name: str, kind: str) -> Batch:
     """Vectors of two clusters, ellipsoids of different axes, or sets of noise about two centres, with labels."""
     shape, labels = SHAPES[kind], torch.arange(ROWS) % 2
-    if kind == "cloud":
+    if kind in ("cloud", "scene"):
         directions = torch.nn.functional.normalize(torch.randn(ROWS, *shape), dim=2)
         x = directions * (0.3 + torch.rand(ROWS, 1, 3))
     else:

@@ -9,6 +9,8 @@ from pcgen.cli.common import check_out, say
 from pcgen.cli.options import FOUR_GIB, Device, DropBad, MaxBytes, Overwrite, Seed, Up
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from pcgen.data import Clouds
 
 __all__ = ["Checkpoint", "Points", "RunArgument", "Source", "encode", "read", "reconstruct"]
@@ -71,9 +73,15 @@ def reconstruct(
     seed: Seed = 0,
     overwrite: Overwrite = False,
 ) -> None:
-    """Write what an autoencoder makes of clouds, and say how far it is from them."""
+    """Write what an autoencoder makes of clouds, and say how far it is from them.
+
+    A model of scenes finds objects: their boxes are written too, and drawn.
+    """
+    import torch
+
     from pcgen import data, training
     from pcgen.data.saving import check_target
+    from pcgen.models.abilities import can
     from pcgen.ops import chamfer
     from pcgen.view import picture
 
@@ -82,8 +90,11 @@ def reconstruct(
         check_out(png, ".png", overwrite, "--png")
     opened = training.Run.open(run)
     clouds = read(source, points, seed, up, max_bytes, drop_bad)
+    torch.manual_seed(seed)
     again = opened.reconstruct(clouds, checkpoint=checkpoint, device=device)
     made = data.Clouds.of(again, labels=clouds.labels, classes=clouds.classes, names=clouds.names)
+    if can(opened.trained(checkpoint, device), "boxes"):
+        made = made.with_boxes(opened.boxes(clouds, checkpoint=checkpoint, device=device))
     data.save(out, made, overwrite=overwrite)
     error = chamfer(made.at(clouds.origin).points, clouds.points)
     worst = int(error.argmax())
@@ -91,11 +102,20 @@ def reconstruct(
         f"{out}: {len(made)} clouds of {made.points.shape[1]} points; Chamfer distance {error.mean():.3g} on average, "
         f"at most {error[worst]:.3g} ({clouds.names[worst]})"
     )
+    if made.counts is not None:
+        right = "" if clouds.counts is None else f", as many as there are in {_share(made.counts, clouds.counts)}"
+        say(f"objects: {made.counts.double().mean():.3g} found in a cloud{right}")
     if png is not None:
         first = min(_DRAWN, len(clouds))
         rows, groups = ["clouds", "reconstructed"], [first, first]
-        shown = [*clouds.points[:first], *made.at(clouds.origin).points[:first]]
-        say(str(picture(shown, png, rows=rows, groups=groups, columns=first, overwrite=overwrite)))
+        shown = [each.select(range(first)) for each in (clouds, made.at(clouds.origin))]
+        captions = [] if made.boxes is None else None  # with boxes, how many there are
+        drawn = picture(shown, png, captions=captions, rows=rows, groups=groups, columns=first, overwrite=overwrite)
+        say(str(drawn))
+
+
+def _share(found: "Tensor", right: "Tensor") -> str:
+    return f"{100 * float((found == right).double().mean()):.3g}% of the clouds"
 
 
 def read(source: str, points: int | None, seed: int, up: str | None, max_bytes: int, drop_bad: bool) -> "Clouds":

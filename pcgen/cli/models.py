@@ -59,7 +59,7 @@ def _options_of(name: str) -> None:
     if issubclass(cls, GenerativeModel):
         skip = ("n", "labels")
         groups.append(("pcgen sample", options(cls.draw, inspect.getdoc(cls.draw) or "", skip=skip)))
-        if "cloud" not in cls.accepts or "vector" in cls.accepts:
+        if {"vector", "set"} & set(cls.accepts):
             drawing = LatentCloudModel.draw
             found = options(drawing, inspect.getdoc(drawing) or "", skip=(*skip, "options"))
             groups.append(("pcgen sample, of a head on codes", found))

@@ -145,6 +145,10 @@ class Clouds:
     def _origin(self) -> Tensor:
         return self.points.new_tensor(self.origin, dtype=torch.float64)
 
+    def with_boxes(self, boxes: Tensor) -> "Clouds":
+        """The same clouds with boxes of true coordinates, (S, K, 6)."""
+        return replace(self, boxes=move(boxes.double(), self._origin(), 1.0).float())
+
     def select(self, rows: Tensor | Sequence[int]) -> "Clouds":
         """The clouds of the given rows, in that order."""
         index = torch.as_tensor(rows, dtype=torch.int64)

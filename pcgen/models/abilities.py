@@ -16,6 +16,7 @@ ABILITIES: Mapping[str, str] = {
     "levels": "levels(x) -> list of codes of several layers, the one nearest to the data first",
     "chain": "chain(x, steps) -> (B, *shape): the states after that many transitions of a Markov chain from x",
     "count": "count(x) -> (B,): how many objects each row holds",
+    "boxes": "boxes(x) -> (B, K, 6): centre and size of each object that a row holds, NaN where there is none",
 }
 """Methods that a model has only where they are true of it, by name. A bound is never called `log_prob`."""
 

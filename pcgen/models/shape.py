@@ -8,13 +8,15 @@ KINDS: Mapping[str, str] = {
     "vector": "(dim,)",
     "set": "(members, channels)",
     "cloud": "(points, 3)",
+    "scene": "(points, 3)",
 }
-"""Kinds of rows, with their shapes. A cloud is a set of three channels."""
+"""Kinds of rows, with their shapes. A cloud is a set of three channels, and a scene a cloud of several objects."""
 
 _ADVICE = {
     "vector": "train an autoencoder on the clouds first and use its codes (--codes RUN)",
     "set": "use an autoencoder whose codes are sets (--codes RUN)",
     "cloud": "give it clouds (--data SPEC)",
+    "scene": "give it clouds of several objects (--data shapes:scene)",
 }
 
 
@@ -24,7 +26,7 @@ def accepts_shape(accepts: Sequence[str], shape: Sequence[int]) -> bool:
         return False
     if len(shape) == 1:
         return "vector" in accepts
-    return "set" in accepts or ("cloud" in accepts and shape[1] == 3)
+    return "set" in accepts or (shape[1] == 3 and ("cloud" in accepts or "scene" in accepts))
 
 
 def accepted(accepts: Sequence[str], shape: Sequence[int], model: str) -> tuple[int, ...]:

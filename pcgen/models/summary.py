@@ -22,6 +22,7 @@ _WORDS = {
     "levels": "levels",
     "chain": "chain",
     "count": "count",
+    "boxes": "boxes",
 }
 
 _DENSITIES = {"log_prob": "exact", "log_prob_bound": "a lower bound", "free_energy": "up to a constant"}

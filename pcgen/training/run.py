@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pcgen.data.boxes import move
 from pcgen.data.clouds import Clouds
 from pcgen.data.normalization import Normalization
 from pcgen.data.origin import ZERO
@@ -123,6 +124,25 @@ class Run(RunFolder):
             return in_batches(model, model.decode, encode_all(model, clouds)).cpu()
         normalised, placement = self.normalization.place(clouds)
         return placement.undo(in_batches(model, model.decode, encode_all(model, normalised)).cpu())
+
+    def boxes(
+        self, clouds: Tensor | Clouds, *, checkpoint: str | None = None, device: str | torch.device = "cpu"
+    ) -> Tensor:
+        """The boxes of the objects that are found in scenes (S, N, 3), in the data's own units: (S, K, 6) float64.
+
+        Centre and size, NaN where there is no object.
+
+        Raises:
+            ValueError: the model finds no objects.
+        """
+        model = self.trained(checkpoint, device)
+        if not can(model, "boxes"):
+            raise ValueError(
+                f"{self.path}: a run of {self.config['model'].get('name')}, which finds no objects; train air or dair"
+            )
+        normalised, placement = self.normalization.place(clouds)
+        found = in_batches(model, model.boxes, normalised).cpu().double()
+        return move(found, -placement.offset / placement.size, 1 / placement.size)
 
     def anomaly_score(
         self, clouds: Tensor | Clouds, *, checkpoint: str | None = None, device: str | torch.device = "cpu"

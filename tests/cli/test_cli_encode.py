@@ -1,6 +1,7 @@
 """`pcgen encode`, `reconstruct` and `explore`: what they write, in the data's units, and their errors."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image
 from pcgen import data, latents, training
 from pcgen.data import Clouds, Normalization
 from pcgen.models.clouds.autoencoder import Autoencoder
+from pcgen.models.scenes.air import AIR
 from pcgen.ops import chamfer
 
 SMALL = {"encoder": {"name": "pointnet", "widths": [8]}, "decoder": {"name": "fully_connected", "widths": [16]}}
@@ -58,6 +60,35 @@ def test_reconstructions_are_in_the_datas_units_and_the_worst_is_named(pcgen, pa
     error = chamfer(again.points, given.points)
     assert f"on average, at most {error.max():.3g} ({given.names[int(error.argmax())]})" in result.err
     assert Image.open(tmp_path / "again.png").width > 400
+
+
+def test_objects_that_a_model_of_scenes_finds_are_written_with_their_boxes(pcgen, tmp_path):
+    torch.manual_seed(0)
+    scenes = data.load("shapes:scene=12", points=64)
+    away = replace(scenes, points=scenes.points + 40, boxes=scenes.boxes + torch.tensor([40.0] * 3 + [0.0] * 3))
+    data.save(tmp_path / "scenes.npz", away)
+    fitted = Normalization("global_std").fit(away.points)
+    model = AIR((64, 3), steps=2, hidden=16, code=3, background=4, grid=4)
+    about = {"normalization": fitted.to_dict()}
+    training.fit(model, fitted.apply(away.points), out=tmp_path / "run", about=about, steps=2)
+    out, png = tmp_path / "again.npz", tmp_path / "again.png"
+    result = pcgen("reconstruct", tmp_path / "run", tmp_path / "scenes.npz", "--out", out, "--png", png)
+    assert result.code == 0, result.err
+    again, opened = data.load(str(out)), training.Run.open(tmp_path / "run")
+    boxes = opened.boxes(away)
+    assert torch.equal(again.boxes.nan_to_num(-1), boxes.float().nan_to_num(-1))
+    own = opened.trained().boxes(fitted.apply(away.points)).double()
+    expected = torch.cat([own[..., :3] * fitted.size + torch.tensor(fitted.offset), own[..., 3:] * fitted.size], dim=2)
+    torch.testing.assert_close(boxes, expected, equal_nan=True)
+    right = 100 * float((again.counts == away.counts).double().mean())
+    assert f"found in a cloud, as many as there are in {right:.3g}% of the clouds" in result.err
+    assert Image.open(png).width > 400
+
+
+def test_a_model_that_finds_no_objects_is_named(paths):
+    run, clouds = paths
+    with pytest.raises(ValueError, match="a run of autoencoder, which finds no objects; train air or dair"):
+        training.Run.open(run).boxes(data.load(str(clouds)))
 
 
 @pytest.mark.parametrize(
