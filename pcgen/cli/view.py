@@ -128,9 +128,10 @@ def _is_run(path: str) -> bool:
 def _losses(files: list[str], png: Path | None, overwrite: bool) -> None:
     """Draw how the losses of one run fell."""
     from pcgen.training import Run
+    from pcgen.training.listing import model_name
     from pcgen.view import curves
 
     if len(files) > 1 or png is None:
         raise ValueError(f"{files[0]}: is a run folder, whose losses are drawn: give it alone, with --png out.png")
     run = Run.open(files[0])
-    say(str(curves(run.history, png, title=str(run.config["model"].get("name")), overwrite=overwrite)))
+    say(str(curves(run.history, png, title=model_name(run.config), overwrite=overwrite)))

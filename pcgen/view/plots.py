@@ -23,10 +23,10 @@ def curves(
     title: str = "",
     overwrite: bool = False,
 ) -> Path:
-    """Plot every loss of a training, and the validation where it was taken, against the step.
+    """Plot every loss of a training against the step, and beside them the validation, where it was taken.
 
-    The vertical axis is logarithmic where all values are positive and span more than a factor of 30. Values that are
-    not finite leave a gap.
+    The best of the validation, whose checkpoint is the one that is used, is marked. A vertical axis is logarithmic
+    where all its values are positive and span more than a factor of 30. Values that are not finite leave a gap.
 
     Args:
         history: rows as `pcgen.training.Run.history` has them: {"step": 100, "losses": {"chamfer": 0.1},
@@ -45,20 +45,26 @@ def curves(
     for i, row in enumerate(history):
         if "step" not in row:
             raise ValueError(f"history: every row must have a 'step', got {sorted(row)} in row {i}")
-    figure, axes = _figure(7.0, 4.0)
-    lines = _lines(history)
-    for i, (name, (steps, values)) in enumerate(lines.items()):
-        validation = name == "validation"
-        style: dict[str, Any] = {"marker": "o", "markersize": 3.5} if validation or len(steps) == 1 else {}
-        axes.plot(steps, values, label=name, color=by_label(i), linewidth=1.6, **style)
-    every = np.concatenate([values for _, values in lines.values()]) if lines else np.ones(1)
-    if _wide(every):
-        axes.set_yscale("log")
-    axes.set_xlabel("step")
-    axes.set_ylabel(next(iter(lines)) if len(lines) == 1 else "loss")
-    axes.set_title(title)
-    if len(lines) > 1:
-        axes.legend(frameon=False)
+    losses, taken = _lines(history)
+    panels = [(losses, next(iter(losses)) if len(losses) == 1 else "loss")] if losses else []
+    panels += [({"validation": taken}, "validation")] if taken is not None else []
+    figure, every = _figure(7.0 if len(panels) < 2 else 11.0, 4.0, max(1, len(panels)))
+    hues = iter(range(len(losses) + 1))
+    for axes, (lines, label) in zip(every, panels, strict=False):
+        for name, (steps, values) in lines.items():
+            dots: dict[str, Any] = {"marker": "o", "markersize": 3.5} if lines is not losses or len(steps) == 1 else {}
+            axes.plot(steps, values, label=name, color=by_label(next(hues)), linewidth=1.6, **dots)
+        if _wide(np.concatenate([values for _, values in lines.values()])):
+            axes.set_yscale("log")
+        axes.set_xlabel("step")
+        axes.set_ylabel(label)
+        if len(lines) > 1:
+            axes.legend(frameon=False)
+    if taken is not None and np.isfinite(taken[1]).any():
+        best = int(np.nanargmin(np.where(np.isfinite(taken[1]), taken[1], np.nan)))
+        every[len(panels) - 1].axvline(taken[0][best], color="#888888", linewidth=1.0, linestyle="--", zorder=1.5)
+        every[len(panels) - 1].set_title(f"best {taken[1][best]:.4g} at step {taken[0][best]:.0f}", fontsize=9)
+    figure.suptitle(title)
     _save(figure, path)
     return path
 
@@ -98,7 +104,7 @@ def scatter(
     values = np.array([points[name] for name in names], dtype=np.float64)  # (M, 2)
     families = list(dict.fromkeys((groups or {}).get(name, "") for name in names))
     hues = [by_label(families.index((groups or {}).get(name, ""))) for name in names]
-    figure, axes = _figure(7.0, 5.2)
+    figure, (axes,) = _figure(7.0, 5.2)
     axes.scatter(values[:, 0], values[:, 1], s=46, c=hues, edgecolors="white", linewidths=0.8, zorder=3)
     axes.margins(0.12)
     if _wide(values[:, 0]):
@@ -123,8 +129,11 @@ def _wide(values: Array) -> bool:
     return bool(len(finite) and finite.min() > 0 and finite.max() > 30 * finite.min())
 
 
-def _lines(history: Sequence[Mapping[str, Any]]) -> dict[str, tuple[Array, Array]]:
-    """Steps and values of every loss, in the order they first occur, then of the validation."""
+_Line = tuple[Array, Array]  # steps and values
+
+
+def _lines(history: Sequence[Mapping[str, Any]]) -> tuple[dict[str, _Line], _Line | None]:
+    """Every loss, in the order they first occur, and the validation, if it was taken."""
     lines: dict[str, tuple[list[float], list[float]]] = {}
     taken: tuple[list[float], list[float]] = ([], [])
     for row in history:
@@ -135,25 +144,25 @@ def _lines(history: Sequence[Mapping[str, Any]]) -> dict[str, tuple[Array, Array
         if row.get("validation") is not None:
             taken[0].append(row["step"])
             taken[1].append(row["validation"])
-    if taken[0]:
-        lines["validation"] = taken
-    return {name: (np.asarray(steps, float), np.asarray(values, float)) for name, (steps, values) in lines.items()}
+    losses = {name: (np.asarray(steps, float), np.asarray(values, float)) for name, (steps, values) in lines.items()}
+    return losses, (np.asarray(taken[0], float), np.asarray(taken[1], float)) if taken[0] else None
 
 
-def _figure(width: float, height: float) -> tuple[Any, Any]:
-    """A figure in inches and its axes: light grid, no box; not by pyplot, so the user's own plots are untouched."""
+def _figure(width: float, height: float, panels: int = 1) -> tuple[Any, list[Any]]:
+    """A figure in inches and its axes, side by side: light grid, no box; not by pyplot, which is the user's own."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), dpi=160, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    axes.grid(color="#e4e4e4", linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color("#888888")
-    axes.tick_params(color="#888888")
-    return figure, axes
+    every = list(figure.subplots(1, panels, squeeze=False, sharex=panels > 1)[0])
+    for axes in every:
+        axes.grid(color="#e4e4e4", linewidth=0.8)
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.spines[["left", "bottom"]].set_color("#888888")
+        axes.tick_params(color="#888888")
+    return figure, every
 
 
 def _save(figure: Any, path: Path) -> None:

@@ -27,7 +27,12 @@ def test_curves_draw_each_loss_and_the_validation(tmp_path: Path) -> None:
     assert rows[left].mean() < rows[right & (rows > rows.min() + 30)].mean()  # falls (rows count down)
     level, _ = ink(path, by_label(1))
     assert np.bincount(level).max() > 300  # a level line
-    assert len(ink(path, by_label(2))[0]) > 30  # one validation is a dot, not an invisible line
+    _, validation = ink(path, by_label(2))
+    assert len(validation) > 30  # one validation is a dot, not an invisible line
+    assert validation.min() > max(columns.max(), ink(path, by_label(1))[1].max())  # on axes of its own
+    _, at = ink(path, [0x88 / 255] * 3)
+    best = at[np.abs(at - validation.mean()) < 3]
+    assert len(best) > 100  # an upright line through the best
 
 
 def test_gaps_and_a_single_row_are_drawn(tmp_path: Path) -> None:
