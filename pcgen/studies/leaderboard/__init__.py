@@ -1,7 +1,7 @@
 """The leaderboard: every model of the suite on the codes of one autoencoder, sampled, measured, in one table."""
 
 from pcgen.studies.heads import heads
-from pcgen.studies.leaderboard.board import REFERENCE, kept, write
+from pcgen.studies.leaderboard.board import REFERENCE, kept, read, write
 from pcgen.studies.leaderboard.entry import Entry
 from pcgen.studies.leaderboard.runner import run, training_clouds
 from pcgen.studies.leaderboard.settings import Settings
@@ -15,6 +15,7 @@ __all__ = [
     "kept",
     "markdown",
     "off_chance",
+    "read",
     "run",
     "training_clouds",
     "write",

@@ -16,7 +16,7 @@ from pcgen.studies.leaderboard.entry import Entry
 from pcgen.studies.leaderboard.table import markdown
 from pcgen.studies.quality import Quality
 
-__all__ = ["REFERENCE", "kept", "report_file", "samples_file", "write"]
+__all__ = ["REFERENCE", "kept", "read", "report_file", "samples_file", "write"]
 
 REFERENCE = "reference.npz"
 _KEPT = (*HEADLINE, *(key for distance in ("cd", "emd") for key, _, _ in copying_columns(distance)))
@@ -77,6 +77,25 @@ def kept(out: str | Path, about: Mapping[str, Any], models: Sequence[str]) -> li
             raise ValueError(f"{out}: its {name} is {board.get(name)}, asked for is {value}; choose another --out")
     rows = [row for row in board["rows"] if row["model"] not in models and not row["failure"]]
     return [_read(out / row["model"], row, about["seed"]) for row in rows]
+
+
+def read(out: str | Path) -> tuple[dict[str, Any], list[Entry]]:
+    """What a leaderboard was made by, and its entries, with those that failed.
+
+    Raises:
+        FileNotFoundError: there is no leaderboard, or samples or a report of it are missing.
+        ValueError: it is damaged.
+    """
+    out = Path(out)
+    path = out / "leaderboard.json"
+    if not path.is_file():
+        raise FileNotFoundError(f"{out}: is no leaderboard: has no {path.name}; `pcgen suite --out {out}` makes one")
+    board = _read_board(path)
+    rows = board.pop("rows")
+    return board, [
+        Entry(row["model"], failure=row["failure"]) if row["failure"] else _read(out / row["model"], row, board["seed"])
+        for row in rows
+    ]
 
 
 def _read_board(path: Path) -> dict[str, Any]:

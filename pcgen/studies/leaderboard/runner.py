@@ -12,6 +12,7 @@ from pcgen import data, metrics, training
 from pcgen.data.thinning import others, thin
 from pcgen.files import write_whole
 from pcgen.metrics.report import Report
+from pcgen.metrics.verdict import DECODED
 from pcgen.models.clouds.latent import LatentCloudModel
 from pcgen.models.clouds.resampling import resample
 from pcgen.models.inference import in_batches
@@ -24,7 +25,7 @@ from pcgen.studies.quality import Quality, quality
 
 __all__ = ["DECODED", "MEMORISER", "run", "training_clouds"]
 
-DECODED, MEMORISER = "training set decoded", "memoriser"
+MEMORISER = "memoriser"
 _QUALITY_DRAWS = 4
 LEAST_OF_A_CLASS = 20  # clouds of the reference; fewer say little of a class
 

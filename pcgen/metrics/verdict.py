@@ -1,0 +1,80 @@
+"""What a report says in a few sentences: what limits a set of samples, and how sure that is."""
+
+from pcgen.metrics.report import Report
+from pcgen.metrics.row import Row
+from pcgen.metrics.sets import SECOND, TRAINING
+
+__all__ = ["DECODED", "verdict"]
+
+DECODED = "training set decoded"
+_FEW = 100  # clouds a side below which an interval of a 1-NNA is wider than 14 points
+_COPIES = 0.05  # the share of second samplings that lie beyond the threshold of a copy
+_NEARER = -3.0  # Z_U below which samples are surely nearer to the training set than new data are
+_NAMES = {"one_nna_cd": "1-NNA-CD", "one_nna_emd": "1-NNA-EMD"}
+
+
+def verdict(report: Report) -> list[str]:
+    """Sentences about the samples of a report, the weightiest first; none where there is nothing to go by.
+
+    Copying comes first, since it makes every other number good. Then quality: whether samples are told from the
+    reference more surely than the training set is, and if so, whether the autoencoder or the head is to blame, from the
+    row of decoded training clouds. Then coverage, and whether there are clouds enough to say any of it.
+    """
+    samples = report.rows[0]
+    oracles = {row.name: row for row in report.rows[1:]}
+    found = [_copying(samples, oracles.get(SECOND)), _quality(samples, oracles), _coverage(samples, oracles)]
+    reference = report.reference.get("clouds", samples.clouds)
+    if any(found) and min(samples.clouds, reference) < _FEW:
+        found.append(f"{min(samples.clouds, reference)} clouds a side tell little: take {_FEW} or more.")
+    return [sentence for sentence in found if sentence]
+
+
+def _copying(samples: Row, second: Row | None) -> str:
+    copies, nearer = samples.values.get("copies"), samples.values.get("z_u_cd")
+    usual = max(_COPIES, 2 * (second.values.get("copies", 0.0) if second else 0.0))
+    if copies is not None and copies > usual:
+        beside = (
+            f", {_percent(second.values['copies'])} of new data are" if second and "copies" in second.values else ""
+        )
+        return f"Copies: {_percent(copies)} of the samples are as near to a training cloud as its own copy is{beside}."
+    if nearer is not None and nearer < _NEARER:
+        return f"Nearer to the training set than new data are: Z_U is {nearer:.1f}, of new data within 2 of 0."
+    return ""
+
+
+def _quality(samples: Row, oracles: dict[str, Row]) -> str:
+    key = next((key for key in _NAMES if key in samples.values), None)
+    if key is None:
+        return ""
+    own, chance = samples.values[key], samples.values.get(f"{key}_chance", 0.5)
+    low, high = samples.intervals.get(key, (own, own))
+    known = TRAINING in oracles and key in oracles[TRAINING].values
+    best = max(oracles[TRAINING].values[key], chance) if known else chance
+    what = "the training set is" if known else "chance is"
+    told = f"{_NAMES[key]} {_percent(own)} ({100 * low:.0f} to {100 * high:.0f})"
+    if own < best and high < chance:
+        return f"Too near to the reference: {told}, below chance: samples repeat its clouds, or each other's."
+    if low <= best:
+        return f"As good as data, as far as {samples.clouds} clouds tell: {told}, {what} {_percent(best)}."
+    middle = oracles[DECODED].values.get(key) if DECODED in oracles else None
+    if middle is None:
+        return f"Told from data: {told}, {what} {_percent(best)}."
+    by_code, by_head = middle - best, own - middle
+    blame = "the autoencoder" if by_code > by_head else "the head"
+    return (
+        f"Limited by {blame}: {told}; decoded training clouds have {_percent(middle)}, the training set itself "
+        f"{_percent(best)}."
+    )
+
+
+def _coverage(samples: Row, oracles: dict[str, Row]) -> str:
+    own, train = samples.values.get("cov_cd"), oracles.get(TRAINING)
+    if own is None or train is None or "cov_cd" not in train.intervals:
+        return ""
+    if own < train.intervals["cov_cd"][0]:
+        return f"Leaves out shapes: COV-CD {_percent(own)}, the training set {_percent(train.values['cov_cd'])}."
+    return ""
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}%".replace(".0%", "%")
