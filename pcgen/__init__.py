@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # so that type checkers and editors see what __getattr__ impo
     from pcgen import nets as nets
     from pcgen import ops as ops
     from pcgen import optim as optim
+    from pcgen import report as report
     from pcgen import statistics as statistics
     from pcgen import studies as studies
     from pcgen import training as training
@@ -45,6 +46,7 @@ _SUBMODULES = (
     "nets",
     "ops",
     "optim",
+    "report",
     "statistics",
     "studies",
     "training",

@@ -24,11 +24,18 @@ def test_five_minutes_from_python_run():
     assert names["y"].grad.abs().sum() > 0
 
 
-def test_commands_and_options_of_the_readme_exist(tmp_path):
-    """Every pcgen line of the README must at least parse: with --help at its end it exits 0 and runs nothing."""
-    lines = re.findall(r"(?m)^pcgen .*?(?=\s+#|$)", README.read_text(encoding="utf-8"))
+def test_commands_and_options_of_the_pages_exist(tmp_path):
+    """Every pcgen line of the pages must at least parse: with --help at its end it exits 0 and runs nothing."""
+    pages = [README, *(README.parent / "docs").rglob("*.md")]
+    lines = {
+        line for page in pages for line in re.findall(r"(?m)^pcgen .*?(?=\s+#|$)", page.read_text(encoding="utf-8"))
+    }
     assert len(lines) >= 8
-    for line in lines:
+    # Each model's page has the same command with its own name.
+    for line in {
+        re.sub(r"train \w+ --codes runs/ae --out runs/\w+$", "train vae --codes runs/ae --out runs/vae", line)
+        for line in lines
+    }:
         words = [*line.split()[1:], "--help"]
         command = [sys.executable, "-c", "from pcgen.cli import main; main()", *words]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)

@@ -19,6 +19,8 @@ from pcgen.cli.encode import encode, reconstruct
 from pcgen.cli.evaluate import evaluate
 from pcgen.cli.explore import explore
 from pcgen.cli.models import models
+from pcgen.cli.report import report
+from pcgen.cli.runs import runs
 from pcgen.cli.sample import sample
 from pcgen.cli.suite import suite
 from pcgen.cli.train import train
@@ -41,7 +43,9 @@ for command in (
     evaluate,
     classify,
     view,
+    report,
     suite,
+    runs,
     models,
     doctor,
 ):

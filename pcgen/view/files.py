@@ -1,4 +1,4 @@
-"""PNG files: never over another by accident, whole or not at all."""
+"""Pictures and pages: never over another by accident, whole or not at all."""
 
 import os
 from pathlib import Path
@@ -6,16 +6,16 @@ from pathlib import Path
 __all__ = ["target", "write"]
 
 
-def target(path: str | os.PathLike[str], overwrite: bool) -> Path:
-    """The path of a picture to be written, checked before any work is done for it.
+def target(path: str | os.PathLike[str], overwrite: bool, suffix: str = ".png") -> Path:
+    """The path of a picture or a page to be written, checked before any work is done for it.
 
     Raises:
-        ValueError: the path does not end in .png.
+        ValueError: the path does not end in the suffix.
         FileExistsError: it exists and `overwrite` is false.
     """
     path = Path(path)
-    if path.suffix.lower() != ".png":
-        raise ValueError(f"path: must end in .png, got {str(path)!r}")
+    if path.suffix.lower() != suffix:
+        raise ValueError(f"path: must end in {suffix}, got {str(path)!r}")
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path}: exists already; choose another name or pass overwrite=True (--overwrite)")
     return path

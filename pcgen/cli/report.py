@@ -1,0 +1,51 @@
+"""`pcgen report`: one HTML page of what was trained and generated."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pcgen.cli.common import check_out, parse_metrics, say
+from pcgen.cli.options import Overwrite, Seed
+
+__all__ = ["report"]
+
+
+def report(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN_OR_BOARD...", help="Run folders of generators, or one folder of pcgen suite."),
+    ],
+    out: Annotated[Path, typer.Option(help="The .html to write: one file, which opens without a network.")],
+    clouds: Annotated[
+        int, typer.Option(min=2, help="Clouds that a run draws, and of each set that are shown at most.")
+    ] = 60,
+    reference: Annotated[
+        str | None,
+        typer.Option(help="What runs are measured against: SOURCE[:CLASS]\\[@SPLIT] (default: @test of their data)."),
+    ] = None,
+    metrics: Annotated[str, typer.Option(help="Distances of runs' MMD, COV and 1-NNA: cd, emd, or cd,emd.")] = "cd,emd",
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write one page that tells what was trained and generated: clouds to turn, metrics, curves, options.
+
+    Of runs, samples are drawn and measured; of a leaderboard, what it has is shown.
+    """
+    check_out(out, ".html", overwrite)
+    from pcgen.report import write_page
+    from pcgen.report.runs import of_board, of_runs
+
+    boards = [path for path in paths if (path / "leaderboard.json").is_file()]
+    if boards and len(paths) > 1:
+        raise ValueError(f"{boards[0]}: is a leaderboard, which has a page of its own; give it alone, or runs alone")
+    if boards:
+        if reference is not None:
+            raise ValueError(f"--reference: is settled by the leaderboard {boards[0]}; leave it out")
+        content = of_board(boards[0], clouds, seed)
+    else:
+        content = of_runs(paths, clouds, reference, parse_metrics(metrics), seed)
+    written = write_page(content, out, overwrite=overwrite)
+    for model in content.models:
+        say(f"{model.name}: {model.failure or ' '.join(model.verdict)}")
+    say(f"{written}: {written.stat().st_size / 1e6:.1f} MB; open it in a browser")

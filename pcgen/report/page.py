@@ -1,0 +1,108 @@
+"""From what a page holds to one HTML file."""
+
+import json
+import os
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+
+from pcgen.report import charts
+from pcgen.report.content import Content, Model
+from pcgen.report.encoding import encoded
+from pcgen.view.colors import by_height
+from pcgen.view.files import target, write
+
+__all__ = ["write_page"]
+
+_SHADES = 64  # colours from the lowest point of a cloud to its highest
+
+
+def write_page(content: Content, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+    """Write a page as one file, which needs no other and no network.
+
+    Args:
+        content: what it tells.
+        path: the .html to write; missing folders are made.
+        overwrite: replace a page that exists.
+
+    Raises:
+        ValueError: the path does not end in .html.
+        FileExistsError: the page exists and `overwrite` is false.
+    """
+    import jinja2
+
+    place = target(path, overwrite, ".html")
+    folder = files("pcgen.report")
+    around = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+    template = around.from_string((folder / "page.html").read_text("utf-8"))
+    text = template.render(
+        content=content,
+        style=Markup((folder / "page.css").read_text("utf-8")),
+        program=Markup((folder / "page.js").read_text("utf-8")),
+        data=Markup(_json(_clouds(content))),
+        curves={model.name: _curves(model) for model in content.models},
+        novelty={model.name: _novelty(model) for model in content.models},
+        plane=charts.plane([(mark.name, mark.x, mark.y, mark.oracle) for mark in content.marks], *content.axes),
+    )
+    write(place, text.encode())
+    return place
+
+
+def _clouds(content: Content) -> dict[str, Any]:
+    """What the page's program draws."""
+    every = [gallery.points for gallery in content.galleries]
+    radii = [np.ptp(points, axis=1).max(1) / 2 for points in every]
+    middle = (by_height(np.linspace([0, 0, 0], [0, 1, 0], _SHADES)) * 255).round().astype(int)
+    return {
+        "palette": middle.tolist(),
+        "radius": float(np.median(np.concatenate(radii))) if radii else 1.0,
+        "train": None if content.train is None else encoded(content.train),
+        "galleries": [
+            {
+                "name": gallery.name,
+                "titles": list(gallery.titles),
+                "numbers": {name: [round(float(v), 4) for v in values] for name, values in gallery.numbers.items()},
+                "beside": [int(place) for place in gallery.beside],
+                **encoded(gallery.points),
+            }
+            for gallery in content.galleries
+        ],
+    }
+
+
+def _json(value: Any) -> str:
+    """JSON that no reader of HTML takes for the end of its element."""
+    return json.dumps(value, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _curves(model: Model) -> list[tuple[str, Markup]]:
+    """A plot of the losses, one of the validation with the checkpoint that samples, one of the rates."""
+    history = model.history
+    if not history:
+        return []
+    losses = list(dict.fromkeys(name for row in history for name in row.get("losses", {})))
+    rates = list(dict.fromkeys(name for row in history for name in row.get("rates", {})))
+
+    def series(group: str, names: Sequence[str]) -> list[tuple[str, list[float], list[float]]]:
+        found = []
+        for name in names:
+            rows = [row for row in history if row.get(group, {}).get(name) is not None]
+            found.append((name, [row["step"] for row in rows], [float(row[group][name]) for row in rows]))
+        return found
+
+    known = [row for row in history if row.get("validation") is not None]
+    held_out = [("validation", [row["step"] for row in known], [float(row["validation"]) for row in known])]
+    plots = [
+        ("losses", charts.lines(series("losses", losses), "step")),
+        ("held-out rows, and the checkpoint that is used", charts.lines(held_out, "step", model.best)),
+        ("learning rates", charts.lines(series("rates", rates), "step", zero=True)),
+    ]
+    return [(title, plot) for title, plot in plots if plot]
+
+
+def _novelty(model: Model) -> Markup:
+    return charts.bars(model.novelty, "distance to the nearest training cloud, by that of a copy", [(1.0, "a copy")])

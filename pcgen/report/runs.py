@@ -1,0 +1,213 @@
+"""Pages of run folders, and of a leaderboard."""
+
+import dataclasses
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+import pcgen
+from pcgen import data, metrics
+from pcgen.data.thinning import thin
+from pcgen.data.training_set import TrainingSet, training_set
+from pcgen.metrics.report import Report
+from pcgen.metrics.verdict import DECODED, verdict
+from pcgen.models.clouds.latent import LatentCloudModel
+from pcgen.models.clouds.resampling import resample
+from pcgen.models.inference import in_batches
+from pcgen.report.content import Content, Model
+from pcgen.report.encoding import BYTES
+from pcgen.report.measured import Beside, marks, tables
+from pcgen.studies import leaderboard
+from pcgen.training import Run, read_codes
+from pcgen.training.listing import flat, summarise
+
+__all__ = ["of_board", "of_runs"]
+
+_SMALL, _MORE, _LARGE = 3_300_000, 400_000, 10_500_000  # bytes of clouds: of one model, of each more, at the most
+_LEAST = 64  # points of a cloud that is shown
+
+
+def of_runs(
+    paths: Sequence[Path],
+    clouds: int = 60,
+    reference: str | None = None,
+    distances: Sequence[str] = ("cd", "emd"),
+    seed: int = 0,
+) -> Content:
+    """What some runs have learned: clouds that each draws, measured and beside data, and how each was trained.
+
+    Args:
+        paths: run folders of generators, trained on one set of clouds.
+        clouds: that each draws, and at most as many of the reference.
+        reference: SOURCE[:CLASS][@SPLIT] that they are measured against; None is the test split of the training data.
+        distances: "cd", "emd", or both.
+        seed: of what is drawn.
+
+    Raises:
+        ValueError: a run does not generate clouds, or the runs were trained on different sets.
+    """
+    runs = [Run.open(path) for path in paths]
+    every = [run.config.get("data", {}).get("training_set") for run in runs]
+    if None in every:
+        raise ValueError(
+            f"{paths[every.index(None)]}: the run does not say what clouds it was trained on, to measure it by; train "
+            "it with pcgen train"
+        )
+    if len({json.dumps(each) for each in every}) > 1:
+        raise ValueError("runs: must be trained on one set of clouds to stand on one page; make a page of each")
+    source = training_set(**every[0])
+    points = int(runs[0].generator().shape[0])
+    spec, _ = data.default_split(reference or source.spec, "test")
+    known = data.load(spec, at_least=points, surface_points=2 * points)
+    known = known.select(range(min(clouds, len(known))))
+    train = source.normalization.undo(thin(source.train, points, seed))
+    protocol = dataclasses.replace(metrics.protocol("exact"), points=points)
+    measured: dict[str, list[Report]] = {}
+    drawn: dict[str, Tensor] = {}
+    models = []
+    for name, run in zip(_names(paths), runs, strict=True):
+        torch.manual_seed(seed)
+        drawn[name] = run.sample(clouds).float()
+        oracles = _decoded(run, source, train) if not measured else {}
+        report = metrics.evaluate(drawn[name], known, train, protocol, oracles=oracles, distances=distances, seed=seed)
+        measured[name] = [report]
+        models.append(_model(name, run, verdict(report)))
+    facts = [
+        ("reference", f"{len(known)} clouds of {_short(spec)}"),
+        ("training set", f"{len(train)} clouds of {_short(source.spec)}"),
+    ]
+    title = f"{', '.join(measured)} on {_short(source.spec)}"
+    return _content(title, facts, models, {"exact": measured}, drawn, known.points, train, clouds, seed)
+
+
+def of_board(path: Path, clouds: int = 60, seed: int = 0) -> Content:
+    """What a leaderboard tells, and how each of its models was trained; nothing is drawn or measured again.
+
+    Args:
+        path: the folder that `pcgen suite` wrote.
+        clouds: of each set that are shown, at most.
+        seed: of the points that are shown.
+
+    Raises:
+        FileNotFoundError: it is no leaderboard, or a part of it is missing.
+        ValueError: it is damaged.
+    """
+    about, entries = leaderboard.read(path)
+    known = data.load(str(path / leaderboard.REFERENCE))
+    notes: list[str] = []
+    try:
+        train = leaderboard.training_clouds(read_codes(about["autoencoder"]))
+    except (OSError, ValueError) as error:
+        train = None
+        notes.append(f"Training clouds are not beside the samples: {error}.")
+    measured: dict[str, dict[str, list[Report]]] = {}
+    drawn, models = {}, []
+    for entry in entries:
+        folder = path / entry.name
+        run = Run.open(folder) if (folder / "config.json").is_file() else None
+        first = next(iter(entry.reports.values()), ())
+        models.append(_model(entry.name, run, verdict(first[0]) if first else (), entry.failure))
+        for protocol, reports in entry.reports.items():
+            measured.setdefault(protocol, {})[entry.name] = list(reports)
+        if entry.samples is not None:
+            drawn[entry.name] = data.load(str(entry.samples)).points
+    facts = [
+        ("reference", f"{len(known)} clouds of {_short(about['data'])}"),
+        ("models", f"{len(entries)}, of which {len(drawn)} were measured"),
+    ]
+    title = f"Generators of {_short(about['data'])}"
+    return _content(title, facts, models, measured, drawn, known.points, train, clouds, seed, notes)
+
+
+def _content(
+    title: str,
+    facts: Sequence[tuple[str, str]],
+    models: Sequence[Model],
+    measured: Mapping[str, Mapping[str, Sequence[Report]]],
+    drawn: Mapping[str, Tensor],
+    reference: Tensor,
+    train: Tensor | None,
+    clouds: int,
+    seed: int,
+    notes: Sequence[str] = (),
+) -> Content:
+    """The page: tables of every protocol, and as many points of each cloud as its size allows."""
+    budget = min(_LARGE, _SMALL + _MORE * (len(drawn) - 1))
+    shown = sum(min(clouds, len(each)) for each in drawn.values())
+    every = shown * (2 if train is not None else 1) + min(clouds, len(reference))
+    stored = min([reference.shape[1], *(each.shape[1] for each in drawn.values())])
+    points = max(_LEAST, min(stored, budget // (BYTES * max(every, 1))))
+    notes = [*notes, *_limits(drawn, clouds, stored, points)]
+    beside = Beside(train, reference, points, seed)
+    galleries, found = [], []
+    for name, each in drawn.items():
+        some = each[:clouds]
+        gallery, ratios = beside.gallery(name, some, [f"sample {place}" for place in range(len(some))])
+        galleries.append(gallery)
+        found.append((name, [] if ratios is None else ratios.tolist()))
+    alone = Beside(None, None, points, seed)
+    some = reference[:clouds]
+    galleries.append(alone.gallery("reference", some, [f"held-out {place}" for place in range(len(some))])[0])
+    ratios_of = dict(found)
+    first = next(iter(measured.values()), {})
+    return Content(
+        title=title,
+        facts=[("pcgen", pcgen.__version__), ("made", str(date.today())), *facts],
+        models=[dataclasses.replace(model, novelty=ratios_of.get(model.name, ())) for model in models],
+        tables=[table for protocol, reports in measured.items() for table in tables(reports, protocol)],
+        galleries=galleries,
+        train=beside.shown(),
+        marks=marks(first) if first else (),
+        notes=notes,
+    )
+
+
+def _limits(drawn: Mapping[str, Tensor], clouds: int, stored: int, points: int) -> list[str]:
+    """What of the sets is not on the page."""
+    most = max(map(len, drawn.values()), default=0)
+    parts = [f"the first {clouds} of {most} clouds of a set"] if most > clouds else []
+    parts += [f"{points} of the {stored} points of a cloud"] if points < stored else []
+    return [f"Shown are {' and '.join(parts)}; all of them are measured."] if parts else []
+
+
+def _model(name: str, run: Run | None, sentences: Sequence[str], failure: str = "") -> Model:
+    """How a run was trained; its name and verdict alone, where there is no run."""
+    if run is None:
+        return Model(name, sentences, failure=failure)
+    about, known = run.config, summarise(run.path)
+    facts = [("learned", f"{sum(value.numel() for value in run.model().state_dict().values()):,} numbers")]
+    if known.steps:
+        facts.append(("trained", f"{known.steps:,} steps in {known.seconds:.0f} s"))
+    settings = {**flat(about["model"]), **flat(about.get("training", {}), "training.")}
+    place = shlex.quote(str(run.path))
+    commands = [f"pcgen train --again {place} --out NEW_RUN", f"pcgen sample {place} -n 100 --out samples.npz"]
+    facts += [(package, str(version)) for package, version in about.get("versions", {}).items()]
+    return Model(name, sentences, facts, run.history, known.best, (), settings, commands, failure)
+
+
+def _decoded(run: Run, source: TrainingSet, train: Tensor) -> dict[str, Tensor]:
+    """The training clouds as the run's autoencoder decodes them, drawn as its samples are; none for other models."""
+    model = run.generator()
+    if not isinstance(model, LatentCloudModel):
+        return {}
+    autoencoder = model.autoencoder
+    again = in_batches(
+        autoencoder, lambda x: autoencoder.decode(autoencoder.encode(x)), source.normalization.apply(train)
+    )
+    return {DECODED: source.normalization.undo(resample(again).cpu())}
+
+
+def _short(spec: str) -> str:
+    """A spec without the folders of its file: a page may be sent to others."""
+    return spec.rpartition("/")[2]
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """The folders' names, or where two are alike their whole paths."""
+    short = [path.resolve().name for path in paths]
+    return short if len(set(short)) == len(short) else [str(path) for path in paths]
