@@ -35,14 +35,14 @@ def main(
         drawn = []
         for name in trained:
             torch.manual_seed(0)
-            drawn.append(training.Run.open(runs / name).sample(CLOUDS))
-        rows, groups = [*trained, "held-out data"], [CLOUDS] * (len(trained) + 1)
+            drawn.append(training.Run.open(runs / name).sample(len(test)))
+        rows, groups = [*trained, "held-out data"], [len(test)] * (len(trained) + 1)
         made = picture(
             [cloud for each in (*drawn, test) for cloud in each],
             out / f"{family}.png",
             rows=rows,
             groups=groups,
-            columns=CLOUDS,
+            columns=len(test),
             size=size,
             camera=Camera(),
             overwrite=True,
