@@ -109,7 +109,7 @@ def reconstruct(
         first = min(_DRAWN, len(clouds))
         rows, groups = ["clouds", "reconstructed"], [first, first]
         shown = [each.select(range(first)) for each in (clouds, made.at(clouds.origin))]
-        captions = [] if made.boxes is None else None  # with boxes, how many there are
+        captions: list[str] | None = [] if made.boxes is None else None  # with boxes, how many there are
         drawn = picture(shown, png, captions=captions, rows=rows, groups=groups, columns=first, overwrite=overwrite)
         say(str(drawn))
 

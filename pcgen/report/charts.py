@@ -70,8 +70,8 @@ def lines(
     """
     if not any(len(steps) for _, steps, _ in series):
         return Markup("")
-    every = [step for _, steps, _ in series for step in steps]
-    along = _Axis([0.0, 2 * every[0]] if len(set(every)) == 1 else every, _LEFT, _WIDTH - _RIGHT, even=True)
+    taken = [step for _, steps, _ in series for step in steps]
+    along = _Axis([0.0, 2 * taken[0]] if len(set(taken)) == 1 else taken, _LEFT, _WIDTH - _RIGHT, even=True)
     up = _Axis((value for _, _, values in series for value in values), _HEIGHT - _BOTTOM, _TOP, zero)
     parts = [_frame(along, up, x, "")]
     if best is not None:

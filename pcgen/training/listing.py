@@ -100,7 +100,7 @@ def _share(training: Mapping[str, Any], last: Mapping[str, Any]) -> float | None
     """How much of its steps, epochs or minutes a training has done."""
     for end, done in (("steps", "step"), ("epochs", "epoch"), ("minutes", "seconds")):
         if training.get(end):
-            whole = 60 * training[end] if end == "minutes" else training[end]
+            whole = float(training[end]) * (60 if end == "minutes" else 1)
             return min(1.0, float(last.get(done, 0)) / whole)
     return None
 

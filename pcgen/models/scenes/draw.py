@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -99,7 +99,7 @@ class DRAW(GradientLearner, GenerativeModel):
         with torch.no_grad():
             self.infer.bias[code:] = _LOG_VARIANCE
             self.window.bias[3] = _LOG_SIZE
-            self.patch[-1].bias.normal_()  # points that must differ, or they would learn alike
+            cast(nn.Linear, self.patch[-1]).bias.normal_()  # points that must differ, or they would learn alike
         self.optimizer = torch.optim.Adam(self.parameters(), lr, (0.5, 0.999), fused=True)
 
     @property
