@@ -45,14 +45,14 @@ def main(
     for name in [*models.split(","), UNTRAINED]:
         torch.manual_seed(0)
         job = training.on_clouds(name if name != UNTRAINED else "autoencoder", source, points)
-        row: dict[str, object] = {"model": name, "seconds": 0, "test_scenes": len(test), **_blank()}
+        row: dict[str, object] = {"model": name, "updates": 0, "test_scenes": len(test), **_blank()}
         if name == UNTRAINED:
             codes = [encode_all(job.learner, source.normalization.apply(each)) for each in (train, test)]
         else:
             options = Options(seed=0).scaled(job.learner.recipe, effort)
             job.fit(out / name, options, resume="auto", progress=True)
             run = training.Run.open(out / name)
-            row["seconds"] = round(run.history[-1]["seconds"])
+            row["updates"] = run.history[-1]["step"]
             if can(run.trained(), "boxes"):
                 row |= _counted(run.boxes(test), test)
             codes = [run.encode(each) for each in (train, test)]

@@ -230,7 +230,7 @@ def scenes(rows: Rows) -> str:
     lines = [
         (
             row["model"],
-            f"{row['seconds']} s" if int(row["seconds"]) else "",
+            f"{int(row['updates']):,}" if int(row["updates"]) else "",
             *(_shares(row, name) if row[name] else "" for name in ("count", "count_unseen")),
             *(_share(row[name]) for name in ("shapes_found", "boxes_right")),
             *(_shares(row, f"read_{task}") for task in ("count", "sum", "order")),
@@ -238,7 +238,7 @@ def scenes(rows: Rows) -> str:
         for row in rows
     ]
     chances = ("", "", "", "", "", *(_share(first[f"chance_{task}"], 1) for task in ("count", "sum", "order")))
-    found = ("training:", "count:", "a count never seen:", "shapes found:", "boxes right:")
+    found = ("updates:", "count:", "a count never seen:", "shapes found:", "boxes right:")
     head = ("model", *found, "count read:", "sum read:", "order read:")
     asked = ", ".join(f"{first[f'scenes_{task}']} for {task}" for task in ("count", "sum", "order"))
     return f"test scenes that readers are asked about: {asked}\n\n{grid(head, [*lines, ('*chance*', *chances)])}"
