@@ -36,6 +36,7 @@ def main(
     """Train every model on scenes of 0 to 3 shapes, and ask it about others, and about scenes of 4."""
     path = out / "scenes.npz"
     if not path.is_file():
+        out.mkdir(parents=True, exist_ok=True)
         data.save(path, data.load(f"shapes:scene={scenes}", points=4 * points))
     known = ",".join(name for name in data.load(str(path)).classes if not name.startswith(str(UNSEEN)))
     source = training_set(f"{path}:{known}", points=points)
