@@ -62,31 +62,6 @@ class AIR(Attending):
         Understanding with Generative Models.
     """
 
-    def __init__(
-        self,
-        shape: Sequence[int],
-        steps: int = 4,
-        hidden: int = 64,
-        code: int = 8,
-        background: int = 32,
-        grid: int = 12,
-        presence: float = 0.01,
-        explore: float = 0.5,
-        lr: float = 3e-3,
-    ) -> None:
-        super().__init__(
-            "air",
-            shape,
-            steps=steps,
-            hidden=hidden,
-            code=code,
-            background=background,
-            grid=grid,
-            presence=presence,
-            explore=explore,
-            lr=lr,
-        )
-
     def explained(self, background: Tensor, objects: Sequence[Tensor]) -> list[Tensor]:
         return [background]
 

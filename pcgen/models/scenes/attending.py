@@ -12,6 +12,7 @@ from torch.distributions import Normal, kl_divergence
 from torch.nn.functional import logsigmoid
 
 from pcgen.errors import at_least, fraction, positive
+from pcgen.models import name_of
 from pcgen.models.base import Batch, GenerativeModel, GradientLearner, Recipe
 from pcgen.models.scenes.densities import Background, Frame, draw_mixture, log_mixture, object_density
 from pcgen.models.scenes.looking import Glimpse, Look, Plan
@@ -56,20 +57,18 @@ class Attending(GradientLearner, GenerativeModel):
 
     def __init__(
         self,
-        name: str,
         shape: Sequence[int],
-        *,
-        steps: int,
-        hidden: int,
-        code: int,
-        background: int,
-        grid: int,
-        presence: float,
-        explore: float,
-        lr: float,
+        steps: int = 4,
+        hidden: int = 64,
+        code: int = 8,
+        background: int = 32,
+        grid: int = 12,
+        presence: float = 0.01,
+        explore: float = 0.5,
+        lr: float = 3e-3,
     ) -> None:
         super().__init__()
-        self.shape = accepted(self.accepts, shape, name)
+        self.shape = accepted(self.accepts, shape, name_of(type(self)))
         at_least(1, steps=steps, hidden=hidden, code=code, background=background)
         at_least(2, grid=grid)
         positive(presence=presence, lr=lr)
@@ -238,7 +237,12 @@ class Attending(GradientLearner, GenerativeModel):
 
     @torch.no_grad()
     def draw(self, n: int, points: int | None = None) -> Tensor:
-        """Draw n new scenes, (n, points, 3); `points` is by default the model's own number."""
+        """Draw n new scenes, (n, points, 3).
+
+        Args:
+            n: how many.
+            points: of each; None is the model's own number.
+        """
         mean, log_scale = self.where_prior
         where = mean + log_scale.exp() * torch.randn(n, self.steps, _WHERE, device=self.device)
         what = torch.randn(n, self.steps, self.code, device=self.device)
