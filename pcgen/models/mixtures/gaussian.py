@@ -9,8 +9,8 @@ from torch import Tensor
 
 from pcgen.errors import choose, positive
 from pcgen.models.base import Batch, GenerativeModel, Recipe
+from pcgen.models.mixtures.moments import mean_and_covariance
 from pcgen.models.shape import accepted
-from pcgen.ranks import reduce_sum
 
 __all__ = ["Gaussian"]
 
@@ -58,17 +58,15 @@ class Gaussian(GenerativeModel):
 
     @torch.no_grad()
     def update(self, batch: Batch) -> dict[str, Tensor]:
-        x = batch.x.double()  # (B, D)
-        count, total = x.new_tensor(float(len(x))), x.sum(0)
-        reduce_sum([count, total])
-        mean = total / count
-        centred = x - mean
-        scatter = centred.square().sum(0).diag() if self.diagonal else centred.T @ centred  # (D, D)
-        reduce_sum([scatter])
-        covariance = scatter / count + self.ridge * torch.eye(len(mean), dtype=x.dtype, device=x.device)
+        mean, covariance = mean_and_covariance(batch.x, "gaussian")
+        if self.diagonal:
+            covariance = covariance.diagonal().diag()
+        covariance = covariance + self.ridge * torch.eye(len(mean), dtype=mean.dtype, device=mean.device)
         factor, failed = torch.linalg.cholesky_ex(covariance)
-        if failed or not bool(torch.isfinite(factor).all()):
-            raise FloatingPointError("gaussian: the covariance of the batch is not finite and positive definite")
+        if failed:
+            raise FloatingPointError(
+                f"gaussian: the covariance of the batch is not positive definite; set ridge above {self.ridge:g}"
+            )
         self.mean.copy_(mean)
         self.factor.copy_(factor)
         return {"nll": -self.log_prob(batch.x).mean()}

@@ -1,7 +1,6 @@
 """Mixture of Gaussians, fitted by expectation maximisation."""
 
 import math
-import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -10,6 +9,7 @@ from torch import Tensor
 
 from pcgen.errors import at_least, choose, not_negative
 from pcgen.models.base import Batch, Facts, GenerativeModel, Recipe
+from pcgen.models.mixtures.components import check_components, fit_on, shaped, squared_distances
 from pcgen.models.shape import accepted
 
 if TYPE_CHECKING:
@@ -80,11 +80,7 @@ class GMM(GenerativeModel):
         return Recipe(steps=30, batch_size=None)
 
     def setup(self, data: Batch) -> None:
-        if len(data) < len(self.weights):
-            raise ValueError(
-                f"components: must be at most the number of training rows, {len(data)}, got {len(self.weights)}; "
-                f"set components={max(1, len(data) // 8)} or less, or give more data"
-            )
+        check_components(len(self.weights), len(data))
         self._fit(self._estimator(iterations=0), data.x)
 
     @torch.no_grad()
@@ -101,22 +97,16 @@ class GMM(GenerativeModel):
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Natural logarithm of the density at each row of x, (B, D) -> (B,)."""
-        z = torch.einsum("bd,kde->bke", x, self.precision_factors)  # (B, K, D)
-        z = z - torch.einsum("kd,kde->ke", self.means, self.precision_factors)
         half_log_det = self.precision_factors.diagonal(dim1=1, dim2=2).log().sum(1)  # (K,)
-        normals = half_log_det - 0.5 * z.square().sum(2) - 0.5 * x.shape[1] * math.log(2 * math.pi)  # (B, K)
+        squared = squared_distances(x, self.means, self.precision_factors)  # (B, K)
+        normals = half_log_det - 0.5 * squared - 0.5 * x.shape[1] * math.log(2 * math.pi)
         return torch.logsumexp(self.weights.log() + normals, dim=1)
 
     @torch.no_grad()
     def draw(self, n: int) -> Tensor:
         k = torch.multinomial(self.weights, n, replacement=True)  # (n,)
-        z = torch.randn(n, *self.shape, device=self.device)
-        x = self.means[k]
-        for component in k.unique():  # one factor for all its rows: n factors would be n * D^2 numbers
-            rows = k == component
-            factor = self.precision_factors[component].T  # lower triangular
-            x[rows] += torch.linalg.solve_triangular(factor, z[rows].T, upper=False).T
-        return x
+        noise = torch.randn(n, *self.shape, device=self.device)
+        return self.means[k] + shaped(noise, k, self.precision_factors)
 
     def _estimator(self, iterations: int) -> "GaussianMixture":
         from sklearn.mixture import GaussianMixture
@@ -131,16 +121,11 @@ class GMM(GenerativeModel):
         )
 
     def _fit(self, estimator: "GaussianMixture", data: Tensor) -> None:
-        from sklearn.exceptions import ConvergenceWarning
-
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # one iteration at a time is what is asked for
-            try:
-                estimator.fit(data.detach().double().cpu().numpy())
-            except ValueError as error:
-                raise FloatingPointError(
-                    f"gmm: EM cannot go on with ridge {self.ridge:g} and {len(self.weights)} components: {error}"
-                ) from error
+        fit_on(
+            estimator,
+            data,
+            f"gmm: EM cannot go on with ridge {self.ridge:g} and {len(self.weights)} components",
+        )
         factors = torch.from_numpy(estimator.precisions_cholesky_)
         self.weights.copy_(torch.from_numpy(estimator.weights_))
         self.means.copy_(torch.from_numpy(estimator.means_))
