@@ -86,6 +86,7 @@ MODELS = _Models(
         "flow_matching": "pcgen.models.flows.flow_matching:FlowMatching",
         "gmm": "pcgen.models.mixtures.gmm:GMM",
         "gaussian": "pcgen.models.mixtures.gaussian:Gaussian",
+        "dp_gmm": "pcgen.models.mixtures.dp_gmm:DPGMM",
         "ppca": "pcgen.models.mixtures.ppca:PPCA",
     }
 )
