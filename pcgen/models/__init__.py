@@ -88,6 +88,7 @@ MODELS = _Models(
         "gaussian": "pcgen.models.mixtures.gaussian:Gaussian",
         "dp_gmm": "pcgen.models.mixtures.dp_gmm:DPGMM",
         "ppca": "pcgen.models.mixtures.ppca:PPCA",
+        "nmf": "pcgen.models.mixtures.nmf:NMF",
     }
 )
 
