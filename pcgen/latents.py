@@ -1,4 +1,4 @@
-"""What can be done with codes of any model that encodes and decodes: ways between them, shifts, neighbours, scores."""
+"""What can be done with codes of any model that encodes and decodes: ways, shifts, neighbours, maps, scores."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from pcgen.models.clouds.latent import LatentCloudModel
 from pcgen.models.inference import encode_all, in_batches
 from pcgen.ops import chamfer
 
-__all__ = ["PATHS", "anomaly_score", "class_shift", "interpolate", "nearest"]
+__all__ = ["PATHS", "anomaly_score", "class_shift", "code_map", "interpolate", "nearest", "places_on_map"]
 
 PATHS = ("linear", "spherical")
 _SMALL = 1e-6  # radians: within it a great circle is a straight line
@@ -105,6 +105,41 @@ def nearest(codes: Tensor, among: Tensor, k: int) -> tuple[Tensor, Tensor]:
         raise ValueError(f"k: must be from 1 to the {len(among)} codes there are, got {k}")
     found = torch.cdist(codes.flatten(1).double(), among.flatten(1).double()).topk(k, largest=False)
     return found.values.to(codes.dtype), found.indices
+
+
+@torch.no_grad()
+def code_map(model: Learner) -> Tensor:
+    """The codes at each place of a head's map, (height, width, *code), as the autoencoder decodes them.
+
+    Raises:
+        ValueError: the model is no head on codes, or its head has no map.
+    """
+    mapped = _with_map(model)
+    units = mapped.head.map()  # (height, width, *shape)
+    codes: Tensor = mapped.to_head.inverse(units.flatten(0, 1)).unflatten(0, units.shape[:2])
+    return codes
+
+
+@torch.no_grad()
+def places_on_map(model: Learner, codes: Tensor) -> Tensor:
+    """Where codes (B, *code) of the autoencoder fall on the map of its head: row and column, (B, 2) int64.
+
+    Raises:
+        ValueError: the model is no head on codes, or its head has no map.
+    """
+    mapped = _with_map(model)
+    places: Tensor = mapped.head.encode(mapped.to_head(codes.to(mapped.device)))
+    return places.long()
+
+
+def _with_map(model: Learner) -> Any:
+    if not (isinstance(model, LatentCloudModel) and can(model.head, "map")):
+        name = type(model.head if isinstance(model, LatentCloudModel) else model).__name__
+        raise ValueError(
+            f"model: must be a head with a map, on codes of an autoencoder, got {name}; train one: "
+            "pcgen train som --codes RUN_OF_AUTOENCODER --out RUN"
+        )
+    return model
 
 
 @torch.no_grad()

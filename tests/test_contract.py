@@ -291,6 +291,11 @@ def test_what_a_model_says_it_can_do_it_does(name: str, kind: str) -> None:
             assert all(len(level) == ROWS for level in model.levels(rows.x))
         if can(model, "chain"):
             assert model.chain(rows.x, 2).shape == rows.x.shape
+        if can(model, "map"):
+            places = model.encode(rows.x).long()
+            assert (
+                model.map().shape[2:] == model.shape and torch.isfinite(model.map()[places[:, 0], places[:, 1]]).all()
+            )
         for lacking in model.lacks:
             assert lacking in abilities(type(model)) and not can(model, lacking)
             with pytest.raises(ValueError, match=lacking):

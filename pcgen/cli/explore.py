@@ -1,5 +1,6 @@
-"""`pcgen explore`: pictures of what lies between codes, of classes made of each other, and of nearest codes."""
+"""`pcgen explore`: pictures of what lies between codes, of classes made of each other, of nearest codes, of a map."""
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["explore"]
 
-SHOWN = ("paths", "shift", "nearest")
+SHOWN = ("paths", "shift", "nearest", "map")
 
 
 def explore(
@@ -30,7 +31,8 @@ def explore(
         str,
         typer.Option(
             help="paths: ways between the codes of two clouds; shift: clouds of one class made clouds of another; "
-            "nearest: clouds beside those of the nearest codes."
+            "nearest: clouds beside those of the nearest codes; map: what stands at each place of a head's map (som), "
+            "with how many of the clouds fall there."
         ),
     ] = "paths",
     count: Annotated[int, typer.Option(min=1, help="Rows of the picture.")] = 4,
@@ -65,6 +67,8 @@ def explore(
         rows, titles = _paths(at, _rows(clouds, 2 * count, chosen, seed), steps, path)
     elif show == "shift":
         rows, titles = _shift(at, count, chosen, seed, source_class, target_class)
+    elif show == "map":
+        rows, titles = _map(at)
     else:
         rows, titles = _nearest(at, _rows(clouds, count, chosen, seed), steps)
     shown = [cloud for row in rows for cloud in row]
@@ -144,6 +148,25 @@ def _shift(
         for row in rows.tolist()
     ]
     words = [[at.clouds.names[row], "decoded", "half way", f"as {there}"] for row in rows.tolist()]
+    return clouds, words
+
+
+def _map(at: _Place) -> Pictured:
+    """What a head has at each place of its map, with how many of the clouds fall there, and of which class most do."""
+    from pcgen.latents import code_map, places_on_map
+
+    model = at.run.trained(at.checkpoint, at.device)
+    codes, places = code_map(model), places_on_map(model, at.codes).tolist()
+    labels, classes = at.clouds.labels, at.clouds.classes
+    kinds = [""] * len(places) if labels is None else [f"{classes[label]} " for label in labels.tolist()]
+    fallen: dict[tuple[int, int], Counter[str]] = {}
+    for (down, across), kind in zip(places, kinds, strict=True):
+        fallen.setdefault((down, across), Counter())[kind] += 1
+    clouds, words = [], []
+    for down, row in enumerate(codes):
+        clouds.append(at.decoded(row))
+        counts = [fallen.get((down, across), Counter()) for across in range(len(row))]
+        words.append([f"{count.most_common(1)[0][0]}{count.total()}" if count else "none" for count in counts])
     return clouds, words
 
 

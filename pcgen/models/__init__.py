@@ -89,6 +89,7 @@ MODELS = _Models(
         "dp_gmm": "pcgen.models.mixtures.dp_gmm:DPGMM",
         "ppca": "pcgen.models.mixtures.ppca:PPCA",
         "nmf": "pcgen.models.mixtures.nmf:NMF",
+        "som": "pcgen.models.mixtures.som:SOM",
     }
 )
 

@@ -17,6 +17,7 @@ ABILITIES: Mapping[str, str] = {
     "chain": "chain(x, steps) -> (B, *shape): the states after that many transitions of a Markov chain from x",
     "count": "count(x) -> (B,): how many objects each row holds",
     "boxes": "boxes(x) -> (B, K, 6): centre and size of each object that a row holds, NaN where there is none",
+    "map": "map() -> (height, width, *shape): what stands at each place, row and column, of a map that encode finds",
 }
 """Methods that a model has only where they are true of it, by name. A bound is never called `log_prob`."""
 

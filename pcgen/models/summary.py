@@ -23,6 +23,7 @@ _WORDS = {
     "chain": "chain",
     "count": "count",
     "boxes": "boxes",
+    "map": "map",
 }
 
 _DENSITIES = {"log_prob": "exact", "log_prob_bound": "a lower bound", "free_energy": "up to a constant"}

@@ -11,6 +11,8 @@ from PIL import Image
 from pcgen import data, latents, training
 from pcgen.data import Clouds, Normalization
 from pcgen.models.clouds.autoencoder import Autoencoder
+from pcgen.models.clouds.latent import LatentCloudModel
+from pcgen.models.mixtures.som import SOM
 from pcgen.models.scenes.air import AIR
 from pcgen.ops import chamfer
 
@@ -131,13 +133,39 @@ def test_each_row_is_of_clouds_that_belong_together(pcgen, paths, tmp_path, monk
         assert captions[1] == f"{given.names[places[0, 1]]} {apart[0, 1]:.2f}"
 
 
+def test_a_map_is_drawn_with_what_falls_to_each_place(pcgen, paths, tmp_path, monkeypatch):
+    drawn = {}
+    monkeypatch.setattr("pcgen.view.picture", lambda clouds, path, **told: drawn.update(told, clouds=clouds) or path)
+    run, clouds = paths
+    opened, given = training.Run.open(run), data.load(str(clouds))
+    model = LatentCloudModel(opened.trained(), SOM((4,), height=2, width=3))
+    about = {"normalization": opened.normalization.to_dict()}
+    training.fit(model, opened.encode(given), out=tmp_path / "som", about=about, steps=5)
+    result = pcgen("explore", tmp_path / "som", clouds, "--png", tmp_path / "map.png", "--show", "map")
+    assert result.code == 0, result.err
+    assert drawn["columns"] == 3 and len(drawn["clouds"]) == len(drawn["captions"]) == 6
+    units = model.to_head.inverse(model.head.units)
+    torch.testing.assert_close(torch.stack(drawn["clouds"]), opened.decode(units))
+    fallen = torch.cdist(model.to_head(opened.encode(given)), model.head.units).argmin(1)
+    for place, caption in enumerate(drawn["captions"]):
+        here = given.labels[fallen == place]
+        if not len(here):
+            assert caption == "none"
+        else:
+            name, count = caption.split()
+            assert int(count) == len(here)
+            most = here.bincount(minlength=2)
+            assert most[given.classes.index(name)] == most.max()
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--show", "way"], "--show: must be one of paths, shift, nearest; got 'way'"),
+        (["--show", "way"], "--show: must be one of paths, shift, nearest, map; got 'way'"),
         (["--names", "box33,box4"], "--names: must be one of box0, .*; got 'box33'; did you mean 'box3'"),
         (["--show", "shift", "--to", "stading"], "--to: must be one of lying, standing; got 'stading'"),
         (["--show", "nearest", "--steps", 12], "--steps: must be less than the 12 clouds of .*, got 12"),
+        (["--show", "map"], "model: must be a head with a map, on codes of an autoencoder, got Autoencoder; train one"),
         (["--count", 1, "--names", "box1"], "must have two clouds or more to go between, got 1"),
     ],
 )
