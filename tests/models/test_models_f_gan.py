@@ -5,9 +5,10 @@ import pytest
 import torch
 from torch.distributions import Categorical, MixtureSameFamily, Normal
 
-from pcgen.models.adversarial.f_gan import DIVERGENCES, FGAN
+from pcgen.models.adversarial.f_gan import FGAN
 from pcgen.models.base import Batch
 from pcgen.optim import descend
+from pcgen.statistics import DIVERGENCES
 
 CONTRACT = {"f_gan": {"noise_dim": 4, "generator_widths": [16], "critic_widths": [16, 16]}}
 

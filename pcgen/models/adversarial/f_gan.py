@@ -1,45 +1,19 @@
 """Generative adversarial networks that descend an f-divergence of one's choice."""
 
-import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
 from torch import Tensor
-from torch.nn.functional import softplus
 
 from pcgen.errors import choose, not_negative, widths
 from pcgen.models.adversarial.base import Adversarial, frozen
 from pcgen.models.adversarial.losses import squared_slope
 from pcgen.models.base import Batch, Recipe
 from pcgen.optim import descend
+from pcgen.statistics.f_divergences import DIVERGENCES
 
-__all__ = ["DIVERGENCES", "FGAN", "Divergence"]
-
-
-@dataclass(frozen=True)
-class Divergence:
-    """An f-divergence D(P | Q) = E_Q f(p / q), by its variational bound E_P g(V) - E_Q f*(g(V)).
-
-    Attributes:
-        output: g, which brings any number into the domain of f*.
-        conjugate: f*(g(v)) as a function of v, in terms that neither overflow early nor cancel.
-    """
-
-    output: Callable[[Tensor], Tensor]
-    conjugate: Callable[[Tensor], Tensor]
-
-
-DIVERGENCES: Mapping[str, Divergence] = {
-    "kl": Divergence(lambda v: v, lambda v: (v - 1).exp()),
-    "reverse_kl": Divergence(lambda v: -(-v).exp(), lambda v: v - 1),
-    "js": Divergence(lambda v: math.log(2) - softplus(-v), lambda v: softplus(v) - math.log(2)),
-    "pearson": Divergence(lambda v: v, lambda v: v.square() / 4 + v),
-    "hellinger": Divergence(lambda v: 1 - (-v).exp(), lambda v: v.exp() - 1),
-}
-"""Of data P from samples Q: KL(P | Q), KL(Q | P), KL(P | M) + KL(Q | M) with M the mean of both, E_Q (p / q - 1)^2, and
-the integral of (sqrt p - sqrt q)^2."""
+__all__ = ["FGAN"]
 
 
 class FGAN(Adversarial):
@@ -135,6 +109,4 @@ class FGAN(Adversarial):
 
     def bound(self, real: Tensor, fake: Tensor) -> Tensor:
         """The lower bound on the divergence that the critic gives, of (B, *shape) each, ()."""
-        of_data, of_samples = self.divergence.output(self.critic(real)), self.divergence.conjugate(self.critic(fake))
-        bound: Tensor = of_data.mean() - of_samples.mean()
-        return bound
+        return self.divergence.bound(self.critic(real), self.critic(fake))

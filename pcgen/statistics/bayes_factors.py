@@ -1,0 +1,80 @@
+"""Bayes factors: how far data speaks for one model against another."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+__all__ = ["EVIDENCE", "BayesFactor", "bayes_factor"]
+
+EVIDENCE = (
+    (2.0, "not worth more than a bare mention"),
+    (6.0, "positive"),
+    (10.0, "strong"),
+    (math.inf, "very strong"),
+)
+"""Twice the logarithm of a Bayes factor, up to which it is evidence of that strength (Kass and Raftery, 1995)."""
+
+
+@dataclass(frozen=True)
+class BayesFactor:
+    """p(data | first) / p(data | second).
+
+    Attributes:
+        log: its natural logarithm; above 0 it speaks for the first model.
+    """
+
+    log: float
+
+    @property
+    def twice_log(self) -> float:
+        """2 log B, on the scale of a likelihood ratio statistic, by which the words go."""
+        return 2 * self.log
+
+    @property
+    def words(self) -> str:
+        """How strong the evidence is, for whichever of both it speaks."""
+        return next(words for most, words in EVIDENCE if abs(self.twice_log) <= most)
+
+    @property
+    def probability(self) -> float:
+        """Of the first model after the data, where both are as likely before it: B / (1 + B)."""
+        return float(torch.sigmoid(torch.tensor(self.log, dtype=torch.float64)))
+
+    def __str__(self) -> str:
+        side = "first" if self.log >= 0 else "second"
+        return f"2 log B = {self.twice_log:.1f}: {self.words}, for the {side}"
+
+
+def bayes_factor(first: Tensor | float, second: Tensor | float) -> BayesFactor:
+    """Compare two models by their log-evidence of the same data.
+
+        log B = log p(data | first) - log p(data | second)
+
+    The evidence is the probability of the data with the parameters integrated out. Of models whose parameters were
+    fitted to other data, the log-probability of held-out rows takes its place: the evidence after that data. A lower
+    bound may stand for the log-evidence of a model that has no more; a difference of two bounds is no bound, and as far
+    off as the gap of the one exceeds that of the other, so that bounds of many draws, which are tighter, are to be
+    preferred (`log_prob_bound(x, draws=k)`).
+
+    Args:
+        first: log p(data | first) in nats: a number, or that of each row, (S,), whose sum it is.
+        second: the same of the other model, of the same rows.
+
+    Raises:
+        ValueError: shapes that differ, or are neither; or evidence that is NaN or infinite.
+
+    References:
+        Kass, Raftery (1995). Bayes Factors.
+    """
+    each = [torch.as_tensor(value, dtype=torch.float64).detach() for value in (first, second)]
+    if each[0].shape != each[1].shape or each[0].dim() > 1:
+        raise ValueError(
+            "first, second: must both be a number, or (S,) of the same rows, got shapes "
+            f"{tuple(each[0].shape)} and {tuple(each[1].shape)}"
+        )
+    for name, value in zip(("first", "second"), each, strict=True):
+        if not bool(value.isfinite().all()):
+            raise ValueError(f"{name}: must be finite, got NaN or infinity; such a model has given up on a row")
+    return BayesFactor(float((each[0] - each[1]).sum()))

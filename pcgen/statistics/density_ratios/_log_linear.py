@@ -1,0 +1,89 @@
+"""Ratios whose logarithm is linear in features of a row."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pcgen.errors import not_negative
+from pcgen.statistics._checks import check_finite, check_samples
+
+__all__ = ["Features", "LogLinear", "Standard", "check", "fit_convex", "log_mean_exp", "quadratic"]
+
+Features = Callable[[Tensor], Tensor]
+_ITERATIONS, _HISTORY, _SLOPE = 500, 20, 1e-9
+
+
+def quadratic(z: Tensor) -> Tensor:
+    """z_i, and z_i z_j for i <= j, of rows (B, D): (B, D + D (D + 1) / 2). With them a ratio of Gaussians is exact."""
+    first, second = torch.triu_indices(z.shape[1], z.shape[1], device=z.device)
+    return torch.cat([z, z[:, first] * z[:, second]], dim=1)
+
+
+@dataclass(frozen=True)
+class Standard:
+    """Rows in deviations from the mean of two samples, in float64: what features are taken of."""
+
+    mean: Tensor  # (D,)
+    deviation: Tensor  # (D,)
+
+    @classmethod
+    def of(cls, x: Tensor, y: Tensor) -> "Standard":
+        """Fitted to both samples as one; a dimension that is constant is only shifted."""
+        rows = torch.cat([x, y]).double()
+        deviation = rows.std(0, correction=0)
+        return cls(rows.mean(0), torch.where(deviation > 0, deviation, torch.ones_like(deviation)))
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        """The rows (B, D) so."""
+        return (rows.double() - self.mean) / self.deviation
+
+
+@dataclass(frozen=True)
+class LogLinear:
+    """log p(x) / q(x) = weights . features(x) + offset, as a function of rows (B, D) -> (B,), float64."""
+
+    standard: Standard
+    features: Features
+    weights: Tensor  # (F,)
+    offset: Tensor  # ()
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        """The logarithm of the ratio at each row."""
+        return self.features(self.standard(rows)) @ self.weights + self.offset
+
+
+def log_mean_exp(values: Tensor) -> Tensor:
+    """log mean exp of values (B,), ()."""
+    return values.logsumexp(0) - math.log(len(values))
+
+
+def fit_convex(objective: Callable[[Tensor], Tensor], size: int, ridge: float, like: Tensor) -> Tensor:
+    """The weights (size,) at the least of a convex objective plus ridge / 2 |weights|^2, by L-BFGS in float64."""
+    weights = torch.zeros(size, dtype=torch.float64, device=like.device, requires_grad=True)
+    optimizer = torch.optim.LBFGS(
+        [weights],
+        max_iter=_ITERATIONS,
+        history_size=_HISTORY,
+        tolerance_grad=_SLOPE,
+        tolerance_change=0.0,
+        line_search_fn="strong_wolfe",
+    )
+
+    def closure() -> Tensor:
+        loss = objective(weights) + ridge / 2 * weights.square().sum()
+        (weights.grad,) = torch.autograd.grad(loss, weights)
+        return loss
+
+    with torch.enable_grad():
+        optimizer.step(closure)
+    return weights.detach()
+
+
+def check(x: Tensor, y: Tensor, ridge: float) -> None:
+    """Refuse samples of fewer than two rows, or that are not finite, and a negative ridge."""
+    check_samples(x, y, least=2)
+    check_finite(x=x, y=y)
+    not_negative(ridge=ridge)
