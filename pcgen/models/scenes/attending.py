@@ -14,6 +14,7 @@ from torch.nn.functional import logsigmoid
 from pcgen.errors import at_least, fraction, positive
 from pcgen.models import name_of
 from pcgen.models.base import Batch, GenerativeModel, GradientLearner, Recipe
+from pcgen.models.priors import Normal as Prior
 from pcgen.models.scenes.densities import Background, Frame, draw_mixture, log_mixture, object_density
 from pcgen.models.scenes.looking import Glimpse, Look, Plan
 from pcgen.models.shape import accepted
@@ -85,6 +86,7 @@ class Attending(GradientLearner, GenerativeModel):
         self.locate = MLP((hidden + width, hidden, 2 * _WHERE + 1), activation="silu")
         self.glimpse = Glimpse(2 * code)
         self.decoder = MLP((code, hidden, 3 * _MADE), activation="silu")
+        self.prior = Prior(_WHERE + code)  # of the noise of where and what
         self.where_prior = nn.Parameter(torch.tensor(_WHERE_PRIOR))  # (2, 4)
         self.log_spread = nn.Parameter(torch.tensor(_LOG_SPREAD))
         self.share = nn.Parameter(torch.tensor(0.0))
@@ -236,17 +238,19 @@ class Attending(GradientLearner, GenerativeModel):
         return torch.where(there[..., None], boxes, math.nan)
 
     @torch.no_grad()
-    def draw(self, n: int, points: int | None = None) -> Tensor:
+    def draw(self, n: int, points: int | None = None, truncation: float | None = None) -> Tensor:
         """Draw n new scenes, (n, points, 3).
 
         Args:
             n: how many.
             points: of each; None is the model's own number.
+            truncation: of where and what objects are, in standard deviations: less is nearer to the typical, and less
+                diverse.
         """
+        noise = self.prior.draw(n * self.steps, truncation).view(n, self.steps, -1)
         mean, log_scale = self.where_prior
-        where = mean + log_scale.exp() * torch.randn(n, self.steps, _WHERE, device=self.device)
-        what = torch.randn(n, self.steps, self.code, device=self.device)
         number = torch.multinomial(self.counts, n, replacement=True)
+        where, what = mean + log_scale.exp() * noise[..., :_WHERE], noise[..., _WHERE:]
         return self._composed(number, where, what, points or self.shape[0])
 
     def _composed(self, number: Tensor, where: Tensor, what: Tensor, points: int) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from pcgen import ops
 from pcgen.errors import at_least, fraction, positive
 from pcgen.models.base import Batch, GenerativeModel, GradientLearner, Recipe
+from pcgen.models.priors import Normal
 from pcgen.models.shape import accepted
 from pcgen.models.variational.likelihoods import CloudError
 from pcgen.models.variational.posterior import DiagonalGaussian
@@ -82,6 +83,7 @@ class DRAW(GradientLearner, GenerativeModel):
         fraction(warmup=warmup)
         self.warmup = warmup
         self.code_shape = (steps, code)
+        self.prior = Normal(steps * code)
         self.likelihood = CloudError("chamfer", scale)
         patch = self.shape[0] // (2 * steps)
         self.ground = nn.Parameter(torch.randn(self.shape[0] - steps * patch, 3))
@@ -149,8 +151,15 @@ class DRAW(GradientLearner, GenerativeModel):
             found.append(canvas)
         return [self._leave(each) for each in found]
 
-    def draw(self, n: int) -> Tensor:
-        return self.decode(torch.randn(n, *self.code_shape, device=self.device))
+    @torch.no_grad()
+    def draw(self, n: int, truncation: float | None = None) -> Tensor:
+        """Draw n new clouds, (n, points, 3).
+
+        Args:
+            n: how many.
+            truncation: of the codes, in standard deviations: less is nearer to the typical, and less diverse.
+        """
+        return self.decode(self.prior.draw(n, truncation).view(n, *self.code_shape))
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         _, canvas, divergence = self.unrolled(batch.x, sampled=True)
