@@ -28,7 +28,7 @@ UNTRAINED = "*untrained*"
 def main(
     scenes: Annotated[int, typer.Option(help="Built-in scenes, a tenth of them for tests.")] = 10_000,
     labelled: Annotated[int, typer.Option(help="Training scenes that readers learn from, at most.")] = 1000,
-    models: Annotated[str, typer.Option(help="Models with commas between.")] = "air,dair,draw,vae,autoencoder",
+    models: Annotated[str, typer.Option(help="Models with commas between.")] = "air,dair,draw,vae",
     points: Annotated[int, typer.Option(help="Points of each scene.")] = 256,
     effort: Annotated[float, typer.Option(help="Multiplies every model's default number of steps.")] = 1.0,
     out: Annotated[Path, typer.Option(help="The folder of the runs.")] = Path("runs/scenes"),
