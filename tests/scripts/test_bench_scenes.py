@@ -9,7 +9,7 @@ def test_every_model_has_a_row_and_only_those_that_find_objects_have_counts(
     script: Callable[[str], Any], tmp_path: Path
 ) -> None:
     names = "air,autoencoder"
-    script("bench_scenes").main(scenes=200, labelled=60, models=names, points=32, effort=0.003, out=tmp_path)
+    script("bench_scenes").main(scenes=200, labelled=60, models=names, points=32, updates=3, out=tmp_path)
     rows = script("figures").read("scenes")
     assert [row["model"] for row in rows] == ["air", "autoencoder", "*untrained*"]
     for row in rows:
