@@ -57,8 +57,6 @@ def main(
             if can(run.trained(), "boxes"):
                 row |= _counted(run.boxes(test), test)
             codes = [run.encode(each) for each in (train, test)]
-            if can(run.trained(), "boxes"):
-                codes = [_along_x(each) for each in codes]
         for task in TASKS:
             row |= _read(task, train, test, codes, labelled)
         rows.append(row)
@@ -84,12 +82,6 @@ def _counted(boxes: Tensor, test: data.Clouds) -> dict[str, object]:
         "shapes_found": round(pairs / shapes, 4),
         "boxes_right": round(pairs / max(own, 1), 4),
     }
-
-
-def _along_x(codes: Tensor) -> Tensor:
-    """Codes of objects, (S, T, 5 + code), those that are there first and in the order in which they stand along x."""
-    places = codes[..., 1].masked_fill(codes[..., 0] < 0.5, torch.inf)
-    return codes.gather(1, places.argsort(1)[..., None].expand_as(codes))
 
 
 def _read(task: str, train: data.Clouds, test: data.Clouds, codes: list[Tensor], labelled: int) -> dict[str, object]:
