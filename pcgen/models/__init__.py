@@ -84,6 +84,7 @@ MODELS = _Models(
         "glo": "pcgen.models.implicit.glo:GLO",
         "diffusion": "pcgen.models.diffusion.diffusion:Diffusion",
         "flow_matching": "pcgen.models.flows.flow_matching:FlowMatching",
+        "realnvp": "pcgen.models.flows.realnvp:RealNVP",
         "gmm": "pcgen.models.mixtures.gmm:GMM",
         "gaussian": "pcgen.models.mixtures.gaussian:Gaussian",
         "dp_gmm": "pcgen.models.mixtures.dp_gmm:DPGMM",

@@ -51,6 +51,6 @@ class AffineAutoregressive(nn.Module):
         return shift, bounded(log_scale)
 
 
-def bounded(log_scale: Tensor) -> Tensor:
-    """A logarithm of a scale between -3 and 3, nearly itself when small."""
-    return _REACH * (log_scale / _REACH).tanh()
+def bounded(log_scale: Tensor, reach: float = _REACH) -> Tensor:
+    """A logarithm of a scale between -reach and reach, nearly itself when small."""
+    return reach * (log_scale / reach).tanh()
