@@ -16,7 +16,18 @@ from pcgen.models.variational.stick_breaking import StickBreaking
 NO_TAILS = (Uniform, Ball, StickBreaking)
 TAKES = [(name, kind) for name, kind in GENERATORS if "truncation" in inspect.signature(MODELS[name].draw).parameters]
 # Bits have no tails; the others have no latents of a prior, but a density of the data, or a way from noise to it.
-WITHOUT = {"discrete_vae", "diffusion", "flow_matching", "gmm", "gaussian", "dp_gmm", "nmf", "som"}
+WITHOUT = {
+    "discrete_vae",
+    "diffusion",
+    "flow_matching",
+    "gmm",
+    "gaussian",
+    "dp_gmm",
+    "nmf",
+    "som",
+    "made",
+    "autoregressive",
+}
 
 
 def latents(model: Any, monkeypatch: pytest.MonkeyPatch, truncation: float | None) -> Tensor:

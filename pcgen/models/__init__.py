@@ -85,6 +85,7 @@ MODELS = _Models(
         "diffusion": "pcgen.models.diffusion.diffusion:Diffusion",
         "flow_matching": "pcgen.models.flows.flow_matching:FlowMatching",
         "realnvp": "pcgen.models.flows.realnvp:RealNVP",
+        "made": "pcgen.models.autoregressive.made:MADE",
         "gmm": "pcgen.models.mixtures.gmm:GMM",
         "gaussian": "pcgen.models.mixtures.gaussian:Gaussian",
         "dp_gmm": "pcgen.models.mixtures.dp_gmm:DPGMM",

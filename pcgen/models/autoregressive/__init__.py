@@ -1,0 +1,1 @@
+"""Fully observed models: each number, or each point, given those before it."""
