@@ -86,6 +86,7 @@ MODELS = _Models(
         "flow_matching": "pcgen.models.flows.flow_matching:FlowMatching",
         "realnvp": "pcgen.models.flows.realnvp:RealNVP",
         "made": "pcgen.models.autoregressive.made:MADE",
+        "autoregressive": "pcgen.models.autoregressive.autoregressive:Autoregressive",
         "gmm": "pcgen.models.mixtures.gmm:GMM",
         "gaussian": "pcgen.models.mixtures.gaussian:Gaussian",
         "dp_gmm": "pcgen.models.mixtures.dp_gmm:DPGMM",
