@@ -85,6 +85,7 @@ MODELS = _Models(
         "diffusion": "pcgen.models.diffusion.diffusion:Diffusion",
         "flow_matching": "pcgen.models.flows.flow_matching:FlowMatching",
         "realnvp": "pcgen.models.flows.realnvp:RealNVP",
+        "point_flow": "pcgen.models.flows.point_flow:PointFlow",
         "made": "pcgen.models.autoregressive.made:MADE",
         "autoregressive": "pcgen.models.autoregressive.autoregressive:Autoregressive",
         "gmm": "pcgen.models.mixtures.gmm:GMM",
