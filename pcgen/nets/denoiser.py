@@ -1,4 +1,4 @@
-"""The network of diffusion and of flow matching, which knows the time, a label, a code."""
+"""The network of diffusion, of flow matching and of chains, which knows the time, a label, a code."""
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ NETWORKS = ("pooled", "attention", "tokens")
 
 
 class Denoiser(nn.Module):
-    """Network of noisy vectors, (B, dim), or sets, (B, N, C), at times (B,) in [0, 1]; of the same shape.
+    """Network of noisy vectors, (B, dim), or sets, (B, N, C), at times (B,) in [0, 1]; of the same shape unless told.
 
     Permuting the members of a set permutes the output. The output starts at zero.
 
@@ -30,6 +30,7 @@ class Denoiser(nn.Module):
         heads: of the attention, a divisor of the width.
         tokens: number of learned tokens.
         dropout: probability that a number inside a block is zeroed.
+        outputs: numbers that it gives of each vector or member; None is as many as it takes.
 
     Raises:
         ValueError: an argument out of range, heads that do not divide the width, or an unknown network.
@@ -45,6 +46,7 @@ class Denoiser(nn.Module):
         heads: int = 4,
         tokens: int = 32,
         dropout: float = 0.0,
+        outputs: int | None = None,
     ) -> None:
         super().__init__()
         at_least(1, width=width, blocks=blocks, heads=heads, tokens=tokens)
@@ -59,7 +61,7 @@ class Denoiser(nn.Module):
             self.trunk = MemberAttention(width, blocks, heads, dropout)
         else:
             self.trunk = TokenAttention(width, blocks, heads, tokens, dropout)
-        self.leave = nn.Linear(width, shape[-1])
+        self.leave = nn.Linear(width, shape[-1] if outputs is None else outputs)
         nn.init.zeros_(self.leave.weight)
         nn.init.zeros_(self.leave.bias)
 

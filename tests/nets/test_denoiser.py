@@ -28,6 +28,13 @@ def test_the_output_starts_at_zero_and_a_gradient_leaves_it(network: str) -> Non
     assert model.leave.weight.grad.abs().sum() > 0
 
 
+@pytest.mark.parametrize("shape", [(5,), (6, 4)])
+def test_it_gives_as_many_numbers_as_it_is_asked_for(shape: tuple[int, ...]) -> None:
+    x, time, none = torch.randn(3, *shape), torch.rand(3), torch.empty(3, 0)
+    assert Denoiser(shape, width=16, blocks=1)(x, time, none).shape == x.shape
+    assert Denoiser(shape, width=16, blocks=1, outputs=7)(x, time, none).shape == (*x.shape[:-1], 7)
+
+
 @pytest.mark.parametrize(
     ("shape", "trunk"), [((5,), Residual), ((64, 3), MemberAttention), ((65, 3), Residual), ((2048, 3), Residual)]
 )

@@ -1,0 +1,1 @@
+"""Models that draw by the transitions of a Markov chain which they learned."""

@@ -1,0 +1,94 @@
+"""Transitions whose draws are Gaussian, as a network makes them of what is right for Gaussian data."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from pcgen.errors import at_least, positive
+from pcgen.models import name_of
+from pcgen.models.base import GradientLearner
+from pcgen.models.chains.base import AlongAxes
+from pcgen.models.shape import accepted
+from pcgen.models.variational.posterior import DiagonalGaussian
+from pcgen.nets.denoiser import Denoiser
+from pcgen.nets.gaussian import GaussianPart
+
+__all__ = ["GaussianOperator", "OperatorChain", "corrected", "corruption", "denoised"]
+
+_MOST = 10.0  # how far a network may move the logarithm of a variance
+
+
+def corrected(y: Tensor, kept: Tensor, variance: Tensor, correction: Tensor) -> DiagonalGaussian:
+    """N(kept y + sqrt(variance) m, diag variance e^v) of states y, (B, dim).
+
+    Args:
+        y: the states that the transition is from.
+        kept: share of each coordinate that is kept, (dim,), or (B, 1) of each row.
+        variance: of what is added, (dim,) or (B, dim).
+        correction: m and v side by side, (B, 2 dim); v counts as 10 tanh(v / 10), so that no variance becomes 0.
+    """
+    shift, log_factor = correction.chunk(2, dim=1)
+    log_factor = _MOST * (log_factor / _MOST).tanh()
+    return DiagonalGaussian(kept * y + variance.sqrt() * shift, variance.log() + log_factor)
+
+
+def corruption(variance: Tensor, noise: float) -> Tensor:
+    """Variance of noise along each axis, (dim,), for data of those variances: noise^2 (variance + its mean over axes).
+
+    Along a long axis noise of one size for all would be small beside the data, and a chain would need hundreds of steps
+    to pass along it; what a network then gets wrong by a hundredth each step moves the chain's law by a half.
+    """
+    return noise**2 * (variance + variance.mean())
+
+
+def denoised(variance: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+    """What Gaussian data of those variances, (dim,), may have been before noise of other variances, (dim,), came to it.
+
+    N(k y~, diag s^2) of noisy states y~:  k = variance / (variance + noise),  s^2 = noise k;  k and s^2, (dim,).
+    """
+    kept = variance / (variance + noise)
+    return kept, noise * kept
+
+
+class GaussianOperator(nn.Module):
+    """A Gaussian transition of vectors that a network corrects, which starts at zero and knows the time.
+
+        N(kept y + sqrt(variance) m(y, t), diag variance e^v(y, t))
+
+    With shares and variances that are right for Gaussian data of independent coordinates, training starts from those.
+
+    Args:
+        dim: of the states.
+        width, blocks, dropout: of the network, `pcgen.nets.denoiser`.
+    """
+
+    def __init__(self, dim: int, width: int, blocks: int, dropout: float) -> None:
+        super().__init__()
+        self.network = Denoiser((dim,), width, blocks, dropout=dropout, outputs=2 * dim)
+
+    def forward(self, y: Tensor, time: Tensor, kept: Tensor, variance: Tensor) -> DiagonalGaussian:
+        """The law of the state that follows y, (B, dim), at times (B,) in [0, 1]; the rest as in `corrected`."""
+        return corrected(y, kept, variance, self.network(y, time, y.new_zeros(len(y), 0)))
+
+
+class OperatorChain(GradientLearner, AlongAxes):
+    """A chain of which every transition is a Gaussian operator's, one network for all of them.
+
+    Args are those of the subclasses, which say with what shares, variances and times the operator is asked.
+    """
+
+    def __init__(self, shape: Sequence[int], *, steps: int, width: int, blocks: int, dropout: float, lr: float) -> None:
+        super().__init__()
+        self.shape = accepted(self.accepts, shape, name_of(type(self)))
+        at_least(1, steps=steps)
+        positive(lr=lr)
+        self.steps = steps
+        (dim,) = self.shape
+        self.gaussian = GaussianPart(dim)
+        self.operator = GaussianOperator(dim, width, blocks, dropout)
+        self.optimizer = torch.optim.Adam(self.operator.parameters(), lr, fused=True)
+
+    def begun(self, like: Tensor) -> DiagonalGaussian:
+        """N(0, L), the law of the chain's start along the axes, for each row of `like`, (B, dim)."""
+        return DiagonalGaussian(torch.zeros_like(like), self.variance.log().expand_as(like))
