@@ -87,6 +87,7 @@ MODELS = _Models(
         "gsn": "pcgen.models.chains.gsn:GSN",
         "infusion": "pcgen.models.chains.infusion:Infusion",
         "walkback": "pcgen.models.chains.walkback:Walkback",
+        "rbm": "pcgen.models.energy.rbm:RBM",
         "diffusion": "pcgen.models.diffusion.diffusion:Diffusion",
         "flow_matching": "pcgen.models.flows.flow_matching:FlowMatching",
         "realnvp": "pcgen.models.flows.realnvp:RealNVP",

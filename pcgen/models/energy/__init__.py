@@ -1,0 +1,1 @@
+"""Boltzmann machines: models whose density is known up to its normaliser."""
