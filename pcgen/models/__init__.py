@@ -88,6 +88,7 @@ MODELS = _Models(
         "infusion": "pcgen.models.chains.infusion:Infusion",
         "walkback": "pcgen.models.chains.walkback:Walkback",
         "rbm": "pcgen.models.energy.rbm:RBM",
+        "gaussian_rbm": "pcgen.models.energy.gaussian_rbm:GaussianRBM",
         "diffusion": "pcgen.models.diffusion.diffusion:Diffusion",
         "flow_matching": "pcgen.models.flows.flow_matching:FlowMatching",
         "realnvp": "pcgen.models.flows.realnvp:RealNVP",
