@@ -87,6 +87,7 @@ MODELS = _Models(
         "gsn": "pcgen.models.chains.gsn:GSN",
         "infusion": "pcgen.models.chains.infusion:Infusion",
         "walkback": "pcgen.models.chains.walkback:Walkback",
+        "boltzmann": "pcgen.models.energy.boltzmann:Boltzmann",
         "rbm": "pcgen.models.energy.rbm:RBM",
         "gaussian_rbm": "pcgen.models.energy.gaussian_rbm:GaussianRBM",
         "diffusion": "pcgen.models.diffusion.diffusion:Diffusion",
