@@ -90,6 +90,7 @@ MODELS = _Models(
         "boltzmann": "pcgen.models.energy.boltzmann:Boltzmann",
         "rbm": "pcgen.models.energy.rbm:RBM",
         "gaussian_rbm": "pcgen.models.energy.gaussian_rbm:GaussianRBM",
+        "dbn": "pcgen.models.energy.dbn:DBN",
         "diffusion": "pcgen.models.diffusion.diffusion:Diffusion",
         "flow_matching": "pcgen.models.flows.flow_matching:FlowMatching",
         "realnvp": "pcgen.models.flows.realnvp:RealNVP",
