@@ -91,6 +91,7 @@ MODELS = _Models(
         "rbm": "pcgen.models.energy.rbm:RBM",
         "gaussian_rbm": "pcgen.models.energy.gaussian_rbm:GaussianRBM",
         "dbn": "pcgen.models.energy.dbn:DBN",
+        "dbm": "pcgen.models.energy.dbm:DBM",
         "diffusion": "pcgen.models.diffusion.diffusion:Diffusion",
         "flow_matching": "pcgen.models.flows.flow_matching:FlowMatching",
         "realnvp": "pcgen.models.flows.realnvp:RealNVP",
