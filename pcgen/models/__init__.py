@@ -84,7 +84,6 @@ MODELS = _Models(
         "glo": "pcgen.models.implicit.glo:GLO",
         "helmholtz": "pcgen.models.chains.helmholtz:Helmholtz",
         "dae": "pcgen.models.chains.dae:DAE",
-        "gsn": "pcgen.models.chains.gsn:GSN",
         "infusion": "pcgen.models.chains.infusion:Infusion",
         "walkback": "pcgen.models.chains.walkback:Walkback",
         "boltzmann": "pcgen.models.energy.boltzmann:Boltzmann",

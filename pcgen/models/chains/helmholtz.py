@@ -99,7 +99,7 @@ class Helmholtz(GenerativeModel):
     domain: ClassVar[str] = "binary"
 
     def __init__(
-        self, shape: Sequence[int], widths: Sequence[int] = (256, 64), lateral: bool = True, lr: float = 2e-3
+        self, shape: Sequence[int], widths: Sequence[int] = (128, 32), lateral: bool = True, lr: float = 5e-3
     ) -> None:
         super().__init__()
         self.shape = accepted(self.accepts, shape, "helmholtz")
