@@ -1,6 +1,7 @@
 """How energy models learn: by chains, and by gradients with momentum and weight decay."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -59,5 +60,5 @@ class Learning:
         """Of all parameters of a module, its matrices with weight decay."""
         matrices = [p for p in part.parameters() if p.ndim == 2]
         others = [p for p in part.parameters() if p.ndim != 2]
-        groups = [{"params": matrices, "weight_decay": self.weight_decay}, {"params": others}]
+        groups: list[dict[str, Any]] = [{"params": matrices, "weight_decay": self.weight_decay}, {"params": others}]
         return torch.optim.SGD(groups, self.lr, self.momentum)
