@@ -119,7 +119,7 @@ class GaussianRBM(Restricted):
         algorithm: str = "pcd",
         steps: int = 1,
         particles: int = 128,
-        noise: float = 0.5,
+        noise: float = 0.7,
         lr: float = 0.01,
         momentum: float = 0.9,
         weight_decay: float = 1e-4,

@@ -60,5 +60,8 @@ class Learning:
         """Of all parameters of a module, its matrices with weight decay."""
         matrices = [p for p in part.parameters() if p.ndim == 2]
         others = [p for p in part.parameters() if p.ndim != 2]
-        groups: list[dict[str, Any]] = [{"params": matrices, "weight_decay": self.weight_decay}, {"params": others}]
+        groups: list[dict[str, Any]] = [
+            {"params": matrices, "weight_decay": self.weight_decay},
+            {"params": others},
+        ]
         return torch.optim.SGD(groups, self.lr, self.momentum)
