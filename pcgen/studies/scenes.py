@@ -26,11 +26,12 @@ _FOLDS = 4
 def answer(task: str, index: int, seed: int = 0) -> int | None:
     """The right answer to a task of `TASKS` about scene number `index`; None where it is not asked of that scene."""
     choose(task, TASKS, "task")
-    placed = scenes.scene(index, seed)
+    shown = scenes.count(index, seed)  # far sooner known than which they are
     if task == "count":
-        return len(placed)
-    if len(placed) != 2:
+        return shown
+    if shown != 2:
         return None
+    placed = scenes.scene(index, seed)
     number = {family: 1 + place for place, family in enumerate(shapes.FAMILIES)}
     first, second = (number[each.family] for each in sorted(placed, key=lambda each: float(each.centre[0])))
     if task == "sum":
