@@ -55,7 +55,9 @@ def _quality(samples: Row, oracles: dict[str, Row]) -> str:
     if own < best and high < chance:
         return f"Too near to the reference: {told}, below chance: samples repeat its clouds, or each other's."
     if low <= best:
-        return f"As good as data, as far as {samples.clouds} clouds tell: {told}, {what} {_percent(best)}."
+        than = "the training set" if known else "chance"
+        unsure = f"{samples.clouds} clouds do not tell it from data more surely than {than}"
+        return f"{unsure}: {told}, {what} {_percent(best)}."
     middle = oracles[DECODED].values.get(key) if DECODED in oracles else None
     if middle is None:
         return f"Told from data: {told}, {what} {_percent(best)}."

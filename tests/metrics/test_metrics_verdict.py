@@ -35,7 +35,7 @@ TRAIN = {"one_nna_cd": 0.5, "cov_cd": 0.55}
             {},
             (0.48, 0.6),
             {"training_set": TRAIN},
-            r"As good as data, as far as 200 clouds tell: 1-NNA-CD 55% \(48 to 60\), the training set is 50%",
+            r"200 clouds do not tell it from data more surely than the training set: 1-NNA-CD 55% \(48 to 60\), the ",
         ),
         (
             {"one_nna_cd": 0.7},
