@@ -16,7 +16,7 @@ __all__ = ["DAE"]
 
 
 class DAE(OperatorChain):
-    """A denoiser that models all that corrupted data may have been, and the chain of corrupting and restoring by it.
+    """A denoising autoencoder of all that corrupted data may have been, and the chain of corrupting and restoring.
 
         x~_t ~ C(x~ | x_t),  x_(t+1) ~ p(x | x~_t);  loss = mean over t = 1 ... walkback of -log p(x_1 | x~_t), x_1 data
 

@@ -61,7 +61,7 @@ class SigmoidLayer(nn.Module):
 
 
 class Helmholtz(GenerativeModel):
-    """Layers of bits that explain those below them, and a recognition that says which do; each teaches the other.
+    """A Helmholtz machine: layers of bits that explain those below, and a recognition of them; each teaches the other.
 
         p(x, h) = p(h_L) p(h_(L-1) | h_L) ... p(x | h_1),  q(h | x) = q(h_1 | x) q(h_2 | h_1) ... q(h_L | h_(L-1))
         wake:   x from the data, h ~ q(h | x),  p ascends log p(x, h)

@@ -23,7 +23,7 @@ _SETTLING = 5  # sweeps of the hidden units with the data held
 
 
 class Boltzmann(GenerativeModel, GradientLearner):
-    """Bits of the data and hidden bits, each connected to every other.
+    """A Boltzmann machine: bits of the data and hidden bits, each connected to every other.
 
         E(s) = -(s - m)^T L (s - m) / 2 - b^T s,  s = (x, h),  L symmetric with L_ii = 0,  p(s) = exp(-E(s)) / Z
 

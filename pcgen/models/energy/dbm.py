@@ -25,7 +25,7 @@ _BURN_IN = 100  # sweeps of the persistent chains before the joint phase
 
 
 class DBM(GenerativeModel):
-    """Two layers of hidden bits above the data, each connected to the layers beside it.
+    """A deep Boltzmann machine: two layers of hidden bits above the data, each connected to the layers beside it.
 
         E(v, h_1, h_2) = -b^T v - c_1^T h_1 - c_2^T h_2 - (v - m)^T W_1 (h_1 - 1/2) - (h_1 - m_1)^T W_2 (h_2 - 1/2)
 

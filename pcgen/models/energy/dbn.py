@@ -22,7 +22,7 @@ __all__ = ["DBN"]
 
 
 class DBN(GenerativeModel):
-    """A restricted Boltzmann machine on top, and below it directed layers of bits down to the data.
+    """A deep belief network: a restricted Boltzmann machine on top of directed layers of bits down to the data.
 
         p(v, h_1, ..., h_L) = p(v | h_1) p(h_1 | h_2) ... p(h_(L-1), h_L),  bits independent given the layer above
 

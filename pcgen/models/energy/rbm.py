@@ -19,7 +19,7 @@ __all__ = ["RBM"]
 
 
 class RBM(Restricted):
-    """Hidden bits, each connected to all bits of the data, and nothing else connected.
+    """A restricted Boltzmann machine: hidden bits, each connected to all bits of the data, and nothing else connected.
 
         E(v, h) = -b^T v - c^T h - (v - m)^T W (h - 1/2),  p(v) = sum over h of exp(-E(v, h)) / Z
 
