@@ -63,3 +63,19 @@ def check_draws(drawn: Tensor, x: Tensor, mass: Tensor) -> None:
         values = moment(drawn)
         error = 4.5 * float(values.std()) / math.sqrt(len(drawn)) + 3e-3
         assert float(values.mean()) == pytest.approx(float((mass * moment(x)).sum()), abs=error)
+
+
+def check_learns_labels(model: ExactLikelihood, rows: int, updates: int) -> None:
+    """Train on two clusters of three numbers, one for each label; draws and densities are those of the label."""
+    labels = torch.arange(rows) % 2
+    x = torch.randn(rows, 3) / 2 + 2 * labels[:, None]
+    model.setup(Batch(x, labels=labels))
+    for _ in range(updates):
+        model.update(Batch(x, labels=labels))
+    model.eval()
+    drawn = model.sample(rows, labels=labels)
+    torch.testing.assert_close(drawn[labels == 1].mean(0), torch.full((3,), 2.0), atol=0.3, rtol=0)
+    torch.testing.assert_close(drawn[labels == 0].mean(0), torch.zeros(3), atol=0.3, rtol=0)
+    with torch.no_grad():
+        own, other, either = (model.log_prob(x, each).mean() for each in (labels, 1 - labels, None))
+    assert other < either < own

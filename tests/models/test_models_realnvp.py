@@ -3,7 +3,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from densities import check_draws, check_learns_curved, plane
+from densities import check_draws, check_learns_curved, check_learns_labels, plane
 from sklearn.covariance import oas
 from torch.distributions import MultivariateNormal
 
@@ -74,19 +74,7 @@ def test_on_a_curved_sheet_it_comes_near_the_exact_density_where_a_gaussian_does
 
 
 def test_with_classes_the_density_is_that_given_the_label() -> None:
-    labels = torch.arange(600) % 2
-    x = torch.randn(600, 3) / 2 + 2 * labels[:, None]
-    model = RealNVP((3,), pairs=2, widths=(24,), classes=("a", "b"), lr=1e-2)
-    model.setup(Batch(x, labels=labels))
-    for _ in range(150):
-        model.update(Batch(x, labels=labels))
-    model.eval()
-    drawn = model.sample(600, labels=labels)
-    torch.testing.assert_close(drawn[labels == 1].mean(0), torch.full((3,), 2.0), atol=0.3, rtol=0)
-    torch.testing.assert_close(drawn[labels == 0].mean(0), torch.zeros(3), atol=0.3, rtol=0)
-    with torch.no_grad():
-        own, other, either = (model.log_prob(x, each).mean() for each in (labels, 1 - labels, None))
-    assert other < either < own
+    check_learns_labels(RealNVP((3,), pairs=2, widths=(24,), classes=("a", "b"), lr=1e-2), rows=600, updates=150)
 
 
 @pytest.mark.parametrize(
