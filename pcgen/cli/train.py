@@ -26,7 +26,7 @@ from pcgen.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from pcgen.training import Job, Run
+    from pcgen.training import Job, Options, Run
 
 __all__ = ["train"]
 
@@ -94,11 +94,11 @@ def train(
     batch_size: BatchSize = None,
     points: Points = None,
     normalize: Normalize = None,
-    rotate: Rotate = 0,
-    jitter: Jitter = 0,
-    scale: Scale = 0,
-    stretch: Stretch = 0,
-    mirror: Mirror = 0,
+    rotate: Rotate | None = None,
+    jitter: Jitter | None = None,
+    scale: Scale | None = None,
+    stretch: Stretch | None = None,
+    mirror: Mirror | None = None,
     schedule: Schedule = None,
     warmup: Warmup = None,
     clip: Clip = None,
@@ -132,7 +132,8 @@ def train(
     given: dict[str, Any] = {"epochs": epochs, "steps": steps, "minutes": minutes, "batch_size": batch_size}
     given |= {"schedule": schedule, "warmup": warmup, "clip": clip, "average": average, "bf16": bf16}
     given |= {"validate_every": validate_every, "save_every": save_every, "tensorboard": tensorboard or None}
-    given |= {"augment": Augmentation(**changing) if any(changing.values()) else None}
+    changes = {option: amount for option, amount in changing.items() if amount is not None}
+    given |= {"augment": Augmentation(**changes) if changes else None}
     given |= {"seed": 0 if seed is None and again is None else seed}
     given = {name: value for name, value in given.items() if value is not None}
     options = training.Options(**given)
@@ -145,7 +146,7 @@ def train(
     else:
         reading |= {"max_bytes": max_bytes, "seed": options.seed}
         job = _job(str(model), data, codes, settings or [], domain, reading, device)
-    name = _announce(job, out)
+    name = _announce(job, options, out)
     job.fit(out, options, device=device, resume=resume, overwrite=overwrite, progress=True)
     _conclude(training.Run.open(out), name)
 
@@ -213,7 +214,7 @@ def _job(
     return training.on_clouds(model, source, points, **config)
 
 
-def _announce(job: "Job", out: Path) -> str:
+def _announce(job: "Job", options: "Options", out: Path) -> str:
     """Say what is to be trained on what; returns the model's name."""
     from pcgen.training.identity import describe_model
 
@@ -229,6 +230,10 @@ def _announce(job: "Job", out: Path) -> str:
         f"{f'{sum(moved.values()):,} weights; ' if moved else ''}"
         f"{f'{len(learner.classes)} classes; ' if learner.classes else ''}run folder {out}"
     )
+    own = job.learner.recipe
+    if options.augment is None and own.augment is not None and len(job.train) < own.few:
+        changes = ", ".join(f"{name} {amount:g}" for name, amount in vars(own.augment).items() if amount)
+        say(f"fewer than {own.few} {what}: each batch is changed at random, {changes} (not so: --stretch 0)")
     return name
 
 

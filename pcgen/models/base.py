@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor, nn
 
+from pcgen.data.augmentation import Augmentation
 from pcgen.errors import at_least
 from pcgen.nets.modes import evaluating
 from pcgen.ops import chamfer_matrix
@@ -70,6 +71,8 @@ class Recipe:
         schedule: of the learning rates over each phase: "constant", "cosine" or "linear".
         warmup: updates over which the rates rise from 0; at most a twentieth of a training that is given in steps.
         clip: the largest norm of each optimizer group's gradients; None is not to clip.
+        augment: what every batch is changed by where the data has fewer than `few` rows; None is nothing.
+        few: rows, from which on the data has enough of its own.
         bf16: whether it learns as well where most of its arithmetic is in bfloat16, so that a device which computes in
             it takes that.
         phases: names of trainings that follow one another, with the share of the steps that each takes, above 0 and 1
@@ -82,6 +85,8 @@ class Recipe:
     schedule: str = "constant"
     warmup: int = 0
     clip: float | None = None
+    augment: Augmentation | None = None
+    few: int = 1000
     bf16: bool = False
     phases: Mapping[str, float] = field(default_factory=lambda: {"": 1.0})
 

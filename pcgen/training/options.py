@@ -47,7 +47,8 @@ class Options:
         warmup: updates in which the rates rise linearly from zero, at the beginning of each phase.
         clip: the largest norm of each optimizer group's gradients; 0 is not to clip.
         average: largest decay of averaged weights (see `Average`); 0 is not to average.
-        augment: applied to each batch of x, (B, *shape) -> (B, *shape).
+        augment: applied to each batch of x, (B, *shape) -> (B, *shape); None is the recipe's, where the rows are few,
+            and `Augmentation()` changes nothing.
         bf16: run updates under autocast to bfloat16; None is where the recipe allows it and the device computes in it
             (see `computes_bf16`).
         seed: of the training's randomness at a fresh start; None goes on with torch's global generator.
@@ -116,6 +117,7 @@ class Options:
             warmup=self._short(recipe.warmup, recipe) if self.warmup is None else self.warmup,
             clip=(recipe.clip or 0.0) if self.clip is None else self.clip,
             average=(recipe.average or 0.0) if self.average is None else self.average,
+            augment=recipe.augment if self.augment is None and rows < recipe.few else self.augment,
             bf16=(recipe.bf16 and computes_bf16(device)) if self.bf16 is None else self.bf16,
         )
 

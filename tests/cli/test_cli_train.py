@@ -108,6 +108,18 @@ def test_a_model_of_ones_own_is_trained_sampled_and_listed(pcgen, autoencoder, t
         assert result.code == 2 and told in result.err and len(result.err.strip().splitlines()) == 1
 
 
+def test_few_clouds_are_changed_for_an_autoencoder_alone_and_it_is_said(pcgen, boxes, autoencoder, tmp_path):
+    few = ["--data", boxes, *FAST, *PARTS]
+    for name, model, more, stretch in (("a", "autoencoder", [], 0.15), ("b", "autoencoder", ["--stretch", 0], 0.0)):
+        result = pcgen("train", model, *few, *more, "--out", tmp_path / name)
+        assert result.code == 0, result.err
+        assert ("each batch is changed at random, stretch 0.15, mirror 0.5" in result.err) == (stretch > 0)
+        assert training.Run.open(tmp_path / name).config["training"]["augment"]["stretch"] == stretch
+    result = pcgen("train", "vae", "--codes", autoencoder, "--steps", 3, "--out", tmp_path / "head")
+    assert result.code == 0 and "changed at random" not in result.err
+    assert training.Run.open(tmp_path / "head").config["training"]["augment"] is None
+
+
 @pytest.mark.parametrize("seed", [0, 5])
 def test_a_run_is_trained_again_bit_for_bit(pcgen, boxes, autoencoder, tmp_path, seed):
     clouds = ["train", "vae", "--data", boxes, *FAST, *PARTS, "--jitter", 0.01]

@@ -69,6 +69,15 @@ def test_a_recipes_warm_up_is_a_twentieth_of_a_short_training_and_a_given_one_st
     assert Options(steps=10, warmup=5).settled(RECIPE, 100, CPU).warmup == 5
 
 
+def test_few_rows_are_changed_as_the_recipe_says_unless_another_change_or_none_is_given() -> None:
+    changes = Augmentation(stretch=0.2)
+    recipe = Recipe(augment=changes, few=50)
+    assert [Options().settled(recipe, rows, CPU).augment for rows in (49, 50)] == [changes, None]
+    for given in (Augmentation(), Augmentation(jitter=0.1)):
+        assert Options(augment=given).settled(recipe, 49, CPU).augment == given
+    assert Options().settled(Recipe(), 3, CPU).augment is None
+
+
 def test_effort_multiplies_the_recipes_steps() -> None:
     assert [Options().scaled(RECIPE, effort).steps for effort in (0.5, 2, 1e-9)] == [35, 140, 1]
     assert Options(seed=3).scaled(RECIPE, 1).seed == 3
