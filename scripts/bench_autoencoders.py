@@ -29,7 +29,7 @@ VARIANTS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "before": (
         "autoencoder",
         {"decoder": PAPER, "betas": (0.9, 0.999), "coarse": (0, 0), "even": False, **ADAM, **ALL},
-        {"batch_size": 32, "average": 0.0, "warmup": 0, "clip": 0.0},
+        {"batch_size": 32, "average": 0.0, "warmup": 0, "clip": 0.0, "augment": data.Augmentation()},
     ),
     "all points seen, exact matchings": ("autoencoder", ALL, {}),
     "not coarse at first": ("autoencoder", {"coarse": (0, 0)}, {}),
@@ -51,7 +51,13 @@ VARIANTS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "rate .002": ("autoencoder", {"lr": 2e-3}, {}),
     "512 points seen": ("autoencoder", {"seen": 512}, {}),
     "code of 256": ("autoencoder", {"code": 256}, {}),
-    "stretched, mirrored": ("autoencoder", {}, {"augment": data.Augmentation(stretch=0.1, mirror=0.5)}),
+    "not changed at random": ("autoencoder", {}, {"augment": data.Augmentation()}),
+    "stretched twice as much": ("autoencoder", {}, {"augment": data.Augmentation(stretch=0.3, mirror=0.5)}),
+    "turned by 15 degrees too": (
+        "autoencoder",
+        {},
+        {"augment": data.Augmentation(stretch=0.15, mirror=0.5, rotation=15)},
+    ),
     "set of 32 tokens": ("set_autoencoder", {}, {}),
 }
 

@@ -10,6 +10,7 @@ from typing import Annotated
 import figures
 import torch
 import typer
+from draws import DRAWS, NONE, Judge
 from timed import fit_once
 
 from pcgen import data, metrics, training
@@ -59,19 +60,26 @@ def main(
         codes = training.read_codes(folder / "autoencoder")
         test = data.load(f"{spec}@test", at_least=points, surface_points=2 * points)
         train = source.normalization.undo(thin(source.train, points, 0))
-        decoded = resample(in_batches(codes.autoencoder, codes.autoencoder.decode, codes.train))
+        decoded = resample(in_batches(codes.autoencoder, codes.autoencoder.decode, codes.train)).cpu()
+        decoded = source.normalization.undo(decoded)
+        judge = Judge(test.points[:, :points].contiguous(), train)
+        torch.manual_seed(0)
+        picks = torch.randperm(len(train)).split(len(test))[: min(DRAWS, len(train) // len(test))]
+        several = {"training set": judge([train[rows] for rows in picks], learned=False)}
+        several["training set decoded"] = judge([decoded[rows] for rows in picks])
         for name in models.split(","):
             torch.manual_seed(0)
             trained = fit_once(training.on_codes(name, codes), folder / name, head)
             torch.manual_seed(0)
             drawn = trained.sample(len(test))
+            several[name] = judge([drawn, *(trained.sample(len(test)) for _ in range(DRAWS - 1))])
             first = name == models.split(",")[0]  # whose report has the rows that are not of a model
-            oracles = {"training set decoded": source.normalization.undo(decoded.cpu())} if first else {}
+            oracles = {"training set decoded": decoded} if first else {}
             kinds = {"oracles": oracles, "emd_clouds": None, "tiles": folder / "tiles"}
             report = metrics.evaluate(drawn, test, train, protocol, **kinds)
             seconds = sum(training.Run.open(folder / each).history[-1]["seconds"] for each in ("autoencoder", name))
             for row in report.rows if first else report.rows[:1]:
-                rows.append(_row(of, points, row, name, seconds))
+                rows.append(_row(of, points, row, name, seconds, several))
                 print(" ".join(f"{key}={value}" for key, value in rows[-1].items()), flush=True)
             figures.write(f"generation_{points}", rows, kept)
 
@@ -85,7 +93,9 @@ def _enlarged(meshes: Path, path: Path, points: int) -> Path:
     return path
 
 
-def _row(of: str, points: int, row: Row, model: str, seconds: float) -> dict[str, object]:
+def _row(
+    of: str, points: int, row: Row, model: str, seconds: float, several: dict[str, dict[str, object]]
+) -> dict[str, object]:
     values: dict[str, object] = {}
     for metric in HEADLINE:
         values[metric] = round(row.values[metric], 5)
@@ -93,7 +103,8 @@ def _row(of: str, points: int, row: Row, model: str, seconds: float) -> dict[str
         values |= {f"{metric}_low": round(low, 5), f"{metric}_high": round(high, 5)}
     values |= {name: round(row.values[name], 4) if name in row.values else "" for name in COPYING}
     named = row.name if row.name != "samples" else model
-    return {"data": of, "points": points, "model": named, "clouds": row.clouds, "seconds": round(seconds), **values}
+    first = {"data": of, "points": points, "model": named, "clouds": row.clouds, "seconds": round(seconds)}
+    return first | values | several.get(named, NONE)
 
 
 if __name__ == "__main__":

@@ -9,10 +9,12 @@ from typing import Annotated, Any
 import figures
 import torch
 import typer
+from draws import DRAWS, Judge
 from timed import fit_once
 from torch import Tensor
 
-from pcgen import data, metrics, ops, training
+from pcgen import data, training
+from pcgen.data.thinning import thin
 from pcgen.data.training_set import training_set
 from pcgen.models.base import Batch
 from pcgen.models.clouds.resampling import resample
@@ -40,7 +42,6 @@ DRAWN: dict[str, tuple[str, dict[str, Any]]] = {
     "not stretched": ("diffusion", {"match": False}),
     "flow_matching, not stretched": ("flow_matching", {"match": False}),
 }
-DRAWS = 3  # sets of samples of each: one set's 1-NNA is off by three points as often as not
 
 
 def main(
@@ -57,18 +58,10 @@ def main(
     fit_once(training.on_clouds("autoencoder", source, points), out / "autoencoder", autoencoder)
     codes = training.read_codes(out / "autoencoder")
     test = data.load(f"{shapes}@test", at_least=points, surface_points=2 * points).points[:, :points].contiguous()
-    between = ops.chamfer_matrix(test, test)
-
-    def nearest(drawn: list[Tensor]) -> dict[str, object]:
-        """1-NNA-CD of sets of samples against the test clouds: mean, least and most."""
-        found = [
-            100 * metrics.one_nna(ops.chamfer_matrix(each, test), ops.chamfer_matrix(each, each), between).accuracy
-            for each in drawn
-        ]
-        return {"one_nna_cd": sum(found) / len(found), "one_nna_cd_low": min(found), "one_nna_cd_high": max(found)}
+    judge = Judge(test, source.normalization.undo(thin(source.train, points, 0)))
 
     decoded = in_batches(codes.autoencoder, codes.autoencoder.decode, codes.train)
-    picks = [torch.randperm(len(decoded))[: len(test)] for _ in range(DRAWS)]
+    picks = torch.randperm(len(decoded)).split(len(test))[: min(DRAWS, len(decoded) // len(test))]
     known = {"variant": "training set decoded", "steps": "", "loss_train": "", "loss_held_out": ""}
     rows: list[dict[str, object]] = []
 
@@ -77,7 +70,7 @@ def main(
         print(" ".join(f"{key}={value}" for key, value in rows[-1].items()), flush=True)
         figures.write("heads", rows)
 
-    tell({**known, **nearest([source.normalization.undo(resample(decoded[rows])).cpu() for rows in picks])})
+    tell({**known, **judge([source.normalization.undo(resample(decoded[rows])).cpu() for rows in picks])})
     for name in variants.split(";") if variants else (*VARIANTS, *DRAWN):
         trained, options = DRAWN.get(name, (name, {}))
         model, config, settings = VARIANTS[trained]
@@ -87,7 +80,7 @@ def main(
         torch.manual_seed(0)
         drawn = [run.sample(len(test), **options) for _ in range(DRAWS)]
         losses = {"loss_train": _loss(run, codes.train), "loss_held_out": _loss(run, codes.held_out)}
-        tell({"variant": name, "steps": run.history[-1]["step"], **losses, **nearest(drawn)})
+        tell({"variant": name, "steps": run.history[-1]["step"], **losses, **judge(drawn)})
 
 
 def _loss(run: training.Run, rows: Tensor) -> float:

@@ -9,6 +9,7 @@ Rows = list[dict[str, str]]
 BASELINES = ("training set", "training set decoded", "second sample")
 
 _NEW = ("copies:", "novelty:", "Z_U:", "C_T:", "authenticity:", "Vendi:")
+_SEVERAL = "Z_U, mean of sets:"
 
 
 def measured(name: str, table: Callable[[Rows], str], command: str) -> str:
@@ -78,12 +79,14 @@ def heads(rows: Rows) -> str:
                 _named(row, "variant"),
                 row["steps"] and f"{int(row['steps']):,}",
                 *(_f(row[f"loss_{kind}"], 4) for kind in ("train", "held_out")),
-                f"{_f(row['one_nna_cd'], 1)} ({_range(row, 'one_nna_cd_', 1)})",
+                _of_draws(row),
+                _f(row["z_u_cd_mean"], 1),
             )
             for row in own
         ]
         title = f"{first['points']} points, {_minutes(first['minutes'])} each, {first['clouds']} clouds a side"
-        return f"**{data}**: {title}\n\n{grid(('head', 'steps:', 'loss, train:', 'held out:', '1-NNA-CD:'), lines)}"
+        head = ("head", "steps:", "loss, train:", "held out:", "1-NNA-CD:", "Z_U:")
+        return f"**{data}**: {title}\n\n{grid(head, lines)}"
 
     return _for_each_set(rows, of)
 
@@ -98,12 +101,14 @@ def generation(rows: Rows) -> str:
                 "" if row["model"] in BASELINES else f"{float(row['seconds']) / 60:.1f} min",
                 _f(row["jsd"], 3),
                 _f(row["mmd_emd"], 4),
-                _shares(row, "one_nna_cd"),
                 _shares(row, "one_nna_emd"),
+                _shares(row, "one_nna_cd"),
+                _of_draws(row),
             )
             for row in _baselines_last(own)
         ]
-        head = ("model", "training:", "JSD:", "MMD-EMD:", "1-NNA-CD:", "1-NNA-EMD:")
+        nearest = ("1-NNA-EMD:", "1-NNA-CD:", "1-NNA-CD, mean of sets:")
+        head = ("model", "training:", "JSD:", "MMD-EMD:", *nearest)
         return f"**{data}**: {own[0]['points']} points, {own[0]['clouds']} clouds a side\n\n{grid(head, lines)}"
 
     return _for_each_set(rows, of)
@@ -113,8 +118,29 @@ def copying(rows: Rows) -> str:
     """The columns of the same sets that tell copies from new shapes."""
 
     def of(data: str, own: Rows) -> str:
-        lines = [(_named(row), *_new(row)) for row in _baselines_last(own)]
-        return f"**{data}**\n\n{grid(('model', *_NEW), lines)}"
+        lines = [(_named(row), *_new(row), _f(row["z_u_cd_mean"], 1)) for row in _baselines_last(own)]
+        return f"**{data}**\n\n{grid(('model', *_NEW, _SEVERAL), lines)}"
+
+    return _for_each_set(rows, of)
+
+
+def protocols(rows: Rows) -> str:
+    """For each model a line for each protocol; the rows that are of no model beneath."""
+
+    def of(data: str, own: Rows) -> str:
+        cells = []
+        for model in sorted(dict.fromkeys(row["model"] for row in own), key=lambda name: name in BASELINES):
+            for row in (row for row in own if row["model"] == model):
+                under = [
+                    (_f(row[f"mmd_{each}"], 4), *(_share(row[f"{one}_{each}"], 1) for one in ("cov", "one_nna")))
+                    for each in ("cd", "emd")
+                ]
+                cells.append(
+                    (_named(row), f"{row['protocol']} `{row['stamp']}`", _f(row["jsd"], 3), *under[0], *under[1])
+                )
+        head = [f"{name}-{each}:" for each in ("CD", "EMD") for name in ("MMD", "COV", "1-NNA")]
+        title = f"{own[0]['points']} points, {own[0]['clouds']} clouds a side"
+        return f"**{data}**: {title}\n\n{grid(('model', 'protocol and stamp', 'JSD:', *head), cells)}"
 
     return _for_each_set(rows, of)
 
@@ -244,6 +270,26 @@ def scenes(rows: Rows) -> str:
     return f"test scenes that readers are asked about: {asked}\n\n{grid(head, [*lines, ('*chance*', *chances)])}"
 
 
+def classification(rows: Rows) -> str:
+    """Classifiers in their order: the floors and the SVM on codes, then those that learned labels."""
+    lines = [
+        (
+            row["classifier"],
+            _shares(row, "accuracy"),
+            _share(row["class_accuracy"], 1),
+            row["epochs"],
+            f"{int(row['seconds']):,} s" if int(row["seconds"]) else "",
+        )
+        for row in rows
+    ]
+    first = rows[0]
+    title = (
+        f"**{first['data']}**: {first['classes']} classes, {first['learned']} clouds learned, {first['tested']} tested"
+    )
+    head = ("classifier", "accuracy, %:", "mean of classes:", "epochs:", "time:")
+    return f"{title}\n\n{grid(head, lines)}"
+
+
 def training(rows: Rows) -> str:
     """Updates of the same autoencoder, as clouds a second."""
     lines = [(row["variant"], _f(row["clouds_per_second"], 0), _f(row["times_eager"], 1)) for row in rows]
@@ -292,6 +338,14 @@ def _shares(row: dict[str, str], metric: str) -> str:
     """A fraction and its interval in percent."""
     value, low, high = (100 * float(row[f"{metric}{end}"]) for end in ("", "_low", "_high"))
     return f"{value:.1f} ({low:.0f} to {high:.0f})"
+
+
+def _of_draws(row: dict[str, str]) -> str:
+    """The mean over several sets, the least and the most of them, and how many they are."""
+    if not row["draws"]:
+        return ""
+    mean, least, most = (100 * float(row[f"one_nna_cd_{each}"]) for each in ("mean", "least", "most"))
+    return f"{mean:.1f} ({least:.0f} to {most:.0f}, {row['draws']} sets)"
 
 
 def _range(row: dict[str, str], prefix: str, digits: int) -> str:

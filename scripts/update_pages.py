@@ -53,6 +53,12 @@ PAGES: list[tuple[str, str, Table]] = [
     ("docs/generation.md", "couplings", _of("couplings", tables.couplings, "bench_couplings.py")),
     ("docs/generation.md", "completion", _of("completion", tables.completion, "bench_completion.py")),
     ("docs/generation.md", "training", _of("training", tables.training, "bench_training.py")),
+    ("docs/protocols.md", "protocols", _of("protocols", tables.protocols, "bench_protocols.py")),
+    (
+        "docs/classification.md",
+        "classification",
+        _of("classification", tables.classification, "bench_classification.py"),
+    ),
     ("docs/estimators.md", "estimators", _of("estimators", tables.estimators, "bench_estimators.py")),
     ("docs/estimators.md", "control_variates", _of("estimators", tables.control_variates, "bench_estimators.py")),
     ("docs/models/scenes.md", "scenes", _of("scenes", tables.scenes, "bench_scenes.py")),

@@ -18,5 +18,9 @@ def test_a_row_for_each_model_and_one_for_each_baseline(script: Callable[[str], 
     for row in rows:
         assert row["clouds"] == "6" and (row["z_u_cd"] == "") == (row["model"] == "training set")
         assert float(row["one_nna_emd_low"]) <= float(row["one_nna_emd"]) <= float(row["one_nna_emd_high"])
+        many, trained = row["model"] != "second sample", row["model"] not in ("training set", "second sample")
+        assert (row["draws"], row["z_u_cd_mean"] != "") == ("6" if many else "", trained)
+        if many:
+            assert float(row["one_nna_cd_least"]) <= float(row["one_nna_cd_mean"]) <= float(row["one_nna_cd_most"])
     tables = script("tables")
     assert "*training set decoded*" in tables.generation(rows) and "| gaussian |" in tables.copying(rows)

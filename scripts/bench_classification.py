@@ -1,0 +1,69 @@
+"""Codes of an autoencoder under a linear SVM, their floors, and supervised references; resumable.
+
+python scripts/bench_classification.py --out runs/classification
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import figures
+import torch
+import typer
+from timed import fit_once
+
+from pcgen import training
+from pcgen.data.training_set import training_set
+from pcgen.studies import classification
+from pcgen.training import Options
+
+SHAPES = figures.ROOT.parent / "shared" / "data" / "ldraw_parts.npz"
+
+
+def main(
+    shapes: Annotated[str, typer.Option(help="Shapes with classes and splits, SOURCE[:CLASS].")] = str(SHAPES),
+    points: Annotated[int, typer.Option(help="Points of each cloud.")] = 1024,
+    autoencoder: Annotated[float, typer.Option(help="Minutes of the autoencoder's training.")] = 7.0,
+    minutes: Annotated[float, typer.Option(help="Of each supervised reference's.")] = 9.0,
+    references: Annotated[str, typer.Option(help="Their names with commas between.")] = ",".join(
+        classification.REFERENCES
+    ),
+    out: Annotated[Path, typer.Option(help="The folder of the runs.")] = Path("runs/classification"),
+) -> None:
+    """Train an autoencoder without labels and classifiers with them, and test all of them."""
+    source = training_set(shapes, points=points)
+    torch.manual_seed(0)
+    fit_once(training.on_clouds("autoencoder", source, points), out / "autoencoder", autoencoder)
+    sets = classification.labelled(shapes, at_least=1, surface_points=max(2048, points))
+    made = [classification.majority(sets), *classification.on_codes(out / "autoencoder", sets)]
+    names = ("always the largest class", "linear SVM on codes", "linear SVM on codes of the untrained encoder")
+    rows = [_row(shapes, sets, row, name) for row, name in zip(made, names, strict=True)]
+    figures.write("classification", rows)
+    for name in references.split(","):
+        options = Options(minutes=minutes)
+        folder = out / name
+        row = classification.supervised(
+            name, sets, folder, points=points, options=options, resume="auto", progress=True
+        )
+        rows.append(_row(shapes, sets, row, row.what))
+        figures.write("classification", rows)
+
+
+def _row(shapes: str, sets: classification.Sets, row: classification.Row, name: str) -> dict[str, object]:
+    low, high = row.interval
+    sizes = {"classes": len(sets.train.classes), "learned": len(sets.train), "tested": len(sets.test)}
+    return {
+        "data": Path(shapes).stem,
+        **sizes,
+        "points": row.points,
+        "classifier": name,
+        "accuracy": round(row.accuracy, 4),
+        "accuracy_low": round(low, 4),
+        "accuracy_high": round(high, 4),
+        "class_accuracy": round(row.class_accuracy, 4),
+        "epochs": row.details.get("epochs", ""),
+        "seconds": round(row.seconds),
+    }
+
+
+if __name__ == "__main__":
+    typer.run(main)
