@@ -1,24 +1,19 @@
-"""From what a page holds to one HTML file."""
+"""From what a report holds to one HTML file."""
 
-import json
 import os
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from markupsafe import Markup
 
 from pcgen.report import charts
 from pcgen.report.content import Content, Model
 from pcgen.report.encoding import encoded
-from pcgen.view.colors import by_height
+from pcgen.report.inlining import drawing, render
 from pcgen.view.files import target, write
 
-__all__ = ["write_page"]
-
-_SHADES = 64  # colours from the lowest point of a cloud to its highest
+__all__ = ["report_html", "write_page"]
 
 
 def write_page(content: Content, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
@@ -33,33 +28,30 @@ def write_page(content: Content, path: str | os.PathLike[str], *, overwrite: boo
         ValueError: the path does not end in .html.
         FileExistsError: the page exists and `overwrite` is false.
     """
-    import jinja2
-
     place = target(path, overwrite, ".html")
-    folder = files("pcgen.report")
-    around = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
-    template = around.from_string((folder / "page.html").read_text("utf-8"))
-    text = template.render(
+    write(place, report_html(content).encode())
+    return place
+
+
+def report_html(content: Content) -> str:
+    """The page as text."""
+    return render(
+        "page.html",
+        ["page.css"],
+        ["page.js"],
+        _clouds(content),
+        title=content.title,
         content=content,
-        style=Markup((folder / "page.css").read_text("utf-8")),
-        program=Markup((folder / "page.js").read_text("utf-8")),
-        data=Markup(_json(_clouds(content))),
         curves={model.name: _curves(model) for model in content.models},
         novelty={model.name: _novelty(model) for model in content.models},
         plane=charts.plane([(mark.name, mark.x, mark.y, mark.oracle) for mark in content.marks], *content.axes),
     )
-    write(place, text.encode())
-    return place
 
 
 def _clouds(content: Content) -> dict[str, Any]:
     """What the page's program draws."""
-    every = [gallery.points for gallery in content.galleries]
-    radii = [np.ptp(points, axis=1).max(1) / 2 for points in every]
-    middle = (by_height(np.linspace([0, 0, 0], [0, 1, 0], _SHADES)) * 255).round().astype(int)
     return {
-        "palette": middle.tolist(),
-        "radius": float(np.median(np.concatenate(radii))) if radii else 1.0,
+        **drawing([gallery.points for gallery in content.galleries]),
         "train": None if content.train is None else encoded(content.train),
         "galleries": [
             {
@@ -72,11 +64,6 @@ def _clouds(content: Content) -> dict[str, Any]:
             for gallery in content.galleries
         ],
     }
-
-
-def _json(value: Any) -> str:
-    """JSON that no reader of HTML takes for the end of its element."""
-    return json.dumps(value, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def _curves(model: Model) -> list[tuple[str, Markup]]:

@@ -4,19 +4,16 @@ import importlib
 import json
 import re
 import shutil
-import subprocess
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
+from browser import coloured, dark, needs_browser, shot, shown
 
 from pcgen import data
 
 AUTOENCODER = ["--set", "autoencoder.code=4", "--set", 'autoencoder.encoder={"name": "pointnet", "widths": [8]}']
 AUTOENCODER += ["--set", 'autoencoder.decoder={"name": "fully_connected", "widths": [8]}']
 FEW = ["--points", 64, "--metrics", "cd", "--effort", 0.003]
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 @pytest.fixture(scope="module")
@@ -110,27 +107,12 @@ def test_a_page_without_the_training_clouds_says_so(pcgen, board, tmp_path):
     assert "Training clouds are not beside the samples:" in text and embedded(text)["train"] is None
 
 
-@pytest.mark.skipif(BROWSER is None, reason="no Chromium to open the page in")
+@needs_browser
 def test_a_browser_draws_every_cloud_and_says_nothing(pcgen, board, tmp_path):
     page = tmp_path / "page.html"
     assert pcgen("report", board, "--out", page, "--clouds", 5).code == 0
-    common = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=4000"]
-    quiet = ["--enable-logging=stderr", f"--user-data-dir={tmp_path / 'profile'}"]
-    found = subprocess.run([*common, *quiet, "--dump-dom", page.as_uri()], capture_output=True, text=True, timeout=120)
-    assert found.stdout.count('<figure class="cell"') == 15
-    said = [line for line in found.stderr.splitlines() if "CONSOLE" in line or "Uncaught" in line]
-    assert said == []
-    (tmp_path / "dark.html").write_text(
-        page.read_text().replace('<html lang="en">', '<html lang="en" data-theme="dark">')
-    )
-    shots = {}
-    for name in ("page", "dark"):
-        picture = tmp_path / f"{name}.png"
-        size = ["--window-size=1200,3000", "--hide-scrollbars", f"--screenshot={picture}"]
-        command = [*common, *quiet, *size, (tmp_path / f"{name}.html").as_uri()]
-        subprocess.run(command, capture_output=True, check=True, timeout=120)
-        shots[name] = np.asarray(Image.open(picture).convert("RGB")).astype(int)
-    for shot in shots.values():
-        coloured = (shot.max(2) - shot.min(2) > 60).sum()
-        assert coloured > 15 * 500  # balls of viridis in each of 15 cells
-    assert shots["page"][:20].mean() > 200 > 60 > shots["dark"][:20].mean()
+    assert shown(page).count('<figure class="cell"') == 15
+    light, night = shot(page, 1200, 3000), shot(dark(page), 1200, 3000)
+    for picture in (light, night):
+        assert coloured(picture) > 15 * 500  # balls of viridis in each of 15 cells
+    assert light[:20].mean() > 200 > 60 > night[:20].mean()
