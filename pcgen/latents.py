@@ -1,5 +1,6 @@
-"""What can be done with codes of any model that encodes and decodes: ways, shifts, neighbours, maps, scores."""
+"""What can be done with codes of any model that encodes and decodes: ways, shifts, neighbours, axes, maps, scores."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,7 +13,17 @@ from pcgen.models.clouds.latent import LatentCloudModel
 from pcgen.models.inference import encode_all, in_batches
 from pcgen.ops import chamfer
 
-__all__ = ["PATHS", "anomaly_score", "class_shift", "code_map", "interpolate", "nearest", "places_on_map"]
+__all__ = [
+    "PATHS",
+    "Axes",
+    "anomaly_score",
+    "class_shift",
+    "code_map",
+    "interpolate",
+    "nearest",
+    "places_on_map",
+    "principal_axes",
+]
 
 PATHS = ("linear", "spherical")
 _SMALL = 1e-6  # radians: within it a great circle is a straight line
@@ -105,6 +116,53 @@ def nearest(codes: Tensor, among: Tensor, k: int) -> tuple[Tensor, Tensor]:
         raise ValueError(f"k: must be from 1 to the {len(among)} codes there are, got {k}")
     found = torch.cdist(codes.flatten(1).double(), among.flatten(1).double()).topk(k, largest=False)
     return found.values.to(codes.dtype), found.indices
+
+
+@dataclass(frozen=True)
+class Axes:
+    """Directions along which codes vary most, the first one most."""
+
+    mean: Tensor  # (D,) float64, of the codes
+    basis: Tensor  # (D, k) float64, unit vectors in columns, at right angles to each other
+    shares: Tensor  # (k,) float64, of the codes' variance: all D together have 1, and 0 where all codes are equal
+
+    def along(self, codes: Tensor) -> Tensor:
+        """Coordinates of codes (B, *code) along the axes, (B, k) float64."""
+        return (codes.flatten(1).double() - self.mean) @ self.basis
+
+
+def principal_axes(codes: Tensor, count: int = 2) -> Axes:
+    """The leading principal axes of codes, their entries in one line each, and how much of the variance each shows.
+
+        X - mean = U S V^T,  axes: the first columns of V,  shares: s_i^2 / sum over j of s_j^2
+
+    An axis points to where its entry of largest size is positive.
+
+    Args:
+        codes: (S, *code).
+        count: axes, from 1 to the smaller of S and the entries of a code.
+
+    Raises:
+        ValueError: a count out of range, or codes that are not finite.
+
+    References:
+        Pearson (1901). On Lines and Planes of Closest Fit to Systems of Points in Space.
+    """
+    rows = codes.flatten(1).double()
+    if not 1 <= count <= min(rows.shape):
+        raise ValueError(f"count: must be from 1 to {min(rows.shape)}, of {tuple(rows.shape)} codes, got {count}")
+    bad = int((~rows.isfinite()).any(1).sum())
+    if bad:
+        raise ValueError(
+            f"codes: must be finite, {bad} of {len(rows)} are not; train the model again with a smaller lr"
+        )
+    mean = rows.mean(0)
+    _, sizes, found = torch.linalg.svd(rows - mean, full_matrices=False)  # (S, k), (k,), (k, D)
+    basis = found[:count].T
+    largest = basis.gather(0, basis.abs().argmax(0, keepdim=True))
+    variance = sizes.square()
+    shares = variance[:count] / variance.sum().clamp_min(torch.finfo(variance.dtype).tiny)
+    return Axes(mean, basis * largest.sign(), shares)
 
 
 @torch.no_grad()

@@ -1,12 +1,13 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 
 from pcgen import data
-from pcgen.latents import anomaly_score, class_shift, interpolate, nearest
+from pcgen.latents import anomaly_score, class_shift, interpolate, nearest, principal_axes
 from pcgen.models import build
 from pcgen.models.clouds.autoencoder import Autoencoder
 from pcgen.models.clouds.latent import LatentCloudModel
@@ -125,3 +126,32 @@ def test_bad_ways_are_named() -> None:
     with pytest.raises(ValueError, match=r"path: must be one of linear, spherical; got 'round'"):
         interpolate(a, a, 3, "round")
     assert math.isclose(float(interpolate(a, a + 1, 3)[0, 1, 0]), 0.5)
+
+
+def test_principal_axes_are_the_singular_vectors_of_numpy() -> None:
+    codes = torch.randn(30, 2, 3) @ torch.randn(3, 3) + 5  # sets of two tokens
+    axes = principal_axes(codes, 3)
+    rows = codes.flatten(1).double().numpy()
+    left, sizes, right = np.linalg.svd(rows - rows.mean(0), full_matrices=False)
+    np.testing.assert_allclose(np.abs(axes.basis.numpy()), np.abs(right[:3].T), atol=1e-9)
+    np.testing.assert_allclose(np.abs(axes.along(codes).numpy()), np.abs(left * sizes)[:, :3], atol=1e-9)
+    np.testing.assert_allclose(axes.shares.numpy(), (sizes**2 / (sizes**2).sum())[:3], rtol=1e-9)
+    largest = axes.basis.abs().argmax(0)
+    assert bool((axes.basis[largest, torch.arange(3)] > 0).all())
+
+
+def test_axes_of_codes_that_are_all_equal_show_nothing() -> None:
+    axes = principal_axes(torch.ones(4, 3))
+    assert axes.shares.tolist() == [0, 0] and axes.along(torch.ones(2, 3)).abs().max() == 0
+
+
+@pytest.mark.parametrize(
+    ("codes", "count", "told"),
+    [
+        (torch.ones(4, 3), 4, r"count: must be from 1 to 3, of \(4, 3\) codes, got 4"),
+        (torch.tensor([[1.0, torch.nan], [0, 0]]), 1, r"codes: must be finite, 1 of 2 are not"),
+    ],
+)
+def test_codes_without_such_axes_are_named(codes: torch.Tensor, count: int, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        principal_axes(codes, count)
