@@ -1,4 +1,4 @@
-"""`pcgen explore`: pictures of what lies between codes, of classes made of each other, of nearest codes, of a map."""
+"""`pcgen explore`: a page of what a model has learned; pictures of ways, shifts, nearest codes, maps."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from pcgen.data import Clouds
+    from pcgen.report.opened import Opened
     from pcgen.training import Run
 
 __all__ = ["explore"]
@@ -26,18 +27,26 @@ SHOWN = ("paths", "shift", "nearest", "map")
 def explore(
     run: RunArgument,
     source: Source,
-    png: Annotated[Path, typer.Option(help="The picture to write.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The .html to write: a map of codes, ways between clouds; it opens without a network."),
+    ] = None,
+    png: Annotated[Path | None, typer.Option(help="The picture to write, in place of a page.")] = None,
     show: Annotated[
         str,
         typer.Option(
-            help="paths: ways between the codes of two clouds; shift: clouds of one class made clouds of another; "
-            "nearest: clouds beside those of the nearest codes; map: what stands at each place of a head's map (som), "
-            "with how many of the clouds fall there."
+            help="Of a picture. paths: ways between the codes of two clouds; shift: clouds of one class made clouds of "
+            "another; nearest: clouds beside those of the nearest codes; map: what stands at each place of a head's "
+            "map (som), with how many of the clouds fall there."
         ),
     ] = "paths",
-    count: Annotated[int, typer.Option(min=1, help="Rows of the picture.")] = 4,
+    count: Annotated[
+        int, typer.Option(min=1, help="Rows of the picture; of a page, pairs of clouds to go between.")
+    ] = 4,
     steps: Annotated[int, typer.Option(min=2, help="Clouds of each way, or nearest clouds of each.")] = 7,
-    path: Annotated[str, typer.Option(help="Of paths: linear, or spherical about the mean code.")] = "linear",
+    path: Annotated[
+        str, typer.Option(help="Of paths: linear, or spherical about the mean code; a page has both.")
+    ] = "linear",
     names: Annotated[
         str | None, typer.Option(help="Clouds by name, with commas between, instead of ones drawn by seed.")
     ] = None,
@@ -50,19 +59,29 @@ def explore(
     drop_bad: DropBad = False,
     device: Device = "cpu",
     seed: Seed = 0,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a picture that exists.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what --out or --png names.")] = False,
 ) -> None:
-    """Draw what an autoencoder has learned: rows of clouds that belong together."""
+    """Show what a model has learned: a page to look around in, or a picture of clouds that belong together."""
     from pcgen import training
     from pcgen.view import picture
 
-    check_out(png, ".png", overwrite, "--png")
+    place = _place(out, png, overwrite)
     choose(show, SHOWN, "--show")
+    if out is not None and (show, path, source_class, target_class) != ("paths", "linear", None, None):
+        raise ValueError(
+            "--show, --path, --from, --to: are of a picture; leave them out, or give --png in place of --out"
+        )
     opened = training.Run.open(run)
     clouds = read(source, points, seed, up, max_bytes, drop_bad)
-    codes = opened.encode(clouds, checkpoint=checkpoint, device=device)
-    at = _Place(opened, clouds, codes, checkpoint, device)
     chosen = None if names is None else [name.strip() for name in names.split(",")]
+    if out is not None:
+        from pcgen.report.opened import Opened
+
+        ends = _rows(clouds, 2 * count, chosen, seed).tolist()
+        _page(place, Opened(opened, checkpoint, device, seed), clouds, ends, steps, overwrite)
+        return
+    codes = opened.encode(clouds, checkpoint=checkpoint, device=device)
+    at = _At(opened, clouds, codes, checkpoint, device)
     if show == "paths":
         rows, titles = _paths(at, _rows(clouds, 2 * count, chosen, seed), steps, path)
     elif show == "shift":
@@ -72,14 +91,34 @@ def explore(
     else:
         rows, titles = _nearest(at, _rows(clouds, count, chosen, seed), steps)
     shown = [cloud for row in rows for cloud in row]
-    drawn = picture(
-        shown, png, captions=[word for row in titles for word in row], columns=len(rows[0]), overwrite=overwrite
-    )
-    say(str(drawn))
+    captions = [word for row in titles for word in row]
+    say(str(picture(shown, place, captions=captions, columns=len(rows[0]), overwrite=overwrite)))
+
+
+def _place(out: Path | None, png: Path | None, overwrite: bool) -> Path:
+    """The one file that is to be written, checked before any work."""
+    if out is not None and png is None:
+        check_out(out, ".html", overwrite)
+        return out
+    if png is not None and out is None:
+        check_out(png, ".png", overwrite, "--png")
+        return png
+    got = "neither" if out is None else "both"
+    raise ValueError(f"--out, --png: must be one of them, got {got}; give --out page.html or --png picture.png")
+
+
+def _page(place: Path, opened: "Opened", clouds: "Clouds", ends: list[int], steps: int, overwrite: bool) -> None:
+    """Write the page, and say what of the clouds is not on it."""
+    from pcgen.report import write_explorer
+    from pcgen.report.explored import atlas_of
+
+    atlas = atlas_of(opened, clouds, ends, steps)
+    written = write_explorer(atlas, place, overwrite=overwrite)
+    say(*atlas.notes, f"{written}: {written.stat().st_size / 1e6:.1f} MB; open it in a browser")
 
 
 @dataclass(frozen=True)
-class _Place:
+class _At:
     """Clouds and their codes under a run."""
 
     run: "Run"
@@ -105,7 +144,7 @@ def _rows(clouds: "Clouds", count: int, names: list[str] | None, seed: int) -> "
     return torch.randperm(len(clouds), generator=generator)[:count]
 
 
-def _paths(at: _Place, rows: "Tensor", steps: int, path: str) -> Pictured:
+def _paths(at: _At, rows: "Tensor", steps: int, path: str) -> Pictured:
     """Between the first and the second of the chosen clouds, the third and the fourth, ..."""
     from pcgen.latents import interpolate
 
@@ -121,9 +160,7 @@ def _paths(at: _Place, rows: "Tensor", steps: int, path: str) -> Pictured:
     return clouds, words
 
 
-def _shift(
-    at: _Place, count: int, names: list[str] | None, seed: int, source: str | None, target: str | None
-) -> Pictured:
+def _shift(at: _At, count: int, names: list[str] | None, seed: int, source: str | None, target: str | None) -> Pictured:
     """Clouds of a class, what is decoded of them, and of their codes moved by the difference of the classes' means."""
     import torch
 
@@ -151,7 +188,7 @@ def _shift(
     return clouds, words
 
 
-def _map(at: _Place) -> Pictured:
+def _map(at: _At) -> Pictured:
     """What a head has at each place of its map, with how many of the clouds fall there, and of which class most do."""
     from pcgen.latents import code_map, places_on_map
 
@@ -170,7 +207,7 @@ def _map(at: _Place) -> Pictured:
     return clouds, words
 
 
-def _nearest(at: _Place, rows: "Tensor", count: int) -> Pictured:
+def _nearest(at: _At, rows: "Tensor", count: int) -> Pictured:
     """Clouds, and those whose codes are nearest to theirs."""
     from pcgen.latents import nearest
 

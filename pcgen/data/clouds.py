@@ -114,6 +114,12 @@ class Clouds:
             said.append(f"origin {shown(self.origin)}")
         return f"Clouds({'; '.join(said)}; from {self.source})"
 
+    def _repr_html_(self) -> str:
+        """Some of the clouds, turning, as notebooks show them; it asks for no network."""
+        from pcgen.report.notebook import clouds_html  # What draws is not needed to have clouds.
+
+        return clouds_html(self)
+
     @property
     def counts(self) -> Tensor | None:
         """How many shapes each scene has, (S,) int64; None where no boxes are known."""

@@ -57,6 +57,12 @@ class Report:
             parts.append(f"{key} {number(self.values[key], share)}{'%' if share else ''}{beside}")
         return "\n".join((f"protocol {label_of(self)}: {sets}", *textwrap.wrap(", ".join(parts), _WIDTH)))
 
+    def _repr_html_(self) -> str:
+        """The tables with their intervals, as notebooks show them."""
+        from pcgen.report.notebook import metrics_html
+
+        return metrics_html(self)
+
     @property
     def values(self) -> Mapping[str, float]:
         """All metrics of the samples, by name."""

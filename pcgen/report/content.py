@@ -126,3 +126,10 @@ class Content:
     marks: Sequence[Mark] = ()
     axes: tuple[str, str] = ("MMD-CD, lower is more faithful", "COV-CD %, higher covers more")
     notes: Sequence[str] = ()
+
+    def _repr_html_(self) -> str:
+        """The page, in a frame of a notebook."""
+        from pcgen.report.notebook import framed
+        from pcgen.report.page import report_html
+
+        return framed(report_html(self), self.title, 900)

@@ -1,0 +1,92 @@
+"""A run as an explorer page uses it: which of its checkpoints, on what device, by what seed."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pcgen.data import Clouds
+from pcgen.latents import code_map
+from pcgen.models.base import GenerativeModel
+from pcgen.models.clouds.latent import LatentCloudModel
+from pcgen.training import Run
+
+__all__ = ["Opened"]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A run that encodes and decodes clouds.
+
+    Args:
+        run: of an autoencoder, or of a generator with codes.
+        checkpoint: "best" or "last"; None is the best where there is one.
+        device: where the model runs.
+        seed: of what is drawn.
+
+    Raises:
+        ValueError: the run's model does not learn clouds.
+    """
+
+    run: Run
+    checkpoint: str | None = None
+    device: str = "cpu"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        shape = tuple(self.model.shape)
+        if len(shape) != 2 or shape[1] != 3:
+            raise ValueError(
+                f"{self.run.path}: a run of {self.run.config['model'].get('name')}, which learns no clouds but rows of "
+                f"shape {shape}; give the run folder of an autoencoder, or of a head on its codes"
+            )
+
+    @property
+    def model(self) -> Any:
+        """The trained model."""
+        return self.run.trained(self.checkpoint, self.device)
+
+    def encode(self, clouds: Clouds | Tensor) -> Tensor:
+        """Codes (S, *code) of clouds in the data's units."""
+        return self.run.encode(clouds, checkpoint=self.checkpoint, device=self.device)
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Clouds (S, N, 3) of codes, in the data's units."""
+        return self.run.decode(codes, checkpoint=self.checkpoint, device=self.device)
+
+    @torch.no_grad()
+    def drawn(self, count: int) -> tuple[Tensor, Tensor] | None:
+        """Clouds (count, N, 3) that the model draws, and their codes; None for a model that does not generate.
+
+        Codes of a head are those that it draws. Another generator's clouds are encoded.
+
+        Raises:
+            ValueError: a code is not finite.
+        """
+        model = self.model
+        if not isinstance(model, GenerativeModel):
+            return None
+        torch.manual_seed(self.seed)
+        if isinstance(model, LatentCloudModel):
+            codes = model.to_head.inverse(model.head.sample(count)).cpu()
+            clouds = None
+        else:
+            clouds = self.run.sample(count, checkpoint=self.checkpoint, device=self.device).float()
+            codes = self.encode(clouds)
+        bad = int((~codes.flatten(1).isfinite()).any(1).sum())
+        if bad:
+            raise ValueError(
+                f"{self.run.path}: draws codes that are not finite, {bad} of {count}; train it again with a smaller lr"
+            )
+        return self.decode(codes) if clouds is None else clouds, codes
+
+    @torch.no_grad()
+    def units(self) -> tuple[Tensor, Tensor]:
+        """What a head's map holds at its places, one row of it after the other: clouds (U, N, 3) and codes (U, *code).
+
+        Raises:
+            ValueError: the model is no head with a map.
+        """
+        codes = code_map(self.model).flatten(0, 1).cpu()
+        return self.decode(codes), codes
