@@ -1,6 +1,7 @@
 """Solvers of dx/dt = f(t, x) by explicit Runge-Kutta methods, and the divergence of a field."""
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -9,7 +10,17 @@ from torch import Tensor
 
 from pcgen.errors import at_least, choose, positive
 
-__all__ = ["METHODS", "Field", "Solution", "divergence", "hutchinson", "solve", "solve_adaptive"]
+__all__ = [
+    "METHODS",
+    "Field",
+    "Solution",
+    "adaptive_steps",
+    "divergence",
+    "hutchinson",
+    "solve",
+    "solve_adaptive",
+    "steps_of",
+]
 
 Field = Callable[[float, Tensor], Tensor]
 """f(t, x): the change of states x, (B, ...), at a time t that all of them share; of the shape of x."""
@@ -52,9 +63,10 @@ _ERROR = tuple(fifth - fourth for fifth, fourth in zip(_PAIR.weights, _FOURTH, s
 
 @dataclass(frozen=True)
 class Solution:
-    """What an adaptive solver found, and what it cost."""
+    """What an adaptive solver found at a time, and what it has cost."""
 
-    x: Tensor  # the state at the end
+    t: float
+    x: Tensor  # the state at that time
     evaluations: int  # of the field
     refused: int  # steps that were tried and made smaller
 
@@ -74,11 +86,19 @@ def solve(field: Field, x: Tensor, times: Sequence[float], method: str = "midpoi
     References:
         Hairer, Norsett, Wanner (1993). Solving Ordinary Differential Equations I.
     """
+    ((_, end),) = deque(steps_of(field, x, times, method), maxlen=1)
+    return end
+
+
+def steps_of(
+    field: Field, x: Tensor, times: Sequence[float], method: str = "midpoint"
+) -> Iterator[tuple[float, Tensor]]:
+    """Each of the times after the first, with the state there; arguments and errors are those of `solve`."""
     tableau = METHODS[choose(method, METHODS, "method")]
     at_least(2, times=len(times))
     for t, after in pairwise(times):
         x = _moved(x, after - t, tableau.weights, _slopes(tableau, field, t, x, after - t))
-    return x
+        yield after, x
 
 
 def solve_adaptive(
@@ -107,10 +127,19 @@ def solve_adaptive(
     References:
         Dormand, Prince (1980). A family of embedded Runge-Kutta formulae.
     """
+    (found,) = deque(adaptive_steps(field, x, start, end, rtol, atol, most), maxlen=1)
+    return found
+
+
+def adaptive_steps(
+    field: Field, x: Tensor, start: float, end: float, rtol: float = 1e-4, atol: float = 1e-5, most: int = 10_000
+) -> Iterator[Solution]:
+    """What is found at the start, and after each step; arguments and errors are those of `solve_adaptive`."""
     positive(rtol=rtol, atol=atol)
     at_least(8, most=most)
     t, h, evaluations, refused = start, (end - start) / 20, 1, 0
     first = field(t, x)
+    yield Solution(t, x, evaluations, refused)
     while t != end:
         if abs(h) >= abs(end - t):
             h = end - t
@@ -128,10 +157,10 @@ def solve_adaptive(
         worst = difference.flatten(1).square().mean(dim=1).sqrt().max().item()
         if worst <= 1:
             t, x, first = (end if h == end - t else t + h), new, slopes[-1]
+            yield Solution(t, x, evaluations, refused)
         else:  # NaN, too
             refused += 1
         h *= min(5.0, max(0.2, 0.9 * max(worst, 1e-10) ** -0.2)) if worst < float("inf") else 0.2
-    return Solution(x, evaluations, refused)
 
 
 def divergence(field: Field, t: float, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -20,6 +20,7 @@ from pcgen.models.abilities import ABILITIES, abilities, can
 from pcgen.models.base import Batch, GenerativeModel, Learner
 from pcgen.models.domains import check_domain
 from pcgen.models.shape import KINDS, accepts_shape
+from pcgen.models.states import State
 from pcgen.models.summary import logged
 from pcgen.training import steps
 
@@ -302,6 +303,22 @@ def test_what_a_model_says_it_can_do_it_does(name: str, kind: str) -> None:
                 getattr(model, lacking)(rows.x)
     assert not (can(model, "log_prob") and can(model, "log_prob_bound")), "a bound beside the exact value"
     assert set(abilities(model)) <= set(ABILITIES)
+
+
+@cases([case for case in GENERATORS if "states" in abilities(MODELS[case[0]])])
+def test_the_states_of_a_draw_end_with_the_draw(name: str, kind: str) -> None:
+    model, _ = trained(name, kind)
+
+    def states() -> list[State]:
+        torch.manual_seed(1)
+        labels = model.draw_labels(4)
+        return list(model.states(4, **({} if labels is None else {"labels": labels})))
+
+    found, again = states(), states()
+    assert len(found) > 2 and found[0].at != found[-1].at
+    assert all(state.x.shape == (4, *model.shape) and not state.x.requires_grad for state in found)
+    assert torch.equal(found[-1].x, sample(model, 4, seed=1)) and not torch.equal(found[0].x, found[-1].x)
+    assert all(one.at == other.at and torch.equal(one.x, other.x) for one, other in zip(found, again, strict=True))
 
 
 @cases([case for case in CASES if case[1] == "vector" and MODELS[case[0]].domain == "real"])

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from pcgen.solvers import METHODS, divergence, hutchinson, solve, solve_adaptive
+from pcgen.solvers import METHODS, adaptive_steps, divergence, hutchinson, solve, solve_adaptive, steps_of
 
 ORDERS = {"euler": 1, "midpoint": 2, "heun": 2, "rk4": 4}
 START = torch.tensor([[0.5], [1.0], [2.0]], dtype=torch.float64)
@@ -32,6 +32,19 @@ def test_the_error_falls_with_the_methods_order(method: str) -> None:
         errors.append((solve(falling, START, times, method) - exact(1.5)).abs().max().item())
     for coarse, fine in pairwise(errors):
         assert math.log2(coarse / fine) == pytest.approx(ORDERS[method], abs=0.25)
+
+
+def test_states_on_the_way_are_those_of_their_times() -> None:
+    times = [1.5 * (i / 60) ** 2 for i in range(61)]
+    on_the_way = list(steps_of(falling, START, times, "rk4"))
+    assert [t for t, _ in on_the_way] == times[1:]
+    assert all((x - exact(t)).abs().max() < 1e-6 for t, x in on_the_way)
+    assert torch.equal(on_the_way[-1][1], solve(falling, START, times, "rk4"))
+    found = list(adaptive_steps(falling, START, 0.0, 1.5, rtol=1e-6, atol=1e-6))
+    assert found[0].t == 0 and torch.equal(found[0].x, START) and found[-1].t == 1.5
+    assert all(before.t < after.t and before.evaluations < after.evaluations for before, after in pairwise(found))
+    assert all((each.x - exact(each.t)).abs().max() < 1e-5 for each in found)
+    assert torch.equal(found[-1].x, solve_adaptive(falling, START, 0.0, 1.5, rtol=1e-6, atol=1e-6).x)
 
 
 @pytest.mark.parametrize("method", METHODS)

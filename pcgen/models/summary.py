@@ -21,6 +21,7 @@ _WORDS = {
     "encode": "codes",
     "levels": "levels",
     "chain": "chain",
+    "states": "states",
     "count": "count",
     "boxes": "boxes",
     "map": "map",

@@ -1,5 +1,6 @@
 """Training: the loop, run folders with their checkpoints, and several processes."""
 
+from pcgen.training.chains import states_of
 from pcgen.training.fitting import fit
 from pcgen.training.heads import Codes, head_on_codes, read_codes
 from pcgen.training.jobs import Job, again, on_clouds, on_codes
@@ -28,5 +29,6 @@ __all__ = [
     "read_codes",
     "save",
     "spread_labels",
+    "states_of",
     "steps",
 ]

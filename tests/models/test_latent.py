@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pcgen.models import build, describe
+from pcgen.models.abilities import can
 from pcgen.models.base import Batch, GenerativeModel, GradientLearner, Recipe
 from pcgen.models.clouds.autoencoder import Autoencoder
 from pcgen.models.clouds.latent import LatentCloudModel
@@ -269,3 +270,22 @@ def test_samples_have_any_number_of_points_and_even_ones_are_the_decoders() -> N
     assert (torch.cdist(many, even).amin(dim=2) <= torch.cdist(even, even).flatten(1).amax(dim=1)[:, None] / 2).all()
     with pytest.raises(ValueError, match=r"even: the decoder gives 16 points, got points=500; leave one of them out"):
         model.sample(2, points=500, even=True)
+
+
+def test_states_are_the_heads_decoded_and_only_where_the_head_has_some() -> None:
+    model = latent(name="rbm", shape=[24], hidden=4)
+    codes = model.encode(boxes(40))
+    fit(model, codes, steps=3)
+    for options in ({"even": True}, {"even": False, "points": 7}):
+        torch.manual_seed(3)
+        states = list(model.eval().states(2, steps=5, **options))
+        torch.manual_seed(3)
+        assert torch.equal(states[-1].x, model.draw(2, steps=5, **options))
+        assert [state.at for state in states] == ["start", *(f"sweep {k}" for k in range(1, 6))]
+        assert {state.x.shape for state in states} == {(2, options.get("points", 16), 3)}
+    with pytest.raises(ValueError, match="even: the decoder gives 16 points, got points=7"):
+        next(model.states(2, points=7))
+    gaussian = latent()
+    assert can(model, "states") and not can(gaussian, "states")
+    with pytest.raises(ValueError, match="states: a Gaussian draws in one step"):
+        next(gaussian.states(2))

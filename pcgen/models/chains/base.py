@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pcgen.errors import at_least
 from pcgen.models.base import Batch, GenerativeModel
+from pcgen.models.states import State
 from pcgen.nets.gaussian import GaussianPart
 
 __all__ = ["AlongAxes", "Chain"]
@@ -21,8 +22,7 @@ _LEAST = 1e-6
 class Chain(GenerativeModel):
     """A model that draws by a Markov chain: from a state that needs no data, by `steps` transitions.
 
-    A subclass sets `steps` and writes `start` and `walk`. Whoever wants the states and not the last one alone takes
-    them from `walk`: `list(islice(model.walk(x), steps))`.
+    A subclass sets `steps` and writes `start` and `walk`.
     """
 
     sampling: ClassVar[str] = "tens of transitions of a Markov chain"
@@ -70,6 +70,20 @@ class Chain(GenerativeModel):
             FloatingPointError: a state is not finite: the chain has diverged.
         """
         return self.chain(self.start(n), self.steps if steps is None else steps)
+
+    @torch.no_grad()
+    def states(self, n: int, steps: int | None = None) -> Iterator[State]:
+        """The start of n chains and their state after each transition; the last one is `draw(n, steps)`.
+
+        Raises:
+            ValueError: a negative number of steps.
+        """
+        steps = self.steps if steps is None else steps
+        at_least(0, steps=steps)
+        begun = self.start(n)
+        yield State("start", begun)
+        for place, x in enumerate(islice(self.walk(begun), steps), 1):
+            yield State(f"step {place}", x)
 
 
 class AlongAxes(Chain):

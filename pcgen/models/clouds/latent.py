@@ -1,6 +1,6 @@
 """An autoencoder and a model of its codes make a model of clouds."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Self
 
@@ -8,10 +8,13 @@ import torch
 from torch import Tensor
 
 from pcgen.models import build
+from pcgen.models.abilities import can
 from pcgen.models.base import Batch, GenerativeModel, Learner, Recipe
 from pcgen.models.clouds.resampling import resample
 from pcgen.models.domains import check_domain, make_domain
 from pcgen.models.inference import encode_all, in_batches
+from pcgen.models.states import State
+from pcgen.seeds import isolated
 
 __all__ = ["LatentCloudModel"]
 
@@ -67,6 +70,7 @@ class LatentCloudModel(GenerativeModel):
                 f"{self.to_head.name} have shape {wanted}; give it shape={wanted}"
             )
         self.head = made
+        self.lacks = () if can(made, "states") else ("states",)
         self.shape = tuple(self.autoencoder.shape)
 
     @property
@@ -135,11 +139,48 @@ class LatentCloudModel(GenerativeModel):
         Raises:
             ValueError: `even` is asked for with another number of points than the autoencoder's.
         """
+        self._check_even(points, even)
+        return self._clouds(self.head.draw(n, **options), points, even)
+
+    @torch.no_grad()
+    def states(self, n: int, *, points: int | None = None, even: bool = True, **options: Any) -> Iterator[State]:
+        """The clouds of the head's states; the last one is `draw(n, points=points, even=even, **options)`.
+
+        The states before the last are decoded with the same random numbers, which torch's generator does not miss, so
+        that what moves from state to state is the code.
+
+        Args:
+            n: how many.
+            points: of each cloud, as in `draw`.
+            even: give the decoder's own points, which stay the same points from state to state.
+            **options: the head's; labels among them.
+
+        Raises:
+            ValueError: the head has no states, or as `draw`.
+        """
+        if self.lacks:
+            raise ValueError(f"states: a {type(self.head).__name__} draws in one step; there are none on its way")
+        self._check_even(points, even)
+        head: Any = self.head
+        before: State | None = None
+        for state in head.states(n, **options):
+            if before is not None:
+                with isolated(0, self.device):
+                    clouds = self._clouds(before.x, points, even)
+                yield State(before.at, clouds)
+            before = state
+        if before is not None:
+            yield State(before.at, self._clouds(before.x, points, even))
+
+    def _check_even(self, points: int | None, even: bool) -> None:
         if even and points not in (None, self.shape[0]):
             raise ValueError(
                 f"even: the decoder gives {self.shape[0]} points, got points={points}; leave one of them out"
             )
-        decoded = self.decode(self.to_head.inverse(self.head.draw(n, **options)))
+
+    def _clouds(self, x: Tensor, points: int | None, even: bool) -> Tensor:
+        """Clouds of what the head has drawn."""
+        decoded = self.decode(self.to_head.inverse(x))
         return decoded if even else torch.cat([resample(part, points) for part in decoded.split(_CLOUDS_AT_ONCE)])
 
     def encode(self, x: Tensor) -> Tensor:

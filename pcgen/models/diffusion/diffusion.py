@@ -1,9 +1,8 @@
 """Denoising diffusion of vectors and of clouds."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import pairwise
 from typing import ClassVar
 
 import torch
@@ -12,10 +11,11 @@ from torch import Tensor
 from pcgen.errors import at_least, choose, positive
 from pcgen.models.base import Batch, GradientLearner, Recipe
 from pcgen.models.conditional import Conditional, Labels, guided
-from pcgen.models.diffusion.samplers import SAMPLERS, Predict
+from pcgen.models.diffusion.samplers import SAMPLERS, Way, ancestral, posterior
 from pcgen.models.diffusion.schedules import SCHEDULES
 from pcgen.models.matching import Matching
 from pcgen.models.shape import accepted
+from pcgen.models.states import State, last
 from pcgen.nets.denoiser import Denoiser, batch_of, spread_times
 from pcgen.nets.gaussian import GaussianPart
 
@@ -174,39 +174,55 @@ class Diffusion(GradientLearner, Conditional, Matching):
         Raises:
             ValueError: an unknown sampler, steps outside 1 to T, guidance below 0, or other than 1 without labels.
         """
+        return last(self.states(n, labels, steps, sampler, guidance, match))
+
+    @torch.no_grad()
+    def states(
+        self,
+        n: int,
+        labels: Tensor | None = None,
+        steps: int | None = None,
+        sampler: str = "multistep",
+        guidance: float = 1.0,
+        match: bool = True,
+    ) -> Iterator[State]:
+        """Noise, at t = 1, and what the sampler makes of it down to t = 0, times being shares of T.
+
+        Arguments and errors are those of `draw`, which gives the last state; the others are as the sampler leaves them,
+        also where the last one is stretched.
+        """
         choose(sampler, [*SAMPLERS, "ancestral"], "sampler")
         steps = min(self.times, 40) if steps is None else steps
         if not 1 <= steps <= self.times:
             raise ValueError(f"steps: must be from 1 to the chain's length, {self.times}, got {steps}")
         self.labels.check_guidance(guidance, labels)
+        noise = torch.randn(n, *self.shape, device=self.device)
+        yield State("t = 1.000", noise)
+        for t, x in self._way(noise, labels, steps, sampler, guidance):
+            if t == 0 and match and sampler != "ancestral" and x.ndim == 2:
+                by = self._stretch(steps, sampler)
+                x = self.gaussian.stretched(x, by).clamp(-self.limit, self.limit)
+            yield State(f"t = {t / self.times:.3f}", x)
 
-        def carry(noise: Tensor, labels: Tensor | None, guidance: float) -> Tensor:
-            return self._carry(noise, self.labels.vectors(labels, noise), steps, sampler, guidance)
+    def _stretch(self, steps: int, sampler: str) -> Tensor:
+        """By how much each principal axis of what is drawn so is stretched, (dim,)."""
+        return self.stretch(
+            (sampler, steps), lambda noise: last(self._way(noise, self.labels.draw(len(noise)), steps, sampler, 1.0))
+        )
 
-        x = carry(torch.randn(n, *self.shape, device=self.device), labels, guidance)
-        if not match or sampler == "ancestral" or x.ndim > 2:
-            return x
-        by = self.stretch((sampler, steps), lambda noise: carry(noise, self.labels.draw(len(noise)), 1.0))
-        return self.gaussian.stretched(x, by).clamp(-self.limit, self.limit)
-
-    def _carry(self, noise: Tensor, y: Tensor, steps: int, sampler: str, guidance: float) -> Tensor:
-        """From noise, (n, *shape), to data, with labels as vectors (n, classes)."""
+    def _way(self, noise: Tensor, labels: Tensor | None, steps: int, sampler: str, guidance: float) -> Way:
+        """From noise, (n, *shape), to data within its range."""
+        y = self.labels.vectors(labels, noise)
 
         def predict(x: Tensor, t: int) -> Tensor:
             data = self._predict_data(x, x.new_full((len(x),), t, dtype=torch.long), y, guidance)
             return data.clamp(-self.limit, self.limit)
 
         if sampler == "ancestral":
-            return self._ancestral(predict, noise, steps)
-        return SAMPLERS[sampler](predict, noise, self.signal, steps).clamp(-self.limit, self.limit)
-
-    def _ancestral(self, predict: Predict, x: Tensor, steps: int) -> Tensor:
-        ts = [round(i * self.times / steps) for i in range(steps, -1, -1)]  # T ... 0
-        for t, s in pairwise(ts):
-            mean, variance = self._posterior(x, predict(x, t), t, s)
-            # No noise after the last step, as in Ho et al.: it is not the data's.
-            x = mean + (self._step_variance(variance, t, s).sqrt() * torch.randn_like(x) if s > 0 else 0)
-        return x
+            way = ancestral(predict, noise, self.signal, steps, self._step_variance)
+        else:
+            way = SAMPLERS[sampler](predict, noise, self.signal, steps)
+        return ((t, x if t > 0 else x.clamp(-self.limit, self.limit)) for t, x in way)
 
     @torch.no_grad()
     def log_prob_bound(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -223,13 +239,13 @@ class Diffusion(GradientLearner, Conditional, Matching):
         for t in range(self.times, 0, -1):
             at = x.new_full((len(x),), t, dtype=torch.long)
             noisy = self.diffuse(x, at, torch.randn_like(x))
-            mean, variance = self._posterior(noisy, self._predict_data(noisy, at, y), t, t - 1)
+            mean, variance = posterior(noisy, self._predict_data(noisy, at, y), signal, t, t - 1)
             if t == 1:
                 step = 1 - signal[1]
                 bound -= 0.5 * ((x - mean).square().flatten(1).sum(dim=1) / step + dim * (2 * math.pi * step).log())
             else:
                 step = self._step_variance(variance, t, t - 1)
-                error = (self._posterior(noisy, x, t, t - 1)[0] - mean).square().flatten(1).sum(dim=1)
+                error = (posterior(noisy, x, signal, t, t - 1)[0] - mean).square().flatten(1).sum(dim=1)
                 bound -= 0.5 * (error / step + dim * (variance / step - 1 - (variance / step).log()))
         return bound
 
@@ -240,12 +256,5 @@ class Diffusion(GradientLearner, Conditional, Matching):
     def _predict_data(self, x: Tensor, t: Tensor, y: Tensor, guidance: float = 1.0) -> Tensor:
         return (x - (1 - self._at(t)).sqrt() * self.predict_noise(x, t, y, guidance)) / self._at(t).sqrt()
 
-    def _posterior(self, x: Tensor, data: Tensor, t: int, s: int) -> tuple[Tensor, Tensor]:
-        """Mean and variance of q(x_s | x_t, data), s < t."""
-        a_t, a_s = self.signal[t], self.signal[s]
-        kept, noise = a_t / a_s, 1 - a_t / a_s
-        mean = (a_s.sqrt() * noise * data + kept.sqrt() * (1 - a_s) * x) / (1 - a_t)
-        return mean, noise * (1 - a_s) / (1 - a_t)
-
-    def _step_variance(self, posterior: Tensor, t: int, s: int) -> Tensor:
-        return posterior if self.variance == "posterior" else 1 - self.signal[t] / self.signal[s]
+    def _step_variance(self, of_posterior: Tensor, t: int, s: int) -> Tensor:
+        return of_posterior if self.variance == "posterior" else 1 - self.signal[t] / self.signal[s]

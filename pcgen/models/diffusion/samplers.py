@@ -1,15 +1,18 @@
-"""Deterministic ways from noise to data: methods for the probability-flow equation of a diffusion."""
+"""Ways from noise to data: methods for the probability-flow equation of a diffusion, and draws from its chain."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-__all__ = ["SAMPLERS", "Predict", "graded_angles"]
+__all__ = ["SAMPLERS", "Predict", "Way", "ancestral", "graded_angles", "posterior"]
 
 Predict = Callable[[Tensor, int], Tensor]
 """What the data is taken for, (n, *shape), given x_t, (n, *shape), and t."""
+
+Way = Iterator[tuple[int, Tensor]]
+"""Each time after T, down to 0, with x at that time, (n, *shape)."""
 
 
 def graded_angles(signal: Tensor, steps: int) -> list[int]:
@@ -38,14 +41,14 @@ def _turned(x: Tensor, data: Tensor, a: Tensor, b: Tensor) -> Tensor:
     return b.sqrt() * data + ((1 - b) / (1 - a)).sqrt() * (x - a.sqrt() * data)
 
 
-def _ddim(predict: Predict, x: Tensor, signal: Tensor, steps: int) -> Tensor:
+def _ddim(predict: Predict, x: Tensor, signal: Tensor, steps: int) -> Way:
     """Song, Meng, Ermon (2021), Denoising Diffusion Implicit Models: of order 1."""
     for t, s in pairwise(graded_angles(signal, steps)):
         x = _turned(x, predict(x, t), signal[t], signal[s])
-    return x
+        yield s, x
 
 
-def _heun(predict: Predict, x: Tensor, signal: Tensor, steps: int) -> Tensor:
+def _heun(predict: Predict, x: Tensor, signal: Tensor, steps: int) -> Way:
     """Heun's method, of order 2, on dx/da = cos(a) noise - sin(a) data; the last step is DDIM's, as Karras et al. do.
 
     Karras, Aittala, Aila, Laine (2022). Elucidating the Design Space of Diffusion-Based Generative Models.
@@ -61,10 +64,10 @@ def _heun(predict: Predict, x: Tensor, signal: Tensor, steps: int) -> Tensor:
             both = slope(x, data, a) + slope(ahead, predict(ahead, s), b)
             ahead = x + (b.sqrt().acos() - a.sqrt().acos()) / 2 * both
         x = ahead
-    return x
+        yield s, x
 
 
-def _multistep(predict: Predict, x: Tensor, signal: Tensor, steps: int) -> Tensor:
+def _multistep(predict: Predict, x: Tensor, signal: Tensor, steps: int) -> Way:
     """DDIM with the data that is predicted for the middle of each step, by the line through the last two predictions.
 
     Of order 2 at one prediction a step: Lu et al. (2022), DPM-Solver++, of two steps, here along the angle. The first
@@ -78,15 +81,38 @@ def _multistep(predict: Predict, x: Tensor, signal: Tensor, steps: int) -> Tenso
             last, now, coming = (signal[time].sqrt().acos() for time in (times[place - 1], t, s))
             expected = data + (coming - now) / (now - last) / 2 * (data - before)
         x, before = _turned(x, expected, signal[t], signal[s]), data
-    return x
+        yield s, x
 
 
-SAMPLERS: dict[str, Callable[[Predict, Tensor, Tensor, int], Tensor]] = {
+def posterior(x: Tensor, data: Tensor, signal: Tensor, t: int, s: int) -> tuple[Tensor, Tensor]:
+    """Mean and variance of q(x_s | x_t = x, data), s < t."""
+    a_t, a_s = signal[t], signal[s]
+    kept, noise = a_t / a_s, 1 - a_t / a_s
+    mean = (a_s.sqrt() * noise * data + kept.sqrt() * (1 - a_s) * x) / (1 - a_t)
+    return mean, noise * (1 - a_s) / (1 - a_t)
+
+
+def ancestral(
+    predict: Predict, x: Tensor, signal: Tensor, steps: int, variance: Callable[[Tensor, int, int], Tensor]
+) -> Way:
+    """Draws from the chain: Ho, Jain, Abbeel (2020), Denoising Diffusion Probabilistic Models.
+
+    The variance of a step from t to s is `variance(that of the posterior, t, s)`.
+    """
+    last = len(signal) - 1
+    for t, s in pairwise(round(i * last / steps) for i in range(steps, -1, -1)):  # T ... 0
+        mean, own = posterior(x, predict(x, t), signal, t, s)
+        # No noise after the last step, as in Ho et al.: it is not the data's.
+        x = mean + (variance(own, t, s).sqrt() * torch.randn_like(x) if s > 0 else 0)
+        yield s, x
+
+
+SAMPLERS: dict[str, Callable[[Predict, Tensor, Tensor, int], Way]] = {
     "multistep": _multistep,
     "heun": _heun,
     "ddim": _ddim,
 }
-"""By name: f(predict, x, signal, steps), from x ~ N(0, I) at time T to data, by at most `steps` predictions.
+"""By name: f(predict, x, signal, steps), the way from x ~ N(0, I) at time T to data, by at most `steps` predictions.
 
 Heun's method needs two a step but for the last, so that an even number uses one less.
 """

@@ -1,6 +1,6 @@
 """Boltzmann machine: bits, seen and hidden, each connected to every other."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -15,6 +15,7 @@ from pcgen.models.energy.annealing import LogPartition, Path, log_partition
 from pcgen.models.energy.learning import RECIPE, Learning
 from pcgen.models.energy.single_site import swept
 from pcgen.models.shape import accepted
+from pcgen.models.states import State, sweeps
 
 __all__ = ["Boltzmann"]
 
@@ -211,6 +212,17 @@ class Boltzmann(GenerativeModel, GradientLearner):
         at_least(1, steps=steps)
         not_negative(temperature=temperature)
         return self.gibbs(self._chance(n), steps, temperature)[:, : self.shape[0]]
+
+    @torch.no_grad()
+    def states(self, n: int, steps: int = 20, temperature: float = 1.0) -> Iterator[State]:
+        """Independent bits, and n chains after each sweep; the last state is `draw(n, steps, temperature)`.
+
+        Raises:
+            ValueError: no sweep, or a temperature below 0.
+        """
+        not_negative(temperature=temperature)
+        data = self.shape[0]
+        yield from sweeps(self._chance(n), lambda s: self.gibbs(s, 1, temperature), steps, lambda s: s[:, :data])
 
     def _chance(self, n: int) -> Tensor:
         """n draws of independent units, (n, units)."""

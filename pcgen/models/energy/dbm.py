@@ -1,7 +1,7 @@
 """Deep Boltzmann machine of two hidden layers."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -14,6 +14,7 @@ from pcgen.models.energy.annealing import LogPartition, log_partition
 from pcgen.models.energy.learning import RECIPE, Learning
 from pcgen.models.energy.two_layers import MeanField, TwoLayers
 from pcgen.models.shape import accepted
+from pcgen.models.states import State, sweeps
 from pcgen.models.variational.bit_gradients import entropy
 from pcgen.optim import descend
 
@@ -186,6 +187,15 @@ class DBM(GenerativeModel):
         """
         at_least(1, steps=steps)
         return self._seen(self.machine.gibbs(self.machine.start(n), steps))
+
+    @torch.no_grad()
+    def states(self, n: int, steps: int = 50) -> Iterator[State]:
+        """What n chains look like after each sweep; the last state is `draw(n, steps)`.
+
+        Raises:
+            ValueError: no sweep.
+        """
+        yield from sweeps(self.machine.start(n), self.machine.move, steps, self._seen)
 
     def _seen(self, first: Tensor) -> Tensor:
         return self.machine.lower.mean_visible(first).bernoulli()

@@ -1,6 +1,6 @@
 """Deep belief network: layers learned one after another, each of what the one below has inferred."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import ClassVar, cast
@@ -16,6 +16,7 @@ from pcgen.models.energy.annealing import LogPartition, log_partition
 from pcgen.models.energy.layers import BinaryLayer, path_of_bits
 from pcgen.models.energy.learning import RECIPE, Learning
 from pcgen.models.shape import accepted
+from pcgen.models.states import State, sweeps
 from pcgen.models.variational.bit_gradients import entropy
 
 __all__ = ["DBN"]
@@ -173,6 +174,16 @@ class DBN(GenerativeModel):
         at_least(1, steps=steps)
         top = self.stack[-1]
         return self._down(top.gibbs(top.start(n), steps))
+
+    @torch.no_grad()
+    def states(self, n: int, steps: int = 50) -> Iterator[State]:
+        """What n chains of the top layer look like, drawn down after each sweep; the last state is `draw(n, steps)`.
+
+        Raises:
+            ValueError: no sweep.
+        """
+        top = self.stack[-1]
+        yield from sweeps(top.start(n), lambda v: top.gibbs(v, 1), steps, self._down)
 
     def _down(self, h: Tensor) -> Tensor:
         """A draw of the data, (B, dim), of bits that the top layer sees."""

@@ -1,6 +1,7 @@
 """What restricted Boltzmann machines have in common, whatever their visible units are."""
 
 from abc import abstractmethod
+from collections.abc import Iterator
 from typing import ClassVar
 
 import torch
@@ -11,6 +12,7 @@ from pcgen.models.base import Batch, GenerativeModel, Recipe
 from pcgen.models.energy.annealing import LogPartition, Path, log_partition
 from pcgen.models.energy.layers import Layer
 from pcgen.models.energy.learning import RECIPE
+from pcgen.models.states import State, sweeps
 
 __all__ = ["Restricted"]
 
@@ -89,3 +91,12 @@ class Restricted(GenerativeModel):
         """
         at_least(1, steps=steps)
         return self.outward(self.layer.gibbs(self.layer.start(n), steps))
+
+    @torch.no_grad()
+    def states(self, n: int, steps: int = 50) -> Iterator[State]:
+        """Independent units, and n chains after each sweep; the last state is `draw(n, steps)`.
+
+        Raises:
+            ValueError: no sweep.
+        """
+        yield from sweeps(self.layer.start(n), lambda v: self.layer.gibbs(v, 1), steps, self.outward)

@@ -65,7 +65,11 @@ class ContinuousFlow(nn.Module):
 
     def to_data(self, noise: Tensor, context: Tensor, path: Path) -> Tensor:
         """Points x_1 of noise x_0, (B, N, C)."""
-        return path(lambda t, x: self.field(x, _timed(t, context)), noise, 0.0, 1.0)
+        return path(self.given(context), noise, 0.0, 1.0)
+
+    def given(self, context: Tensor) -> Field:
+        """f(t, x), along which points go, given what is known of their sets."""
+        return lambda t, x: self.field(x, _timed(t, context))
 
     def to_noise(self, x: Tensor, context: Tensor, path: Path) -> tuple[Tensor, Tensor]:
         """Noise x_0, (B, N, C), of points x_1, and log |dx_0 / dx_1| of each, (B, N)."""

@@ -1,7 +1,7 @@
 """Flow matching of vectors, sets and clouds."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -14,9 +14,10 @@ from pcgen.models.conditional import Conditional, Labels, guided
 from pcgen.models.flows.coupling import couple_members, couple_rows, freshen
 from pcgen.models.matching import Matching
 from pcgen.models.shape import accepted
+from pcgen.models.states import State, last
 from pcgen.nets.denoiser import Denoiser, batch_of, spread_times
 from pcgen.nets.gaussian import GaussianPart
-from pcgen.solvers import METHODS, divergence, solve, solve_adaptive
+from pcgen.solvers import METHODS, adaptive_steps, divergence, solve_adaptive, steps_of
 
 __all__ = ["FlowMatching"]
 
@@ -160,33 +161,58 @@ class FlowMatching(GradientLearner, Conditional, Matching):
             ValueError: an unknown solver, fewer steps than one of its own takes, or guidance without labels.
             FloatingPointError: the adaptive solver could not keep its tolerance.
         """
+        return last(self.states(n, labels, steps, solver, guidance, match))
+
+    @torch.no_grad()
+    def states(
+        self,
+        n: int,
+        labels: Tensor | None = None,
+        steps: int | None = None,
+        solver: str = "midpoint",
+        guidance: float = 1.0,
+        match: bool = True,
+    ) -> Iterator[State]:
+        """Noise, at t = 0, and where the flow has carried it after each of the solver's steps, to t = 1.
+
+        Arguments and errors are those of `draw`, which gives the last state; the others are as the solver leaves them,
+        also where the last one is stretched.
+        """
         choose(solver, [*METHODS, "adaptive"], "solver")
         self.labels.check_guidance(guidance, labels)
         least = 8 if solver == "adaptive" else len(METHODS[solver].nodes)
         if steps is not None and steps < least:
             raise ValueError(f"steps: must be at least {least} for {solver}, got {steps}")
-        x = self._carry(torch.randn(n, *self.shape, device=self.device), labels, steps, solver, guidance)
-        return self.gaussian.stretched(x, self._stretch(steps, solver)) if match and x.ndim == 2 else x
+        noise = torch.randn(n, *self.shape, device=self.device)
+        for t, x in self._way(noise, labels, steps, solver, guidance):
+            if t == 1 and match and x.ndim == 2:
+                x = self.gaussian.stretched(x, self._stretch(steps, solver))
+            yield State(f"t = {t:.3f}", x)
 
     def _stretch(self, steps: int | None, solver: str) -> Tensor:
         """By how much each principal axis of what is drawn so is stretched, (dim,)."""
         return self.stretch(
-            (steps, solver), lambda noise: self._carry(noise, self.labels.draw(len(noise)), steps, solver, 1.0)
+            (steps, solver), lambda noise: last(self._way(noise, self.labels.draw(len(noise)), steps, solver, 1.0))
         )
 
-    def _carry(self, x: Tensor, labels: Tensor | None, steps: int | None, solver: str, guidance: float) -> Tensor:
-        """From noise, (n, *shape), to data, along the flow."""
+    def _way(
+        self, x: Tensor, labels: Tensor | None, steps: int | None, solver: str, guidance: float
+    ) -> Iterator[tuple[float, Tensor]]:
+        """From noise at time 0, (n, *shape), to data at time 1, along the flow."""
         y = self.labels.vectors(labels, x)
 
         def field(t: float, x: Tensor) -> Tensor:
             return self.velocity(x, x.new_full((len(x),), t), y, guidance)
 
         if solver == "adaptive":
-            return solve_adaptive(field, x, 0.0, 1.0, most=steps or 10_000).x
+            for found in adaptive_steps(field, x, 0.0, 1.0, most=steps or 10_000):
+                yield found.t, found.x
+            return
         count = (24 if steps is None else steps) // len(METHODS[solver].nodes)
+        yield 0.0, x
         # Steps become short near the data, where directions in which it is narrow are decided: with 32 evaluations of
         # the exact velocity the deviations of Gaussians, .03 to 2, are 0.1% off by midpoints, and 2.5% at equal steps.
-        return solve(field, x, [1 - (1 - i / count) ** 2 for i in range(count + 1)], solver)
+        yield from steps_of(field, x, [1 - (1 - i / count) ** 2 for i in range(count + 1)], solver)
 
     @torch.no_grad()
     def log_prob(self, x: Tensor, labels: Tensor | None = None) -> Tensor:

@@ -1,7 +1,7 @@
 """Clouds as draws from a distribution of points that a code tells, both by continuous flows."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -14,9 +14,11 @@ from pcgen.models.base import Batch, GenerativeModel, GradientLearner, Recipe
 from pcgen.models.flows.continuous import ContinuousFlow, Path, adaptive, in_steps
 from pcgen.models.priors import Normal
 from pcgen.models.shape import accepted
+from pcgen.models.states import State, last
 from pcgen.models.variational.posterior import DiagonalGaussian
 from pcgen.nets.parts import ENCODERS, Part, build_part
 from pcgen.nets.whitening import Whitening
+from pcgen.solvers import adaptive_steps
 
 __all__ = ["PointFlow"]
 
@@ -147,8 +149,7 @@ class PointFlow(GradientLearner, GenerativeModel):
 
     def decode(self, z: Tensor, points: int | None = None) -> Tensor:
         """Clouds of so many independent points given codes, (B, code) -> (B, points, 3)."""
-        noise = torch.randn(len(z), points or self.shape[0], self.shape[1], dtype=z.dtype, device=z.device)
-        return self.whitening.inverse(self.of_points.to_data(noise, z, adaptive))
+        return last(self._way(z, points))
 
     @torch.no_grad()
     def draw(self, n: int, *, points: int | None = None, truncation: float | None = None) -> Tensor:
@@ -162,6 +163,21 @@ class PointFlow(GradientLearner, GenerativeModel):
         Raises:
             FloatingPointError: the solver could not keep its tolerance.
         """
+        return last(self.states(n, points=points, truncation=truncation))
+
+    @torch.no_grad()
+    def states(self, n: int, *, points: int | None = None, truncation: float | None = None) -> Iterator[State]:
+        """Points of noise, at t = 0, and where their clouds' codes have carried them after each of the solver's steps.
+
+        Arguments and errors are those of `draw`, which gives the last state, at t = 1.
+        """
         noise = self.prior.draw(n, truncation)
         z = self.of_codes.to_data(noise[:, None], noise.new_zeros(n, 0), adaptive)[:, 0]
-        return self.decode(z, points)
+        for t, x in self._way(z, points):
+            yield State(f"t = {t:.3f}", x)
+
+    def _way(self, z: Tensor, points: int | None) -> Iterator[tuple[float, Tensor]]:
+        """From noise at time 0 to clouds of so many points at time 1, (B, points, 3), given codes, (B, code)."""
+        noise = torch.randn(len(z), points or self.shape[0], self.shape[1], dtype=z.dtype, device=z.device)
+        for found in adaptive_steps(self.of_points.given(z), noise, 0.0, 1.0):
+            yield found.t, self.whitening.inverse(found.x)
