@@ -1,4 +1,4 @@
-"""`pcgen view`: a window, or a picture; of a run folder, its losses."""
+"""`pcgen view`: a window, a picture or a film of clouds, or of how a model draws them; of a run folder, its losses."""
 
 from dataclasses import replace
 from itertools import islice
@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pcgen.cli.common import check_out, say
+from pcgen.cli.common import say
 from pcgen.cli.options import FOUR_GIB, DropBad, MaxBytes, Seed, Up
+from pcgen.cli.showing import Showing, watch
 
 if TYPE_CHECKING:
     from pcgen.data import Clouds
@@ -17,21 +18,36 @@ if TYPE_CHECKING:
 __all__ = ["view"]
 
 _PAIRS_IN_A_ROW = 4
+_COUNT = 16  # clouds of each source in a window or a picture
+_COUNT_OF_A_FILM = 12
+_PAGES, _MOST = 8, 1024  # of a window, and clouds in it
+
+_FILES = "SOURCE[:CLASS]\\[@SPLIT], several after each other; or a run folder."
+_CHAIN = "A run: draw how new clouds come about, the states of its chain or the steps from noise to data."
+_FILM = "Draw a film, a .gif or an .mp4: the clouds turn once, or the states of --chain follow each other."
+_FRAMES = "Pictures of the film (default: 48); of --chain --png the states side by side (default: 8)."
+_NEAREST = (
+    "A training set: beside each cloud its nearest one in it, by CD; x 1.0 is a copy. @train unless it names a split; "
+    "--up is then its own."
+)
+_LABELS = "Of --chain: classes with commas between, which share the clouds evenly."
+_SETTINGS = "Of --chain: an option of the model's sampling, name=value."
 
 
 def view(
-    files: Annotated[
-        list[str], typer.Argument(help="SOURCE[:CLASS]\\[@SPLIT], several after each other; or a run folder.")
-    ],
+    files: Annotated[list[str] | None, typer.Argument(help=_FILES)] = None,
     png: Annotated[Path | None, typer.Option(help="Draw a picture instead of opening a window.")] = None,
-    nearest: Annotated[
-        str | None,
-        typer.Option(
-            help="A training set: beside each cloud its nearest one in it, by CD; x 1.0 is a copy. @train unless it "
-            "names a split; --up is then its own."
-        ),
+    film: Annotated[Path | None, typer.Option(help=_FILM)] = None,
+    chain: Annotated[Path | None, typer.Option(help=_CHAIN)] = None,
+    frames: Annotated[int | None, typer.Option(min=2, help=_FRAMES)] = None,
+    seconds: Annotated[float | None, typer.Option(help="That the film takes (default: 4, of --chain 5).")] = None,
+    labels: Annotated[str | None, typer.Option(help=_LABELS)] = None,
+    settings: Annotated[list[str] | None, typer.Option("--set", help=_SETTINGS)] = None,
+    nearest: Annotated[str | None, typer.Option(help=_NEAREST)] = None,
+    count: Annotated[
+        int | None,
+        typer.Option(min=1, help="Clouds of each source, in a window on a page (default: 16; film: 12; --chain: 4)."),
     ] = None,
-    count: Annotated[int, typer.Option(min=1, help="Clouds of each source.")] = 16,
     shuffle: Annotated[
         bool, typer.Option("--shuffle", help="Draw the clouds by seed instead of the first ones.")
     ] = False,
@@ -47,44 +63,47 @@ def view(
     seed: Seed = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a picture that exists.")] = False,
 ) -> None:
-    """Look at clouds in an Open3D window, or draw them into a PNG without a screen; draw the losses of a run folder."""
+    """Look at clouds in an Open3D window, or draw them as a PNG or a film; draw the losses of a run folder."""
     from pcgen.data.gathering import Reading
-    from pcgen.view import picture, show
 
-    if png is not None:
-        check_out(png, ".png", overwrite, "--png")
+    showing = Showing(png, film, frames, seconds, color, columns, size, point_size, engine, overwrite)
+    showing.check(chain is not None)
+    if chain is not None:
+        if files:
+            raise ValueError(f"--chain: is of one run alone, got {', '.join(files)} too; draw them one after the other")
+        watch(chain, showing, count, seed, labels, settings or [])
+        return
+    if not files:
+        raise ValueError("FILES: give clouds to look at, SOURCE[:CLASS][@SPLIT], or a run by --chain RUN")
+    if labels is not None or settings:
+        raise ValueError("--labels and --set: are of --chain RUN; leave them out")
     if any(_is_run(path) for path in files):
         _losses(files, png, overwrite)
         return
     how = Reading(points=points, seed=seed, up=up, drop_bad=drop_bad, max_bytes=max_bytes)
+    most = count or (_COUNT if film is None else _COUNT_OF_A_FILM)
+    _look(files, showing, how, nearest, shuffle, most)
+
+
+def _look(files: list[str], showing: Showing, how: "Reading", nearest: str | None, shuffle: bool, count: int) -> None:
+    """Show the clouds of sources, or those of one beside their nearest of a training set."""
     if nearest is not None and len(files) > 1:
         raise ValueError(f"--nearest: is of one source of samples, got {', '.join(files)}; draw one after the other")
     titles: dict[str, Any] = {}
-    loaded = [_clouds(spec, how if nearest is None else replace(how, up=None), shuffle, count) for spec in files]
+    # A window has pages, but for samples beside their nearest clouds, which are searched for.
+    pages = _PAGES if showing.in_window and nearest is None else 1
+    most = max(count, min(pages * count, _MOST // len(files)))
+    loaded = [_clouds(spec, how if nearest is None else replace(how, up=None), shuffle, most) for spec in files]
     shown: list[Any] = [cloud for clouds in loaded for cloud in clouds]
     names = _titles(files)
     if nearest is not None:
         shown, titles = _beside_nearest(shown, nearest, how)
-        columns = columns or _PAIRS_IN_A_ROW * 2
+        showing = replace(showing, columns=showing.columns or _PAIRS_IN_A_ROW * 2)
     elif len(shown) == len(files) > 1:  # a cloud of each
         titles = {"captions": names}
     elif len(files) > 1:
         titles = {"rows": names, "groups": [len(clouds) for clouds in loaded]}
-    if png is None:
-        show(shown, colors=color, columns=columns, point_size=point_size, **titles)
-        return
-    drawn = picture(
-        shown,
-        png,
-        colors=color,
-        columns=columns,
-        size=size,
-        point_size=point_size,
-        engine=engine,
-        overwrite=overwrite,
-        **titles,
-    )
-    say(str(drawn))
+    showing.show(shown, titles, count if nearest is None else len(shown))
 
 
 def _clouds(spec: str, how: "Reading", shuffle: bool, count: int) -> "list[Clouds]":
@@ -132,6 +151,9 @@ def _losses(files: list[str], png: Path | None, overwrite: bool) -> None:
     from pcgen.view import curves
 
     if len(files) > 1 or png is None:
-        raise ValueError(f"{files[0]}: is a run folder, whose losses are drawn: give it alone, with --png out.png")
+        raise ValueError(
+            f"{files[0]}: is a run folder, whose losses are drawn: give it alone, with --png out.png; or draw how it "
+            f"draws clouds: --chain {files[0]}"
+        )
     run = Run.open(files[0])
     say(str(curves(run.history, png, title=model_name(run.config), overwrite=overwrite)))

@@ -1,12 +1,14 @@
 """The camera of every picture: where a point of a y-up world lands on a cell, whatever engine draws it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
 from pcgen.view.inputs import Array
 
-__all__ = ["Camera", "Frame", "frame"]
+__all__ = ["Camera", "Fit", "Frame", "View", "fit", "frame"]
 
 DISTANCE = 6.0  # from the eye to the centre, in radii of the largest cloud: a mild perspective, 19 degrees across
 _LARGEST = 4.0  # median radii
@@ -62,6 +64,38 @@ class Frame:
         return _project(points, self.distance) * self.focal
 
 
+@dataclass(frozen=True)
+class Fit:
+    """How clouds are placed before cameras so that they fit into their cells: the same in all pictures of a film."""
+
+    middles: tuple[Array, ...]  # (3,) of each cell, the place in the world that its camera looks at
+    units: tuple[float, ...]  # of each cell, a length in the world that is drawn as long as 1
+    shifts: tuple[Array, ...]  # (3,) of each cell, in the camera's axes and in units
+    focal: float
+    width: int
+    heights: tuple[int, ...]
+    shrunk: tuple[float, ...]
+
+    def frame(self, clouds: Sequence[Array], camera: Camera, marks: Sequence[Array] = ()) -> Frame:
+        """The clouds, one for each cell, before a camera; the marks, (M_i, 3) for each, are placed as they are."""
+        cells = list(zip(self.middles, self.units, self.shifts, strict=True))
+
+        def placed(sets: Sequence[Array]) -> tuple[Array, ...]:
+            return tuple(
+                camera.view(points - middle) / unit + shift
+                for points, (middle, unit, shift) in zip(sets, cells, strict=True)
+            )
+
+        floors = [_dropped(cloud) for cloud in clouds]
+        seen = placed(clouds), placed(floors)
+        heights, shrunk = self.heights, self.shrunk
+        return Frame(*seen, DISTANCE, self.focal, self.width, heights, shrunk, placed(marks) if marks else ())
+
+
+View: TypeAlias = tuple[Sequence[Array], Camera]
+"""A cloud for each cell, and where they are looked at from."""
+
+
 def frame(
     clouds: list[Array],
     camera: Camera,
@@ -70,40 +104,53 @@ def frame(
     margin: float = 0.075,
     marks: list[Array] | None = None,
 ) -> Frame:
-    """Place each cloud (N_i, 3) before the camera so that its picture is centred in a cell of `width` pixels.
+    """Place each cloud (N_i, 3) before the camera as `fit` says; the marks, (M_i, 3) for each, are placed with it."""
+    return fit([(clouds, camera)], width, scale, margin).frame(clouds, camera, marks or ())
+
+
+def fit(views: Sequence[View], width: int, scale: str = "shared", margin: float = 0.075) -> Fit:
+    """How to place clouds so that each cell holds what it shows in all of the views, in its middle.
 
     The largest cloud, with its shadow on the floor, fills the cell but for `margin` (a fraction of the width) on each
     side; the height of a cell follows from its shape, between a quarter and one and a half times the width. With
     `scale` "shared" one unit is equally long in every cell, but clouds of more than four times the median radius are
     shrunk to the largest of the others, and the frame says by how much: one cloud that a model blew up, or one stray
-    point, must not make specks of all others. With "each" every cloud fills its cell. The marks, (M_i, 3) for each
-    cloud, are placed as it is, and are not asked for room.
+    point, must not make specks of all others. With "each" every cloud fills its cell. Marks are not asked for room.
     """
-    floors = [np.stack([c[:, 0], np.full(len(c), c[:, 1].min()), c[:, 2]], axis=1) for c in clouds]
-    middles = [(c.min(axis=0) + c.max(axis=0)) / 2 for c in clouds]
-    seen = [camera.view(c - middle) for c, middle in zip(clouds, middles, strict=True)]
-    grounds = [camera.view(c - middle) for c, middle in zip(floors, middles, strict=True)]
-    placed = [camera.view(m - middle) for m, middle in zip(marks or (), middles, strict=bool(marks))]
-    units = [max(float(np.linalg.norm(c, axis=1).max()), 1e-12) for c in seen]
+    middles, seen = [], []
+    for clouds in zip(*(clouds for clouds, _ in views), strict=True):  # those of a cell
+        low, high = (np.min([c.min(0) for c in clouds], axis=0), np.max([c.max(0) for c in clouds], axis=0))
+        middles.append((low + high) / 2)
+        centred = [(cloud - middles[-1], camera) for cloud, (_, camera) in zip(clouds, views, strict=True)]
+        bodies = [camera.view(cloud) for cloud, camera in centred]
+        grounds = [camera.view(_dropped(cloud)) for cloud, camera in centred]
+        seen.append((np.concatenate(bodies), np.concatenate(grounds)))
+    units = [max(float(np.linalg.norm(body, axis=1).max()), 1e-12) for body, _ in seen]
+    outlines = [np.concatenate(each) for each in seen]
     if scale == "shared":
         common = max(unit for unit in units if unit <= _LARGEST * np.median(units))
         shrunk = tuple(max(1.0, unit / common) for unit in units)
         units = [max(common, unit) for unit in units]
     else:  # at most twice the radius: a rod seen from its end must not grow into the camera
-        extents = [_centring(np.concatenate([c, g]) / u)[1] for c, g, u in zip(seen, grounds, units, strict=True)]
+        extents = [_centring(outline / unit)[1] for outline, unit in zip(outlines, units, strict=True)]
         units = [u * max(float(extent.max()) * DISTANCE, 0.5) for u, extent in zip(units, extents, strict=True)]
         shrunk = (1.0,) * len(units)
-    halves = np.full((len(clouds), 2), 0.05 / DISTANCE)
+    shifts = []
+    halves = np.full((len(units), 2), 0.05 / DISTANCE)
     for i, unit in enumerate(units):
-        shift, extent = _centring(np.concatenate([seen[i], grounds[i]]) / unit)
-        seen[i], grounds[i] = seen[i] / unit + shift, grounds[i] / unit + shift
-        placed[i : i + 1] = [mark / unit + shift for mark in placed[i : i + 1]]
+        shift, extent = _centring(outlines[i] / unit)
+        shifts.append(shift)
         halves[i] = np.maximum(halves[i], extent)
     half = halves.max(axis=0)
     focal = width * min((0.5 - margin) / half[0], (0.75 - margin) / half[1])
     tall = np.clip(focal * halves[:, 1] + width * margin, width / 8, 0.75 * width)
     heights = tuple(2 * round(float(pixels)) for pixels in tall)
-    return Frame(tuple(seen), tuple(grounds), DISTANCE, float(focal), width, heights, shrunk, tuple(placed))
+    return Fit(tuple(middles), tuple(units), tuple(shifts), float(focal), width, heights, shrunk)
+
+
+def _dropped(cloud: Array) -> Array:
+    """The points at the height of the lowest one."""
+    return np.stack([cloud[:, 0], np.full(len(cloud), cloud[:, 1].min()), cloud[:, 2]], axis=1)
 
 
 def _centring(cloud: Array) -> tuple[Array, Array]:

@@ -1,12 +1,14 @@
 """The two engines that draw cells: Open3D in a process of its own, and matplotlib. Same camera, colours and light."""
 
+import contextlib
 import os
 import platform
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,10 +17,11 @@ from pcgen.view.camera import Frame
 from pcgen.view.colors import LIGHT, lit
 from pcgen.view.inputs import Array
 
-__all__ = ["Image", "NotDrawn", "by_matplotlib", "by_open3d", "environment", "remedy"]
+__all__ = ["Image", "NotDrawn", "Open3D", "by_matplotlib", "by_open3d", "environment", "remedy"]
 
 Image: TypeAlias = npt.NDArray[np.uint8]  # (height, width, 4): colour and how much of each pixel is covered
 SUPERSAMPLE = 2
+_PAUSE = 0.002  # seconds between looks for an answer
 _ROOT = str(Path(__file__).resolve().parents[2])  # pcgen need not be installed to draw
 
 # A ball as discs: how far towards the light (in radii), how large, and how far the normal leans there.
@@ -42,18 +45,44 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [_ROOT, os.environ.get("PYTHONPATH")]))}
 
 
-def by_open3d(frame: Frame, colors: list[Array], radius: float, timeout: float | None = None) -> list[Image]:
-    """Draw each cloud of the frame as lit balls of `radius` (units of the frame), one (height, width, 4) image each.
+class Open3D:
+    """A process that draws frames of one size with Open3D, one after another, inside a `with` block.
 
     Open3D may abort the interpreter where its graphics libraries are incomplete, so it runs in a process of its own.
 
-    Raises:
-        NotDrawn: Open3D is missing, failed, died, or drew nothing.
+    Args:
+        timeout: seconds that a frame may take; None is ten times what a busy machine without graphics takes.
     """
-    with tempfile.TemporaryDirectory(prefix="pcgen-view-") as folder:
-        request, answer = Path(folder, "request.npz"), Path(folder, "images.npy")
+
+    def __init__(self, timeout: float | None = None) -> None:
+        self._timeout = timeout
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self._folder = tempfile.TemporaryDirectory(prefix="pcgen-view-")
+        self._request, self._answer, self._said = (
+            Path(self._folder.name, name) for name in ("request.npz", "images.npy", "said.txt")
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            if self._process.stdin is not None:
+                with contextlib.suppress(OSError):  # what it has not read is lost
+                    self._process.stdin.close()
+        self._folder.cleanup()
+
+    def draw(self, frame: Frame, colors: list[Array], radius: float) -> list[Image]:
+        """Each cloud of a frame as lit balls of `radius` (units of the frame), one (height, width, 4) image each.
+
+        Raises:
+            NotDrawn: Open3D is missing, failed, died, or drew nothing.
+        """
+        self._answer.unlink(missing_ok=True)
         np.savez(
-            request,
+            self._request,
             points=np.concatenate(frame.clouds),
             colors=np.concatenate(colors),
             sizes=np.array([len(cloud) for cloud in frame.clouds]),
@@ -62,30 +91,57 @@ def by_open3d(frame: Frame, colors: list[Array], radius: float, timeout: float |
             distance=frame.distance,
             radius=radius,
         )
-        if timeout is None:  # ten times what a busy machine without graphics takes
-            timeout = 60.0 + 3.0 * len(frame.clouds) + sum(map(len, frame.clouds)) / 10_000
+        seconds = self._timeout or 60.0 + 3.0 * len(frame.clouds) + sum(map(len, frame.clouds)) / 10_000
+        self._ask(self._process or self._begin(), seconds)
+        images = np.load(self._answer, allow_pickle=False)
+        if not images[..., 3].any(axis=(1, 2)).all():
+            raise NotDrawn("Open3D drew an empty picture")
+        return list(images)
+
+    def _begin(self) -> "subprocess.Popen[bytes]":
         try:
-            done = subprocess.run(
-                [sys.executable, "-m", "pcgen.view.offscreen", str(request), str(answer)],
-                capture_output=True,
-                text=True,
-                timeout=timeout,
-                env=environment(),
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise NotDrawn(f"Open3D did not finish within {timeout:g} s") from error
+            with self._said.open("wb") as said:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-m", "pcgen.view.offscreen", self._folder.name],
+                    stdin=subprocess.PIPE,
+                    stdout=said,
+                    stderr=subprocess.STDOUT,
+                    env=environment(),
+                )
         except OSError as error:
             raise NotDrawn(f"no process for Open3D: {error}") from error
-        if done.returncode or not answer.is_file():
-            said = [line.strip() for line in (done.stdout + "\n" + done.stderr).splitlines() if line.strip()]
-            said = [line for line in said if not line.startswith("[Open3D INFO]")]
-            how = f"Open3D died of signal {-done.returncode}" if done.returncode < 0 else "Open3D failed"
-            raise NotDrawn(": ".join([how, *said[-1:]]))
-        images = np.load(answer, allow_pickle=False)
-    if not images[..., 3].any(axis=(1, 2)).all():
-        raise NotDrawn("Open3D drew an empty picture")
-    return list(images)
+        return self._process
+
+    def _ask(self, process: "subprocess.Popen[bytes]", seconds: float) -> None:
+        """Have the request drawn, and wait for the answer's file, which is there whole or not at all."""
+        if process.stdin is not None:
+            with contextlib.suppress(OSError):  # of a process that has ended, which is told below
+                process.stdin.write(b"draw\n")
+                process.stdin.flush()
+        end = time.monotonic() + seconds
+        while not self._answer.is_file():
+            if process.poll() is not None and not self._answer.is_file():
+                raise NotDrawn(self._reason(process.returncode))
+            if time.monotonic() > end:
+                raise NotDrawn(f"Open3D did not finish within {seconds:g} s")
+            time.sleep(_PAUSE)
+
+    def _reason(self, code: int) -> str:
+        """Why the process ended, by the last line that it said."""
+        said = [line.strip() for line in self._said.read_text(errors="replace").splitlines() if line.strip()]
+        said = [line for line in said if not line.startswith("[Open3D INFO]")]
+        how = f"Open3D died of signal {-code}" if code < 0 else "Open3D failed"
+        return ": ".join([how, *said[-1:]])
+
+
+def by_open3d(frame: Frame, colors: list[Array], radius: float, timeout: float | None = None) -> list[Image]:
+    """One frame alone, as `Open3D.draw` draws it.
+
+    Raises:
+        NotDrawn: as there.
+    """
+    with Open3D(timeout) as process:
+        return process.draw(frame, colors, radius)
 
 
 def by_matplotlib(frame: Frame, colors: list[Array], radius: float) -> list[Image]:

@@ -6,16 +6,21 @@ from pathlib import Path
 __all__ = ["target", "write"]
 
 
-def target(path: str | os.PathLike[str], overwrite: bool, suffix: str = ".png") -> Path:
-    """The path of a picture or a page to be written, checked before any work is done for it.
+def target(path: str | os.PathLike[str], overwrite: bool, *suffixes: str) -> Path:
+    """The path of a picture, a film or a page to be written, checked before any work is done for it.
+
+    Args:
+        path: the file.
+        overwrite: whether one that exists may be replaced.
+        suffixes: what it may end in; .png if none is given.
 
     Raises:
-        ValueError: the path does not end in the suffix.
+        ValueError: the path ends in none of the suffixes.
         FileExistsError: it exists and `overwrite` is false.
     """
-    path = Path(path)
-    if path.suffix.lower() != suffix:
-        raise ValueError(f"path: must end in {suffix}, got {str(path)!r}")
+    path, suffixes = Path(path), suffixes or (".png",)
+    if path.suffix.lower() not in suffixes:
+        raise ValueError(f"path: must end in {' or '.join(suffixes)}, got {str(path)!r}")
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path}: exists already; choose another name or pass overwrite=True (--overwrite)")
     return path

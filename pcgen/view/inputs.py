@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -11,6 +12,17 @@ __all__ = ["Array", "CloudSet", "Drawable", "drawables"]
 
 Array: TypeAlias = npt.NDArray[np.float64]
 MOST = 1024
+
+
+def _spread(count: int) -> Array:
+    """Directions spread evenly over the sphere, down and up among them, (count, 3): Fibonacci's spiral."""
+    height = np.linspace(-1.0, 1.0, count)
+    turn = np.pi * (3 - 5**0.5) * np.arange(count)
+    across = np.sqrt(1 - height**2)
+    return np.stack([across * np.cos(turn), height, across * np.sin(turn)], axis=1)
+
+
+_DIRECTIONS = _spread(200)
 
 
 @runtime_checkable
@@ -32,6 +44,11 @@ class Drawable:
     label: int | None = None
     kind: str = ""
     boxes: Array | None = None  # (K, 6) of a scene: centre and size along the axes of each shape in it
+
+    @cached_property
+    def outermost(self) -> Array:
+        """The points, (M, 3), that are farthest in 200 directions: those that a camera sees at the cloud's outline."""
+        return self.points[np.unique((self.points @ _DIRECTIONS.T).argmax(axis=0))]
 
 
 def drawables(clouds: Any) -> list[Drawable]:

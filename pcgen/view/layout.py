@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-__all__ = ["Layout", "columns_for", "layout", "shorten"]
+__all__ = ["Layout", "check_titles", "columns_for", "layout", "shorten"]
 
 _ROW = 16  # a group of at most so many cells stands in one row
 
@@ -72,6 +72,18 @@ def layout(
     middles = tuple(tops[row] + rows[row] / 2 for row in (range(len(rows)) if groups is None else titled))
     row_of = tuple(row for row, line in enumerate(lines) for _ in line)
     return Layout(columns, rows, gutter + columns * width, tops[-1], cells, row_of, middles)
+
+
+def check_titles(rows: Sequence[str] | None, places: Layout) -> None:
+    """Refuse another number of titles than that of rows or groups.
+
+    Raises:
+        ValueError: as said.
+    """
+    count = len(places.title_middles)
+    if rows and len(rows) != count:
+        kind = f"the {count} rows of the grid" if count == len(places.rows) else f"the {count} groups"
+        raise ValueError(f"rows: must be one title for each of {kind}, got {len(rows)}")
 
 
 def shorten(text: str, measure: Callable[[str], float], room: float) -> str:

@@ -1,7 +1,9 @@
-"""The process that draws with Open3D without a screen: `python -m pcgen.view.offscreen request.npz images.npy`."""
+"""The process that draws with Open3D without a screen: `python -m pcgen.view.offscreen FOLDER`."""
 
+import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,21 +16,39 @@ __all__ = ["main"]
 _MOST_BALLS = 200_000  # beyond, points are a pixel or two across and Open3D runs out of memory
 
 
-def main(request: Path, answer: Path) -> None:
-    """Draw every cloud of the request (written by `pcgen.view.engines.by_open3d`) and save (S, height, width, 4) uint8.
+def main(folder: Path) -> None:
+    """Draw the folder's request.npz, which `pcgen.view.engines.Open3D` writes, at each line that comes, till the end.
+
+    Every cloud of it becomes an image in images.npy, (S, height, width, 4) uint8, which is there whole or not at all.
+    All requests are of one size.
 
     Raises:
         RuntimeError: Open3D got no window.
     """
     import open3d as o3d
 
-    with np.load(request, allow_pickle=False) as asked:
-        given = dict(asked)
+    window = o3d.visualization.Visualizer()
+    opened = False
+    for _ in sys.stdin:
+        with np.load(folder / "request.npz", allow_pickle=False) as asked:
+            given = dict(asked)
+        if not opened:
+            width, height = (int(pixels) for pixels in given["window"])
+            if not window.create_window("pcgen", width, height, visible=False):
+                raise RuntimeError("no window, with a screen or without")
+            opened = True
+        images = _draw(window, given)
+        with (folder / "part.npy").open("wb") as file:
+            np.save(file, images)
+        os.replace(folder / "part.npy", folder / "images.npy")
+
+
+def _draw(window: Any, given: dict[str, Any]) -> Image:
+    """All clouds of a request, (S, height, width, 4)."""
+    import open3d as o3d
+
     width, height = (int(pixels) for pixels in given["window"])
     focal, distance, radius = (float(given[name]) for name in ("focal", "distance", "radius"))
-    window = o3d.visualization.Visualizer()
-    if not window.create_window("pcgen", width, height, visible=False):
-        raise RuntimeError("no window, with a screen or without")
     options = window.get_render_option()
     options.background_color = np.ones(3)
     options.light_on = False  # the colours of the balls are lit already
@@ -55,8 +75,7 @@ def main(request: Path, answer: Path) -> None:
         if image.shape != (height, width, 3):
             raise RuntimeError(f"a window of {image.shape[1]} x {image.shape[0]} pixels instead of {width} x {height}")
         images.append(_reduce(image))
-    window.destroy_window()
-    np.save(answer, np.stack(images))
+    return np.stack(images)
 
 
 def _reduce(image: Array) -> Image:
@@ -70,4 +89,4 @@ def _reduce(image: Array) -> Image:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]))

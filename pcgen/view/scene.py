@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,21 +11,21 @@ import numpy as np
 import numpy.typing as npt
 
 from pcgen.errors import choose
-from pcgen.view.ball import mesh_of_balls
-from pcgen.view.boxes import COLOR, edges
+from pcgen.view.boxes import edges
 from pcgen.view.camera import Camera, frame
-from pcgen.view.colors import paint
-from pcgen.view.inputs import Array, drawables
-from pcgen.view.layout import layout
-from pcgen.view.sheet import SCALES, captions_of, check_titles, diameter_of
+from pcgen.view.colors import COLORS, paint
+from pcgen.view.inputs import Array, Drawable, drawables
+from pcgen.view.layout import check_titles, layout
+from pcgen.view.paging import pages_of
+from pcgen.view.sheet import SCALES, captions_of, diameter_of
 from pcgen.view.text import strip
 
-__all__ = ["Scene", "arrange", "populate"]
+__all__ = ["LINE", "Scene", "arrange", "pages"]
 
 _CELL = 400  # pixels that a cell is laid out for; the window scales them
-_FIELD = 20.0  # degrees across: a mild perspective
-_CAPTION = 44
+LINE = 44  # height of a caption
 _GUTTER = 240
+_ARRAYS = ("points", "sizes", "middles", "up", "edges", "edge_sizes")
 
 
 @dataclass(frozen=True)
@@ -33,17 +33,38 @@ class Scene:
     """What a window holds: right, up and towards the viewer are the axes, and the pixel of a cell is the unit."""
 
     points: Array  # (M, 3), of all clouds
-    colors: Array  # (M, 3)
+    sizes: npt.NDArray[np.int64]  # (S,), points of each cloud
+    middles: Array  # (S, 3), what each cloud turns about
+    up: Array  # (3,), the axis that it turns about
+    colors: Mapping[str, Array]  # by name, (M, 3) each, those that are shown at first before the others
     radius: float
     captions: tuple[tuple[npt.NDArray[np.uint8], Array], ...]  # an image and its corners (4, 3) from the top left
     width: float
     height: float
     edges: Array  # (2 E, 3), both ends of each line of a box
+    edge_sizes: npt.NDArray[np.int64]  # (S,), ends of lines of each cloud
+
+    @property
+    def full_height(self) -> float:
+        """With the line below the clouds, and as much room above them."""
+        return self.height + 2 * LINE
+
+    def turned(self, angle: float) -> tuple[Array, Array]:
+        """Points (M, 3) and ends of lines (2 E, 3) with every cloud turned by degrees about its own upright axis."""
+        if angle == 0:
+            return self.points, self.edges
+        a, (x, y, z) = np.radians(angle), self.up
+        cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+        rotation = np.eye(3) + np.sin(a) * cross + (1 - np.cos(a)) * cross @ cross  # Rodrigues
+        about, also = (np.repeat(self.middles, counts, axis=0) for counts in (self.sizes, self.edge_sizes))
+        return about + (self.points - about) @ rotation.T, also + (self.edges - also) @ rotation.T
 
     def save(self, path: Path) -> None:
         """Write all of it to an .npz."""
-        numbers = np.array([self.radius, self.width, self.height])
-        arrays: dict[str, Any] = {"points": self.points, "colors": self.colors, "numbers": numbers, "edges": self.edges}
+        arrays: dict[str, Any] = {name: getattr(self, name) for name in _ARRAYS}
+        arrays["numbers"] = np.array([self.radius, self.width, self.height])
+        arrays["names"] = np.array(list(self.colors))
+        arrays |= {f"color{i}": color for i, color in enumerate(self.colors.values())}
         for i, (image, corners) in enumerate(self.captions):
             arrays |= {f"image{i}": image, f"corners{i}": corners}
         np.savez(path, **arrays)
@@ -53,9 +74,15 @@ class Scene:
         """Read what `save` wrote."""
         with np.load(path, allow_pickle=False) as arrays:
             count = sum(name.startswith("image") for name in arrays)
-            captions = tuple((arrays[f"image{i}"], arrays[f"corners{i}"]) for i in range(count))
             radius, width, height = arrays["numbers"].tolist()
-            return cls(arrays["points"], arrays["colors"], radius, captions, width, height, arrays["edges"])
+            return cls(
+                **{name: arrays[name] for name in _ARRAYS},
+                colors={name: arrays[f"color{i}"] for i, name in enumerate(arrays["names"].tolist())},
+                radius=radius,
+                captions=tuple((arrays[f"image{i}"], arrays[f"corners{i}"]) for i in range(count)),
+                width=width,
+                height=height,
+            )
 
 
 def arrange(
@@ -70,13 +97,67 @@ def arrange(
     camera: Camera | None = None,
 ) -> Scene:
     """Put clouds side by side as `picture` does, in space."""
-    choose(scale, SCALES, "scale")
     items = drawables(clouds)
-    marks = [edges(item.boxes) for item in items]
-    framed = frame([item.points for item in items], camera or Camera(), _CELL, scale, marks=marks)
     texts = captions_of(items, captions, colors)
+    return _arranged(items, texts, rows, groups, colors, columns, point_size, scale, camera or Camera())
+
+
+def pages(
+    clouds: Any,
+    captions: Sequence[str] | None = None,
+    rows: Sequence[str] | None = None,
+    groups: Sequence[int] | None = None,
+    colors: str = "height",
+    columns: int | None = None,
+    point_size: float | None = None,
+    scale: str = "shared",
+    camera: Camera | None = None,
+    page: int = 16,
+) -> list[Scene]:
+    """Scenes of at most so many clouds of each group, in their order; all groups side by side on each page.
+
+    Rows with titles of their own, which are no groups, stay on one page.
+    """
+    items = drawables(clouds)
+    texts = captions_of(items, captions, colors)
+    layout(1, [1] * len(items), columns, groups=groups)  # what cannot be laid out is refused
+    if rows and groups and len(rows) != len(groups):
+        raise ValueError(f"rows: must be one title for each of the {len(groups)} groups, got {len(rows)}")
+    scenes = []
+    for places, there in pages_of(groups or [len(items)], len(items) if rows and not groups else page):
+        flat = [place for group in places for place in group]
+        scenes.append(
+            _arranged(
+                [items[place] for place in flat],
+                [texts[place] for place in flat],
+                [rows[group] for group in there] if rows and groups else rows,
+                [len(group) for group in places] if groups else None,
+                colors,
+                columns,
+                point_size,
+                scale,
+                camera or Camera(),
+            )
+        )
+    return scenes
+
+
+def _arranged(
+    items: list[Drawable],
+    texts: list[str],
+    rows: Sequence[str] | None,
+    groups: Sequence[int] | None,
+    colors: str,
+    columns: int | None,
+    point_size: float | None,
+    scale: str,
+    camera: Camera,
+) -> Scene:
+    choose(scale, SCALES, "scale")
+    marks = [edges(item.boxes) for item in items]
+    framed = frame([item.points for item in items], camera, _CELL, scale, marks=marks)
     texts = [f"{text}  {framed.scale_of(i)}".strip() for i, text in enumerate(texts)]
-    caption = _CAPTION if any(texts) else 0
+    caption = LINE if any(texts) else 0
     places = layout(_CELL, framed.heights, columns, caption, _GUTTER if rows else 0, groups)
     check_titles(rows, places)
     pixels = framed.focal / framed.distance  # of one unit of the frame, at the middle of a cloud
@@ -91,63 +172,32 @@ def arrange(
         if texts[i]:
             labels.append(_label(texts[i], at(left, top + height), _CELL))
     titled = zip(rows, places.title_middles, strict=True) if rows else ()
-    labels += [_label(row, at(0, middle - _CAPTION / 2), _GUTTER) for row, middle in titled]
+    labels += [_label(row, at(0, middle - LINE / 2), _GUTTER) for row, middle in titled]
+    clouds = [cloud * pixels + shift for cloud, shift in zip(framed.clouds, shifts, strict=True)]
+    lines = [mark * pixels + shift for mark, shift in zip(framed.marks, shifts, strict=True)]
     return Scene(
-        np.concatenate([cloud * pixels + shift for cloud, shift in zip(framed.clouds, shifts, strict=True)]),
-        np.concatenate(paint(items, colors)),
-        diameter_of(framed, point_size) / 2,
-        tuple(labels),
-        float(places.width),
-        float(places.height),
-        np.concatenate([mark * pixels + shift for mark, shift in zip(framed.marks, shifts, strict=True)]),
+        points=np.concatenate(clouds),
+        sizes=np.array([len(cloud) for cloud in clouds]),
+        middles=np.stack([(cloud.min(axis=0) + cloud.max(axis=0)) / 2 for cloud in clouds]),
+        up=camera.axes() @ np.array([0.0, 1.0, 0.0]),
+        colors=_palettes(items, colors),
+        radius=diameter_of(framed, point_size) / 2,
+        captions=tuple(labels),
+        width=float(places.width),
+        height=float(places.height),
+        edges=np.concatenate(lines),
+        edge_sizes=np.array([len(line) for line in lines]),
     )
+
+
+def _palettes(items: list[Drawable], first: str) -> dict[str, Array]:
+    """The colours that these clouds can have, (M, 3) each, those that are asked for before the others."""
+    labelled = all(item.label is not None for item in items)
+    others = [name for name in COLORS if name != first and (name != "label" or labelled)]
+    return {name: np.concatenate(paint(items, name)) for name in (first, *others)}
 
 
 def _label(text: str, corner: Array, width: int) -> tuple[npt.NDArray[np.uint8], Array]:
     """An image of a text and its corners (4, 3), clockwise from the top left one."""
-    right, down = np.array([width, 0.0, 0.0]), np.array([0.0, -_CAPTION, 0.0])
-    return strip(text, width, _CAPTION), np.stack([corner, corner + right, corner + right + down, corner + down])
-
-
-def populate(window: Any, scene: Scene) -> None:
-    """Fill an Open3D window: balls as far as a processor without graphics turns them smoothly, plain points beyond."""
-    import open3d as o3d
-
-    options = window.get_render_option()
-    options.background_color = np.ones(3)
-    options.light_on = False  # the balls are lit already, and captions are to be white
-    count = len(scene.points)
-    if count > 200_000:
-        cloud = o3d.geometry.PointCloud(o3d.utility.Vector3dVector(scene.points))
-        cloud.colors = o3d.utility.Vector3dVector(scene.colors)
-        options.point_size = max(1.0, 2 * scene.radius)
-        window.add_geometry(cloud)
-    else:
-        level = 2 if count <= 8_000 else 1 if count <= 40_000 else 0
-        window.add_geometry(mesh_of_balls(scene.points, scene.colors, scene.radius, level))
-    if len(scene.edges):
-        lines = o3d.geometry.LineSet(
-            o3d.utility.Vector3dVector(scene.edges),
-            o3d.utility.Vector2iVector(np.arange(len(scene.edges), dtype=np.int32).reshape(-1, 2)),
-        )
-        lines.paint_uniform_color(COLOR)
-        window.add_geometry(lines)
-    for image, corners in scene.captions:
-        # Both sides, or the caption vanishes when the grid is seen from behind.
-        faces = np.array([[0, 2, 1], [0, 3, 2], [0, 1, 2], [0, 2, 3]])
-        label = o3d.geometry.TriangleMesh(o3d.utility.Vector3dVector(corners), o3d.utility.Vector3iVector(faces))
-        # Not from edge to edge: a texture's edge blends with the opposite one.
-        uv = np.array([[0.01, 0.05], [0.99, 0.05], [0.99, 0.95], [0.01, 0.95]])
-        label.triangle_uvs = o3d.utility.Vector2dVector(uv[faces].reshape(-1, 2))
-        label.triangle_material_ids = o3d.utility.IntVector([0] * len(faces))
-        pixels: Any = image  # Open3D's stubs know no array
-        label.textures = [o3d.geometry.Image(pixels)]
-        window.add_geometry(label)
-    view = window.get_view_control()
-    view.change_field_of_view(_FIELD - view.get_field_of_view())
-    view.set_lookat(np.zeros(3))
-    view.set_front(np.array([0.0, 0.0, 1.0]))
-    view.set_up(np.array([0.0, 1.0, 0.0]))
-    # Open3D shows `zoom` times the longest side of the bounding box above its middle, and as much below.
-    solid = np.concatenate([scene.points - scene.radius, scene.points + scene.radius, *(c for _, c in scene.captions)])
-    view.set_zoom(0.52 * scene.height / float(np.ptp(solid, axis=0).max()))
+    right, down = np.array([width, 0.0, 0.0]), np.array([0.0, -LINE, 0.0])
+    return strip(text, width, LINE), np.stack([corner, corner + right, corner + right + down, corner + down])

@@ -2,33 +2,45 @@
 
 import io
 import os
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
 import numpy as np
 
 from pcgen.errors import choose
-from pcgen.view import engines
-from pcgen.view.boxes import COLOR, edges
-from pcgen.view.camera import Camera, Frame, frame
+from pcgen.view.boxes import edges
+from pcgen.view.camera import Camera, Fit, Frame, fit
 from pcgen.view.colors import fade, paint
+from pcgen.view.composing import Style, compose, style_of
+from pcgen.view.drawing import Drawing
 from pcgen.view.files import target, write
-from pcgen.view.inputs import Drawable, drawables
-from pcgen.view.layout import Layout, layout, shorten
-from pcgen.view.shadow import shadows
-from pcgen.view.text import font as make_font
+from pcgen.view.inputs import Array, Drawable, drawables
+from pcgen.view.layout import layout
 
 if TYPE_CHECKING:
-    from PIL.ImageFont import FreeTypeFont
+    from PIL.Image import Image
 
-__all__ = ["ENGINES", "SCALES", "Picture", "captions_of", "check_titles", "diameter_of", "picture"]
+__all__ = ["SCALES", "Look", "Picture", "Sheet", "Shot", "captions_of", "diameter_of", "picture", "sheet"]
 
-ENGINES = ("auto", "open3d", "matplotlib")
 SCALES = ("shared", "each")
-_BOX = tuple(round(255 * part) for part in COLOR)
+
+Shot: TypeAlias = tuple[list[Drawable], Camera]
+"""A cloud for each cell, and where they are looked at from."""
+
+
+class Look(TypedDict, total=False):
+    """How clouds are drawn: the arguments of `picture` of these names."""
+
+    captions: Sequence[str] | None
+    rows: Sequence[str] | None
+    groups: Sequence[int] | None
+    colors: str
+    columns: int | None
+    size: int | None
+    point_size: float | None
+    scale: str
 
 
 @dataclass(frozen=True)
@@ -89,34 +101,86 @@ def picture(
             name, or `engine="open3d"` where Open3D cannot draw.
         FileExistsError: the picture exists and `overwrite` is false.
     """
-    choose(engine, ENGINES, "engine")
-    choose(scale, SCALES, "scale")
     path = target(path, overwrite)
-    items = drawables(clouds)
+    shot = drawables(clouds), camera or Camera()
+    with Drawing(engine) as drawing:
+        same = sheet(
+            [shot],
+            (1920, 640),
+            captions=captions,
+            rows=rows,
+            groups=groups,
+            colors=colors,
+            columns=columns,
+            size=size,
+            point_size=point_size,
+            scale=scale,
+        )
+        drawn = same.draw(shot, drawing)
+    _write(drawn, path, drawing.used)
+    return Picture(path, drawing.used, drawing.note)
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What is the same in all pictures of a film: how clouds are placed, their words and the size of a point."""
+
+    fit: Fit
+    style: Style
+    radius: float  # of a point, in units of the frame
+    colors: str
+
+    def draw(self, shot: Shot, drawing: Drawing) -> "Image":
+        """The sheet of a shot."""
+        items, camera = shot
+        marks = [edges(item.boxes) for item in items]
+        framed = self.fit.frame([item.points for item in items], camera, marks)
+        painted = zip(paint(items, self.colors), framed.clouds, strict=True)
+        faded = [fade(color, cloud[:, 2]) for color, cloud in painted]
+        return compose(drawing.cells(framed, faded, self.radius), framed, self.style)
+
+
+def sheet(
+    shots: Sequence[Shot],
+    room: tuple[int, int],
+    *,
+    captions: Sequence[str] | None = None,
+    rows: Sequence[str] | None = None,
+    groups: Sequence[int] | None = None,
+    colors: str = "height",
+    columns: int | None = None,
+    size: int | None = None,
+    point_size: float | None = None,
+    scale: str = "shared",
+) -> Sheet:
+    """How to draw all of the shots alike, each of as many clouds; the captions are those of the last one.
+
+    Args:
+        shots: what is to be drawn.
+        room: width in pixels of the sheet, and the largest of a cell, unless `size` says that of a cell.
+        captions, rows, groups, colors, columns, size, point_size, scale: as in `picture`.
+
+    Raises:
+        ValueError: as `picture`.
+    """
+    choose(scale, SCALES, "scale")
+    items = shots[-1][0]
     texts = captions_of(items, captions, colors)
     columns = layout(1, [1] * len(items), columns, groups=groups).columns
-    width = min(640, max(120, 1920 // columns)) if size is None else size
+    width = min(room[1], max(120, room[0] // columns)) if size is None else size
     if not 32 <= width <= 4096:
         raise ValueError(f"size: must be 32 to 4096 pixels, got {width}")
-    painted = paint(items, colors)
-    marks = [edges(item.boxes) for item in items]
-    framed = frame([item.points for item in items], camera or Camera(), width, scale, marks=marks)
-    faded = [fade(color, cloud[:, 2]) for color, cloud in zip(painted, framed.clouds, strict=True)]
+    paint(items, colors)  # a colour that these clouds have not is refused before anything is drawn
+    fitted = fit([(_outlines(clouds, len(shots)), camera) for clouds, camera in shots], width, scale)
+    style = style_of(fitted, texts, rows, groups, columns)
+    framed = fitted.frame([item.points for item in items], shots[-1][1])
     radius = diameter_of(framed, point_size) / 2 * framed.distance / framed.focal
-    style = _style(framed, texts, rows, groups, columns)
-    used, note, images = "open3d", "", []
-    if engine != "matplotlib":
-        try:
-            images = engines.by_open3d(framed, faded, radius)
-        except engines.NotDrawn as reason:
-            note = f"{reason}; for Open3D: {engines.remedy(str(reason))}"
-            if engine == "open3d":
-                raise ValueError(f"engine: 'open3d' cannot draw here: {note}; or engine='matplotlib'") from reason
-            warnings.warn(f"drawn by matplotlib: {note}", stacklevel=2)
-    if not images:
-        used, images = "matplotlib", engines.by_matplotlib(framed, faded, radius)
-    _write(_compose(images, framed, texts, style), path, used)
-    return Picture(path, used, note)
+    return Sheet(fitted, style, radius, colors)
+
+
+def _outlines(items: list[Drawable], shots: int) -> list[Array]:
+    """What of each cloud takes the room that it needs: all points for one picture, the outermost for many."""
+    return [item.points if shots == 1 else item.outermost for item in items]
 
 
 def captions_of(items: list[Drawable], captions: Sequence[str] | None, colors: str) -> list[str]:
@@ -147,72 +211,6 @@ def diameter_of(framed: Frame, asked: float | None) -> float:
         return asked
     count = float(np.median([len(cloud) for cloud in framed.clouds]))
     return float(np.clip(0.95 * framed.width / count**0.5, max(1.5, framed.width / 250), framed.width / 18))
-
-
-def check_titles(rows: Sequence[str] | None, places: Layout) -> None:
-    """Refuse another number of titles than that of rows or groups.
-
-    Raises:
-        ValueError: as said.
-    """
-    count = len(places.title_middles)
-    if rows and len(rows) != count:
-        kind = f"the {count} rows of the grid" if count == len(places.rows) else f"the {count} groups"
-        raise ValueError(f"rows: must be one title for each of {kind}, got {len(rows)}")
-
-
-@dataclass(frozen=True)
-class _Style:
-    places: Layout
-    pixels: int  # height of the captions' letters
-    titles: tuple[str, ...]  # shortened to what the gutter holds
-
-
-def _style(
-    framed: Frame, captions: list[str], rows: Sequence[str] | None, groups: Sequence[int] | None, columns: int
-) -> _Style:
-    """Where all stands; made before anything is drawn, so that what cannot be laid out is refused at once."""
-    pixels = round(min(26, max(11, framed.width / 16)))
-    measure = _title_font(pixels).getlength
-    titles = tuple(shorten(row, measure, max(framed.width, 160)) for row in rows or ())
-    gutter = round(max(map(measure, titles)) + 1.5 * pixels) if titles else 0
-    caption_height = round(1.9 * pixels) if any(captions) else 0
-    places = layout(framed.width, framed.heights, columns, caption_height, gutter, groups)
-    check_titles(rows, places)
-    return _Style(places, pixels, titles)
-
-
-def _title_font(pixels: int) -> "FreeTypeFont":
-    return make_font(round(pixels * 1.15))
-
-
-def _compose(images: list[engines.Image], framed: Frame, captions: list[str], style: _Style) -> Any:
-    """The sheet as a PIL image: cells, captions below them, titles of rows left of them."""
-    from PIL import Image, ImageDraw
-
-    places, pixels = style.places, style.pixels
-    font, small, title = make_font(pixels), make_font(round(0.8 * pixels)), _title_font(pixels)
-    sheet = Image.new("RGB", (places.width, places.height), "white")
-    draw = ImageDraw.Draw(sheet)
-    grounds = shadows(framed)
-    for i, (image, caption, (left, top)) in enumerate(zip(images, captions, places.cells, strict=True)):
-        height = places.row_height(i)
-        spare = (framed.height - height) // 2
-        balls = Image.fromarray(image[spare : spare + height])
-        sheet.paste(Image.fromarray(grounds[i][spare : spare + height]), (left, top))
-        sheet.paste(balls, (left, top), mask=balls)
-        for start, end in framed.project(framed.marks[i]).reshape(-1, 2, 2) * (1, -1):
-            middle_of_cell = np.array([left + framed.width / 2, top + height / 2])
-            line = [*(middle_of_cell + start), *(middle_of_cell + end)]
-            draw.line(line, fill=_BOX, width=max(1, framed.width // 160))
-        corner = (left + framed.width * 0.96, top + height - 0.4 * pixels)
-        draw.text(corner, framed.scale_of(i), fill=(120, 120, 120), font=small, anchor="rs")
-        text = shorten(caption, font.getlength, framed.width * 0.96)
-        middle = (left + framed.width / 2, top + height + 0.6 * pixels)
-        draw.text(middle, text, fill=(40, 40, 40), font=font, anchor="mm")
-    for row, level in zip(style.titles, places.title_middles, strict=False):
-        draw.text((0.75 * pixels, level), row, fill=(20, 20, 20), font=title, anchor="lm")
-    return sheet
 
 
 def _write(sheet: Any, path: Path, engine: str) -> None:

@@ -13,7 +13,7 @@ from pcgen.view import display
 from pcgen.view.camera import Camera
 from pcgen.view.engines import environment, remedy
 from pcgen.view.onscreen import OPENED
-from pcgen.view.scene import arrange
+from pcgen.view.scene import pages
 
 __all__ = ["show"]
 
@@ -33,28 +33,36 @@ def show(
     scale: str = "shared",
     camera: Camera | None = None,
     title: str = "pcgen",
+    page: int = 16,
 ) -> None:
-    """Open a window with clouds in a grid and return when it is closed; arguments are those of `picture`.
+    """Open a window with clouds in a grid and return when it is closed.
 
-    Drag to turn, shift-drag to roll, control-drag to move, wheel to zoom; R is the first view again, P saves what is
-    seen, H prints every key, Q closes. The window has a process of its own, which Ctrl-C ends.
+    Right and left (N and P) leaf, C takes other colours, + and - make points larger and smaller, T turns the clouds,
+    S saves what is seen as pcgen-1.png, R is the first view again, H lists the keys, Q closes. Drag to turn, shift-drag
+    to roll, control-drag to move, wheel to zoom. The window has a process of its own, which Ctrl-C ends.
+
+    Args:
+        clouds, captions, rows, groups, colors, columns, point_size, scale, camera: as of `picture`.
+        title: of the window.
+        page: clouds of each group on a page; of all clouds where there are no groups.
 
     Raises:
         ValueError: as `picture`.
         OSError: there is no display, it does not answer, or Open3D is missing or gets no window; the message says what
             to do.
     """
-    scene = arrange(clouds, captions, rows, groups, colors, columns, point_size, scale, camera)
+    scenes = pages(clouds, captions, rows, groups, colors, columns, point_size, scale, camera, page)
     if find_spec("open3d") is None:
         raise OSError(f"show: Open3D is not installed; {remedy('open3d is not installed')}, {_INSTEAD}")
     if reason := display.obstacle():
         raise OSError(f"show: {reason}; give a display that works (ssh -X), {_INSTEAD}")
     with tempfile.TemporaryDirectory(prefix="pcgen-view-") as folder:
-        request, said = Path(folder, "scene.npz"), Path(folder, "said.txt")
-        scene.save(request)
+        said = Path(folder, "said.txt")
+        for place, scene in enumerate(scenes):
+            scene.save(Path(folder, f"{place:04}.npz"))
         with said.open("wb") as file:
             window = subprocess.Popen(
-                [sys.executable, "-m", "pcgen.view.onscreen", str(request), title],
+                [sys.executable, "-m", "pcgen.view.onscreen", folder, title],
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 env=environment(),

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from pcgen import data, view
+from pcgen import data, training, view
+from pcgen.models import build
 
 
 @pytest.fixture
@@ -30,8 +32,8 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         asked.update(options, sizes=[cloud.points.shape[1] for cloud in clouds])
         return "drawn"
 
-    monkeypatch.setattr(view, "picture", remember)
-    monkeypatch.setattr(view, "show", remember)
+    for name in ("picture", "film", "show"):
+        monkeypatch.setattr(view, name, remember)
     return asked
 
 
@@ -48,8 +50,12 @@ def test_clouds_of_different_sizes_are_drawn_side_by_side(pcgen, files, drawn, w
 def test_several_sources_are_rows_with_their_names(pcgen, files, drawn, window):
     out = [] if window else ["--png", files / "x.png"]
     assert pcgen("view", files / "a.xyz", files / "all", "shapes:chair=9@all", "--count", 2, *out).code == 0
-    assert drawn["sizes"] == [38, 10, 30, 2048, 2048]
-    assert drawn["rows"] == ["a.xyz", "all", "shapes:chair=9@all"] and drawn["groups"] == [1, 2, 2]
+    assert drawn["rows"] == ["a.xyz", "all", "shapes:chair=9@all"]
+    if window:  # where there are pages of two of each
+        assert drawn["sizes"] == [38, 10, 30, 20, *[2048] * 9]
+        assert drawn["groups"] == [1, 3, 9] and drawn["page"] == 2
+    else:
+        assert drawn["sizes"] == [38, 10, 30, 2048, 2048] and drawn["groups"] == [1, 2, 2]
     (files / "other").mkdir()
     (files / "other" / "a.xyz").write_text((files / "b.xyz").read_text())
     assert pcgen("view", files / "a.xyz", files / "other" / "a.xyz", *out).code == 0
@@ -64,7 +70,8 @@ def test_points_thin_the_larger_clouds(pcgen, files, drawn):
 def test_shuffled_clouds_are_drawn_by_seed(pcgen, files, drawn):
     for seed in (0, 1):
         order = torch.randperm(3, generator=torch.Generator().manual_seed(seed)).tolist()
-        assert pcgen("view", files / "all", "--shuffle", "--seed", seed, "--count", 2).code == 0
+        words = ["--seed", seed, "--count", 2, "--png", files / "x.png"]
+        assert pcgen("view", files / "all", "--shuffle", *words).code == 0
         assert drawn["sizes"] == [[10, 30, 20][row] for row in order[:2]]
 
 
@@ -114,3 +121,82 @@ def test_samples_are_drawn_beside_their_nearest_training_clouds(pcgen, files, mo
     assert ratios[:2] == pytest.approx([1, 1], abs=0.2) and ratios[2] > 3
     several = pcgen("view", files / "a.xyz", files / "b.xyz", "--nearest", files / "train.npz")
     assert several.code == 2 and "--nearest: is of one source of samples" in several.err
+
+
+def test_a_film_turns_fewer_clouds_unless_told(pcgen, files, drawn):
+    out = ["--film", files / "x.gif"]
+    assert pcgen("view", "shapes:mug=20@all", "--points", 8, *out).code == 0
+    assert drawn["sizes"] == [8] * 12 and (drawn["frames"], drawn["seconds"]) == (48, 4.0)
+    words = ["--count", 13, "--frames", 6, "--seconds", 0.5, "--columns", 5, "--color", "order"]
+    assert pcgen("view", "shapes:mug=20@all", "--points", 8, *out, *words).code == 0
+    assert drawn["sizes"] == [8] * 13 and (drawn["frames"], drawn["seconds"]) == (6, 0.5)
+    assert (drawn["columns"], drawn["colors"]) == (5, "order")
+
+
+def test_a_film_is_written(pcgen, files):
+    words = ["--frames", 3, "--seconds", 1, "--size", 64, "--engine", "matplotlib"]
+    result = pcgen("view", files / "a.xyz", "--film", files / "x.gif", *words)
+    assert result.code == 0 and result.err == f"{files / 'x.gif'} (drawn by matplotlib)\n"
+    with Image.open(files / "x.gif") as gif:
+        assert (gif.n_frames, gif.width) == (3, 64)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """The run of a diffusion model of clouds, of two classes."""
+    small = {"times": 10, "width": 8, "blocks": 1, "classes": ["low", "high"]}
+    model = build({"name": "diffusion", "shape": [12, 3], **small})
+    training.fit(model, torch.rand(16, 12, 3), labels=torch.arange(16) % 2, out=tmp_path / "run", steps=2)
+    return tmp_path / "run"
+
+
+def test_a_chain_is_a_row_of_its_states_for_each_cloud(pcgen, files, run, monkeypatch):
+    asked: dict[str, Any] = {}
+    monkeypatch.setattr(view, "picture", lambda clouds, *_, **options: asked.update(options, clouds=clouds) or "drawn")
+    words = ["--count", 3, "--frames", 5, "--labels", "high", "--set", "guidance=2", "--seed", 4]
+    result = pcgen("view", "--chain", run, "--png", files / "x.png", *words)
+    assert result.code == 0 and result.err == "drawn: 5 states of 3 clouds, from t = 1.000 to t = 0.000\n"
+    states, captions = training.states_of(training.Run.open(run), 3, 5, 4, ["high"], guidance=2.0)
+    assert asked["columns"] == 5 and asked["captions"] == captions * 3
+    assert torch.equal(torch.stack(asked["clouds"]).view(3, 5, 12, 3), states.transpose(0, 1))
+    assert pcgen("view", "--chain", run, "--png", files / "x.png").code == 0
+    assert len(asked["clouds"]) == 4 * 8
+
+
+def test_a_chain_is_a_film_of_its_states(pcgen, files, run):
+    words = ["--size", 64, "--engine", "matplotlib", "--seconds", 2, "--count", 2]
+    result = pcgen("view", "--chain", run, "--film", files / "x.gif", *words)
+    assert result.code == 0 and "11 states of 2 clouds" in result.err
+    with Image.open(files / "x.gif") as gif:
+        assert gif.n_frames == 11
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["a.xyz", "--film", "x.gif", "--png", "x.png"], "--film: draws instead of --png; give one of them"),
+        (["a.xyz", "--film", "x.avi"], "--film: must end in .gif, got"),
+        (["a.xyz", "--png", "x.png", "--seconds", "2"], "--seconds: is of a film"),
+        (["a.xyz", "--png", "x.png", "--frames", "4"], "--frames: is of a film or of --chain"),
+        (["a.xyz", "--png", "x.png", "--labels", "high"], "--labels and --set: are of --chain RUN; leave them out"),
+        (["--chain", "run"], "--chain: is drawn into a file; give --png strip.png, or --film chain.gif"),
+        (["a.xyz", "--chain", "run", "--png", "x.png"], "--chain: is of one run alone, got"),
+        (["--png", "x.png"], "FILES: give clouds to look at, SOURCE[:CLASS][@SPLIT], or a run by --chain RUN"),
+        (["--chain", "run", "--png", "x.png", "--set", "stepz=3"], "did you mean 'steps'?"),
+    ],
+)
+def test_what_cannot_be_shown_is_told_in_one_line(pcgen, files, run, words, message):
+    paths = [str(files / word) if "." in word or word == "run" else word for word in words]
+    result = pcgen("view", *paths)
+    assert result.code == 2 and message in result.err, result.err
+    assert len(result.err.strip().splitlines()) == 1
+    assert not (files / "x.png").exists() and not (files / "x.gif").exists()
+
+
+def test_a_run_that_draws_in_one_step_names_models_that_do_not(pcgen, files, tmp_path):
+    parts = {"encoder": {"name": "pointnet", "widths": [8]}, "decoder": {"name": "fully_connected", "widths": [16]}}
+    autoencoder = {"name": "autoencoder", "shape": [8, 3], "code": 2, **parts}
+    head = {"name": "gaussian", "shape": [2]}
+    training.save(build({"name": "latent_cloud_model", "autoencoder": autoencoder, "head": head}), tmp_path / "gauss")
+    result = pcgen("view", "--chain", tmp_path / "gauss", "--png", files / "x.png")
+    assert result.code == 2 and "a run of gaussian, which draws in one step" in result.err and "dae" in result.err

@@ -16,7 +16,7 @@ from PIL import Image
 
 from pcgen.view import display, show, window
 from pcgen.view.camera import Camera, frame
-from pcgen.view.scene import Scene, arrange
+from pcgen.view.scene import Scene, arrange, pages
 
 
 def test_clouds_stand_in_a_grid_without_touching() -> None:
@@ -66,10 +66,47 @@ def test_a_scene_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     back = Scene.load(tmp_path / "scene.npz")
     assert (back.radius, back.width, back.height) == (scene.radius, scene.width, scene.height)
     np.testing.assert_array_equal(back.points, scene.points)
-    np.testing.assert_array_equal(back.colors, scene.colors)
+    assert list(back.colors) == list(scene.colors) == ["height", "order"]
+    for name, colors in scene.colors.items():
+        np.testing.assert_array_equal(back.colors[name], colors)
+    for name in ("sizes", "middles", "up", "edges", "edge_sizes"):
+        np.testing.assert_array_equal(getattr(back, name), getattr(scene, name))
     for ours, theirs in zip(scene.captions, back.captions, strict=True):
         np.testing.assert_array_equal(ours[0], theirs[0])
         np.testing.assert_array_equal(ours[1], theirs[1])
+
+
+def test_every_cloud_turns_about_its_own_upright_axis() -> None:
+    clouds, camera = torch.randn(3, 40, 3), Camera(30, 25)
+    scene = arrange(clouds, camera=camera)
+    points, _ = scene.turned(40)
+    for k, middle in enumerate(scene.middles):
+        before, after = (each.reshape(3, 40, 3)[k] - middle for each in (scene.points, points))
+        np.testing.assert_allclose(after @ scene.up, before @ scene.up, atol=1e-9)  # nothing rises or sinks
+        np.testing.assert_allclose(np.linalg.norm(after, axis=1), np.linalg.norm(before, axis=1))
+    # As seen from a camera that goes round the other way.
+    round_it = frame([clouds[0].double().numpy()], Camera(30 - 40, 25), 400).clouds[0]
+    ours = points[:40] - points[:40].mean(0)
+    theirs = (round_it - round_it.mean(0)) * np.linalg.norm(ours) / np.linalg.norm(round_it - round_it.mean(0))
+    np.testing.assert_allclose(ours, theirs, atol=1e-6)
+    np.testing.assert_allclose(scene.turned(360)[0], scene.points, atol=1e-9)
+
+
+def test_pages_hold_some_of_each_set_side_by_side() -> None:
+    clouds = torch.randn(8, 20, 3)
+    names = [f"cloud {k}" for k in range(8)]
+    found = pages(clouds, names, rows=["a", "b"], groups=[5, 3], page=2)
+    assert [scene.sizes.tolist() for scene in found] == [[20] * 4, [20] * 3, [20]]
+    assert [len(scene.captions) for scene in found] == [4 + 2, 3 + 2, 1 + 1]  # with a title for each set that is there
+    ordered = pages(clouds, page=3, colors="order")
+    assert [len(scene.sizes) for scene in ordered] == [3, 3, 2]
+    alone = arrange(clouds[3:6], colors="order")
+    np.testing.assert_array_equal(ordered[1].points, alone.points)
+    assert list(ordered[1].colors) == ["order", "height"]
+    with pytest.raises(ValueError, match="page: must be at least 1, got 0"):
+        pages(clouds, page=0)
+    with pytest.raises(ValueError, match="rows: must be one title for each of the 2 groups, got 1"):
+        pages(clouds, rows=["a"], groups=[5, 3])
 
 
 @pytest.fixture
@@ -207,13 +244,15 @@ def test_a_window_shows_every_cloud_and_caption(tmp_path: Path, open3d_draws: No
     # In a process of its own, as Open3D may abort; the window is hidden, all else is what `show` does.
     program = f"""
 import numpy as np, open3d, torch
-from pcgen.view.scene import arrange, populate
+from pathlib import Path
+from pcgen.view.onscreen import Window
+from pcgen.view.scene import arrange
 torch.manual_seed(0)
 balls = torch.nn.functional.normalize(torch.randn(2, {points}, 3), dim=2)
 scene = arrange(balls, captions=["one", "two"], columns=2)
 window = open3d.visualization.Visualizer()
-assert window.create_window("test", round(scene.width), round(scene.height), visible=False)
-populate(window, scene)
+assert window.create_window("test", round(scene.width), round(scene.full_height), visible=False)
+Window(window, [scene], Path("."))
 window.poll_events()
 window.update_renderer()
 window.capture_screen_image({str(tmp_path / "window.png")!r}, True)
@@ -226,7 +265,8 @@ window.capture_screen_image({str(tmp_path / "window.png")!r}, True)
     saturation = pixels.max(axis=2) - pixels.min(axis=2)
     height, width = saturation.shape
     for half in (slice(0, width // 2), slice(width // 2, width)):
-        cloud, text = saturation[:, half], pixels[height - 44 :, half]  # the unit of a scene is a pixel
+        # The unit of a scene is a pixel; there is a line below the captions, and as much room above.
+        cloud, text = saturation[:, half], pixels[height - 88 : height - 44, half]
         assert (cloud > 40).mean() > 0.05
         rows, columns = np.nonzero(cloud > 40)
         # In the middle of its cell, and as large as the cell allows.
@@ -234,3 +274,48 @@ window.capture_screen_image({str(tmp_path / "window.png")!r}, True)
         assert np.ptp(columns) > 0.75 * width / 2
         assert (text.max(axis=2) < 100).any()
     assert (saturation[:, [0, -1]] < 20).all() and (saturation[[0, -1]] < 20).all()
+
+
+def test_keys_change_what_is_seen(tmp_path: Path, open3d_draws: None) -> None:
+    """In a hidden window: another page, colours, size, the list of keys, a turn, a picture, the first view."""
+    program = f"""
+import numpy as np, open3d, torch
+from pathlib import Path
+from pcgen.view.onscreen import Window
+from pcgen.view.scene import pages
+torch.manual_seed(0)
+clouds = torch.rand(4, 300, 3) * torch.tensor([2.0, 1, 0.5])
+scenes = pages(clouds, page=2)
+hidden = open3d.visualization.VisualizerWithKeyCallback()
+assert hidden.create_window("test", round(scenes[0].width), round(scenes[0].full_height), visible=False)
+shown = Window(hidden, scenes, Path({str(tmp_path)!r}))
+def seen():
+    hidden.poll_events()
+    hidden.update_renderer()
+    return (255 * np.asarray(hidden.capture_screen_float_buffer(True))).round().astype(int)
+def differ(one, other):
+    return float((np.abs(one - other).max(axis=2) > 30).mean())
+def inked(image):
+    return float((image.max(axis=2) - image.min(axis=2) > 40).mean())
+first = seen()
+shown.pressed("next"); second = seen()
+assert shown.viewing.page == 1 and differ(first, second) > 0.03
+shown.pressed("previous"); assert differ(seen(), first) < 0.001
+shown.pressed("colours"); assert differ(seen(), first) > 0.05
+shown.pressed("colours"); shown.pressed("reset"); assert differ(seen(), first) < 0.001
+shown.pressed("larger"); assert inked(seen()) > 1.05 * inked(first)
+shown.pressed("smaller"); assert differ(seen(), first) < 0.001
+shown.pressed("keys"); assert inked(seen()) < 0.8 * inked(first)
+shown.pressed("keys"); assert differ(seen(), first) < 0.001
+shown.pressed("turn"); shown.viewing.pass_time(2.0); shown.tick(hidden)
+assert differ(seen(), first) > 0.03
+shown.pressed("turn"); shown.pressed("reset"); assert differ(seen(), first) < 0.001
+shown.pressed("save"); shown.pressed("save")
+assert shown.viewing.said == "saved as pcgen-2.png"
+"""
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stderr
+    with Image.open(tmp_path / "pcgen-1.png") as image:
+        pixels = np.asarray(image.convert("RGB")).astype(int)
+    assert (pixels.max(axis=2) - pixels.min(axis=2) > 40).mean() > 0.02
