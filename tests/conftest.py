@@ -20,6 +20,15 @@ def shapes_dir() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def open3d_imports() -> None:
+    """Skips the test, with the reason, where Open3D cannot be imported."""
+    try:
+        import open3d  # noqa: F401
+    except (ImportError, OSError) as reason:
+        pytest.skip(str(reason))
+
+
 @pytest.fixture(autouse=True)
 def _seed() -> None:
     torch.manual_seed(0)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from pcgen.cli.common import say
-from pcgen.cli.options import Device, DropBad, Overwrite, Seed, Up
+from pcgen.cli.options import Device, DropBad, Format, Out, Overwrite, Seed, Up
 
 __all__ = ["complete"]
 
@@ -16,7 +16,7 @@ def complete(
     partial: Annotated[
         str, typer.Argument(help="Parts of clouds, of any sizes, in the training data's place and units: SOURCE.")
     ],
-    out: Annotated[str, typer.Option(help="The .npz to write; a .ply or .xyz of one cloud, or a folder, FOLDER/.")],
+    out: Out,
     n: Annotated[int, typer.Option("-n", "--number", min=1, help="How many completions of each.")] = 4,
     labels: Annotated[
         str | None, typer.Option(help="The class of all, or of each with commas between (default: any class).")
@@ -26,6 +26,7 @@ def complete(
     checkpoint: Annotated[
         str | None, typer.Option(help="best or last (default: the best, where there was validation).")
     ] = None,
+    format: Format = None,
     up: Up = None,
     drop_bad: DropBad = False,
     device: Device = "cpu",
@@ -42,9 +43,10 @@ def complete(
     from pcgen.data.readers import READERS
     from pcgen.data.saving import check_target
 
-    check_target(out, overwrite, make_folder=True)
+    check_target(out, overwrite, make_folder=True, format=format)
     opened = training.Run.open(run)
     clouds = list(load_each(partial, Reading(up=up, drop_bad=drop_bad)))
+    check_target(out, overwrite, format=format, count=n * len(clouds))
     chosen = None if labels is None else [name.strip() for name in labels.split(",")]
     torch.manual_seed(seed)
     with counting("completing", "clouds") as progress:
@@ -61,6 +63,6 @@ def complete(
     stems = [PurePosixPath(cloud.names[0]) for cloud in clouds]
     stems = [stem.with_suffix("") if stem.suffix.lower() in READERS else stem for stem in stems]
     names = tuple(f"{stem}-{place}" for stem in stems for place in range(1, n + 1))
-    data.save(out, data.Clouds.of(whole.flatten(0, 1), names=names), overwrite=overwrite)
+    data.save(out, data.Clouds.of(whole.flatten(0, 1), names=names), format=format, overwrite=overwrite)
     said = f"{n} completions of {stems[0]}" if len(stems) == 1 else f"{n} completions of each of {len(stems)} clouds"
     say(f"{out}: {said}, of {whole.shape[2]} points (seed {seed})")

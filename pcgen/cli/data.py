@@ -1,5 +1,7 @@
 """`pcgen data`: look into data, find its faults, convert it."""
 
+from collections.abc import Iterator
+from itertools import islice
 from typing import Annotated
 
 import typer
@@ -8,9 +10,11 @@ from pcgen.cli.common import say
 from pcgen.cli.options import (
     FOUR_GIB,
     DropBad,
+    Format,
     Jitter,
     MaxBytes,
     Mirror,
+    Out,
     Overwrite,
     Rotate,
     Scale,
@@ -59,10 +63,7 @@ def check(spec: Spec, max_bytes: MaxBytes = FOUR_GIB) -> None:
 @app.command()
 def convert(
     spec: Spec,
-    out: Annotated[
-        str,
-        typer.Option(help="The .npz to write; or a .ply or .xyz of one cloud; or a new folder of .ply files, NAME/."),
-    ],
+    out: Out,
     points: Annotated[int | None, typer.Option(min=1, help="Points per cloud; needed where counts differ.")] = None,
     normalize: Annotated[
         str,
@@ -78,6 +79,7 @@ def convert(
     scale: Scale = 0,
     stretch: Stretch = 0,
     mirror: Mirror = 0,
+    format: Format = None,
     seed: Seed = 0,
     up: Up = None,
     max_bytes: MaxBytes = FOUR_GIB,
@@ -92,7 +94,7 @@ def convert(
     from pcgen.data.saving import check_target
     from pcgen.data.splits import DRAWN
 
-    check_target(out, overwrite, make_folder=True)
+    check_target(out, overwrite, make_folder=True, format=format)
     changes = data.Augmentation(rotation=rotate, jitter=jitter, scale=scale, stretch=stretch, mirror=mirror)
     normalization = data.Normalization(normalize)
     each = normalize if normalization.each else "none"
@@ -103,9 +105,63 @@ def convert(
         clouds = normalization.fit(train).apply_to(clouds)
     if copies > 1 or changes != data.Augmentation():
         clouds = enlarged(clouds, copies, changes, seed)
-    data.save(out, clouds, overwrite=overwrite)
+    data.save(out, clouds, format=format, overwrite=overwrite)
     if clouds.drawn:
         say(f"the source has no splits: those written were {DRAWN}")
     if clouds.boxes is not None and not out.endswith(".npz"):
         say("boxes: left out, since .npz alone keeps them")
     say(*clouds.notes, f"{out}: {len(clouds)} clouds of {clouds.points.shape[1]} points")
+
+
+@app.command()
+def mesh(
+    spec: Spec,
+    out: Annotated[str, typer.Option(help="A .ply or .obj of one mesh, or a new folder of such files, FOLDER/.")],
+    method: Annotated[
+        str,
+        typer.Option(
+            help="poisson: smooth, closes gaps, cuts off what is far from every point. ball_pivoting: triangles of the "
+            "points themselves, with holes where they are few."
+        ),
+    ] = "poisson",
+    depth: Annotated[
+        int | None, typer.Option(help="Of Poisson: 2^depth cells along a cloud (default: by the number of points).")
+    ] = None,
+    format: Annotated[
+        str | None, typer.Option("--format", help="Of the files of a folder: ply (default) or obj.")
+    ] = None,
+    count: Annotated[int | None, typer.Option(min=1, help="Meshes of the first so many clouds (default: all).")] = None,
+    up: Up = None,
+    max_bytes: MaxBytes = FOUR_GIB,
+    drop_bad: DropBad = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Make a mesh of each cloud, by Open3D.
+
+    Sides are told apart where points stand closer to each other than the sides do: thin parts of clouds of 2,048
+    points are lost or grow together. Open surfaces may be closed by poisson. Give clouds of many points.
+    """
+    from pcgen import data
+    from pcgen.cli.progress import counting
+    from pcgen.data.gathering import Reading
+    from pcgen.data.saving import check_mesh_target
+    from pcgen.data.surface import Mesh
+
+    check_mesh_target(out, overwrite, make_folder=True, format=format)
+    clouds = list(islice(data.load_each(spec, Reading(up=up, drop_bad=drop_bad, max_bytes=max_bytes)), count))
+    check_mesh_target(out, overwrite, format=format, count=len(clouds))
+    triangles: list[int] = []
+
+    def made() -> Iterator[tuple[data.Clouds, Mesh]]:
+        with counting("meshing", "clouds") as progress:
+            for cloud in clouds:
+                try:
+                    found = data.mesh(cloud.coordinates[0], method, depth)
+                except ValueError as error:
+                    raise ValueError(f"{cloud.names[0]}: {error}") from None
+                triangles.append(len(found.faces))
+                progress(len(triangles), len(clouds))
+                yield cloud, found
+
+    data.save_meshes(out, made(), format=format, overwrite=overwrite)
+    say(f"{out}: {len(triangles)} meshes by {method}, of {min(triangles):,} to {max(triangles):,} triangles")

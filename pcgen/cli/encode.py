@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pcgen.cli.common import check_out, say
-from pcgen.cli.options import FOUR_GIB, Device, DropBad, MaxBytes, Overwrite, Seed, Up
+from pcgen.cli.options import FOUR_GIB, Device, DropBad, Format, MaxBytes, Out, Overwrite, Seed, Up
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -60,12 +60,13 @@ def encode(
 def reconstruct(
     run: RunArgument,
     source: Source,
-    out: Annotated[str, typer.Option(help="The .npz to write; a .ply or .xyz of one cloud, or a folder, FOLDER/.")],
+    out: Out,
     png: Annotated[
         Path | None, typer.Option(help=f"A picture too: the first {_DRAWN} clouds above what was made of them.")
     ] = None,
     points: Points = None,
     checkpoint: Checkpoint = None,
+    format: Format = None,
     up: Up = None,
     max_bytes: MaxBytes = FOUR_GIB,
     drop_bad: DropBad = False,
@@ -85,17 +86,18 @@ def reconstruct(
     from pcgen.ops import chamfer
     from pcgen.view import picture
 
-    check_target(out, overwrite, make_folder=True)
+    check_target(out, overwrite, make_folder=True, format=format)
     if png is not None:
         check_out(png, ".png", overwrite, "--png")
     opened = training.Run.open(run)
     clouds = read(source, points, seed, up, max_bytes, drop_bad)
+    check_target(out, overwrite, format=format, count=len(clouds))
     torch.manual_seed(seed)
     again = opened.reconstruct(clouds, checkpoint=checkpoint, device=device)
     made = data.Clouds.of(again, labels=clouds.labels, classes=clouds.classes, names=clouds.names)
     if can(opened.trained(checkpoint, device), "boxes"):
         made = made.with_boxes(opened.boxes(clouds, checkpoint=checkpoint, device=device))
-    data.save(out, made, overwrite=overwrite)
+    data.save(out, made, format=format, overwrite=overwrite)
     error = chamfer(made.at(clouds.origin).points, clouds.points)
     worst = int(error.argmax())
     say(

@@ -13,10 +13,12 @@ __all__ = [
     "EmdClouds",
     "EmdPoints",
     "Epochs",
+    "Format",
     "Jitter",
     "MaxBytes",
     "Minutes",
     "Mirror",
+    "Out",
     "Overwrite",
     "Rotate",
     "Scale",
@@ -29,6 +31,14 @@ __all__ = [
 
 FOUR_GIB = 4 * 2**30
 
+Out = Annotated[
+    str,
+    typer.Option(help="The .npz to write; a .ply, .xyz or .obj of one cloud; or a new folder of such files, FOLDER/."),
+]
+Format = Annotated[
+    str | None,
+    typer.Option("--format", help="Of the files of a folder: ply (default), xyz, or obj (vertices without faces)."),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what --out names.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")]

@@ -6,14 +6,14 @@ from typing import Annotated
 import typer
 
 from pcgen.cli.common import parse_settings, say
-from pcgen.cli.options import Overwrite, Seed
+from pcgen.cli.options import Device, Format, Out, Overwrite, Seed
 
 __all__ = ["sample"]
 
 
 def sample(
     run: Annotated[Path, typer.Argument(help="The folder of a trained model.")],
-    out: Annotated[str, typer.Option(help="The .npz to write; a .ply or .xyz of one cloud, or a folder, FOLDER/.")],
+    out: Out,
     n: Annotated[int, typer.Option("-n", "--number", min=1, help="How many clouds.")] = 100,
     labels: Annotated[
         str | None,
@@ -25,7 +25,8 @@ def sample(
     checkpoint: Annotated[
         str | None, typer.Option(help="best or last (default: the best, where there was validation).")
     ] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
+    format: Format = None,
+    device: Device = "cpu",
     seed: Seed = 0,
     overwrite: Overwrite = False,
 ) -> None:
@@ -37,7 +38,7 @@ def sample(
     from pcgen.data.saving import check_target
     from pcgen.training.cost import available_memory, gigabytes
 
-    check_target(out, overwrite, make_folder=True)
+    check_target(out, overwrite, make_folder=True, format=format, count=n)
     opened = training.Run.open(run)
     model = opened.generator(checkpoint, device)
     drawing = [each.draw for each in (model, getattr(model, "head", None)) if each is not None]
@@ -57,7 +58,8 @@ def sample(
         places = training.spread_labels(model.classes, [name.strip() for name in labels.split(",")], n)
     with counting("sampling", "clouds") as progress:
         clouds = opened.sample(n, places, checkpoint=checkpoint, device=device, progress=progress, **options)
-    data.save(out, data.Clouds.of(clouds, labels=places, classes=model.classes), overwrite=overwrite)
+    drawn = data.Clouds.of(clouds, labels=places, classes=model.classes)
+    data.save(out, drawn, format=format, overwrite=overwrite)
     described = opened.config["model"]
     name = described.get("head", described).get("name")
     of = f" of {labels}" if labels else ""

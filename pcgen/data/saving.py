@@ -1,85 +1,175 @@
-"""Writing clouds: a set as one .npz that `load` reads again, one cloud as .ply or .xyz, or a folder of .ply files."""
+"""Writing clouds: a set as one .npz that `load` reads again, one cloud as .ply, .xyz or .obj, or a folder of those."""
 
 import os
-import shutil
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
 from pcgen.data.clouds import Clouds
+from pcgen.data.file_names import place_of, write_folder
 from pcgen.data.origin import ZERO
-from pcgen.data.readers import READERS
-from pcgen.data.writing import WRITERS
+from pcgen.data.surface import Mesh
+from pcgen.data.writing import MESH_WRITERS, WRITERS
+from pcgen.errors import choose
 from pcgen.files import write_whole
 
-__all__ = ["check_target", "save"]
+__all__ = ["FORMATS", "check_mesh_target", "check_target", "save", "save_meshes"]
+
+FORMATS = tuple(ending[1:] for ending in WRITERS)
+"""Of files of one cloud, as a folder holds them."""
 
 
-def save(path: str | Path, clouds: Clouds | Tensor, *, overwrite: bool = False) -> Path:
+def save(path: str | Path, clouds: Clouds | Tensor, *, format: str | None = None, overwrite: bool = False) -> Path:
     """Write clouds as what the path's ending says; a file is there whole or not at all.
 
     - `.npz`: the set as it is: `points` (S, N, 3), `names`, `up` (y) and, where known, `normals`, `labels`, `classes`,
       `split`, `boxes` (S, K, 6) and `counts` (S,) of scenes, and `origin` where that is not 0.
-    - `.ply` (binary, little endian) or `.xyz` (text): a set of one cloud, in true coordinates, with its normals.
-    - a folder, whose name ends in `/`: one .ply for each cloud, by its name, in folders of its split and class where
-      these are known. The folder must be new or empty.
+    - `.ply` (binary, little endian), `.xyz` (text) or `.obj` (vertices without faces): a set of one cloud, in true
+      coordinates, with its normals.
+    - a folder, whose name ends in `/`: one such file for each cloud, by its name, in folders of its split and class
+      where these are known. The folder must be new or empty. What file systems refuse in a name becomes `_`.
 
-    Boxes of scenes are kept by .npz alone.
+    Boxes of scenes are kept by .npz alone, and normals of an .obj are not read back by `load`.
 
     Args:
         path: the file; a folder's name as text ending in `/`.
         clouds: the set; or true coordinates (S, N, 3), float32 or float64.
+        format: of the files of a folder, "ply" (default), "xyz" or "obj".
         overwrite: replace a file that is there; a folder is never replaced.
 
     Raises:
-        ValueError: the path has another ending, a file of one cloud is asked for of more, a tensor is no (S, N, 3), or
-            a cloud's name is no name of a file within the folder.
+        ValueError: the path has another ending, a file of one cloud is asked for of more, a tensor is no (S, N, 3), a
+            format is given for one file, or a cloud's name is no name of a file within the folder.
         FileNotFoundError: the folder to write in is not there.
         FileExistsError: the file is there and `overwrite` is False, or the folder is there and not empty.
         OSError: it could not be written; what was there before is whole.
     """
-    target = check_target(path, overwrite)
     clouds = Clouds.of(clouds.detach().cpu()) if isinstance(clouds, Tensor) else clouds
+    target = check_target(path, overwrite, format=format, count=len(clouds))
     if _is_folder(path):
-        _save_folder(target, clouds)
-        return target
-    if target.suffix == ".npz":
+        ending = f".{format or 'ply'}"
+        # A name that is none is told before the first file is made.
+        places = [place_of(clouds, row, ending) for row in range(len(clouds))]
+        write_folder(target, ((place, _file(clouds, row, ending)) for row, place in enumerate(places)))
+    elif target.suffix == ".npz":
         arrays = _arrays(clouds)
         write_whole(target, lambda file: np.savez(file, allow_pickle=False, **arrays))
-        return target
-    if len(clouds) != 1:
-        folder = f"{target.with_suffix('')}/"
-        raise ValueError(
-            f"{target}: a {target.suffix} file holds one cloud, got {len(clouds)}; "
-            f"name it {target.with_suffix('.npz')}, or {folder} for a folder of .ply files"
-        )
-    write_whole(target, _file(clouds, 0, target.suffix))
+    else:
+        write_whole(target, _file(clouds, 0, target.suffix))
     return target
 
 
-def check_target(path: str | Path, overwrite: bool, make_folder: bool = False) -> Path:
+def check_target(
+    path: str | Path,
+    overwrite: bool,
+    make_folder: bool = False,
+    format: str | None = None,
+    count: int | None = None,
+) -> Path:
     """The path, if `save` can write to it.
 
     Args:
         path: as for `save`.
         overwrite: whether a file that is there may be replaced.
         make_folder: make the folder to write in, if it is not there.
+        format: as for `save`.
+        count: clouds that will be written, where that is known.
 
     Raises:
-        ValueError: it has another ending.
+        ValueError: it has another ending, or holds one cloud and not `count`; or a format that is not known, or that
+            is given for one file.
         FileNotFoundError: the folder to write in is not there.
         FileExistsError: it is there and must not be replaced.
         PermissionError: the folder to write in cannot be made or written to.
     """
     target = Path(path)
     folder = _is_folder(path)
+    if format is not None:
+        choose(format, FORMATS, "format")
+        _check_format_of_folder(target, folder, format)
     if not folder and target.suffix not in (".npz", *WRITERS):
         raise ValueError(
-            f"{target}: must end in .npz, in {' or '.join(WRITERS)} for one cloud, or in / for a folder of .ply files, "
+            f"{target}: must end in .npz, in {' or '.join(WRITERS)} for one cloud, or in / for a folder of such files, "
             f"got {target.suffix or 'no ending'!r}; name it {target.with_suffix('.npz')}"
         )
+    if not folder and target.suffix != ".npz" and count not in (None, 1):
+        stem = target.with_suffix("")
+        raise ValueError(
+            f"{target}: a {target.suffix} file holds one cloud, got {count}; name it {target.with_suffix('.npz')}, or "
+            f"{stem}/ for a folder of files, with format {target.suffix[1:]} (--format)"
+        )
+    return _free(target, folder, overwrite, make_folder)
+
+
+def save_meshes(
+    path: str | Path, meshes: Iterable[tuple[Clouds, Mesh]], *, format: str | None = None, overwrite: bool = False
+) -> Path:
+    """Write meshes of clouds: one as .ply or .obj, or a folder of such files, named as those of `save`.
+
+    Args:
+        path: the file; a folder's name as text ending in `/`.
+        meshes: each with the cloud that it is of, a set of one.
+        format: of the files of a folder, "ply" (default) or "obj".
+        overwrite: replace a file that is there; a folder is never replaced.
+
+    Raises:
+        ValueError: as `check_mesh_target`; or one file is asked for of more than one mesh, or of none.
+        FileNotFoundError: the folder to write in is not there.
+        FileExistsError: the file is there and `overwrite` is False, or the folder is there and not empty.
+        OSError: it could not be written; what was there before is whole.
+    """
+    target = check_mesh_target(path, overwrite, format=format)
+    ending = f".{format or 'ply'}"
+    if _is_folder(path):
+        files = ((place_of(cloud, 0, ending), MESH_WRITERS[ending](mesh)) for cloud, mesh in meshes)
+        write_folder(target, files)
+        return target
+    made = [mesh for _, mesh in meshes]
+    check_mesh_target(path, overwrite, count=len(made))
+    write_whole(target, MESH_WRITERS[target.suffix](made[0]))
+    return target
+
+
+def check_mesh_target(
+    path: str | Path,
+    overwrite: bool,
+    make_folder: bool = False,
+    format: str | None = None,
+    count: int | None = None,
+) -> Path:
+    """The path, if `save_meshes` can write to it; arguments and errors are those of `check_target`.
+
+    Raises:
+        ValueError: it has another ending than .ply or .obj, or holds one mesh and not `count`; or a format is not
+            known, or given for one file.
+    """
+    target, folder = Path(path), _is_folder(path)
+    if format is not None:
+        choose(format, [ending[1:] for ending in MESH_WRITERS], "format")
+        _check_format_of_folder(target, folder, format)
+    if not folder and target.suffix not in MESH_WRITERS:
+        raise ValueError(
+            f"{target}: must end in {' or '.join(MESH_WRITERS)} for one mesh, or in / for a folder of them, got "
+            f"{target.suffix or 'no ending'!r}"
+        )
+    if not folder and count not in (None, 1):
+        raise ValueError(f"{target}: holds one mesh, got {count}; name a folder, {target.with_suffix('')}/")
+    return _free(target, folder, overwrite, make_folder)
+
+
+def _check_format_of_folder(target: Path, folder: bool, format: str) -> None:
+    if not folder:
+        raise ValueError(
+            f"format: is of the files of a folder, got {format!r} for {target}; name a folder, {target}/, or leave it "
+            "out"
+        )
+
+
+def _free(target: Path, folder: bool, overwrite: bool, make_folder: bool) -> Path:
+    """The target, if nothing is in its way."""
     if make_folder:
         _make(target.parent)
     if not target.parent.is_dir():
@@ -123,45 +213,3 @@ def _arrays(clouds: Clouds) -> dict[str, NDArray[np.generic]]:
 def _file(clouds: Clouds, row: int, ending: str) -> bytes:
     points = clouds.select([row]).coordinates[0].numpy()
     return WRITERS[ending](points, None if clouds.normals is None else clouds.normals[row].numpy())
-
-
-def _save_folder(target: Path, clouds: Clouds) -> None:
-    """Write every cloud below a folder beside the target, and give that its name when it is whole."""
-    places = [_place(clouds, row) for row in range(len(clouds))]
-    if len(set(places)) < len(places):
-        twice = next(place for row, place in enumerate(places) if place in places[:row])
-        raise ValueError(f"{target}: two clouds would be {twice}; give the clouds different names, or write an .npz")
-    temporary = target.with_name(f".{target.name}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    try:
-        temporary.mkdir()
-        for row, place in enumerate(places):
-            file = temporary / place
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(_file(clouds, row, ".ply"))
-        if target.exists():
-            target.rmdir()
-        os.replace(temporary, target)
-    except OSError as error:
-        raise OSError(
-            f"{target}: could not be written ({error.strerror or error}); nothing was written; free some space or "
-            "choose another folder"
-        ) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _place(clouds: Clouds, row: int) -> PurePosixPath:
-    """Where a cloud's file stands in the folder: by split and class, where they are known, and name."""
-    name = PurePosixPath(clouds.names[row])
-    name = name.with_suffix("") if name.suffix.lower() in READERS else name
-    label = None if clouds.labels is None else clouds.classes[int(clouds.labels[row])]
-    above = [clouds.splits[row]] if clouds.splits is not None else []
-    above += [label] if label is not None else []
-    inner = [part for part in name.parts[:-1] if part not in above]
-    parts = [*above, *inner, f"{name.name or row}.ply"]
-    if any(part in ("..", ".") or part.startswith((".", "__", "/")) or "/" in part or "\0" in part for part in parts):
-        raise ValueError(
-            f"names: {clouds.names[row]!r} is no name of a file within a folder; rename the cloud, or write an .npz"
-        )
-    return PurePosixPath(*parts)

@@ -1,11 +1,13 @@
-"""Writing one cloud as a file that other programs read: PLY and XYZ."""
+"""Writing one cloud or mesh as a file that other programs read: PLY, XYZ and OBJ."""
 
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["WRITERS"]
+from pcgen.data.surface import Mesh
+
+__all__ = ["MESH_WRITERS", "WRITERS"]
 
 Floats = NDArray[np.floating]
 
@@ -33,9 +35,37 @@ def _xyz(points: Floats, normals: Floats | None) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode()
 
 
+def _obj(points: Floats, normals: Floats | None) -> bytes:
+    """Wavefront's text of vertices and no faces, with a normal for each vertex where there are normals."""
+    lines = [f"v {' '.join(map(_digits, point))}" for point in points]
+    lines += [f"vn {' '.join(map(_digits, normal))}" for normal in (() if normals is None else normals)]
+    return "".join(f"{line}\n" for line in ["# a cloud of points: vertices without faces", *lines]).encode()
+
+
 def _digits(value: np.floating) -> str:
     return np.format_float_positional(value, trim="-")
 
 
 # By the ending of a file: its bytes, of points (N, 3) float32 or float64 and normals (N, 3) or None.
-WRITERS: dict[str, Callable[[Floats, Floats | None], bytes]] = {".ply": _ply, ".xyz": _xyz}
+WRITERS: dict[str, Callable[[Floats, Floats | None], bytes]] = {".ply": _ply, ".xyz": _xyz, ".obj": _obj}
+
+
+def _mesh_ply(mesh: Mesh) -> bytes:
+    """A binary little-endian PLY of vertices, double, and triangles."""
+    faces = np.empty(len(mesh.faces), dtype=[("sides", "u1"), ("corners", "<i4", 3)])
+    faces["sides"], faces["corners"] = 3, mesh.faces
+    header = ["ply", "format binary_little_endian 1.0", f"element vertex {len(mesh.vertices)}"]
+    header += [f"property double {axis}" for axis in "xyz"]
+    header += [f"element face {len(faces)}", "property list uchar int vertex_indices", "end_header\n"]
+    return "\n".join(header).encode() + mesh.vertices.astype("<f8").tobytes() + faces.tobytes()
+
+
+def _mesh_obj(mesh: Mesh) -> bytes:
+    """Wavefront's text of vertices and triangles."""
+    lines = [f"v {' '.join(map(_digits, vertex))}" for vertex in mesh.vertices]
+    lines += [f"f {a} {b} {c}" for a, b, c in (mesh.faces + 1).tolist()]
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+# By the ending of a file: its bytes, of a mesh.
+MESH_WRITERS: dict[str, Callable[[Mesh], bytes]] = {".ply": _mesh_ply, ".obj": _mesh_obj}

@@ -59,6 +59,9 @@ def test_a_folder_of_clouds_of_different_sizes(pcgen, tmp_path):
     result = pcgen("complete", head_of(tmp_path), tmp_path / "scans", "-n", 2, *FEW, "--out", tmp_path / "out.npz")
     assert result.code == 0, result.err
     assert data.load(str(tmp_path / "out.npz")).names == ("a-1", "a-2", "b-1", "b-2")
+    words = ["-n", 2, *FEW, "--out", f"{tmp_path}/files/", "--format", "xyz"]
+    assert pcgen("complete", tmp_path / "run", tmp_path / "scans", *words).code == 0
+    assert sorted(path.name for path in (tmp_path / "files").iterdir()) == ["a-1.xyz", "a-2.xyz", "b-1.xyz", "b-2.xyz"]
 
 
 def test_a_part_of_a_cloud_that_was_normalised_by_itself_is_placed_at_the_mean_and_it_is_said(tmp_path):

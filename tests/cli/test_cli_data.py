@@ -95,3 +95,26 @@ def test_a_set_is_enlarged_by_changed_copies(pcgen, tmp_path):
     assert len(set(grown.splits[:4])) == 1  # copies of a cloud are in one split
     result = pcgen("data", "convert", tmp_path / "a.npz", "--mirror", 2, "--out", tmp_path / "c.npz")
     assert result.code == 2 and "--mirror" in result.err
+
+
+def test_clouds_become_meshes_named_after_them(pcgen, tmp_path, open3d_imports):
+    for name, count in (("a", 600), ("b", 900)):
+        sphere = torch.nn.functional.normalize(torch.randn(1, count, 3), dim=2)
+        (tmp_path / "scans").mkdir(exist_ok=True)
+        data.save(tmp_path / "scans" / f"{name}.xyz", sphere)
+    result = pcgen("data", "mesh", tmp_path / "scans", "--out", f"{tmp_path}/meshes/", "--format", "obj")
+    assert result.code == 0 and "2 meshes by poisson" in result.err, result.err
+    assert sorted(path.name for path in (tmp_path / "meshes").iterdir()) == ["a.obj", "b.obj"]
+    again = data.load(str(tmp_path / "meshes"), surface_points=500).points
+    assert (again.norm(dim=2) - 1).abs().max() < 0.1
+    one = pcgen("data", "mesh", tmp_path / "scans", "--count", 1, "--out", tmp_path / "one.ply")
+    assert one.code == 0 and (tmp_path / "one.ply").is_file()
+
+
+def test_what_is_no_mesh_is_told_with_the_clouds_name(pcgen, tmp_path):
+    data.save(tmp_path / "few.xyz", torch.randn(1, 20, 3))
+    result = pcgen("data", "mesh", tmp_path / "few.xyz", "--out", tmp_path / "a.ply")
+    assert result.code == 2 and "few.xyz: points: must be 50 or more different ones" in result.err
+    result = pcgen("data", "mesh", "shapes:mug=3@all", "--out", tmp_path / "a.ply")
+    assert result.code == 2 and "holds one mesh, got 3; name a folder" in result.err
+    assert not (tmp_path / "a.ply").exists()

@@ -64,6 +64,19 @@ def test_reconstructions_are_in_the_datas_units_and_the_worst_is_named(pcgen, pa
     assert Image.open(tmp_path / "again.png").width > 400
 
 
+def test_reconstructions_are_written_as_a_folder_of_files_by_class_and_name(pcgen, paths, tmp_path):
+    run, clouds = paths
+    result = pcgen("reconstruct", run, clouds, "--out", f"{tmp_path}/again/", "--format", "obj")
+    assert result.code == 0, result.err
+    assert (tmp_path / "again" / "lying" / "box0.obj").is_file() and "12 clouds of 32 points" in result.err
+    again = data.load(f"{tmp_path}/again:lying")
+    wanted = training.Run.open(run).reconstruct(data.load(str(clouds)))[::2]
+    order = [int(name.removeprefix("lying/box").removesuffix(".obj")) // 2 for name in again.names]
+    assert torch.equal(again.points, wanted[order])
+    result = pcgen("reconstruct", run, clouds, "--out", tmp_path / "one.obj")
+    assert result.code == 2 and "a .obj file holds one cloud, got 12" in result.err
+
+
 def test_objects_that_a_model_of_scenes_finds_are_written_with_their_boxes(pcgen, tmp_path):
     torch.manual_seed(0)
     scenes = data.load("shapes:scene=12", points=64)

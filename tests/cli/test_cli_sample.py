@@ -50,6 +50,17 @@ def test_the_command_draws_what_the_library_draws(pcgen, run, tmp_path):
     assert not torch.equal(other.points, clouds.points)
 
 
+@pytest.mark.parametrize("kind", ["ply", "xyz", "obj"])
+def test_samples_are_written_as_files_that_other_programs_read(pcgen, run, tmp_path, kind):
+    words = ["-n", 3, "--seed", 2, "--labels", "low"]
+    clouds, _ = drawn(pcgen, run, tmp_path / "a.npz", *words)
+    files, _ = drawn(pcgen, run, f"{tmp_path}/{kind}/", *words, "--format", kind)
+    assert sorted(path.name for path in (tmp_path / kind / "low").iterdir()) == [f"{k}.{kind}" for k in range(3)]
+    assert torch.equal(files.points, clouds.points)
+    one, _ = drawn(pcgen, run, tmp_path / f"one.{kind}", "-n", 1, "--seed", 2, "--labels", "low")
+    assert one.points.shape == (1, 12, 3)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -59,11 +70,13 @@ def test_the_command_draws_what_the_library_draws(pcgen, run, tmp_path):
         (["--set", "steps=many"], "--set steps: must be"),
         (["--set", "steps=11"], "steps: must be from 1 to the chain's length, 10, got 11"),
         (["--set", "labels=3"], "--set: must be one of"),
+        (["--format", "obj"], "format: is of the files of a folder, got 'obj' for"),
+        (["--out", "x.obj"], "a .obj file holds one cloud, got 100; name it x.npz, or x/ for a folder of files"),
         (["--checkpoint", "lst"], "checkpoint: must be one of best, last; got 'lst'"),
     ],
 )
 def test_what_cannot_be_drawn_is_told_in_one_line(pcgen, run, words, message, tmp_path):
-    result = pcgen("sample", run, *words, "--out", tmp_path / "x.npz")
+    result = pcgen("sample", run, "--out", tmp_path / "x.npz", *words)
     assert result.code == 2 and message in result.err and len(result.err.strip().splitlines()) == 1
     assert not (tmp_path / "x.npz").exists()
 

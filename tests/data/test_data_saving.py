@@ -11,7 +11,7 @@ from pcgen.data import Clouds, info, load, save
 POINTS = torch.from_numpy(np.random.default_rng(0).normal(size=(4, 9, 3)).astype(np.float32))
 
 
-@pytest.mark.parametrize("ending", [".ply", ".xyz"])
+@pytest.mark.parametrize("ending", [".ply", ".xyz", ".obj"])
 @pytest.mark.parametrize("normals", [False, True])
 def test_one_cloud_is_written_for_other_programs_and_read_back_bit_for_bit(
     tmp_path: Path, ending: str, normals: bool
@@ -19,16 +19,22 @@ def test_one_cloud_is_written_for_other_programs_and_read_back_bit_for_bit(
     clouds = Clouds(POINTS[:1], normals=torch.nn.functional.normalize(POINTS[:1], dim=2) if normals else None)
     path = save(tmp_path / f"a{ending}", clouds)
     again = load(str(path))
-    assert torch.equal(again.points, clouds.points) and (again.normals is not None) == normals
+    assert torch.equal(again.points, clouds.points)
+    assert (again.normals is not None) == (normals and ending != ".obj")  # whose normals only faces could name
     if again.normals is not None and clouds.normals is not None:
         assert torch.equal(again.normals, clouds.normals)
-    if ending == ".ply":
+    if ending != ".xyz":
         import trimesh
 
-        assert np.array_equal(trimesh.load(path).vertices, clouds.points[0].numpy())
+        theirs = trimesh.load(path)
+        assert isinstance(theirs, trimesh.PointCloud)
+        assert np.array_equal(theirs.vertices.astype(np.float32), clouds.points[0].numpy())
+    if ending == ".obj":
+        text = path.read_text()
+        assert text.count("\nv ") == 9 and text.count("\nvn ") == 9 * normals and "\nf " not in text
 
 
-@pytest.mark.parametrize("ending", [".ply", ".xyz"])
+@pytest.mark.parametrize("ending", [".ply", ".xyz", ".obj"])
 def test_one_cloud_is_written_in_true_coordinates(tmp_path: Path, ending: str) -> None:
     clouds = Clouds(POINTS[:1], origin=(691230.0, 5334570.0, 10.0))
     again = load(str(save(tmp_path / f"a{ending}", clouds)))
@@ -72,12 +78,41 @@ def test_no_name_leads_out_of_the_folder(tmp_path: Path, name: str) -> None:
 def test_what_does_not_fit_is_told(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"a \.ply file holds one cloud, got 4; ") as caught:
         save(tmp_path / "a.ply", Clouds(POINTS))
-    assert str(caught.value).endswith(f"name it {tmp_path / 'a.npz'}, or {tmp_path / 'a'}/ for a folder of .ply files")
-    with pytest.raises(ValueError, match=r"must end in \.npz, in \.ply or \.xyz for one cloud, or in / .* got '.stl'"):
+    told = f"name it {tmp_path / 'a.npz'}, or {tmp_path / 'a'}/ for a folder of files, with format ply (--format)"
+    assert str(caught.value).endswith(told)
+    with pytest.raises(
+        ValueError, match=r"must end in \.npz, in \.ply or \.xyz or \.obj for one cloud, or in / .* got '.stl'"
+    ):
         save(tmp_path / "a.stl", Clouds(POINTS))
     with pytest.raises(ValueError, match=r"two clouds would be x\.ply"):
         save(f"{tmp_path}/b/", Clouds(POINTS[:2], names=("x.npy", "x.off")))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("format", ["ply", "xyz", "obj"])
+def test_a_folder_holds_files_of_the_format_that_is_asked_for(tmp_path: Path, format: str) -> None:
+    target = save(f"{tmp_path}/a/", Clouds(POINTS, names=("a", "b.npz", "c/d.ply", "e")), format=format)
+    assert sorted(str(file.relative_to(target)) for file in target.rglob("*.*")) == sorted(
+        f"{name}.{format}" for name in ("a", "b.npz", "c/d", "e")
+    )
+    assert torch.equal(load(str(target)).points, POINTS)
+
+
+def test_a_format_is_of_a_folder_and_known(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"format: is of the files of a folder, got 'obj' for .*a\.npz; name a folder"):
+        save(tmp_path / "a.npz", POINTS, format="obj")
+    with pytest.raises(ValueError, match="format: must be one of ply, xyz, obj; got 'npz'"):
+        save(f"{tmp_path}/a/", POINTS, format="npz")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_names_become_names_of_files_on_every_system(tmp_path: Path) -> None:
+    names = ('seat: "A"?', "con", "back\\slash", "ü" * 300)
+    target = save(f"{tmp_path}/a/", Clouds(POINTS, labels=torch.zeros(4).long(), classes=("a|b",), names=names))
+    found = {file.name for file in (target / "a_b").iterdir()}
+    assert found == {"seat_ _A__.ply", "_con.ply", "back_slash.ply", "ü" * 100 + ".ply"}
+    with pytest.raises(ValueError, match=r"two clouds would be a_\.ply; give the clouds different names"):
+        save(f"{tmp_path}/b/", Clouds(POINTS[:2], names=("a?", "a*")))
 
 
 def test_a_file_that_pcgen_wrote_is_never_turned_again(tmp_path: Path) -> None:

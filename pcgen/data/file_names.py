@@ -1,0 +1,80 @@
+"""Where each cloud of a set stands in a folder of files, and writing such a folder whole or not at all."""
+
+import os
+import re
+import shutil
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+from pcgen.data.clouds import Clouds
+from pcgen.data.readers import READERS
+
+__all__ = ["file_name", "place_of", "write_folder"]
+
+_LONGEST = 200  # bytes of a name; file systems take 255
+_REFUSED = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
+_DEVICES = {"CON", "PRN", "AUX", "NUL", *(f"{kind}{k}" for kind in ("COM", "LPT") for k in range(1, 10))}
+
+
+def write_folder(target: Path, files: Iterable[tuple[PurePosixPath, bytes]]) -> None:
+    """Write files, each at its place, below a folder beside the target, and give that its name when it is whole.
+
+    Raises:
+        ValueError: two files have one place.
+        OSError: it could not be written; nothing is left over.
+    """
+    temporary = target.with_name(f".{target.name}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    try:
+        temporary.mkdir()
+        for place, content in files:
+            file = temporary / place
+            if file.exists():
+                raise ValueError(
+                    f"{target}: two clouds would be {place}; give the clouds different names, or write an .npz"
+                )
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
+        if target.exists():
+            target.rmdir()
+        os.replace(temporary, target)
+    except OSError as error:
+        raise OSError(
+            f"{target}: could not be written ({error.strerror or error}); nothing was written; free some space or "
+            "choose another folder"
+        ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def place_of(clouds: Clouds, row: int, ending: str) -> PurePosixPath:
+    """Where a cloud's file stands in the folder: by split and class, where they are known, and name.
+
+    Raises:
+        ValueError: its name is no name of a file within a folder.
+    """
+    name = PurePosixPath(clouds.names[row])
+    name = name.with_suffix("") if name.suffix.lower() in READERS else name
+    label = None if clouds.labels is None else clouds.classes[int(clouds.labels[row])]
+    above = [clouds.splits[row]] if clouds.splits is not None else []
+    above += [label] if label is not None else []
+    inner = [part for part in name.parts[:-1] if part not in above]
+    parts = [*above, *inner, name.name or str(row)]
+    if any(part in ("..", ".") or part.startswith((".", "__", "/")) or "/" in part or "\0" in part for part in parts):
+        raise ValueError(
+            f"names: {clouds.names[row]!r} is no name of a file within a folder; rename the cloud, or write an .npz"
+        )
+    *folders, stem = map(file_name, parts)
+    return PurePosixPath(*folders, f"{stem}{ending}")
+
+
+def file_name(text: str) -> str:
+    """The text as a part of a path that every file system takes: what one of them refuses becomes `_`.
+
+    >>> file_name('chair "A": 4/5?')
+    'chair _A__ 4_5_'
+    """
+    clean = _REFUSED.sub("_", text).rstrip(". ") or "_"
+    clean = f"_{clean}" if clean.partition(".")[0].upper() in _DEVICES else clean
+    # Bytes, not letters, are counted; an ending is still to come.
+    return clean.encode()[:_LONGEST].decode(errors="ignore")
