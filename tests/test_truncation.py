@@ -26,6 +26,7 @@ WITHOUT = {
     "nmf",
     "som",
     "dae",
+    "gsn",
     "infusion",
     "walkback",
     "helmholtz",
@@ -34,6 +35,7 @@ WITHOUT = {
     "gaussian_rbm",
     "dbn",
     "dbm",
+    "score_model",
     "made",
     "autoregressive",
 }

@@ -34,7 +34,7 @@ def test_it_removes_the_modes_beside_the_data_that_a_denoisers_chain_keeps(measu
     x = clusters(20_000)
     denoiser = DAE((2,), noise=0.01, walkback=1, width=64, blocks=2, dropout=0.0, lr=3e-3)
     fit(denoiser, x, seed=0, steps=300, batch_size=128)
-    model = Walkback((2,), steps=6, temperature=0.015, width=64, blocks=2, dropout=0.0, lr=3e-3)
+    model = Walkback((2,), steps=6, temperature=0.015, smoothing=0.0, width=64, blocks=2, dropout=0.0, lr=3e-3)
     fit(model, x, seed=0, steps=250, batch_size=128)
     kept, left = astray(denoiser, 200), astray(model, 6)
     measured("share of a denoiser's samples far from all data after 200 transitions", kept, "above 0")
@@ -94,3 +94,19 @@ def test_temperatures_double_on_the_way_and_halve_on_the_way_back(monkeypatch: p
 def test_a_temperature_that_doubles_to_one_is_named() -> None:
     with pytest.raises(ValueError, match=r"temperature: must be below 1 after 3 doublings, got 1.6; give a lower one"):
         Walkback((2,), steps=4, temperature=0.2)
+
+
+def test_rows_that_it_learns_from_are_smoothed_and_keep_their_variance() -> None:
+    model = Walkback((2,), smoothing=0.3, width=8, blocks=1)
+    y = torch.randn(50_000, 2) * torch.tensor([3.0, 0.5])
+    model.setup(Batch(y))
+    at = model.along(y)
+    smoothed = model.smoothed(at, 0.3)
+    torch.testing.assert_close(smoothed.var(0), at.var(0), rtol=0.03, atol=0)
+    left = (smoothed - math.sqrt(0.7) * at).var(0)
+    torch.testing.assert_close(left, 0.3 * model.variance, rtol=0.03, atol=0)
+    torch.manual_seed(0)
+    while_it_trains = model.train().loss(Batch(y))["bound"]
+    torch.manual_seed(0)
+    held_out = model.eval().loss(Batch(y))["bound"]
+    assert not torch.equal(while_it_trains, held_out)

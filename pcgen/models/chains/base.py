@@ -1,5 +1,6 @@
 """What chains share: so many transitions from a state on, and a start that needs no data."""
 
+import math
 from abc import abstractmethod
 from collections.abc import Iterator
 from itertools import islice
@@ -117,6 +118,10 @@ class AlongAxes(Chain):
     def back(self, y: Tensor) -> Tensor:
         """Rows (B, dim) of coordinates along the axes, (B, dim)."""
         return self.gaussian.mean + y @ self.gaussian.basis.T
+
+    def smoothed(self, y: Tensor, share: float) -> Tensor:
+        """Rows along the axes, (B, dim), with a share of the data's variance drawn anew; mean and variance stay."""
+        return math.sqrt(1 - share) * y + (share * self.variance).sqrt() * torch.randn_like(y)
 
     def start(self, n: int) -> Tensor:
         return self.back(self.variance.sqrt() * torch.randn(n, *self.shape, device=self.device))

@@ -61,15 +61,22 @@ class GaussianOperator(nn.Module):
     Args:
         dim: of the states.
         width, blocks, dropout: of the network, `pcgen.nets.denoiser`.
+        context: numbers that it knows of each state besides the time.
     """
 
-    def __init__(self, dim: int, width: int, blocks: int, dropout: float) -> None:
+    def __init__(self, dim: int, width: int, blocks: int, dropout: float, context: int = 0) -> None:
         super().__init__()
-        self.network = Denoiser((dim,), width, blocks, dropout=dropout, outputs=2 * dim)
+        self.network = Denoiser((dim,), width, blocks, context, dropout=dropout, outputs=2 * dim)
 
-    def forward(self, y: Tensor, time: Tensor, kept: Tensor, variance: Tensor) -> DiagonalGaussian:
-        """The law of the state that follows y, (B, dim), at times (B,) in [0, 1]; the rest as in `corrected`."""
-        return corrected(y, kept, variance, self.network(y, time, y.new_zeros(len(y), 0)))
+    def forward(
+        self, y: Tensor, time: Tensor, kept: Tensor, variance: Tensor, context: Tensor | None = None
+    ) -> DiagonalGaussian:
+        """The law of the state that follows y, (B, dim), at times (B,) in [0, 1], with its context, (B, context).
+
+        The rest as in `corrected`.
+        """
+        known = y.new_zeros(len(y), 0) if context is None else context
+        return corrected(y, kept, variance, self.network(y, time, known))
 
 
 class OperatorChain(GradientLearner, AlongAxes):
@@ -78,7 +85,9 @@ class OperatorChain(GradientLearner, AlongAxes):
     Args are those of the subclasses, which say with what shares, variances and times the operator is asked.
     """
 
-    def __init__(self, shape: Sequence[int], *, steps: int, width: int, blocks: int, dropout: float, lr: float) -> None:
+    def __init__(
+        self, shape: Sequence[int], *, steps: int, width: int, blocks: int, dropout: float, lr: float, context: int = 0
+    ) -> None:
         super().__init__()
         self.shape = accepted(self.accepts, shape, name_of(type(self)))
         at_least(1, steps=steps)
@@ -86,7 +95,7 @@ class OperatorChain(GradientLearner, AlongAxes):
         self.steps = steps
         (dim,) = self.shape
         self.gaussian = GaussianPart(dim)
-        self.operator = GaussianOperator(dim, width, blocks, dropout)
+        self.operator = GaussianOperator(dim, width, blocks, dropout, context)
         self.optimizer = torch.optim.Adam(self.operator.parameters(), lr, fused=True)
 
     def begun(self, like: Tensor) -> DiagonalGaussian:

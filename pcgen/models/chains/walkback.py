@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from pcgen.errors import positive
+from pcgen.errors import fraction, positive
 from pcgen.models.base import Batch, Recipe
 from pcgen.models.chains.operators import OperatorChain
 from pcgen.models.variational.posterior import DiagonalGaussian
@@ -35,17 +35,22 @@ class Walkback(OperatorChain):
     then learn of their noise has no hold, for they go back by less than they went forth and the noise shrinks. Here
     the gradient is that of the whole bound, through the walk.
 
+    On a few thousand rows of many dimensions the bound goes on rising, on new rows too, when what is drawn has begun to
+    narrow along the data's long axes: a nat counts the same along short ones, which are many. So rows are smoothed, as
+    those of other likelihoods are (`pcgen.models.likelihood`), and trainings are short.
+
     Args:
         shape: (dim,).
         steps: K.
         temperature: T_1; T_K must be below 1, where a transition forgets what it is from.
+        smoothing: share of a row's variance that is drawn anew each time that it is seen.
         width: of the network's hidden layers.
         blocks: number of its blocks.
         dropout: of the network.
         lr: Adam's learning rate.
 
     Logged:
-        bound: minus the bound in nats, a mean over rows.
+        bound: minus the bound of the smoothed rows in nats, a mean over them.
 
     Raises:
         ValueError: a shape that is not (dim,), an argument out of range, or a last temperature of 1 or more.
@@ -63,6 +68,7 @@ class Walkback(OperatorChain):
         shape: Sequence[int],
         steps: int = 7,
         temperature: float = 1e-2,
+        smoothing: float = 0.1,
         width: int = 128,
         blocks: int = 2,
         dropout: float = 0.3,
@@ -70,6 +76,8 @@ class Walkback(OperatorChain):
     ) -> None:
         super().__init__(shape, steps=steps, width=width, blocks=blocks, dropout=dropout, lr=lr)
         positive(temperature=temperature)
+        fraction(smoothing=smoothing)
+        self.smoothing = smoothing
         self.temperatures = [temperature * 2**t for t in range(steps)]  # T_1 ... T_K
         if self.temperatures[-1] >= 1:
             raise ValueError(
@@ -79,7 +87,7 @@ class Walkback(OperatorChain):
 
     @property
     def recipe(self) -> Recipe:
-        return replace(super().recipe, steps=800, batch_size=64)
+        return replace(super().recipe, steps=250, batch_size=64)
 
     def heated(self, y: Tensor, t: int) -> DiagonalGaussian:
         """p_(T_t) of what follows y, (B, dim), along the axes; t from 1, the coldest, to K."""
@@ -97,7 +105,10 @@ class Walkback(OperatorChain):
 
     def log_prob_bound(self, x: Tensor) -> Tensor:
         """An unbiased estimate, by one walk, of a lower bound on log p(x), in nats, (B, dim) -> (B,)."""
-        y = self.along(x)
+        return self.bound(self.along(x))
+
+    def bound(self, y: Tensor) -> Tensor:
+        """`log_prob_bound` of rows along the axes, (B, dim)."""
         bound = y.new_zeros(len(y))
         for t in range(1, self.steps + 1):
             away = self.heated(y, t)
@@ -107,4 +118,5 @@ class Walkback(OperatorChain):
         return bound + self.begun(y).log_prob(y)
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        return {"bound": -self.log_prob_bound(batch.x).mean()}
+        y = self.along(batch.x)
+        return {"bound": -self.bound(self.smoothed(y, self.smoothing) if self.training else y).mean()}

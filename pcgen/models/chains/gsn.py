@@ -1,0 +1,115 @@
+"""Generative stochastic network: a denoising chain with a latent state, trained on its own walks."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from pcgen.errors import at_least, positive
+from pcgen.models.base import Batch, Recipe
+from pcgen.models.chains.operators import OperatorChain, corruption, denoised
+from pcgen.models.variational.posterior import DiagonalGaussian
+
+__all__ = ["GSN"]
+
+
+class GSN(OperatorChain):
+    """A chain of data and of a latent state that remembers; data is drawn given what noise has left of both.
+
+        x~ ~ C(x~ | x_t),  h_(t+1) = tanh(U x~ + V h_t) + noise,  x_(t+1) ~ p(x | x~, h_(t+1)),  h_0 = 0
+        loss = mean over t = 1 ... walkback of -log p(x_1 | x~_t, h_(t+1)), x_1 data
+
+    Training lets the chain walk from a row of data, and after every transition asks it for that row: where its walks
+    lead away from the data, it learns the way back. Slopes go through the latent states of the whole walk, and not
+    through the states of data that are drawn. C and p are Gaussians along the principal axes of the data, and p
+    corrects what is exact for Gaussian data, as in `dae`, whose chain this is with a memory.
+
+    The theorem asks for p given a latent state as chains come to that keep x. A latent state without noise would
+    remember the row of data that a walk began from ever better; a longer chain has no such row, and is then far too
+    sure of what it remembers. So noise is added after the tanh, where no weights can be large against it: of each unit
+    at most log2(1 + 1 / hidden_noise^2) / 2 bits are handed on. The paper's noise stands on both sides; its units are
+    two layers in the place of x~ and h, and its data bits.
+
+    Args:
+        shape: (dim,).
+        noise: of the corruption, a share of the data's deviation as in `dae`. (The paper's is salt and pepper.)
+        latent: units of h.
+        hidden_noise: deviation of the noise in h. (The paper's is 2.)
+        walkback: transitions of a training walk, from 2 on: what the latent state remembers is of use one later.
+        steps: transitions of a draw.
+        width: of the hidden layers of p's network.
+        blocks: number of its blocks.
+        dropout: of the network.
+        lr: Adam's learning rate.
+
+    Logged:
+        nll: -log p(x | state) in nats, a mean over rows and the transitions of a walk; no likelihood of the data.
+
+    Raises:
+        ValueError: a shape that is not (dim,), or an argument out of range.
+
+    References:
+        Bengio, Laufer, Alain, Yosinski (2014). Deep Generative Stochastic Networks Trainable by Backprop.
+    """
+
+    objective: ClassVar[str] = "log-likelihood of data given the chain's state some steps later"
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        noise: float = 0.5,
+        latent: int = 32,
+        hidden_noise: float = 1.0,
+        walkback: int = 4,
+        steps: int = 60,
+        width: int = 128,
+        blocks: int = 2,
+        dropout: float = 0.3,
+        lr: float = 2e-3,
+    ) -> None:
+        at_least(1, latent=latent)
+        super().__init__(shape, steps=steps, width=width, blocks=blocks, dropout=dropout, lr=lr, context=latent)
+        positive(noise=noise, hidden_noise=hidden_noise)
+        at_least(2, walkback=walkback)
+        self.noise, self.hidden_noise, self.walkback, self.latent = noise, hidden_noise, walkback, latent
+        (dim,) = self.shape
+        self.inward = nn.Linear(dim, latent)  # U
+        self.onward = nn.Linear(latent, latent, bias=False)  # V
+        self.optimizer = torch.optim.Adam(self.parameters(), lr, fused=True)
+
+    @property
+    def recipe(self) -> Recipe:
+        return replace(super().recipe, steps=2000, batch_size=64)
+
+    def transition(self, y: Tensor, h: Tensor) -> tuple[DiagonalGaussian, Tensor]:
+        """The law of what follows y, (B, dim), along the axes, and the latent state that follows h, (B, latent)."""
+        noise = corruption(self.variance, self.noise)
+        corrupted = y + noise.sqrt() * torch.randn_like(y)
+        seen = corrupted / (self.variance + noise).sqrt()  # of variance 1
+        h = (self.inward(seen) + self.onward(h)).tanh()
+        h = h + self.hidden_noise * torch.randn_like(h)
+        law: DiagonalGaussian = self.operator(corrupted, y.new_zeros(len(y)), *denoised(self.variance, noise), h)
+        return law, h
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        y = self.along(batch.x)
+        state, h = y, self.blank(y)
+        named: list[Tensor] = []
+        for _ in range(self.walkback):
+            law, h = self.transition(state, h)
+            named.append(-law.log_prob(y).mean())
+            state = law.draw().detach()
+        return {"nll": torch.stack(named).mean()}
+
+    def moves(self, y: Tensor) -> Iterator[Tensor]:
+        h = self.blank(y)
+        while True:
+            law, h = self.transition(y, h)
+            y = law.draw()
+            yield y
+
+    def blank(self, like: Tensor) -> Tensor:
+        """h_0 of each row of `like`, (B, latent)."""
+        return like.new_zeros(len(like), self.latent)

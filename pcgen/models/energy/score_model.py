@@ -1,0 +1,247 @@
+"""Energies of real numbers, learned by score matching at a ladder of noises."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from pcgen.errors import at_least, choose, positive
+from pcgen.models.base import Batch, GradientLearner, Recipe
+from pcgen.models.chains.base import AlongAxes
+from pcgen.models.energy.annealing import LogPartition, Path, log_partition
+from pcgen.models.energy.langevin import langevin
+from pcgen.models.energy.matchings import MATCHINGS
+from pcgen.models.shape import accepted
+from pcgen.nets.denoiser import Denoiser, spread_times
+from pcgen.nets.gaussian import GaussianPart
+from pcgen.solvers import solve
+
+__all__ = ["ScoreModel"]
+
+_LENGTH = 1.5  # variance of a transition by that of the density, times D^(1/3); the fastest is about 1.7 for Gaussians
+_REACH = 3.0  # root of the mean square of numbers that networks see no more of
+_MEMORY = 0.01  # share of a new row in what is known of the slopes' size
+
+
+class ScoreModel(GradientLearner, AlongAxes):
+    """An energy E(x, s) of data with noise s, for a ladder of noises, whose slope learns to be that of the log-density.
+
+        p_s(x) = exp(-E(x, s)) / Z_s,  the density of x + s e,  e ~ N(0, I);  score -grad E
+        "denoising":  |grad E(x + s e) - e / s|^2 / 2                  the score of the noise that was added (Vincent)
+        "exact":      |grad E(x + s e)|^2 / 2 - trace of E's Hessian   (Hyvarinen), by a pass for each coordinate
+        "sliced":     the same, by one random direction for the trace  (Song)
+
+    All three are half the squared distance from the true score, but for a constant; so Z is not needed. They are summed
+    over noises, times s^2 (d^2 + s^2) / d^2. Energies correct that of Gaussian data of covariance C, d^2 its mean
+    variance:
+
+        E(x, s) = (x - m)^T (C + s^2 I)^-1 (x - m) / 2 - d / s v^T f(v, s),
+        v = u / sqrt(1 + |u|^2 / (9 dim)),  u = (x - m) / sqrt(d^2 + s^2)
+
+    with f the network of diffusion, 0 at first. Its slope is a network too, f + (df/dv)^T v, as large as the noise that
+    it has to tell; training starts from a full Gaussian. v is u near the data, and never longer than 3 sqrt(dim): what
+    is corrected is bounded, so that Z is finite whatever is learned. What a diffusion learns is a field, which need not
+    be the slope of anything. This one is, so that it knows how likely a row is up to a constant, and `log_partition`
+    the constant.
+
+    A draw begins at the Gaussian with the largest noise and cools. From one noise to the next it goes by Euler's method
+    along dx/ds = s grad E, which takes the density of one to that of the other and from the last noise to the mean of
+    the data there; at each noise come some transitions of Langevin's chain. They have Metropolis' correction, so that
+    the law of the chain goes to that of the energy whatever the length of its steps, and mends what Euler's are off by;
+    networks of scores alone, as the annealed chain's paper has, cannot have it. Steps along each axis are in proportion
+    to 1 / E[(dE/dx_i)^2], which training measures at each noise: that is the variance of Gaussian data, and the width
+    of its narrow parts where data has such. Long chains at small noises leave the data: there an energy has learned
+    what is beside it, and nothing of what is farther.
+
+    Args:
+        shape: (dim,).
+        matching: "denoising", "sliced" or "exact"; the others' values vary more where the noise is small.
+        levels: noises, from the largest to the smallest in equal ratios. Of 128 numbers neighbours should differ by a
+            third at most, or states of one are strange to the next.
+        largest: noise, in the data's deviation along its longest axis.
+        smallest: noise, in the root of its mean variance; `free_energy` is of data with that much.
+        steps: transitions of a draw at each noise.
+        width: of the network's hidden layers.
+        blocks: number of its blocks.
+        dropout: of the network.
+        lr: Adam's learning rate.
+
+    Logged:
+        matching: the loss, times 2, for each coordinate, a mean over rows and noises. By "denoising" it is far above 0
+            for the best of energies: of what noise has been added most is not to be known.
+
+    Raises:
+        ValueError: a shape that is not (dim,), an unknown matching, or an argument out of range.
+
+    References:
+        Hyvärinen (2005). Estimation of Non-Normalized Statistical Models by Score Matching.
+        Vincent (2011). A Connection Between Score Matching and Denoising Autoencoders.
+        Song, Ermon (2019). Generative Modeling by Estimating Gradients of the Data Distribution.
+        Song, Garg, Shi, Ermon (2019). Sliced Score Matching: A Scalable Approach to Density and Score Estimation.
+        Song, Sohl-Dickstein, Kingma, Kumar, Ermon, Poole (2021). Score-Based Generative Modeling through Stochastic
+        Differential Equations. (The equation, and chains that correct its solver.)
+        Salimans, Ho (2021). Should EBMs Model the Energy or the Score?
+    """
+
+    objective: ClassVar[str] = "score matching of data with noise"
+    sampling: ClassVar[str] = "a Markov chain that cools"
+    sigma: Tensor
+    information: Tensor
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        matching: str = "denoising",
+        levels: int = 20,
+        largest: float = 2.0,
+        smallest: float = 0.1,
+        steps: int = 2,
+        width: int = 128,
+        blocks: int = 2,
+        dropout: float = 0.2,
+        lr: float = 2e-3,
+    ) -> None:
+        super().__init__()
+        self.shape = accepted(self.accepts, shape, "score_model")
+        self.matching = choose(matching, MATCHINGS, "matching")
+        at_least(2, levels=levels)
+        at_least(1, steps=steps)
+        positive(largest=largest, smallest=smallest, lr=lr)
+        if not smallest < largest:
+            raise ValueError(f"smallest: must be below largest, {largest:g}, got {smallest:g}; give a smaller one")
+        self.largest, self.smallest, self.steps = largest, smallest, steps
+        (dim,) = self.shape
+        self.gaussian = GaussianPart(dim)
+        self.register_buffer("sigma", torch.logspace(0, -1, levels))  # s, falling
+        # E[(dE/dx_i)^2] by what it is of Gaussian data, along the axes of the data: 1 or more, but for chance.
+        self.register_buffer("information", torch.ones(levels, dim))
+        self.network = Denoiser((dim,), width, blocks, dropout=dropout)
+        self.optimizer = torch.optim.Adam(self.network.parameters(), lr, fused=True)
+
+    @property
+    def recipe(self) -> Recipe:
+        return replace(super().recipe, steps=5000, batch_size=64)
+
+    @torch.no_grad()
+    def setup(self, data: Batch) -> None:
+        super().setup(data)
+        ends = self.largest * self.variance.max().sqrt(), self.smallest * self.variance.mean().sqrt()
+        share = torch.linspace(0, 1, len(self.sigma), device=self.device, dtype=self.sigma.dtype)
+        self.sigma.copy_(ends[0] ** (1 - share) * ends[1] ** share)
+
+    def energy(self, y: Tensor, level: Tensor, share: float = 1.0) -> Tensor:
+        """E of states along the axes, (B, dim), at places in the ladder, (B,) int64, in nats, (B,).
+
+        With a share of what the network corrects, from 0, the Gaussian, to 1.
+        """
+        variance, sigma = self.variance.mean(), self.sigma[level][:, None]
+        u = y / (variance + sigma.square()).sqrt()
+        u = u / (1 + u.square().mean(1, keepdim=True) / _REACH**2).sqrt()
+        time = level.to(y) / (len(self.sigma) - 1)
+        correction = (variance.sqrt() / sigma * u * self.network(u, time, y.new_zeros(len(y), 0))).sum(1)
+        return 0.5 * (y.square() / self._blurred(level)).sum(1) - share * correction
+
+    def slopes(self, y: Tensor, level: Tensor, share: float = 1.0) -> tuple[Tensor, Tensor]:
+        """E, (B,), and its slope, (B, dim), with graphs where gradients are recorded."""
+        recorded = torch.is_grad_enabled()
+        with torch.enable_grad():
+            y = y if y.requires_grad else y.detach().requires_grad_()
+            energy = self.energy(y, level, share)
+            (slope,) = torch.autograd.grad(energy.sum(), y, create_graph=recorded)
+        return (energy, slope) if recorded else (energy.detach(), slope)
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        y, level = self.along(batch.x), self._spread(len(batch))
+        variance, sigma = self.variance.mean(), self.sigma[level][:, None]
+        values = MATCHINGS[self.matching](lambda at: -self.slopes(at, level)[1], y, torch.randn_like(y), sigma)  # (B,)
+        weight = 2 / len(self.variance) * sigma.square() * (1 + sigma.square() / variance)
+        return {"matching": (weight[:, 0] * values).mean()}
+
+    def update(self, batch: Batch) -> dict[str, Tensor]:
+        terms = super().update(batch)
+        self._measure(self.along(batch.x[: (len(batch) + 3) // 4]))
+        return terms
+
+    @torch.no_grad()
+    def _measure(self, y: Tensor) -> None:
+        """Let `information` know the slopes at rows along the axes, (B, dim), of one random noise each."""
+        level = self._spread(len(y))
+        noisy = y + self.sigma[level][:, None] * torch.randn_like(y)
+        found = self.slopes(noisy, level)[1].square() * self._blurred(level)
+        rows = torch.zeros_like(self.sigma).index_add_(0, level, torch.ones_like(found[:, 0]))[:, None]
+        sums = torch.zeros_like(self.information).index_add_(0, level, found)
+        mean = torch.where(rows > 0, sums / rows.clamp_min(1), self.information)
+        self.information.lerp_(mean, (_MEMORY * rows).clamp_max(1))
+
+    def start(self, n: int) -> Tensor:
+        first = self.sigma[:1].square()
+        return self.back((self.variance + first).sqrt() * torch.randn(n, *self.shape, device=self.device))
+
+    @torch.no_grad()
+    def draw(self, n: int, steps: int | None = None) -> Tensor:
+        """Draw n new objects, (n, dim).
+
+        Args:
+            n: how many.
+            steps: transitions of each chain at each noise; None is the model's own number.
+
+        Raises:
+            ValueError: no transition.
+            FloatingPointError: an energy is not finite: the model has diverged.
+        """
+        at_least(1, steps=self.steps if steps is None else steps)
+        y, noises = self.along(self.start(n)), [*self.sigma.tolist(), 0.0]
+        for level, step in enumerate(pairwise(noises)):
+            y = self._moved(y, level, self.steps if steps is None else steps)
+            place = self._all_at(level, y)
+            y = solve(lambda noise, at, place=place: noise * self.slopes(at, place)[1], y, step, "euler")
+        return self.back(y)
+
+    def moves(self, y: Tensor) -> Iterator[Tensor]:
+        """Langevin's chain at the smallest noise."""
+        while True:
+            y = self._moved(y, len(self.sigma) - 1, 1)
+            yield y
+
+    def free_energy(self, x: Tensor) -> Tensor:
+        """F(x) = -log p(x) - log Z in nats, (B, dim) -> (B,), p of data with the smallest noise."""
+        return self.energy(self.along(x), self._all_at(len(self.sigma) - 1, x))
+
+    @torch.no_grad()
+    def log_partition(self, chains: int = 100, temperatures: int = 1000) -> LogPartition:
+        """An estimate of log Z in nats, with its standard error, by annealed importance sampling from the Gaussian.
+
+        Raises:
+            ValueError: too few chains, or temperatures (see `pcgen.models.energy.annealing`).
+            FloatingPointError: an energy is not finite: the model has diverged.
+        """
+        last = len(self.sigma) - 1
+        variance = self.variance + self.sigma[last].square()
+        path = Path(
+            start=lambda n: variance.sqrt() * torch.randn(n, *self.shape, dtype=variance.dtype, device=self.device),
+            log_z=0.5 * (2 * torch.pi * variance).log().sum(),
+            energy=lambda y, share: self.energy(y, self._all_at(last, y), share),
+            move=lambda y, share: self._moved(y, last, 1, share),
+        )
+        return log_partition(path, chains, temperatures)
+
+    def _moved(self, y: Tensor, level: int, steps: int, share: float = 1.0) -> Tensor:
+        """States along the axes, (B, dim), after so many transitions at a place in the ladder."""
+        place = self._all_at(level, y)
+        variance = _LENGTH * y.shape[1] ** (-1 / 3) * self._blurred(place[0]) / self.information[level].clamp_min(1)
+        return langevin(lambda at: self.slopes(at, place, share), y, variance, steps)
+
+    def _blurred(self, level: Tensor) -> Tensor:
+        """Variances of data with noise along its axes, (B, dim), or (dim,) of one place."""
+        return self.variance + self.sigma[level].square()[..., None]
+
+    def _spread(self, rows: int) -> Tensor:
+        """A random place in the ladder for each of so many rows, (rows,) int64, all of them as often."""
+        last = len(self.sigma) - 1
+        return (spread_times(rows, self.device) * len(self.sigma)).long().clamp_max(last)
+
+    def _all_at(self, level: int, like: Tensor) -> Tensor:
+        return torch.full((len(like),), level, device=like.device)
