@@ -71,7 +71,7 @@ def classify(
     max_bytes: MaxBytes = FOUR_GIB,
     seed: Seed = 0,
 ) -> None:
-    """Classify a labelled set by a linear SVM on codes, and by supervised references; floors stand beside."""
+    """Classify a labelled set by a linear SVM on codes, and by supervised references, beside baselines."""
     if not runs and not supervised and not models:
         raise ValueError("RUNS, --supervised: give an autoencoder's run folder, or --supervised, or both")
     import rich.console

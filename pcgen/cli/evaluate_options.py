@@ -28,7 +28,7 @@ __all__ = [
 Samples = Annotated[
     list[str],
     typer.Argument(
-        help="Generated clouds, SOURCE[:CLASS]\\[@SPLIT], or a report that --out wrote; several stand side by side."
+        help="Generated clouds, SOURCE[:CLASS]\\[@SPLIT], or a report that --out wrote; several are shown side by side."
     ),
 ]
 Reference = Annotated[
@@ -81,7 +81,7 @@ Tiles = Annotated[
     Path | None,
     typer.Option(
         help="Keep finished parts in this folder, for other evaluations too (default: beside --out, until it is "
-        "written): an evaluation that was killed goes on from there."
+        "written): an interrupted evaluation continues from there."
     ),
 ]
 UpOfData = Annotated[

@@ -80,8 +80,8 @@ def _doubt(samples: "Clouds", reference: "Clouds") -> None:
     also = "is too" if _is_data(reference) else "is not"
     say(
         f"warning: {samples.source}, given as samples, is data with splits, and {reference.source}, the reference, "
-        f"{also}: are they swapped? Samples come first, the data after --reference; swapped, MMD and COV are of the "
-        "wrong side"
+        f"{also}: are they swapped? Samples come first, the data after --reference; if so, MMD and COV are "
+        "exchanged"
     )
 
 

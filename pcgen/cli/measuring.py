@@ -86,5 +86,5 @@ def _folder(named: Path | None, evaluations: int) -> Iterator[Path | None]:
         yield named
     except KeyboardInterrupt:
         if named is not None and named.is_dir():
-            say(f"{named}: holds what is finished; the same command goes on from there")
+            say(f"{named}: holds the finished parts; the same command continues from there")
         raise

@@ -43,7 +43,7 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what --out
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads (default: torch's choice).")]
-MaxBytes = Annotated[int, typer.Option(min=1, help="Most memory that one set of clouds may take.")]
+MaxBytes = Annotated[int, typer.Option(min=1, help="The most memory that one set of clouds may take, in bytes.")]
 DropBad = Annotated[bool, typer.Option("--drop-bad", help="Leave out clouds with NaN; they are counted and named.")]
 Up = Annotated[
     str | None,
@@ -51,15 +51,15 @@ Up = Annotated[
 ]
 EmdClouds = Annotated[
     int | None,
-    typer.Option(min=0, help="EMD on at most this many clouds a side (default: 100 exact, else all); 0: all."),
+    typer.Option(min=0, help="EMD on at most this many clouds a side (default: 100 under exact, else all); 0: all."),
 ]
 EmdPoints = Annotated[
     int | None,
-    typer.Option(min=0, help="EMD on at most this many points a cloud (default: 2048 exact, else all); 0: all."),
+    typer.Option(min=0, help="EMD on at most this many points a cloud (default: 2048 under exact, else all); 0: all."),
 ]
-Epochs = Annotated[int | None, typer.Option(min=1, help="Train this many times over the data.")]
-Steps = Annotated[int | None, typer.Option(min=1, help="Train this many updates (default: the model's own).")]
-Minutes = Annotated[float | None, typer.Option(help="Train this long.")]
+Epochs = Annotated[int | None, typer.Option(min=1, help="Train for this many passes over the data.")]
+Steps = Annotated[int | None, typer.Option(min=1, help="Train for this many updates (default: the model's own).")]
+Minutes = Annotated[float | None, typer.Option(help="Train for this many minutes.")]
 BatchSize = Annotated[int | None, typer.Option(min=1, help="Rows per update (default: the model's own).")]
 Bf16 = Annotated[
     bool | None,
@@ -71,4 +71,4 @@ Rotate = Annotated[float, typer.Option(min=0, help="Turn clouds about the up axi
 Jitter = Annotated[float, typer.Option(min=0, help="Add Gaussian noise of this deviation to every point.")]
 Scale = Annotated[float, typer.Option(min=0, help="Scale clouds by 1 +- up to this share.")]
 Stretch = Annotated[float, typer.Option(min=0, help="Scale clouds along each axis by 1 +- up to this share.")]
-Mirror = Annotated[float, typer.Option(min=0, max=1, help="Mirror this share of the clouds, left for right.")]
+Mirror = Annotated[float, typer.Option(min=0, max=1, help="Mirror this share of the clouds, left to right.")]

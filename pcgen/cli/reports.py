@@ -98,8 +98,9 @@ def check_alike(
             if differ := [key for key in there if there[key] != here.get(key)]:
                 values = [", ".join(f"{key}={each.get(key)!r}" for key in differ) for each in (there, here)]
                 raise ValueError(
-                    f"SAMPLES: must be measured alike to stand in one table, under {protocol} {first} has {values[0]}, "
-                    f"{name} has {values[1]}; take as many clouds of each (COV depends on it) under the same options"
+                    f"SAMPLES: must be measured in the same way to be in one table, under {protocol} {first} has "
+                    f"{values[0]}, {name} has {values[1]}; take as many clouds of each (COV depends on it) "
+                    "under the same options"
                 )
     for protocol in of_first if read else ():
         check_comparable([(name, of[protocol]) for name, of in read.items()])

@@ -17,9 +17,7 @@ _LOSSES = 3  # of a run that are shown
 
 def runs(
     folders: Annotated[list[Path], typer.Argument(help="Folders that hold runs, or runs themselves.")],
-    compare: Annotated[
-        bool, typer.Option("--compare", help="Of two runs: where their options differ, besides how good they are.")
-    ] = False,
+    compare: Annotated[bool, typer.Option("--compare", help="Show where the options of two runs differ.")] = False,
 ) -> None:
     """List the runs in folders: model, data, how far each came, how good, how large."""
     from pcgen.training.listing import find_runs, summarise

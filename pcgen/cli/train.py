@@ -53,10 +53,13 @@ Settings = Annotated[
 ]
 Domain = Annotated[
     str | None,
-    typer.Option(help="What a head sees of the codes: real, unit, nonnegative, binary or raw (default: its own)."),
+    typer.Option(
+        help="How codes are mapped for a head: real, unit, nonnegative, binary or raw (default: the head's own)."
+    ),
 ]
 Points = Annotated[
-    int | None, typer.Option(min=1, help="Points per cloud (default: 2048); larger clouds are thinned afresh.")
+    int | None,
+    typer.Option(min=1, help="Points per cloud (default: 2048); larger clouds are subsampled anew in every batch."),
 ]
 Normalize = Annotated[
     str | None, typer.Option(help="none (default), unit_sphere, unit_box, bbox or global_std; undone when sampling.")
@@ -65,7 +68,9 @@ Schedule = Annotated[str | None, typer.Option(help="Learning rate: constant, lin
 Warmup = Annotated[
     int | None, typer.Option(min=0, help="Steps over which the rate rises from 0 (default: the model's).")
 ]
-Clip = Annotated[float | None, typer.Option(help="Clip the norm of gradients to this; 0: not (default: the model's).")]
+Clip = Annotated[
+    float | None, typer.Option(help="Clip the norm of gradients to this; 0: no clipping (default: the model's).")
+]
 Averages = Annotated[
     float | None,
     typer.Option(
@@ -74,7 +79,7 @@ Averages = Annotated[
 ]
 ValidateEvery = Annotated[int | None, typer.Option(min=1, help="Steps between validations (default: 20 in all).")]
 SaveEvery = Annotated[int | None, typer.Option(min=1, help="Steps between checkpoints (default: 30 seconds).")]
-Resume = Annotated[str | None, typer.Option(help="auto: go on from the newest whole checkpoint of --out.")]
+Resume = Annotated[str | None, typer.Option(help="auto: continue from the newest intact checkpoint of --out.")]
 UpAxis = Annotated[str | None, typer.Option("--up", help="Up axis of the data: x, y (default), z, -x, -y or -z.")]
 TrainSeed = Annotated[int | None, typer.Option("--seed", help="Seed of everything random (default: 0).")]
 Tensorboard = Annotated[bool, typer.Option("--tensorboard", help="Write event files too.")]
@@ -233,7 +238,7 @@ def _announce(job: "Job", options: "Options", out: Path) -> str:
     own = job.learner.recipe
     if options.augment is None and own.augment is not None and len(job.train) < own.few:
         changes = ", ".join(f"{name} {amount:g}" for name, amount in vars(own.augment).items() if amount)
-        say(f"fewer than {own.few} {what}: each batch is changed at random, {changes} (not so: --stretch 0)")
+        say(f"fewer than {own.few} {what}: each batch is changed at random, {changes} (to turn this off: --stretch 0)")
     return name
 
 

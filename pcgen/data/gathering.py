@@ -210,5 +210,5 @@ def _refusal(listing: Listing, source: str, bad: Sequence[int], fault: str, shor
     reason = fault.removeprefix(f"{listing.place(bad[0], source)}: ")
     what = f"{len(bad)} of {asked} clouds are {'too small' if small else 'bad'} ({names}; the first: {reason})"
     if len(bad) == asked:
-        return ValueError(f"{source}: {what}; {ask or 'mend the source'}")
-    return ValueError(f"{source}: {what}; {ask or 'mend them'}, or leave them out: drop_bad=True, --drop-bad")
+        return ValueError(f"{source}: {what}; {ask or 'repair the source'}")
+    return ValueError(f"{source}: {what}; {ask or 'repair them'}, or leave them out: drop_bad=True, --drop-bad")

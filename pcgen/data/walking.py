@@ -57,7 +57,7 @@ def _status(path: str) -> os.stat_result:
     except OSError as error:
         if os.path.islink(path):
             where = f"{printable(path)}: is a link to {printable(os.readlink(path))}, which is not there"
-            raise ValueError(f"{where}; mend the link or remove it") from None
+            raise ValueError(f"{where}; repair the link or remove it") from None
         raise ValueError(
             f"{printable(path)}: cannot be read ({error.strerror}); is its disk or network there?"
         ) from None

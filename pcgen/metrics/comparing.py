@@ -140,7 +140,7 @@ def _training_sets(sets: Mapping[str, Sequence[Report]]) -> list[str]:
     if len(named) < 2:
         return []
     each = "; ".join(f"{', '.join(names)} {source}" for source, names in named.values())
-    return [f"training sets differ, and with them what copies and novelty are of: {each}"]
+    return [f"training sets differ, so copies and novelty refer to different ones: {each}"]
 
 
 def _badness(metric: str, values: Mapping[str, float]) -> float:

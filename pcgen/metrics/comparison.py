@@ -132,7 +132,7 @@ class Comparison:
                 notes.append(f"1-NNA{whose}: on {fewer} clouds a side, of the {drawn} drawn by seed")
             if name == SAMPLES and fewer < _FEW:
                 warnings.append(
-                    f"1-NNA: {fewer} clouds a side tell little, see its interval; take {_FEW} or more of both sets"
+                    f"1-NNA: {fewer} clouds a side are few, see its interval; take {_FEW} or more of both sets"
                 )
         return warnings, notes
 

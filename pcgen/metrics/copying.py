@@ -96,7 +96,7 @@ class Copying:
                 notes += _novelties(part, near["cd"], values)
             notes.append(_said(part, near[part.columns[0]]))
             if part.cells and f"c_t_{part.columns[0]}" not in values[SAMPLES]:
-                notes.append(f"C_T: not told, none of {part.cells} cells holds {LEAST} samples")
+                notes.append(f"C_T: not computed, none of {part.cells} cells holds {LEAST} samples")
         return values, notes
 
     @staticmethod

@@ -53,8 +53,8 @@ def published(protocol: str, category: str) -> list[Published]:
     known = (*_PROTOCOLS, *_IN_BATCHES.values())
     if protocol not in known:
         raise ValueError(
-            f"published: numbers in print are of the protocols {', '.join(known)}, not {protocol}; evaluate under one "
-            "of them"
+            f"published: there are published numbers of the protocols {', '.join(known)}, not {protocol}; evaluate "
+            "under one of them"
         )
     column = _CATEGORIES.index(choose(category, _CATEGORIES, "published"))
     models = list(_ONE_NNA) if protocol in _PROTOCOLS else [m for m, own in _IN_BATCHES.items() if own == protocol]

@@ -92,7 +92,7 @@ class MeasuredSet:
             raise ValueError(
                 f"{self.role}: must stand near the reference, whose coordinates count from {shown(origin)}, is too far "
                 "from there for float32 to hold both; are they of one place? A normalisation of each cloud "
-                "(--normalize unit_sphere) leaves places out"
+                "(--normalize unit_sphere) removes the positions"
             ) from error
 
     def to(self, device: torch.device) -> "MeasuredSet":
@@ -153,7 +153,7 @@ def measured_set(clouds: Tensor | Clouds, role: str, drop_bad: bool = False) -> 
     if not drop_bad:
         raise ValueError(
             f"{role}: clouds must be finite, {len(bad)} of {len(points)} hold NaN or infinity: {_listed(bad)}; "
-            "mend them, or drop them with drop_bad=True (--drop-bad)"
+            "repair them, or drop them with drop_bad=True (--drop-bad)"
         )
     if not good.any():
         raise ValueError(f"{role}: all {len(points)} clouds hold NaN or infinity; nothing is left to measure")

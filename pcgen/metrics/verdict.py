@@ -16,7 +16,7 @@ _NAMES = {"one_nna_cd": "1-NNA-CD", "one_nna_emd": "1-NNA-EMD"}
 def verdict(report: Report) -> list[str]:
     """Sentences about the samples of a report, the weightiest first; none where there is nothing to go by.
 
-    Copying comes first, since it makes every other number good. Then quality: whether samples are told from the
+    Copying comes first, since it makes every other number good. Then quality: whether samples differ from the
     reference more surely than the training set is, and if so, whether the autoencoder or the head is to blame, from the
     row of decoded training clouds. Then coverage, and whether there are clouds enough to say any of it.
     """
@@ -25,7 +25,7 @@ def verdict(report: Report) -> list[str]:
     found = [_copying(samples, oracles.get(SECOND)), _quality(samples, oracles), _coverage(samples, oracles)]
     reference = report.reference.get("clouds", samples.clouds)
     if any(found) and min(samples.clouds, reference) < _FEW:
-        found.append(f"{min(samples.clouds, reference)} clouds a side tell little: take {_FEW} or more.")
+        found.append(f"{min(samples.clouds, reference)} clouds a side are few: take {_FEW} or more.")
     return [sentence for sentence in found if sentence]
 
 
@@ -56,11 +56,11 @@ def _quality(samples: Row, oracles: dict[str, Row]) -> str:
         return f"Too near to the reference: {told}, below chance: samples repeat its clouds, or each other's."
     if low <= best:
         than = "the training set" if known else "chance"
-        unsure = f"{samples.clouds} clouds do not tell it from data more surely than {than}"
+        unsure = f"No more different from data than {than}, in {samples.clouds} clouds"
         return f"{unsure}: {told}, {what} {_percent(best)}."
     middle = oracles[DECODED].values.get(key) if DECODED in oracles else None
     if middle is None:
-        return f"Told from data: {told}, {what} {_percent(best)}."
+        return f"Different from data: {told}, {what} {_percent(best)}."
     by_code, by_head = middle - best, own - middle
     blame = "the autoencoder" if by_code > by_head else "the head"
     return (

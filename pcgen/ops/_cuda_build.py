@@ -32,7 +32,7 @@ class CudaBuild:
         """
         found = re.search(rb"pcgen CUDA build: (\d+\.\d+) ([a-z0-9_-]+)\0", library.read_bytes())
         if found is None:
-            raise ValueError(f"{library}: must be pcgen's CUDA library, but tells nothing of its build; build it anew")
+            raise ValueError(f"{library}: must be pcgen's CUDA library, but does not state its build; build it again")
         return cls(found[1].decode(), tuple(found[2].decode().split("-")))
 
     @property

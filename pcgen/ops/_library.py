@@ -38,7 +38,9 @@ def load() -> None:
         try:
             torch.ops.load_library(path)
         except OSError as error:
-            raise ImportError(f"pcgen's native library {path} does not load: {error}; build it anew: {BUILD}") from None
+            raise ImportError(
+                f"pcgen's native library {path} does not load: {error}; build it again: {BUILD}"
+            ) from None
     if cuda in paths:
         DEVICES.add("cuda")
     if asked := os.environ.get("PCGEN_INSTRUCTION_SET"):

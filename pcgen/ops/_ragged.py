@@ -17,7 +17,7 @@ def pointers(x: Tensor, batch: Tensor | None, name: str) -> Tensor | None:
         return None
     if batch.ndim != 1 or len(batch) != len(x) or batch.dtype != torch.int64:
         raise ValueError(
-            f"{name}: must be int64 and tell the cloud of each point, ({len(x)},), got {batch.dtype} "
+            f"{name}: must be int64 and give the cloud of each point, ({len(x)},), got {batch.dtype} "
             f"{tuple(batch.shape)}"
         )
     if len(batch) and (batch[0] < 0 or (batch.diff() < 0).any()):

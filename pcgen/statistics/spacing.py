@@ -85,7 +85,7 @@ def maximum_spacing(
         if rested:
             return MaximumSpacing(tuple(float(each) for each in best), -value)
     raise FloatingPointError(
-        f"maximum spacing: the search has not come to rest after {restarts} starts, at {best.tolist()} with a mean log "
+        f"maximum spacing: the search has not converged after {restarts} starts, at {best.tolist()} with a mean log "
         f"spacing of {-value:g}; start nearer to the parameters, or raise restarts"
     )
 

@@ -140,7 +140,7 @@ def _follow(
                 keeper.save("last")
                 saved, at = time.monotonic(), step.step
             if number:
-                stopped = Interrupted(int(number), f"step {step.step} is saved in {out}; go on with --resume auto")
+                stopped = Interrupted(int(number), f"step {step.step} is saved in {out}; continue with --resume auto")
                 tell(str(stopped))
                 raise stopped
     except NotFinite as error:

@@ -100,7 +100,7 @@ def read_codes(
         try:
             write_tensors(opened.path / CODES, kept, {"key": key.hexdigest()})
         except OSError as error:  # The run of somebody else, say: its codes can be learned without being kept.
-            warnings.warn(f"the codes are made anew each time: {error}", stacklevel=2)
+            warnings.warn(f"the codes are computed again each time: {error}", stacklevel=2)
     return Codes(autoencoder, kept["samplings"], kept["held_out"], points, replace(source, about=about))
 
 
@@ -128,7 +128,7 @@ def data_again(run: Run, data: str | None = None) -> TrainingSet:
         was, found = (f"{tuple(each['shape'])} {each['sha256'][:12]}" for each in (then, now))
         raise ValueError(
             f"{source.spec}: is not the data that {run.path} was trained on ({was}; now {found}): "
-            "bring it back, name the place it was moved to (--data SPEC), or train afresh"
+            "bring it back, name the place it was moved to (--data SPEC), or train again"
         )
     return source
 

@@ -160,8 +160,8 @@ def _last_phase(model: Learner) -> dict[str, float]:
     names = list(model.recipe.phases)
     if int(model.phase) != len(names) - 1:
         raise ValueError(
-            f"model: its last training stopped in the phase {names[int(model.phase)]}, before {names[-1]}: go on with "
-            'that training (resume="auto", or state=), or make the model anew'
+            f"model: its last training stopped in the phase {names[int(model.phase)]}, before {names[-1]}: continue "
+            'that training (resume="auto", or state=), or make a new model'
         )
     return {names[-1]: 1.0}
 

@@ -121,7 +121,7 @@ def compare(run: Run, config: dict[str, Any], *, phases: int = 1) -> list[str]:
             f"was {before.get(name)!r} in {run.path} and is {now.get(name)!r} now"
             for name in _cause(before, now, binding)
         )
-        raise ValueError(f"resume: {told}; give the former value, or train afresh in another folder")
+        raise ValueError(f"resume: {told}; give the former value, or train again in another folder")
     return notes
 
 

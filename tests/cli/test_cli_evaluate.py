@@ -149,7 +149,7 @@ def test_samples_that_look_like_the_data_are_doubted(pcgen: Callable, sets: Path
     [
         (["a.npz"], "--reference: name the clouds"),
         (["a.npz", *AGAINST, "--protocol", "exct"], "--protocol: must be one of exact, "),
-        (["a.npz", *AGAINST, "--published", "chair"], "--published: numbers in print are of the protocols"),
+        (["a.npz", *AGAINST, "--published", "chair"], "--published: there are published numbers of the protocols"),
         (["a.npz", *AGAINST, "--protocol", "lion", "--published", "chiar"], "--published: must be one of airplane"),
         (["a.npz", *AGAINST, "--up", "w"], "--up: must be"),
         (["a.npz", *AGAINST, "--samples-up", "w"], "--samples-up: must be"),

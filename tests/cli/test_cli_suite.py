@@ -60,7 +60,9 @@ def test_two_models_stand_in_one_table_with_the_quality_of_their_codes(pcgen, fe
     assert re.search(r"\n\| gmm \|.* \d+\.\d \(\d+-\d+\) \|", head)
     assert copying.count("\n| *memoriser* |") == 1 and "| *training set* | - |" in copying  # but for its Vendi
     row = re.search(r"\n\| \*independent Gaussians\*( \| -)+ \| 1\.00 \| \|\n", table)
-    assert bool(row) == own["resolved"] != ("Quality of codes: not told" in table)  # eight held-out codes tell little
+    assert (
+        bool(row) == own["resolved"] != ("Quality of codes: not computed" in table)
+    )  # eight held-out codes tell little
     assert data.load(str(out / "vae" / "samples-0.npz")).classes == ("even", "odd")
     assert data.load(str(out / "gmm" / "samples-0.npz")).labels is None
     before = (out / "vae" / "last.safetensors").read_bytes()

@@ -53,7 +53,7 @@ def test_a_link_that_leads_nowhere_is_an_error(tmp_path: Path, name: str) -> Non
     (root / name).symlink_to(target)
     with pytest.raises(ValueError, match="which is not there") as caught:
         load(str(root), drop_bad=True)
-    told = f"{root / name}: is a link to {target}, which is not there; mend the link or remove it"
+    told = f"{root / name}: is a link to {target}, which is not there; repair the link or remove it"
     assert str(caught.value) == told
 
 

@@ -153,7 +153,7 @@ def broken_folder(root: Path) -> Path:
 def test_bad_clouds_are_refused_or_dropped_and_named(tmp_path: Path) -> None:
     broken_folder(tmp_path)
     what = r"2 of 4 clouds are bad \(b.npy, c.npy; the first: point 3 is \[.*nan.*\]; 1 of \d+ hold NaN, .*\)"
-    todo = "mend them, or leave them out: drop_bad=True, --drop-bad"
+    todo = "repair them, or leave them out: drop_bad=True, --drop-bad"
     with pytest.raises(ValueError, match=f"^{tmp_path}@all: {what}; {todo}$"):  # a dot matches no line's end
         load(f"{tmp_path}@all")
     clouds = load(str(tmp_path), drop_bad=True)
@@ -165,7 +165,7 @@ def test_bad_clouds_are_refused_or_dropped_and_named(tmp_path: Path) -> None:
 
 def test_a_source_of_bad_clouds_alone_is_refused_even_if_they_may_be_dropped(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", points=np.full((3, 5, 3), np.inf))
-    with pytest.raises(ValueError, match=r"a.npz: 3 of 3 clouds are bad \(a/0, a/1, a/2; .*\); mend the source$"):
+    with pytest.raises(ValueError, match=r"a.npz: 3 of 3 clouds are bad \(a/0, a/1, a/2; .*\); repair the source$"):
         load(str(tmp_path / "a.npz"), drop_bad=True)
 
 

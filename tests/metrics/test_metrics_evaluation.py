@@ -227,7 +227,7 @@ def test_batches_are_compared_each_by_itself_and_averaged(batch: int) -> None:
 
 def test_one_nna_of_unequal_sets_is_of_as_many_clouds_of_each() -> None:
     samples, reference = blobs(30, 16, 4), blobs(6, 16, 5)
-    with pytest.warns(UserWarning, match="1-NNA: 6 clouds a side tell little, see its interval; take 20 or more"):
+    with pytest.warns(UserWarning, match="1-NNA: 6 clouds a side are few, see its interval; take 20 or more"):
         report = evaluate(samples, reference)
     rows = drawn(30, 6, "samples")
     equal = slow(samples[rows], reference, "exact")

@@ -35,7 +35,7 @@ TRAIN = {"one_nna_cd": 0.5, "cov_cd": 0.55}
             {},
             (0.48, 0.6),
             {"training_set": TRAIN},
-            r"200 clouds do not tell it from data more surely than the training set: 1-NNA-CD 55% \(48 to 60\), the ",
+            r"No more different from data than the training set, in 200 clouds: 1-NNA-CD 55% \(48 to 60\), the ",
         ),
         (
             {"one_nna_cd": 0.7},
@@ -49,7 +49,7 @@ TRAIN = {"one_nna_cd": 0.5, "cov_cd": 0.55}
             {"training_set": TRAIN, "training_set_decoded": {"one_nna_cd": 0.55}},
             r"Limited by the head: 1-NNA-CD 70% \(65 to 75\)",
         ),
-        ({"one_nna_cd": 0.7}, (0.65, 0.75), {}, r"Told from data: 1-NNA-CD 70% \(65 to 75\), chance is 49\.8%"),
+        ({"one_nna_cd": 0.7}, (0.65, 0.75), {}, r"Different from data: 1-NNA-CD 70% \(65 to 75\), chance is 49\.8%"),
         ({"one_nna_cd": 0.2}, (0.15, 0.25), {"training_set": TRAIN}, r"Too near to the reference: .* below chance"),
     ],
 )
@@ -72,7 +72,7 @@ def test_what_is_left_out_and_how_little_is_known_come_last():
     sentences = verdict(report({"cov_cd": 0.3}, (0.48, 0.6), clouds=40, training_set=TRAIN))
     assert sentences[1:] == [
         "Leaves out shapes: COV-CD 30%, the training set 55%.",
-        "40 clouds a side tell little: take 100 or more.",
+        "40 clouds a side are few: take 100 or more.",
     ]
 
 

@@ -152,7 +152,7 @@ def test_farthest_points_of_each_cloud() -> None:
 
 def test_bad_input_is_named() -> None:
     x, batch = torch.rand(4, 3), torch.tensor([0, 0, 1, 1])
-    with pytest.raises(ValueError, match=r"batch_y: must be int64 and tell the cloud of each point, \(4,\), got"):
+    with pytest.raises(ValueError, match=r"batch_y: must be int64 and give the cloud of each point, \(4,\), got"):
         graph.knn(x, x, 1, batch, batch[:3])
     with pytest.raises(ValueError, match="batch_x: must not descend, from 0 on; sort the points"):
         graph.radius(x, x, 1, batch.flip(0), batch)

@@ -47,7 +47,7 @@ def test_cards_that_a_build_serves(capability: tuple[int, int], runs: bool) -> N
 
 def test_a_file_that_is_no_cuda_library_is_named(tmp_path: Path) -> None:
     (tmp_path / "libpcgen_cuda.so").write_bytes(b"something else")
-    with pytest.raises(ValueError, match=r"libpcgen_cuda.so: must be pcgen's CUDA library, .* build it anew"):
+    with pytest.raises(ValueError, match=r"libpcgen_cuda.so: must be pcgen's CUDA library, .* build it again"):
         CudaBuild.read(tmp_path / "libpcgen_cuda.so")
     assert CudaBuild("14.2", ()).driver is None
 

@@ -92,5 +92,5 @@ def test_bad_arguments_are_named(x: torch.Tensor, start: tuple[float, ...], mess
 
 
 def test_a_search_that_does_not_rest_is_told() -> None:
-    with pytest.raises(FloatingPointError, match="the search has not come to rest after 1 starts"):
+    with pytest.raises(FloatingPointError, match="the search has not converged after 1 starts"):
         maximum_spacing(drawn(stats.norm(3, 2), 50), stats.norm.cdf, (0.0, 5.0), restarts=1)

@@ -111,7 +111,7 @@ def test_codes_of_a_run_that_cannot_be_written_are_not_kept(autoencoder: Path, m
 
     with monkeypatch.context() as patched:
         patched.setattr(heads, "write_tensors", refuse)
-        with pytest.warns(UserWarning, match=r"anew each time: .*ae/codes\.safetensors"):
+        with pytest.warns(UserWarning, match=r"again each time: .*ae/codes\.safetensors"):
             without = read_codes(autoencoder)
     assert not (autoencoder / "codes.safetensors").exists()
     assert torch.equal(read_codes(autoencoder).train, without.train)

@@ -216,7 +216,7 @@ def test_a_signal_saves_after_the_update_and_raises(tmp_path: Path, number: sign
     torch.manual_seed(1)
     with (
         pytest.warns(
-            UserWarning, match=f"{number.name} stopped the training; step 4 is saved in .*; go on with --resume auto"
+            UserWarning, match=f"{number.name} stopped the training; step 4 is saved in .*; continue with --resume auto"
         ),
         pytest.raises(Interrupted) as raised,
     ):

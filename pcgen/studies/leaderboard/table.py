@@ -72,8 +72,8 @@ def _protocol_table(done: Sequence[Entry], failed: Sequence[Entry], protocol: st
         lines.append("In brackets: the 95% interval of a 1-NNA of one set of samples.")
     if done[0].quality and not resolved:
         lines.append(
-            "Quality of codes: not told, since the reference's codes are too few to tell independent Gaussians from "
-            "training codes."
+            "Quality of codes: not computed, since the reference's codes are too few to distinguish independent "
+            "Gaussians from training codes."
         )
     elif resolved:
         lines.append(
