@@ -1,4 +1,4 @@
-"""Fill the tables of README and docs from MODELS and results/; with --check only say whether they are up to date."""
+"""Fill README and docs from the package and results/; with --check only say whether they are up to date."""
 
 import re
 import subprocess
@@ -6,6 +6,9 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
+import api_reference
+import choosing
+import costs
 import figures
 import tables
 from families import families, sections
@@ -43,6 +46,12 @@ PAGES: list[tuple[str, str, Table]] = [
     ("README.md", "models", models),
     ("docs/suite.md", "places", places),
     ("docs/suite.md", "quality", _of("quality", tables.quality, "bench_quality.py")),
+    ("docs/choosing.md", "needs", choosing.needs),
+    ("docs/choosing.md", "scores", _of("quality", choosing.scores, "bench_quality.py")),
+    ("docs/performance.md", "memory", costs.memory),
+    ("docs/performance.md", "training", _of("training", tables.training, "bench_training.py")),
+    ("docs/performance.md", "heads", _of("quality", costs.training, "bench_quality.py")),
+    ("docs/performance.md", "drawing", _of("samplers", costs.drawing, "bench_samplers.py")),
     ("docs/generation.md", "autoencoders", _of("autoencoders", tables.autoencoders, "bench_autoencoders.py")),
     ("docs/generation.md", "heads", _of("heads", tables.heads, "bench_heads.py")),
     ("docs/generation.md", "generation", _of("generation_1024", tables.generation, "bench_generation.py")),
@@ -66,15 +75,28 @@ PAGES: list[tuple[str, str, Table]] = [
 ]
 
 
+WHOLE: list[tuple[str, Table]] = [
+    (f"docs/api/{package}.md", partial(api_reference.page, package)) for package in api_reference.PAGES
+]
+
+
 def main() -> None:
+    check = "--check" in sys.argv[1:]
     for name, marker, make in PAGES:
         path = figures.ROOT / name
         text = path.read_text(encoding="utf-8")
-        new = filled(text, marker, make(), name)
-        if "--check" not in sys.argv[1:]:
-            path.write_text(new, encoding="utf-8")
-        elif new != text:
-            sys.exit(f"{name}: its table of {marker} is not up to date; run python scripts/update_pages.py")
+        _write(name, text, filled(text, marker, make(), name), f"its table of {marker}", check)
+    for name, make in WHOLE:
+        path = figures.ROOT / name
+        _write(name, path.read_text(encoding="utf-8") if path.is_file() else "", make(), "the page", check)
+
+
+def _write(name: str, old: str, new: str, what: str, check: bool) -> None:
+    if not check:
+        (figures.ROOT / name).parent.mkdir(exist_ok=True)
+        (figures.ROOT / name).write_text(new, encoding="utf-8")
+    elif new != old:
+        sys.exit(f"{name}: {what} is not up to date; run python scripts/update_pages.py")
 
 
 def filled(text: str, marker: str, table: str, name: str) -> str:
