@@ -17,11 +17,11 @@ def measured(name: str, table: Callable[[Rows], str], command: str) -> str:
     if not (figures.RESULTS / f"{name}.csv").is_file():
         return f"*Not measured yet*: `{command}` writes results/{name}.csv.\n"
     rows = figures.read(name)
-    made = dict.fromkeys(_made_on(row) for row in rows)
+    made = dict.fromkeys(made_on(row) for row in rows)
     return f"{table(rows)}\nOn {'; '.join(made)}; `{command}` repeats it.\n"
 
 
-def _made_on(row: dict[str, str]) -> str:
+def made_on(row: dict[str, str]) -> str:
     return f"{row['machine']}, torch {row['torch']}, pcgen {row['pcgen']} at {row['commit']}, {row['date']}"
 
 

@@ -11,6 +11,7 @@ import choosing
 import costs
 import figures
 import tables
+from claims_page import claims
 from families import families, sections
 
 from pcgen.models.summary import summary
@@ -70,6 +71,7 @@ PAGES: list[tuple[str, str, Table]] = [
     ),
     ("docs/estimators.md", "estimators", _of("estimators", tables.estimators, "bench_estimators.py")),
     ("docs/estimators.md", "control_variates", _of("estimators", tables.control_variates, "bench_estimators.py")),
+    ("docs/claims.md", "claims", claims),
     ("docs/models/scenes.md", "scenes", _of("scenes", tables.scenes, "bench_scenes.py")),
     *((f"docs/models/{family}.md", "models", partial(sections, family)) for family in families()),
 ]

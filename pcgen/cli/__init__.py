@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 import pcgen
+from pcgen.cli.claims import claims
 from pcgen.cli.classify import classify
 from pcgen.cli.complete import complete
 from pcgen.cli.data import app as data_app
@@ -47,6 +48,7 @@ for command in (
     suite,
     runs,
     models,
+    claims,
     doctor,
 ):
     app.command()(command)

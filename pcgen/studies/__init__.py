@@ -1,1 +1,1 @@
-"""Studies: what trains and measures several models: leaderboards, classification of codes."""
+"""Studies: what trains and measures several models: leaderboards, classification of codes, claims of papers."""

@@ -1,0 +1,81 @@
+"""`pcgen claims`: what papers say of the models of the suite, tested here."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pcgen.cli.common import check_out
+from pcgen.cli.options import Overwrite, Threads
+
+if TYPE_CHECKING:
+    from pcgen.studies.claims import Verdict
+
+__all__ = ["claims"]
+
+
+def claims(
+    names: Annotated[list[str] | None, typer.Argument(help="Claims to test; without one, all are listed.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Test every claim; some take minutes.")] = False,
+    seeds: Annotated[int | None, typer.Option(help="Seeds that decide, 3 or more (default: the claim's own).")] = None,
+    effort: Annotated[float, typer.Option(help="Multiplies the updates and sizes of each experiment.")] = 1.0,
+    out: Annotated[Path | None, typer.Option(help="A table of the numbers to write, .csv.")] = None,
+    overwrite: Overwrite = False,
+    threads: Threads = None,
+) -> None:
+    """List claims of papers, or test some: each by several seeds, with a verdict, its numbers and their intervals."""
+    from pcgen.cli.progress import counting
+    from pcgen.errors import choose
+    from pcgen.studies.claims import CLAIMS
+
+    chosen = list(CLAIMS) if every else [choose(name, CLAIMS, "claim") for name in dict.fromkeys(names or [])]
+    if not chosen:
+        _list()
+        return
+    if out is not None:
+        check_out(out, ".csv", overwrite)
+    if threads is not None:
+        import torch
+
+        torch.set_num_threads(threads)
+    verdicts: list[Verdict] = []
+    for name in chosen:
+        with counting(name, "seeds") as progress:
+            verdicts.append(CLAIMS[name].examine(seeds=seeds, effort=effort, progress=progress))
+        typer.echo(str(verdicts[-1]))
+        if out is not None:  # after each, so that what is finished is kept
+            _write(out, verdicts)
+
+
+def _list() -> None:
+    """Print the claims and where they are from."""
+    import rich.box
+    import rich.console
+    import rich.table
+    import rich.text
+
+    from pcgen.studies.claims import CLAIMS
+
+    table = rich.table.Table(box=rich.box.SIMPLE_HEAD)
+    table.add_column("claim", no_wrap=True)
+    for heading in ("what it says", "paper"):
+        table.add_column(heading, overflow="fold")
+    for claim in CLAIMS.values():
+        table.add_row(*map(rich.text.Text, (claim.name, claim.says, claim.source.partition(". ")[0])))
+    rich.console.Console().print(table)
+
+
+def _write(path: Path, verdicts: "Sequence[Verdict]") -> None:
+    """The rows of all verdicts as a table."""
+    import csv
+    import io
+
+    from pcgen.files import write_whole
+
+    rows = [row for verdict in verdicts for row in verdict.rows()]
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    write_whole(path, text.getvalue().encode())

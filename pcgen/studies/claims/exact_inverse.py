@@ -1,0 +1,40 @@
+"""The steps that diffusion's own inverse chain wants."""
+
+from pcgen.statistics import energy_distance
+from pcgen.studies.claims.claim import Claim, Numbers, scaled
+from pcgen.studies.claims.judging import Quotient
+from pcgen.studies.claims.learning import learned
+from pcgen.studies.claims.planes import ring
+
+__all__ = ["CLAIM"]
+
+_DISTANCE = "energy distance of samples from data"
+_DEVIATION = 0.05
+_STEPS = {"10 steps": 10, "100 steps": 100, "1000 steps": 1000}
+
+
+def _trial(seed: int, effort: float) -> Numbers:
+    network = {"width": 64, "blocks": 2, "dropout": 0.0}
+    model = learned("diffusion", ring(20_000, _DEVIATION), scaled(1500, effort), {"batch_size": 256}, **network)
+    test, size = ring(scaled(4000, effort, 50), _DEVIATION), scaled(4000, effort, 50)
+    samples = {name: model.sample(size, sampler="ancestral", steps=steps) for name, steps in _STEPS.items()}
+    return {_DISTANCE: {name: float(energy_distance(drawn, test)) for name, drawn in samples.items()}}
+
+
+CLAIM = Claim(
+    name="exact_inverse",
+    says="The inverse of a diffusion is a chain of Gaussian steps only where the steps are many.",
+    source=(
+        "Sohl-Dickstein, Weiss, Maheswaranathan, Ganguli (2015). Deep Unsupervised Learning using Nonequilibrium "
+        "Thermodynamics."
+    ),
+    test=(
+        "`diffusion` learns eight Gaussians on a ring for 1500 updates; 4000 samples are drawn by its chain of "
+        "Gaussian steps (the sampler `ancestral`), in 10, 100 and 1000 of them."
+    ),
+    comparisons=(
+        Quotient(_DISTANCE, larger="10 steps", smaller="1000 steps"),
+        Quotient(_DISTANCE, larger="100 steps", smaller="1000 steps"),
+    ),
+    trial=_trial,
+)
