@@ -52,8 +52,8 @@ def sample(
         )
     torch.manual_seed(seed)
     if labels is None:
-        drawn = model.draw_labels(n)
-        places = None if drawn is None else drawn.cpu()
+        as_often = model.draw_labels(n)
+        places = None if as_often is None else as_often.cpu()
     else:
         places = training.spread_labels(model.classes, [name.strip() for name in labels.split(",")], n)
     with counting("sampling", "clouds") as progress:

@@ -124,11 +124,11 @@ def watch(
         )
     elif showing.png is not None:
         rows = states.transpose(0, 1)  # (clouds, states, points, 3)
-        look: Look = {**showing.look, "columns": showing.columns or len(captions)}
+        words = captions * len(rows)
+        look: Look = {**showing.look, "captions": words, "columns": showing.columns or len(captions)}
         said = view.picture(
             list(rows.flatten(0, 1)),
             showing.png,
-            captions=captions * len(rows),
             engine=showing.engine,
             overwrite=showing.overwrite,
             **look,

@@ -153,7 +153,7 @@ const clouds = (() => {
   function show(canvas, set, place, label) {
     canvas.cloud = cloudOf(set, place);
     canvas.setAttribute("aria-label", label);
-    if (seen.has(canvas)) paint(canvas);
+    if (canvas.isConnected) paint(canvas);
   }
 
   // Canvases that are not kept in the page any longer must be given to `forget`.

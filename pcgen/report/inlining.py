@@ -3,12 +3,15 @@
 import json
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from markupsafe import Markup
 
 from pcgen.view.inputs import Array
+
+if TYPE_CHECKING:
+    import jinja2
 
 __all__ = ["drawing", "fragment", "palette", "render"]
 
@@ -68,7 +71,7 @@ def palette() -> list[list[int]]:
     return found
 
 
-def _environment() -> Any:
+def _environment() -> "jinja2.Environment":
     import jinja2
 
     return jinja2.Environment(

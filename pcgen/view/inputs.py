@@ -48,7 +48,7 @@ class Drawable:
     @cached_property
     def outermost(self) -> Array:
         """The points, (M, 3), that are farthest in 200 directions: those that a camera sees at the cloud's outline."""
-        return self.points[np.unique((self.points @ _DIRECTIONS.T).argmax(axis=0))]
+        return np.asarray(self.points[np.unique((self.points @ _DIRECTIONS.T).argmax(axis=0))])
 
 
 def drawables(clouds: Any) -> list[Drawable]:

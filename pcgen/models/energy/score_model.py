@@ -15,9 +15,10 @@ from pcgen.models.energy.annealing import LogPartition, Path, log_partition
 from pcgen.models.energy.langevin import langevin
 from pcgen.models.energy.matchings import MATCHINGS
 from pcgen.models.shape import accepted
+from pcgen.models.states import State, last
 from pcgen.nets.denoiser import Denoiser, spread_times
 from pcgen.nets.gaussian import GaussianPart
-from pcgen.solvers import solve
+from pcgen.solvers import Field, solve
 
 __all__ = ["ScoreModel"]
 
@@ -142,7 +143,8 @@ class ScoreModel(GradientLearner, AlongAxes):
         u = u / (1 + u.square().mean(1, keepdim=True) / _REACH**2).sqrt()
         time = level.to(y) / (len(self.sigma) - 1)
         correction = (variance.sqrt() / sigma * u * self.network(u, time, y.new_zeros(len(y), 0))).sum(1)
-        return 0.5 * (y.square() / self._blurred(level)).sum(1) - share * correction
+        energy: Tensor = 0.5 * (y.square() / self._blurred(level)).sum(1) - share * correction
+        return energy
 
     def slopes(self, y: Tensor, level: Tensor, share: float = 1.0) -> tuple[Tensor, Tensor]:
         """E, (B,), and its slope, (B, dim), with graphs where gradients are recorded."""
@@ -192,13 +194,25 @@ class ScoreModel(GradientLearner, AlongAxes):
             ValueError: no transition.
             FloatingPointError: an energy is not finite: the model has diverged.
         """
-        at_least(1, steps=self.steps if steps is None else steps)
-        y, noises = self.along(self.start(n)), [*self.sigma.tolist(), 0.0]
-        for level, step in enumerate(pairwise(noises)):
-            y = self._moved(y, level, self.steps if steps is None else steps)
-            place = self._all_at(level, y)
-            y = solve(lambda noise, at, place=place: noise * self.slopes(at, place)[1], y, step, "euler")
-        return self.back(y)
+        return last(self.states(n, steps))
+
+    @torch.no_grad()
+    def states(self, n: int, steps: int | None = None) -> Iterator[State]:
+        """Where n draws stand at the largest noise, and after each noise of the ladder; the last is `draw(n, steps)`.
+
+        Raises:
+            ValueError: no transition.
+            FloatingPointError: an energy is not finite: the model has diverged.
+        """
+        steps = self.steps if steps is None else steps
+        at_least(1, steps=steps)
+        begun, noises = self.start(n), [*self.sigma.tolist(), 0.0]
+        yield State(f"noise {noises[0]:.3g}", begun)
+        y = self.along(begun)
+        for level, (noise, less) in enumerate(pairwise(noises)):
+            y = self._moved(y, level, steps)
+            y = solve(self._field(self._all_at(level, y)), y, (noise, less), "euler")
+            yield State(f"noise {less:.3g}", self.back(y))
 
     def moves(self, y: Tensor) -> Iterator[Tensor]:
         """Langevin's chain at the smallest noise."""
@@ -227,6 +241,10 @@ class ScoreModel(GradientLearner, AlongAxes):
             move=lambda y, share: self._moved(y, last, 1, share),
         )
         return log_partition(path, chains, temperatures)
+
+    def _field(self, level: Tensor) -> Field:
+        """dy/dnoise of the probability flow at places in the ladder, (B,) int64."""
+        return lambda noise, y: noise * self.slopes(y, level)[1]
 
     def _moved(self, y: Tensor, level: int, steps: int, share: float = 1.0) -> Tensor:
         """States along the axes, (B, dim), after so many transitions at a place in the ladder."""

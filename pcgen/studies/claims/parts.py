@@ -44,7 +44,8 @@ def _occupancy(clouds: Tensor) -> Tensor:
 def _sparseness(weights: Tensor) -> Tensor:
     """Of factors that are not negative, (K, cells): (sqrt(n) - l1 / l2) / (sqrt(n) - 1), (K,)."""
     root = math.sqrt(weights.shape[1])
-    return (root - weights.sum(1) / weights.norm(dim=1).clamp_min(1e-12)) / (root - 1)
+    sparse: Tensor = (root - weights.sum(1) / torch.linalg.vector_norm(weights, dim=1).clamp_min(1e-12)) / (root - 1)
+    return sparse
 
 
 def _spread(weights: Tensor) -> Tensor:
