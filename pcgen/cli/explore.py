@@ -29,7 +29,9 @@ def explore(
     source: Source,
     out: Annotated[
         Path | None,
-        typer.Option(help="The .html to write: a map of codes, ways between clouds; it opens without a network."),
+        typer.Option(
+            help="The .html to write: a map of codes, ways between clouds, films of chains; it needs no network."
+        ),
     ] = None,
     png: Annotated[Path | None, typer.Option(help="The picture to write, in place of a page.")] = None,
     show: Annotated[

@@ -14,6 +14,7 @@ from pcgen.latents import principal_axes
 from pcgen.report.atlas import Atlas, CodeSet
 from pcgen.report.between import ways_between
 from pcgen.report.encoding import BYTES
+from pcgen.report.film import film_of
 from pcgen.report.maps import has_map, maps_of, places_of
 from pcgen.report.opened import Opened
 from pcgen.training.listing import model_name
@@ -38,7 +39,7 @@ class _Group:
 
 
 def atlas_of(opened: Opened, clouds: Clouds, ends: Iterable[int], steps: int = 7) -> Atlas:
-    """What a run has learned of clouds: a map of their codes, and the ways between some of them.
+    """What a run has learned of clouds: a map of their codes, ways between some of them, and how samples come about.
 
     Args:
         opened: the run; a generator draws up to 100 clouds too.
@@ -49,6 +50,7 @@ def atlas_of(opened: Opened, clouds: Clouds, ends: Iterable[int], steps: int = 7
     Raises:
         ValueError: fewer than two clouds or ends, a run without codes, codes that are not finite, or more ways than fit
             on a page.
+        FloatingPointError: a chain of the model has diverged.
     """
     if len(clouds) < 2:
         raise ValueError(f"{clouds.source}: must have two clouds or more for a map of their codes, got {len(clouds)}")
@@ -77,6 +79,7 @@ def atlas_of(opened: Opened, clouds: Clouds, ends: Iterable[int], steps: int = 7
             for group, own in zip(groups, places, strict=True)
         ],
         ways=ways_between(opened, clouds, codes, axes, ends, where, steps),
+        film=film_of(opened),
         notes=_notes(opened, clouds, len(rows), stored, points),
     )
 

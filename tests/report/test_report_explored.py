@@ -12,11 +12,12 @@ from pcgen import training
 from pcgen.data import Clouds
 from pcgen.latents import interpolate, places_on_map
 from pcgen.models import MODELS
+from pcgen.models.chains.dae import DAE
 from pcgen.models.clouds.autoencoder import Autoencoder
 from pcgen.models.clouds.latent import LatentCloudModel
 from pcgen.models.mixtures.gmm import GMM
 from pcgen.models.mixtures.som import SOM
-from pcgen.report import between, explored
+from pcgen.report import between, explored, film
 from pcgen.report.explored import atlas_of
 from pcgen.report.explorer import explorer_html
 from pcgen.report.maps import side_by_side
@@ -139,6 +140,29 @@ def test_what_a_head_draws_stands_where_its_codes_are(opened: Opened, tmp_path: 
     np.testing.assert_allclose(drawn.points, drawing.decode(codes), atol=1e-6)
     axes = explored.principal_axes(drawing.encode(clouds))
     np.testing.assert_allclose(drawn.places[0], axes.along(codes), atol=1e-6)
+
+
+def test_a_film_is_of_the_states_that_the_model_passes_through(opened: Opened, tmp_path: Path) -> None:
+    clouds = boxes(30)
+    chain = head(opened, clouds, DAE((4,), steps=5, width=16, blocks=1), tmp_path / "dae")
+    found = atlas_of(chain, clouds, [0, 1]).film
+    states, captions = training.states_of(chain.run, 6, 24, 0)
+    assert found.captions == captions and len(captions) == 6  # the start, and five transitions
+    np.testing.assert_allclose(found.points, states, atol=1e-6)
+    assert atlas_of(opened, clouds, [0, 1]).film is None
+
+
+def test_the_frames_of_a_film_are_thinned_alike(
+    opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clouds = boxes(30)
+    chain = head(opened, clouds, DAE((4,), steps=5, width=16, blocks=1), tmp_path / "dae")
+    whole = atlas_of(chain, clouds, [0, 1]).film.points
+    monkeypatch.setattr(film, "_BYTES", 8 * 6 * 6 * 20)
+    thinned = atlas_of(chain, clouds, [0, 1]).film
+    kept = [int((whole[0, 0] == point).all(1).argmax()) for point in thinned.points[0, 0]]
+    assert len(kept) == 20 and thinned.about[1] == "Shown are 20 of the 32 points of a cloud."
+    np.testing.assert_array_equal(thinned.points, whole[:, :, kept])
 
 
 def test_another_generators_clouds_are_encoded(tmp_path: Path) -> None:

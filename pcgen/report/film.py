@@ -1,0 +1,33 @@
+"""How a generator comes to its samples, for an explorer page."""
+
+from pcgen.data.thinning import thinned_rows
+from pcgen.models.abilities import can
+from pcgen.report.atlas import Film
+from pcgen.report.encoding import BYTES
+from pcgen.report.opened import Opened
+from pcgen.training.chains import states_of
+
+__all__ = ["film_of"]
+
+_CLOUDS, _FRAMES = 6, 24
+_BYTES = 500_000  # of the clouds of all frames
+
+
+def film_of(opened: Opened) -> Film | None:
+    """The states that a few clouds pass through while the model draws them; None where it draws in one step.
+
+    Raises:
+        FloatingPointError: a state is not finite: the chain has diverged.
+    """
+    if not can(opened.model, "states"):
+        return None
+    states, captions = states_of(
+        opened.run, _CLOUDS, _FRAMES, opened.seed, checkpoint=opened.checkpoint, device=opened.device
+    )
+    frames, clouds, stored = states.shape[:3]
+    points = min(stored, _BYTES // (BYTES * frames * clouds))
+    kept = thinned_rows(stored, points, "film", opened.seed).sort().values
+    about = [f"Frames are what {clouds} new clouds pass through while the model draws them; the last are the samples."]
+    if points < stored:
+        about.append(f"Shown are {points} of the {stored} points of a cloud.")
+    return Film(states[:, :, kept].double().numpy(), captions, about)
