@@ -42,7 +42,8 @@ class Walkback(OperatorChain):
     Args:
         shape: (dim,).
         steps: K.
-        temperature: T_1; T_K must be below 1, where a transition forgets what it is from.
+        temperature: T_1; T_K must be below 1, where a transition forgets what it is from. By default it is nearly 1, so
+            that a walk's end knows nothing of its row, as what a draw begins from does not.
         smoothing: share of a row's variance that is drawn anew each time that it is seen.
         width: of the network's hidden layers.
         blocks: number of its blocks.
@@ -67,7 +68,7 @@ class Walkback(OperatorChain):
         self,
         shape: Sequence[int],
         steps: int = 7,
-        temperature: float = 1e-2,
+        temperature: float = 0.0155,
         smoothing: float = 0.1,
         width: int = 128,
         blocks: int = 2,
