@@ -139,7 +139,7 @@ def mesh(
     """Make a mesh of each cloud, by Open3D.
 
     Sides are told apart where points stand closer to each other than the sides do: thin parts of clouds of 2,048
-    points are lost or grow together. Open surfaces may be closed by poisson. Give clouds of many points.
+    points are lost or grow together. Open surfaces may be closed by poisson. Give scans of many points.
     """
     from pcgen import data
     from pcgen.cli.progress import counting

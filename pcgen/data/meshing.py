@@ -33,8 +33,8 @@ def mesh(points: Tensor | Floats, method: str = "poisson", depth: int | None = N
 
     The side that is outside is found from point to neighbouring point (Hoppe et al.), the topmost point of a connected
     part looking up. Both methods want points much closer to each other than two sides of the shape are: where a part
-    is as thin as points are far apart, a chair's legs in 2,048 points say, sides get mixed up and parts are lost. Take
-    more points (`pcgen sample --set points=20000`).
+    is as thin as points are far apart, a chair's legs in 2,048 points say, sides get mixed up, and parts are lost or
+    grow together. What a head draws beyond its autoencoder's points lies between those, and tells no more.
 
     Args:
         points: (N, 3), y up, in any unit.

@@ -41,7 +41,8 @@ def panel(lines: Sequence[str], width: int, height: int) -> npt.NDArray[np.uint8
     face, whole = font(round(height * 0.6)), height * (len(lines) + 1)
     image = Image.new("RGB", (width, whole), "white")
     draw = ImageDraw.Draw(image)
-    draw.rectangle((12, 12, width - 13, whole - 13), outline=(150, 150, 150), width=2)
+    rim = round(0.06 * whole)  # what a texture shows does not reach its edges
+    draw.rectangle((12, rim, width - 13, whole - rim), outline=(150, 150, 150), width=2)
     for place, line in enumerate(lines, 1):
         text = shorten(line, face.getlength, width * 0.9)
         draw.text((width * 0.06, place * height), text, fill=(40, 40, 40), font=face, anchor="lm")
