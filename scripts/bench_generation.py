@@ -78,9 +78,8 @@ def main(
             kinds = {"oracles": oracles, "emd_clouds": None, "tiles": folder / "tiles"}
             report = metrics.evaluate(drawn, test, train, protocol, **kinds)
             seconds = sum(training.Run.open(folder / each).history[-1]["seconds"] for each in ("autoencoder", name))
-            cost = {"seconds": round(seconds), "threads": trained.config["threads"]}
             for row in report.rows if first else report.rows[:1]:
-                rows.append(_row(of, points, row, name, cost, several))
+                rows.append(_row(of, points, row, name, seconds, several))
                 print(" ".join(f"{key}={value}" for key, value in rows[-1].items()), flush=True)
             figures.write(f"generation_{points}", rows, kept)
 
@@ -95,7 +94,7 @@ def _enlarged(meshes: Path, path: Path, points: int) -> Path:
 
 
 def _row(
-    of: str, points: int, row: Row, model: str, cost: dict[str, object], several: dict[str, dict[str, object]]
+    of: str, points: int, row: Row, model: str, seconds: float, several: dict[str, dict[str, object]]
 ) -> dict[str, object]:
     values: dict[str, object] = {}
     for metric in HEADLINE:
@@ -104,8 +103,8 @@ def _row(
         values |= {f"{metric}_low": round(low, 5), f"{metric}_high": round(high, 5)}
     values |= {name: round(row.values[name], 4) if name in row.values else "" for name in COPYING}
     named = row.name if row.name != "samples" else model
-    first: dict[str, object] = {"data": of, "points": points, "model": named, "clouds": row.clouds}
-    return first | cost | values | several.get(named, NONE)
+    first = {"data": of, "points": points, "model": named, "clouds": row.clouds, "seconds": round(seconds)}
+    return first | values | several.get(named, NONE)
 
 
 if __name__ == "__main__":

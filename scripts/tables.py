@@ -109,9 +109,7 @@ def generation(rows: Rows) -> str:
         ]
         nearest = ("1-NNA-EMD:", "1-NNA-CD:", "1-NNA-CD, mean of sets:")
         head = ("model", "training:", "JSD:", "MMD-EMD:", *nearest)
-        first = own[0]
-        title = f"{first['points']} points, {first['clouds']} clouds a side, trained on {first['threads']} threads"
-        return f"**{data}**: {title}\n\n{grid(head, lines)}"
+        return f"**{data}**: {own[0]['points']} points, {own[0]['clouds']} clouds a side\n\n{grid(head, lines)}"
 
     return _for_each_set(rows, of)
 
