@@ -80,7 +80,13 @@ def test_a_bound_on_the_density_of_codes_tells_another_class() -> None:
         "encoder": {"name": "pointnet", "widths": [32, 64]},
         "decoder": {"name": "fully_connected", "widths": [64]},
     }
-    autoencoder = fit(Autoencoder((64, 3), code=8, reconstruction="chamfer", **small), train, steps=150, seed=0)
+    autoencoder = fit(
+        Autoencoder((64, 3), code=8, reconstruction="chamfer", **small),
+        train,
+        augment=data.Augmentation(),
+        steps=150,
+        seed=0,
+    )
     model = LatentCloudModel(autoencoder, build({"name": "vae", "shape": [8], "code": 3, "widths": [32]}))
     fit(model, model.encode(train), steps=200, seed=0).eval()
     assert auroc(anomaly_score(model, other), anomaly_score(model, again)) > 0.95

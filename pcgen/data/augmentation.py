@@ -25,6 +25,8 @@ class Augmentation:
         scale: largest growth; 0.1 is 10% up or down.
         stretch: largest growth along each axis by itself.
         mirror: share of the clouds whose left and right change places (x becomes -x); 0.5 is every other one.
+        centred: make all of these changes about the middle of each cloud's bounding box, which stays where it is, and
+            not about the origin.
 
     Raises:
         ValueError: an argument is negative or not finite, or `mirror` is above 1.
@@ -35,6 +37,7 @@ class Augmentation:
     scale: float = 0.0
     stretch: float = 0.0
     mirror: float = 0.0
+    centred: bool = False
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -51,6 +54,13 @@ class Augmentation:
         """
         if points.ndim != 3 or points.shape[2] != 3:
             raise ValueError(f"points: must be a batch of clouds (B, N, 3), got {tuple(points.shape)}")
+        if self.centred:
+            middle = (points.amin(1, keepdim=True) + points.amax(1, keepdim=True)) / 2
+            return self._changed(points - middle) + middle
+        return self._changed(points)
+
+    def _changed(self, points: Tensor) -> Tensor:
+        """Changed about the origin."""
         each: dict[str, Any] = {"size": (len(points),), "dtype": points.dtype, "device": points.device}
         if self.stretch:
             exponents = 2 * torch.rand(len(points), 1, 3, dtype=points.dtype, device=points.device) - 1

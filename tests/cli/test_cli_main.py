@@ -212,7 +212,7 @@ def test_converted_clouds_keep_their_splits_and_are_normalised_if_asked(pcgen, b
         (["train", "gan", "--data", "none", "--out", "x", "--device", "gpu"], "device: must be cpu, cuda"),
         (["train", "gan", "--data", "none", "--out", "x", "--device", "mps"], "got 'mps'; this machine has cpu"),
         (["train", "gan", "--data", "none", "--out", "x", "--device", "meta"], "got 'meta'; this machine has cpu"),
-        (["models", "gn"], "did you mean 'gan'?"),
+        (["models", "gann"], "did you mean 'gan'?"),
     ],
 )
 def test_an_error_is_short_and_names_what_is_right(pcgen, words, message, tmp_path, monkeypatch):

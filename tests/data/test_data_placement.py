@@ -158,6 +158,22 @@ def test_augmentation_draws_from_the_global_stream_alone() -> None:
     assert torch.equal(Augmentation()(x), x)
 
 
+def test_centred_changes_leave_the_middle_of_every_cloud_where_it_is() -> None:
+    x = sample() + torch.tensor([5.0, -2.0, 3.0])
+    changed = Augmentation(stretch=0.5, scale=0.2, mirror=0.5, centred=True)(x)
+
+    def middle(clouds: torch.Tensor) -> torch.Tensor:
+        return (clouds.amin(1) + clouds.amax(1)) / 2
+
+    torch.testing.assert_close(middle(changed), middle(x))
+    assert not torch.allclose(changed, x)
+    torch.manual_seed(5)
+    apart = Augmentation(rotation=90, centred=True)(x)
+    torch.manual_seed(5)
+    about_origin = Augmentation(rotation=90)(x - middle(x)[:, None])
+    torch.testing.assert_close(apart, about_origin + middle(x)[:, None])
+
+
 def test_misuse_of_augmentation_is_told() -> None:
     with pytest.raises(ValueError, match="jitter: must be a number from 0 on, got -1"):
         Augmentation(jitter=-1)

@@ -74,6 +74,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, pcgen: Run) -> Path:
     data.save(folder / "half_chairs.npz", data.Clouds(0.1 * points[:2, :40] + 0.4))
     lines = (
         "data convert meshes/ --normalize unit_sphere --points 4096 --out shapes.npz",
+        "data convert scans/:chair@test --points 512 --out scans.npz",
         "train autoencoder --data shapes:chair --out runs/ae",
         "train autoencoder --data shapes.npz --out runs/both",
         "train diffusion --codes runs/both --out runs/by_class",
@@ -81,6 +82,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, pcgen: Run) -> Path:
         "train gan --codes runs/ae --out runs/gan",
         "train som --codes runs/ae --out runs/som",
         "sample runs/diffusion --out samples.npz",
+        "sample runs/diffusion --out chairs.npz",
         "suite --data shapes:chair --codes runs/ae --out runs/board",
     )
     with contextlib.chdir(folder):

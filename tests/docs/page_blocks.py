@@ -32,6 +32,7 @@ _SMALL = {
     "suite": ["--models", "gaussian,ppca", "--effort", "0.001", "--clouds", "4", "--reference-clouds", "4"],
     "classify": ["--steps", "2", "--batch-size", "8"],
     "data convert": ["--overwrite"],
+    "data mesh": ["--method", "ball_pivoting"],
 }
 
 
@@ -64,7 +65,9 @@ def shortened(words: list[str]) -> list[str]:
         short += [] if "--resume" in words else ["--overwrite"]
         short += ["--points", str(_POINTS), "--batch-size", "8"] if "--data" in words else []
     if name == "view":
-        if "--png" not in words:  # a window needs a screen
+        if "--film" in words:
+            short += ["--frames", "2", "--size", "64"]
+        elif "--png" not in words:  # a window needs a screen
             short += ["--png", "window.png"]
         if not any(word.startswith("runs/") for word in words):
             short += ["--points", "128", "--count", "2"]

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from pcgen.data import Augmentation
 from pcgen.models.clouds.autoencoder import Autoencoder
 from pcgen.models.clouds.completion import (
     _choose,
@@ -178,7 +179,7 @@ def test_labels_choose_the_class_that_is_searched() -> None:
     small, large = boxes(100) / 4, boxes(100) + torch.tensor([2.0, 0, 0])
     autoencoder = Autoencoder((POINTS, 3), code=4, reconstruction="chamfer", lr=3e-3, **SMALL)
     clouds, labels = torch.cat([small, large]), torch.arange(200) // 100
-    fit(autoencoder, clouds, steps=150, batch_size=32)
+    fit(autoencoder, clouds, steps=150, batch_size=32, augment=Augmentation())
     model = LatentCloudModel(autoencoder, VAE((4,), code=2, widths=(), classes=("small", "large")))
     fit(model, model.encode(clouds), labels=labels, steps=1)
     partial = torch.zeros(2, 3, 3)

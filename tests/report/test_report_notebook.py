@@ -102,7 +102,10 @@ def test_displays_on_one_page_do_not_meet(tmp_path: Path) -> None:
     page = tmp_path / "notebook.html"
     page.write_text(f'<!doctype html><body style="margin: 0">{"".join(each for each in both)}')
     shown(page)
-    picture = shot(page, 900, sum(heights) + 20)
+    for _ in range(3):  # on a busy machine a picture may be taken before a frame has drawn
+        picture = shot(page, 900, sum(heights) + 20)
+        if min(coloured(picture[: heights[0]]), coloured(picture[heights[0] + 10 :])) > 0:
+            break
     for part in (picture[: heights[0]], picture[heights[0] + 10 :]):
         assert coloured(part) > 3 * 500
 

@@ -17,7 +17,8 @@ def _generated(model: str, one_nna: float) -> dict[str, object]:
     intervals = {f"{metric}_{end}": 0.25 for metric in METRICS for end in ("low", "high")}
     values = {**dict.fromkeys(METRICS, 0.5), "one_nna_cd": one_nna, **intervals, **dict.fromkeys(COPYING, 0.125)}
     about = {"data": "shapes:chair", "points": 1024, "model": model, "clouds": 200, "seconds": 600}
-    return {**about, **values, "c_t_cd": "" if model == "gmm" else -1.5}
+    several = {"draws": 6, "one_nna_cd_mean": 0.505, "one_nna_cd_least": 0.48, "one_nna_cd_most": 0.52}
+    return {**about, **values, "c_t_cd": "" if model == "gmm" else -1.5, **several, "z_u_cd_mean": 0.75}
 
 
 def _cells(table: str) -> list[list[str]]:
@@ -84,10 +85,11 @@ def test_baselines_stand_last_and_what_is_missing_is_empty(script: Callable[[str
     text = tables.measured("some", tables.generation, "python scripts/bench_generation.py")
     rows = _cells(text)
     assert [row[0] for row in rows] == ["gmm", "diffusion", "*training set*", "*training set decoded*"]
-    assert rows[0][-2:] == ["51.0 (25 to 25)", "50.0 (25 to 25)"] and rows[0][1] == "10.0 min" and rows[2][1] == ""
+    assert rows[0][-3:] == ["50.0 (25 to 25)", "51.0 (25 to 25)", "50.5 (48 to 52, 6 sets)"]
+    assert rows[0][1] == "10.0 min" and rows[2][1] == ""
     assert "`python scripts/bench_generation.py` repeats it." in text and figures.conditions()["machine"] in text
     copying = _cells(tables.copying(figures.read("some")))
-    assert copying[0] == ["gmm", "12%", "0.12", "0.12", "", "12%", "0.1"] and copying[1][4] == "-1.50"
+    assert copying[0] == ["gmm", "12%", "0.12", "0.12", "", "12%", "0.1", "0.8"] and copying[1][4] == "-1.50"
 
 
 def test_autoencoders_are_in_thousandths_and_have_intervals_where_measured(script: Callable[[str], Any]) -> None:

@@ -191,7 +191,9 @@ def test_a_training_that_stopped_before_the_last_phase_is_not_passed_over() -> N
     model, state = Greedy((5,)), State()
     taken = steps(model, vectors(), steps=8, state=state)
     next(taken)
-    with pytest.raises(ValueError, match="model: its last training stopped in the phase first, before second: go on"):
+    with pytest.raises(
+        ValueError, match="model: its last training stopped in the phase first, before second: continue"
+    ):
         steps(model, vectors(), steps=8)
     list(steps(model, vectors(), steps=8, state=state))
     assert entered(model) == [("first", 0), ("second", 2)]

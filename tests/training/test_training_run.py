@@ -171,7 +171,7 @@ def test_a_configuration_of_another_size_is_told_by_the_tensor(tmp_path: Path) -
     (run.path / "config.json").write_text(json.dumps(config))
     with pytest.raises(ValueError, match="in the model of its configuration; the two do not belong together"):
         load(run.path)
-    config["model"]["name"] = "gna"
+    config["model"]["name"] = "gann"
     (run.path / "config.json").write_text(json.dumps(config))
     with pytest.raises(ValueError, match="did you mean 'gan'"):
         load(run.path)

@@ -21,7 +21,7 @@ __all__ = ["Autoencoder"]
 _FEW = 256  # points: of fewer, all are matched from the beginning
 # Few shapes are learned by heart, and others are decoded badly. Codes are made of clouds as they are, so the law that a
 # head learns stays.
-_CHANGES = Augmentation(stretch=0.15, mirror=0.5)
+_CHANGES = Augmentation(stretch=0.15, mirror=0.5, centred=True)
 
 
 class Autoencoder(GradientLearner):
