@@ -137,7 +137,7 @@ def train(
     given: dict[str, Any] = {"epochs": epochs, "steps": steps, "minutes": minutes, "batch_size": batch_size}
     given |= {"schedule": schedule, "warmup": warmup, "clip": clip, "average": average, "bf16": bf16}
     given |= {"validate_every": validate_every, "save_every": save_every, "tensorboard": tensorboard or None}
-    changes = {option: amount for option, amount in changing.items() if amount is not None}
+    changes: dict[str, Any] = {option: amount for option, amount in changing.items() if amount is not None}
     given |= {"augment": Augmentation(**changes) if changes else None}
     given |= {"seed": 0 if seed is None and again is None else seed}
     given = {name: value for name, value in given.items() if value is not None}
