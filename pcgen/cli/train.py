@@ -237,10 +237,8 @@ def _announce(job: "Job", options: "Options", out: Path) -> str:
     )
     own = job.learner.recipe
     if options.augment is None and own.augment is not None and len(job.train) < own.few:
-        changes = ", ".join(
-            f"{name} {amount:g}" for name, amount in vars(own.augment).items() if amount and name != "centred"
-        )
-        say(f"fewer than {own.few} {what}: each batch is changed at random, {changes} (to turn this off: --stretch 0)")
+        changed = f"each batch is changed at random, {own.augment}"
+        say(f"fewer than {own.few} {what}: {changed} (to turn this off: --stretch 0)")
     return name
 
 

@@ -46,6 +46,11 @@ class Augmentation:
         if self.mirror > 1:
             raise ValueError(f"mirror: must be a share from 0 to 1, got {self.mirror}")
 
+    def __str__(self) -> str:
+        """What it does, in the names of its arguments."""
+        amounts = {name: value for name, value in vars(self).items() if name != "centred" and value}
+        return ", ".join(f"{name} {value:g}" for name, value in amounts.items()) or "no change"
+
     def __call__(self, points: Tensor) -> Tensor:
         """Changed clouds (B, N, 3), a new tensor; what is 0 draws nothing and changes nothing.
 

@@ -174,6 +174,11 @@ def test_centred_changes_leave_the_middle_of_every_cloud_where_it_is() -> None:
     torch.testing.assert_close(apart, about_origin + middle(x)[:, None])
 
 
+def test_an_augmentation_says_what_it_does() -> None:
+    assert str(Augmentation(stretch=0.15, mirror=0.5, centred=True)) == "stretch 0.15, mirror 0.5"
+    assert str(Augmentation()) == "no change"
+
+
 def test_misuse_of_augmentation_is_told() -> None:
     with pytest.raises(ValueError, match="jitter: must be a number from 0 on, got -1"):
         Augmentation(jitter=-1)
