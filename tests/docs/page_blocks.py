@@ -18,10 +18,11 @@ PAGES = [
 
 _FENCE = re.compile(r"(?ms)(?:^<!-- not run: ([^\n]+) -->\n)?^```(\w*)\n(.*?)^```$")
 _COUNT, _POINTS, _STEPS = 40, 64, 6  # shapes of a family, points, updates: as many as the phases of a model, at least
+_DRAWN = 6  # clouds of `sample`, where a page draws more
 # In the place of what pages say of size and time: of an option that is given twice, the last counts.
 _SMALL = {
     "train": ["--steps", str(_STEPS), "--validate-every", "1000"],  # after the last step in any case
-    "sample": ["-n", "6", "--overwrite"],
+    "sample": ["--overwrite"],
     "complete": ["-n", "2", "--candidates", "8", "--steps", "2", "--overwrite"],
     "encode": ["--points", "128", "--overwrite"],
     "reconstruct": ["--points", "128", "--overwrite"],
@@ -71,6 +72,8 @@ def shortened(words: list[str]) -> list[str]:
             short += ["--png", "window.png"]
         if not any(word.startswith("runs/") for word in words):
             short += ["--points", "128", "--count", "2"]
+    if name == "sample" and ("-n" not in words or int(words[words.index("-n") + 1]) > _DRAWN):
+        short += ["-n", str(_DRAWN)]
     if "--copies" in words:
         short += ["--copies", "2"]
     return short
