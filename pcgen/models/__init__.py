@@ -59,6 +59,7 @@ MODELS = _Models(
     {
         "autoencoder": "pcgen.models.clouds.autoencoder:Autoencoder",
         "set_autoencoder": "pcgen.models.clouds.set_autoencoder:SetAutoencoder",
+        "stacked_autoencoder": "pcgen.models.clouds.stacked_autoencoder:StackedAutoencoder",
         "gan": "pcgen.models.adversarial.gan:GAN",
         "wgan_gp": "pcgen.models.adversarial.wgan_gp:WGANGP",
         "f_gan": "pcgen.models.adversarial.f_gan:FGAN",
@@ -74,6 +75,7 @@ MODELS = _Models(
         "ncrp_vae": "pcgen.models.variational.ncrp_vae:NCRPVAE",
         "sb_vae": "pcgen.models.variational.sb_vae:SBVAE",
         "dlgmm": "pcgen.models.variational.dlgmm:DLGMM",
+        "vae_dgp": "pcgen.models.variational.vae_dgp:VAEDGP",
         "vlae": "pcgen.models.variational.vlae:VLAE",
         "discrete_vae": "pcgen.models.variational.discrete_vae:DiscreteVAE",
         "air": "pcgen.models.scenes.air:AIR",

@@ -155,7 +155,7 @@ def test_a_deep_autoencoder_fine_tuned_from_its_layers_stays_below_one_from_rand
     x = (x - (torch.rand_like(x) < 0.1).float()).abs()
     model = DBN((32,), (24, 12, 4), particles=50, lr=0.05)
     fit(model, x, seed=0, steps=900, batch_size=100)
-    pretrained = unrolled(model)
+    pretrained = unrolled(model.stack)
     with torch.no_grad():
         torch.testing.assert_close(pretrained[0](x), model.encode(x))
         torch.testing.assert_close(pretrained[1](model.encode(x)).sigmoid(), model.decode(model.encode(x)))

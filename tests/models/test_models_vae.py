@@ -53,6 +53,34 @@ def test_training_starts_from_ppca() -> None:
     assert abs(bounds.mean() - ppca_log_likelihood(x, code=2)) < 4 * bounds.std() / math.sqrt(len(bounds))
 
 
+def test_training_starts_from_the_gaussian_of_the_data() -> None:
+    """Each axis has noise of a variance of its own, which at first is what two codes of five numbers leave of it."""
+    x = linear_gaussian(500) + torch.randn(500, 5) * torch.tensor([0.1, 0.7, 0.3, 0.2, 0.5])
+    model = VAE((5,), code=2, widths=(8,), scale=0.3)
+    model.setup(Batch(x))
+    exact = MultivariateNormal(x.mean(0), torch.cov(x.T, correction=0)).log_prob(x).mean()
+    bounds = torch.stack([model.log_prob_bound(x).mean() for _ in range(200)])
+    assert abs(bounds.mean() - exact) < 4 * bounds.std() / math.sqrt(len(bounds)) + 2e-3
+    drawn = model.sample(50_000)
+    torch.testing.assert_close(torch.cov(drawn.T), torch.cov(x.T), atol=0.06, rtol=0.03)
+
+
+def test_noise_is_no_narrower_than_the_scale_nor_wider_than_the_data_and_learns_what_codes_tell() -> None:
+    """Three numbers of one code, the third nearly constant: the noise of the second axis goes down to the scale."""
+    z = torch.randn(1000, 1)
+    x = torch.cat([2 * z, z.square() - 1, torch.zeros(1000, 1)], dim=1) + 0.05 * torch.randn(1000, 3)
+    model = VAE((3,), code=1, widths=(32,), scale=0.3, lr=1e-2)
+    model.setup(Batch(x))
+    before = model.likelihood.variances.sqrt()
+    for _ in range(700):
+        model.update(Batch(x[torch.randint(1000, (100,))]))
+    after = model.likelihood.variances.sqrt()
+    torch.testing.assert_close(
+        before, torch.tensor([0.3, float(x[:, 1].std()), float(x[:, 2].std())]), atol=0.06, rtol=0
+    )
+    torch.testing.assert_close(after, torch.tensor([0.3, 0.3, 0.05]), atol=0.06, rtol=0)
+
+
 @pytest.mark.parametrize(("dim", "code"), [(1, 2), (3, 5), (20, 4)])
 def test_setup_takes_any_number_of_codes_and_fewer_rows_than_dimensions(dim: int, code: int) -> None:
     model = VAE((dim,), code=code, learn_scale=True)

@@ -17,7 +17,7 @@ from pcgen.models.energy.restricted import Restricted
 from pcgen.models.shape import accepted
 from pcgen.nets.gaussian import GaussianPart
 
-__all__ = ["GaussianRBM"]
+__all__ = ["GaussianLayer", "GaussianRBM"]
 
 _NARROW = 0.01  # least variance of a visible unit given the hidden ones: in narrower Gaussians a chain stands still
 _LEAST = 1e-6  # share of the largest variance below which an axis of the data counts as constant

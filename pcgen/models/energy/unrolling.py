@@ -1,37 +1,50 @@
-"""A deep belief network as a deep autoencoder, to be fine-tuned."""
+"""A stack of restricted Boltzmann machines as a deep autoencoder, to be fine-tuned."""
 
-from itertools import pairwise
+from collections.abc import Sequence
 
 import torch
 from torch import nn
 
-from pcgen.models.energy.dbn import DBN
+from pcgen.models.energy.layers import Layer
 
 __all__ = ["unrolled"]
 
 
 @torch.no_grad()
-def unrolled(model: DBN) -> tuple[nn.Sequential, nn.Sequential]:
-    """The encoder and the decoder of a deep autoencoder of bits that begins as the layers of a trained network.
+def unrolled(layers: Sequence[Layer]) -> tuple[nn.Sequential, nn.Sequential]:
+    """The encoder and the decoder of a deep autoencoder that begins as a stack of trained layers, from the data up.
 
-        encoder(x) = model.encode(x),   sigmoid(decoder(z)) = model.decode(z)
+        encoder(x) = the probabilities of the top layer's hidden units, from those below as if they were bits
+        decoder(z) = the log-odds of the data's bits, or the means of real numbers, likewise from z down
 
-    The decoder gives log-odds, for `torch.nn.functional.binary_cross_entropy_with_logits`. Both have weights of their
-    own, which the fine-tuning may change; from random weights a deep autoencoder of logistic units hardly learns. The
+    Both have weights of their own, which the fine-tuning may change; from random weights a deep autoencoder of logistic
+    units hardly learns. Of bits, `torch.nn.functional.binary_cross_entropy_with_logits` is what it descends. The
     paper's code is of linear units, learned by a top layer with Gaussian ones; ours is of probabilities.
 
     References:
         Hinton, Salakhutdinov (2006). Reducing the Dimensionality of Data with Neural Networks.
     """
-    sizes = (*model.shape, *(len(layer.hidden_bias) for layer in model.stack))
-    up = [nn.Linear(below, above) for below, above in pairwise(sizes)]
-    down = [nn.Linear(above, below) for below, above in pairwise(sizes)]
-    for layer, rise, fall in zip(model.stack, up, down, strict=True):
-        rise.weight.copy_(layer.weight.T)
-        rise.bias.copy_(layer.hidden_bias - layer.mean @ layer.weight)
-        fall.weight.copy_(layer.weight)
-        fall.bias.copy_(layer.visible_bias - 0.5 * layer.weight.sum(1))
-    encoder = [part for linear in up for part in (linear, nn.Sigmoid())]
-    decoder = [part for linear in reversed(down) for part in (linear, nn.Sigmoid())][:-1]
-    device = model.device
-    return nn.Sequential(*encoder).to(device), nn.Sequential(*decoder).to(device)
+    encoder: list[nn.Module] = []
+    decoder: list[nn.Module] = []
+    for layer in layers:
+        up, down = _directions(layer)
+        encoder += [up, nn.Sigmoid()]
+        decoder = [down, nn.Sigmoid(), *decoder]
+    return nn.Sequential(*encoder), nn.Sequential(*decoder[:-1])
+
+
+def _directions(layer: Layer) -> tuple[nn.Linear, nn.Linear]:
+    """The log-odds of a layer's hidden units as a map of the visible ones, and what those are given the hidden ones."""
+    visible, hidden = layer.weight.shape
+    up, down = (
+        nn.Linear(a, b, device=layer.weight.device, dtype=layer.weight.dtype)
+        for a, b in ((visible, hidden), (hidden, visible))
+    )
+    none = torch.zeros_like(layer.visible_bias)[None]
+    shift = layer.centred(none)[0]  # centred(v) is slope * v + shift, each number by itself
+    slope = layer.centred(none + 1)[0] - shift
+    up.weight.copy_((slope[:, None] * layer.weight).T)
+    up.bias.copy_(layer.hidden_bias + shift @ layer.weight)
+    down.weight.copy_(layer.weight)
+    down.bias.copy_(layer.visible_bias - 0.5 * layer.weight.sum(1))
+    return up, down

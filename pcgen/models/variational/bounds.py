@@ -11,7 +11,7 @@ from pcgen.errors import at_least
 from pcgen.models.base import Batch, GradientLearner
 from pcgen.models.priors import Density
 from pcgen.models.variational.coding import Coding
-from pcgen.models.variational.likelihoods import VectorGaussian
+from pcgen.models.variational.likelihoods import AxisGaussian, VectorGaussian
 
 __all__ = ["Variational"]
 
@@ -30,6 +30,10 @@ class Variational(GradientLearner, Coding):
         super().__init__(shape, **networks)
         if not isinstance(self.likelihood, VectorGaussian):
             self.lacks = ("log_prob_bound",)
+
+    @staticmethod
+    def vector_likelihood(dim: int, scale: float, learned: bool) -> VectorGaussian:
+        return VectorGaussian(scale, learned) if learned else AxisGaussian(dim, scale)
 
     def log_prob_bound(self, x: Tensor, labels: Tensor | None = None, draws: int = 1) -> Tensor:
         """An unbiased estimate of a lower bound on log p(x), in nats, (B, dim) -> (B,).

@@ -10,6 +10,8 @@ from torch import Tensor
 from pcgen.models.base import Batch, Facts
 from pcgen.models.inference import in_batches
 from pcgen.models.variational.bounds import Variational
+from pcgen.models.variational.coding import Coding
+from pcgen.models.variational.likelihoods import VectorGaussian
 from pcgen.models.variational.mixture import found_clusters
 from pcgen.models.variational.posterior import DiagonalGaussian
 from pcgen.optim import descend
@@ -33,6 +35,11 @@ class Clustering(Variational):
     def __init__(self, shape: Sequence[int], *, scale: float | None, **networks: Any) -> None:
         # A prior that follows the codes leaves no holes between them, so the decoder of vectors may be sharp.
         super().__init__(shape, scale=_SCALE if scale is None and len(shape) == 1 else scale, **networks)
+
+    @staticmethod
+    def vector_likelihood(dim: int, scale: float, learned: bool) -> VectorGaussian:
+        """Noise that is alike in all directions: clusters are told apart by how far rows are from each other."""
+        return Coding.vector_likelihood(dim, scale, learned)
 
     @classmethod
     def arguments(cls, facts: Facts) -> dict[str, Any]:

@@ -25,7 +25,7 @@ __all__ = ["Coding"]
 class Coding(Conditional):
     """An encoder of rows into diagonal Gaussians of codes, a decoder, and a standard normal prior.
 
-        q(z | x) = N(m(x), diag v(x)),  p(x | z) = N(decode(z), scale^2 I),  p(z) = N(0, I)
+        q(z | x) = N(m(x), diag v(x)),  p(x | z) = N(decode(z), noise),  p(z) = N(0, I)
 
     A subclass says what is learned. Args are those of the subclasses. One whose codes are not such Gaussians says by
     `statistics` how many numbers the encoder is to give of each row, and overrides `posterior` and `prior`.
@@ -60,7 +60,8 @@ class Coding(Conditional):
         self.labels = Labels(classes)
         known = code + len(self.labels)  # what the decoder sees
         if len(self.shape) == 1:
-            self.likelihood: VectorGaussian | CloudError = VectorGaussian(0.6 if scale is None else scale, learn_scale)
+            own = 0.6 if scale is None else scale
+            self.likelihood: VectorGaussian | CloudError = self.vector_likelihood(self.shape[0], own, learn_scale)
             self.features: nn.Module = nn.Identity()
             self.encoder = CorrectedLinear((self.shape[0] + len(self.labels), *widths, given))
             self.decoder: nn.Module = CorrectedLinear((known, *reversed(widths), *self.shape))
@@ -74,6 +75,12 @@ class Coding(Conditional):
             # PointNet's features are not negative; the posterior's mean and log-variance are any number.
             self.encoder = CorrectedLinear((2 * code + len(self.labels), given))
             self.decoder = build_part(decoder, DECODERS, "decoder", code=known, points=self.shape[0])
+
+    @staticmethod
+    def vector_likelihood(dim: int, scale: float, learned: bool) -> VectorGaussian:
+        """p(x | z) of vectors."""
+        del dim  # noise that is alike in all directions
+        return VectorGaussian(scale, learned)
 
     @torch.no_grad()
     def setup(self, data: Batch) -> None:
@@ -93,10 +100,10 @@ class Coding(Conditional):
         mean = x.mean(0)
         offsets = (y.T @ (x - mean)) / y.sum(0).clamp_min(1)[:, None]  # (K, dim), of each class's mean
         rest = x - mean - y @ offsets
+        covariance = rest.T @ rest / len(x)
         code, log_scale = self.code_shape[0], self.likelihood.log_scale
-        found = principal_factors(
-            rest.T @ rest / len(x), code, None if log_scale.requires_grad else (2 * log_scale).exp()
-        )
+        found = principal_factors(covariance, code, None if log_scale.requires_grad else (2 * log_scale).exp())
+        self.likelihood.fit(covariance, covariance - found.loadings @ found.loadings.T)
         if log_scale.requires_grad:
             log_scale.copy_(found.noise.log() / 2)
         self.decoder.linear.weight.copy_(torch.cat([found.loadings, offsets.T], dim=1))

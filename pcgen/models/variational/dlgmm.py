@@ -24,7 +24,7 @@ _SCALE = 0.4  # of standardised codes: samples are nearer to held-out codes than
 class DLGMM(Variational):
     """A variational autoencoder whose prior and posterior of the code are mixtures of Gaussians.
 
-        w ~ Dirichlet(concentration),  z | w ~ sum over k of w_k N(m_k, diag v_k),  x | z ~ N(decode(z), scale^2 I)
+        w ~ Dirichlet(concentration),  z | w ~ sum over k of w_k N(m_k, diag v_k),  x | z ~ N(decode(z), noise)
         q(w | x): Kumaraswamy sticks;  q(z | w, x) = sum over k of w_k N(m_k(x), diag v_k(x))
         log p(x) >= E sum over k of w_k [log p(x | z_k) + log p(z_k | w) - log q(z_k | w, x)] - KL(q(w | x) | p(w)),
 
@@ -45,8 +45,9 @@ class DLGMM(Variational):
         encoder: of clouds, a part by name and arguments, or a module (B, N, 3) -> (B, features).
         decoder: of clouds, likewise, (B, code + classes) -> (B, points, 3).
         reconstruction: of clouds, "chamfer" (mean squared), or "emd" (exact; a mean distance, which is squared here).
-        scale: deviation of the decoder, in the units of x; None is 0.4 for standardised vectors, 0.01 for clouds.
-        learn_scale: whether the scale of a model of vectors is learned too, which makes the bound highest.
+        scale: least deviation of the decoder, in the units of x, as in `vae`; None is 0.4 for standardised vectors,
+            0.01 for clouds.
+        learn_scale: of vectors, whether the noise is alike in all directions instead, and its scale learned.
         classes: names of the labels' classes; () learns without labels.
         lr: Adam's learning rate.
 

@@ -36,7 +36,8 @@ class InfoVAE(Variational):
         encoder: of clouds, a part by name and arguments, or a module (B, N, 3) -> (B, features).
         decoder: of clouds, likewise, (B, code + classes) -> (B, points, 3).
         reconstruction: of clouds, "chamfer" (mean squared), or "emd" (exact; a mean distance, which is squared here).
-        scale: deviation of the decoder, in the units of x; None is 0.6 for standardised vectors, 0.01 for clouds.
+        scale: least deviation of the decoder, in the units of x, as in `vae`; None is 0.6 for standardised vectors,
+            0.01 for clouds.
         classes: names of the labels' classes; () learns without labels.
         lr: Adam's learning rate.
 

@@ -29,8 +29,8 @@ class IWAE(Variational):
         code: dimensions of z.
         widths: hidden widths of the encoder, and reversed of the decoder, both a linear map plus a perceptron that
             starts at zero; () is linear.
-        scale: deviation of the decoder, in the units of x; None is 0.6, for standardised vectors.
-        learn_scale: whether the scale is learned too, which makes the bound highest.
+        scale: least deviation of the decoder, in the units of x, as in `vae`; None is 0.6 for standardised vectors.
+        learn_scale: whether the noise is alike in all directions instead, and its scale learned.
         classes: names of the labels' classes; () learns without labels.
         lr: Adam's learning rate.
 

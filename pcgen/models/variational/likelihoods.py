@@ -9,7 +9,10 @@ from pcgen.errors import choose, positive
 from pcgen.models.base import check_finite
 from pcgen.nets.parts import RECONSTRUCTIONS
 
-__all__ = ["CloudError", "VectorGaussian"]
+__all__ = ["AxisGaussian", "CloudError", "VectorGaussian"]
+
+_LITTLE = 1e-3  # of the least variance: what is added to it at first where the code tells of an axis
+_CONSTANT = 1e-6  # of the largest variance: the least of an axis on which the data does not vary
 
 
 class VectorGaussian(nn.Module):
@@ -25,6 +28,9 @@ class VectorGaussian(nn.Module):
         positive(scale=scale)
         self.log_scale = nn.Parameter(torch.tensor(math.log(scale)), requires_grad=learned)
 
+    def fit(self, covariance: Tensor, left: Tensor) -> None:
+        """Take what depends on covariances (D, D), of the data and of what codes leave of it at first: nothing."""
+
     def nll(self, x: Tensor, decoded: Tensor) -> Tensor:
         """-log p(x | z) of each row in nats, (B,), for decoded = decode(z)."""
         constant = x.shape[1] * (self.log_scale + 0.5 * math.log(2 * math.pi))
@@ -33,6 +39,62 @@ class VectorGaussian(nn.Module):
     def draw(self, decoded: Tensor) -> Tensor:
         """A draw of p(x | z) for each row."""
         return decoded + self.log_scale.exp() * torch.randn_like(decoded)
+
+
+class AxisGaussian(VectorGaussian):
+    """p(x | z) = N(decode(z), V diag(n) V^T) of vectors: along each principal axis of the data a variance of its own.
+
+        n_i = min(scale^2, l_i) + exp(a_i)
+
+    with V the axes, l the data's variances along them, and a learned. Where the data varies more than the scale, the
+    noise is no narrower, so that codes of few rows leave no holes in the prior; where it varies less, the noise is not
+    wider than the data; and what no code tells of is noise altogether, as in a Gaussian of the data's covariance.
+
+    Args:
+        dim: of the vectors. Before `fit` the axes are the coordinates, and the data varies more than the scale.
+        scale: in the units of x.
+    """
+
+    axes: Tensor
+    least: Tensor
+
+    def __init__(self, dim: int, scale: float) -> None:
+        super().__init__(scale, learned=False)
+        self.register_buffer("axes", torch.eye(dim))  # V, in columns
+        self.register_buffer("least", torch.full((dim,), scale**2))
+        self.log_more = nn.Parameter(torch.full((dim,), math.log(_LITTLE * scale**2)))  # a
+
+    @torch.no_grad()
+    def fit(self, covariance: Tensor, left: Tensor) -> None:
+        """Take the axes and their least noise from the data's covariance, the noise from that of what codes leave.
+
+        Where a linear decoder with `principal_factors` leaves that, x is the Gaussian of the data's covariance.
+
+        Args:
+            covariance: (D, D).
+            left: (D, D), of x - decode(z), z ~ q(z | x).
+        """
+        variances, axes = torch.linalg.eigh(covariance.double())
+        variances = variances.flip(0).clamp_min(_CONSTANT * float(variances.max().clamp_min(1e-12)))
+        least = variances.clamp_max(float((2 * self.log_scale).exp()))
+        axes = axes.flip(1)
+        more = (axes * (left.double() @ axes)).sum(0) - least
+        self.axes.copy_(axes)
+        self.least.copy_(least)
+        self.log_more.copy_(torch.maximum(more, _LITTLE * least).log())
+
+    @property
+    def variances(self) -> Tensor:
+        """Of the noise along the axes, n, (D,)."""
+        return self.least + self.log_more.exp()
+
+    def nll(self, x: Tensor, decoded: Tensor) -> Tensor:
+        variances = self.variances
+        squares = ((x - decoded) @ self.axes).square() / variances
+        return 0.5 * (squares + variances.log() + math.log(2 * math.pi)).sum(dim=1)
+
+    def draw(self, decoded: Tensor) -> Tensor:
+        return decoded + (self.variances.sqrt() * torch.randn_like(decoded)) @ self.axes.T
 
 
 class CloudError(nn.Module):

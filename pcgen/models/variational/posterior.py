@@ -24,6 +24,10 @@ class DiagonalGaussian:
         """KL(q | N(0, I)) of each row in nats, (B,)."""
         return 0.5 * (self.mean.square() + self.log_variance.exp() - 1 - self.log_variance).flatten(1).sum(dim=1)
 
+    def entropy(self) -> Tensor:
+        """Of each row in nats, (B,)."""
+        return 0.5 * (self.log_variance + 1 + math.log(2 * math.pi)).flatten(1).sum(dim=1)
+
     def log_prob(self, z: Tensor) -> Tensor:
         """log q(z | x) of each row in nats, of z of the mean's shape, (B,)."""
         squares = (z - self.mean).square() * (-self.log_variance).exp()

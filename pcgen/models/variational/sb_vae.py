@@ -46,8 +46,9 @@ class SBVAE(Variational):
         encoder: of clouds, a part by name and arguments, or a module (B, N, 3) -> (B, features).
         decoder: of clouds, likewise, (B, truncation + classes) -> (B, points, 3).
         reconstruction: of clouds, "chamfer" (mean squared), or "emd" (exact; a mean distance, which is squared here).
-        scale: deviation of the decoder, in the units of x; None is 0.4 for standardised vectors, 0.01 for clouds.
-        learn_scale: whether the scale of a model of vectors is learned too, which makes the bound highest.
+        scale: least deviation of the decoder, in the units of x, as in `vae`; None is 0.4 for standardised vectors,
+            0.01 for clouds.
+        learn_scale: of vectors, whether the noise is alike in all directions instead, and its scale learned.
         classes: names of the labels' classes; () learns without labels.
         lr: Adam's learning rate.
 
@@ -114,7 +115,8 @@ class SBVAE(Variational):
         x, y = data.x.double(), self.labels.vectors(data.labels, data.x)
         mean, count = x.mean(0), self.prior.dim - 1
         scale = None if self.likelihood.log_scale.requires_grad else (2 * self.likelihood.log_scale).exp()
-        found = principal_factors((x - mean).T @ (x - mean) / len(x), count, scale)
+        covariance = (x - mean).T @ (x - mean) / len(x)
+        found = principal_factors(covariance, count, scale)
         encoder, decoder = self.encoder.linear, self.decoder.linear
         encoder.weight.zero_()
         encoder.weight[count:, : x.shape[1]] = found.projection.float()
@@ -125,6 +127,8 @@ class SBVAE(Variational):
         weight = torch.linalg.solve(about.T @ about / len(x) + ridge, about.T @ (x - mean) / len(x)).T
         decoder.weight.copy_(weight)
         decoder.bias.copy_(mean - weight @ seen.mean(0))
+        left = x - mean - about @ weight.T
+        self.likelihood.fit(covariance, left.T @ left / len(x))
 
     def posterior(self, x: Tensor, y: Tensor) -> BrokenSticks:  # type: ignore[override]
         """q(w | x) of rows (B, *shape) with labels as vectors (B, classes)."""

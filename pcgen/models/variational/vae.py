@@ -13,15 +13,20 @@ from pcgen.nets.parts import Part
 
 __all__ = ["VAE"]
 
+_SCALE = 1.0  # of standardised codes: the noise of axes on which they vary less is no wider than they are
+
 
 class VAE(Variational):
     """A decoder of Gaussian noise, trained with an encoder by a lower bound on the log-likelihood.
 
         log p(x) >= E[log p(x | z)] - KL(q(z | x) | N(0, I)),  q(z | x) = N(m(x), diag v(x))
 
-    Vectors: p(x | z) = N(decode(z), scale^2 I), so the loss is minus the bound, in nats. Clouds: points have no order,
-    so minus log p(x | z) is replaced by d(x, decode(z)) / (2 scale^2), d being the squared reconstruction error, and
-    the loss bounds nothing. With classes, encoder and decoder see the label too, and the bound is that of
+    Vectors: p(x | z) = N(decode(z), V diag(n) V^T), V being the principal axes of the data, so the loss is minus the
+    bound, in nats. n_i is learned: at least scale^2, or the data's own variance along the axis where that is less, and
+    more where codes tell little. So the model starts as the Gaussian of the data's covariance. The papers' noise is
+    alike in all directions (`learn_scale`), and wider than the data along most. Clouds: points have no order, so minus
+    log p(x | z) is replaced by d(x, decode(z)) / (2 scale^2), d being the squared reconstruction error, and the loss
+    bounds nothing. With classes, encoder and decoder see the label too, and the bound is that of
     log p(x | label); a tenth of the labels is hidden in training, so that both know what to do without.
 
     Args:
@@ -32,9 +37,9 @@ class VAE(Variational):
         encoder: of clouds, a part by name and arguments, or a module (B, N, 3) -> (B, features).
         decoder: of clouds, likewise, (B, code + classes) -> (B, points, 3).
         reconstruction: of clouds, "chamfer" (mean squared), or "emd" (exact; a mean distance, which is squared here).
-        scale: deviation of the decoder, in the units of x. None is 0.6 for vectors, taken to be standardised, and 0.01
-            for clouds. A smaller one reconstructs better, but on few rows the codes then leave holes in N(0, I).
-        learn_scale: whether the scale of a model of vectors is learned too, which makes the bound highest.
+        scale: least deviation of the decoder, in the units of x. None is 1 for vectors, taken to be standardised, and
+            0.01 for clouds. A smaller one reconstructs better, but on few rows the codes then leave holes in N(0, I).
+        learn_scale: of vectors, whether the noise is alike in all directions instead, and its scale learned.
         beta: weight of the KL in the loss; 1 is the bound.
         classes: names of the labels' classes; () learns without labels.
         lr: Adam's learning rate.
@@ -75,7 +80,7 @@ class VAE(Variational):
             encoder=encoder,
             decoder=decoder,
             reconstruction=reconstruction,
-            scale=scale,
+            scale=_SCALE if scale is None and len(shape) == 1 else scale,
             learn_scale=learn_scale,
             classes=classes,
         )
@@ -86,7 +91,7 @@ class VAE(Variational):
 
     @property
     def recipe(self) -> Recipe:
-        return replace(super().recipe, steps=4000, batch_size=64)
+        return replace(super().recipe, steps=2000, batch_size=64)
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         terms = super().loss(batch)
