@@ -9,12 +9,12 @@ from typing import Annotated
 import figures
 import torch
 import typer
+from timed import fit_once
 
 from pcgen import data, training
 from pcgen.data.training_set import training_set
 from pcgen.studies.benchmark import benchmark
 from pcgen.studies.heads import heads, unseen_codes
-from pcgen.training import Options
 
 SHAPES = figures.ROOT.parent / "shared" / "data" / "ldraw_parts.npz"
 
@@ -22,25 +22,32 @@ SHAPES = figures.ROOT.parent / "shared" / "data" / "ldraw_parts.npz"
 def main(
     shapes: Annotated[Path, typer.Option(help="Real shapes with classes and splits, .npz.")] = SHAPES,
     one: Annotated[str, typer.Option(help="The class that is learned alone.")] = "Technic",
+    chairs: Annotated[int, typer.Option(help="Built-in chairs, a tenth of them held out.")] = 2000,
     points: Annotated[int, typer.Option(help="Points of each cloud.")] = 1024,
+    minutes: Annotated[float, typer.Option(help="Of each autoencoder's training, on all cores.")] = 7.0,
     effort: Annotated[float, typer.Option(help="Multiplies every model's default number of steps.")] = 1.0,
     models: Annotated[str, typer.Option(help="Models with commas between; all heads if not given.")] = "",
+    cores: Annotated[int, typer.Option(help="Heads that are trained side by side, on a core each.")] = 2,
     out: Annotated[Path, typer.Option(help="The folder of the runs.")] = Path("runs/quality"),
 ) -> None:
     """Train an autoencoder on each set of shapes and every head on its codes, and score them."""
-    sets = {"ldraw_parts": str(shapes), f"ldraw_parts:{one}": f"{shapes}:{one}", "shapes:chair": "shapes:chair=1000"}
+    sets = {
+        "ldraw_parts": str(shapes),
+        f"ldraw_parts:{one}": f"{shapes}:{one}",
+        "shapes:chair": f"shapes:chair={chairs}",
+    }
     rows: list[dict[str, object]] = []
     for name, spec in sets.items():
         folder = out / name.replace(":", "_")
         source = training_set(spec, points=points)
         torch.manual_seed(0)
-        job = training.on_clouds("autoencoder", source, points)
-        options = Options(seed=0).scaled(job.learner.recipe, effort)
-        job.fit(folder / "autoencoder", options, resume="auto", progress=True)
+        torch.set_num_threads(cores)
+        fit_once(training.on_clouds("autoencoder", source, points), folder / "autoencoder", minutes)
         codes = training.read_codes(folder / "autoencoder")
         held_out = unseen_codes(codes, data.load(f"{spec}@test", at_least=points, surface_points=points))
         chosen = models.split(",") if models else heads()
-        for scored in benchmark(codes, held_out, chosen, folder, effort=effort):
+        torch.set_num_threads(1)
+        for scored in benchmark(codes, held_out, chosen, folder, effort=effort, processes=cores):
             found = scored.quality
             low, high = found.interval
             rows.append(

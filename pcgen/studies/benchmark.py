@@ -1,15 +1,20 @@
 """The quality benchmark: every head on the same codes, scored by `quality`, with its time and size."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
+from pcgen.errors import at_least
 from pcgen.studies.heads import draw_codes, jobs, train_head
 from pcgen.studies.quality import Quality, quality
-from pcgen.training import Codes
+from pcgen.training import Codes, Job
 
 __all__ = ["Scored", "benchmark"]
 
@@ -36,10 +41,12 @@ def benchmark(
     effort: float = 1.0,
     device: str = "cpu",
     seed: int = 0,
+    processes: int = 1,
 ) -> Iterator[Scored]:
     """Train each head on the codes, draw from it and score it; the baselines come first.
 
-    Every model has a run folder in `out`; what is trained there already is not trained again.
+    Every model has a run folder in `out`; what is trained there already is not trained again. Heads are small networks,
+    which several threads hardly train faster than one: two cores do most with a process of one thread on each.
 
     Args:
         codes: of an autoencoder's training clouds.
@@ -50,15 +57,29 @@ def benchmark(
         effort: multiplies every model's default number of steps.
         device: where to train and draw.
         seed: of all that is random.
+        processes: in which heads are trained side by side, each of this process's number of threads. More than one are
+            started anew, so a script that asks for them guards its main program by `if __name__ == "__main__"`.
 
     Raises:
-        ValueError: a name is no head's, or there are fewer than 2 held-out codes.
+        ValueError: a name is no head's, there are fewer than 2 held-out codes, or no process.
     """
+    at_least(1, processes=processes)
     held_out = held_out[:MOST]
-    made = jobs(codes, names, config or {}, seed)
+    made = jobs(codes, names, config or {}, seed)  # also checks the names before the first is trained
     yield from (Scored(each) for each in quality({}, codes.train, held_out, draws=DRAWS, seed=seed))
-    for name, job in made.items():
-        model, seconds = train_head(job, Path(out) / name, effort=effort, device=device, seed=seed)
-        sets = [draw_codes(model, len(held_out), seed + each) for each in range(DRAWS)]
-        (found, *_) = quality({name: sets}, codes.train, held_out, seed=seed)
-        yield Scored(found, seconds, sum(value.numel() for value in model.head.state_dict().values()))
+    score = partial(_score, codes, held_out, Path(out), {"effort": effort, "device": device, "seed": seed})
+    if processes == 1:
+        yield from (score(name, job, progress=True) for name, job in made.items())
+        return
+    threads = torch.get_num_threads()
+    with ProcessPoolExecutor(processes, get_context("spawn"), torch.set_num_threads, (threads,)) as pool:
+        yield from pool.map(score, made, made.values())
+
+
+def _score(
+    codes: Codes, held_out: Tensor, out: Path, settings: dict[str, Any], name: str, job: Job, progress: bool = False
+) -> Scored:
+    model, seconds = train_head(job, out / name, progress=progress, **settings)
+    sets = [draw_codes(model, len(held_out), settings["seed"] + each) for each in range(DRAWS)]
+    (found, *_) = quality({name: sets}, codes.train, held_out, seed=settings["seed"])
+    return Scored(found, seconds, sum(value.numel() for value in model.head.state_dict().values()))

@@ -36,14 +36,16 @@ def jobs(codes: Codes, names: Sequence[str], config: Mapping[str, Mapping[str, A
     return found
 
 
-def train_head(job: Job, folder: Path, *, effort: float, device: str, seed: int) -> tuple[LatentCloudModel, float]:
+def train_head(
+    job: Job, folder: Path, *, effort: float, device: str, seed: int, progress: bool = True
+) -> tuple[LatentCloudModel, float]:
     """Train a head for `effort` times its recipe's steps, or go on with its training.
 
     Returns:
         The trained model (its best checkpoint), and the seconds that its training took in all.
     """
     options = Options(seed=seed).scaled(job.learner.recipe, effort)
-    job.fit(folder, options, device=device, resume="auto", progress=True)
+    job.fit(folder, options, device=device, resume="auto", progress=progress)
     run = training.Run.open(folder)
     model = run.model(device=device)
     if not isinstance(model, LatentCloudModel):
