@@ -19,7 +19,7 @@ _NEEDS: list[tuple[str, Callable[[Summary], bool]]] = [
     ("clouds without an autoencoder, `--data`", lambda it: "clouds" in it.learns),
     ("the codes of `set_autoencoder`, which are sets", lambda it: "sets" in it.learns),
     ("scenes of several objects, their boxes and their number", lambda it: "boxes" in it.also.split(", ")),
-    ("a model of bits", lambda it: "(binary)" in it.learns),
+    ("a model of binary data", lambda it: "(binary)" in it.learns),
     ("a fit without a learning rate, in seconds", lambda it: not any(word in it.learning for word in _WITH_RATES)),
 ]
 

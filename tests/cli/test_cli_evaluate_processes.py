@@ -70,5 +70,5 @@ def test_two_ranks_write_the_report_of_one(sets: Path, undisturbed: bytes, tmp_p
     )
     assert done.returncode == 0, done.stderr
     assert out.read_bytes() == undisturbed
-    assert done.stdout.count("1-NNA is ideal at chance") == 1 and done.stderr.count("the report as JSON") == 1
+    assert done.stdout.count("1-NNA is best at chance") == 1 and done.stderr.count("the report as JSON") == 1
     assert not (tmp_path / "e.json.tiles").exists()

@@ -104,7 +104,7 @@ def test_a_page_without_the_training_clouds_says_so(pcgen, board, tmp_path):
     result = pcgen("report", board, "--out", tmp_path / "page.html")
     assert result.code == 0, result.err
     text = (tmp_path / "page.html").read_text()
-    assert "Training clouds are not beside the samples:" in text and embedded(text)["train"] is None
+    assert "The nearest training clouds are not shown:" in text and embedded(text)["train"] is None
 
 
 @needs_browser
