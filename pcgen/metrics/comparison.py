@@ -129,10 +129,10 @@ class Comparison:
             elif len(row) != reference:
                 drawn = name if len(row) > reference else REFERENCE
                 whose = "" if name == SAMPLES else f" of the {name}"
-                notes.append(f"1-NNA{whose}: on {fewer} clouds a side, of the {drawn} drawn by seed")
+                notes.append(f"1-NNA{whose}: on {fewer} clouds a side, those of the {drawn} chosen by seed")
             if name == SAMPLES and fewer < _FEW:
                 warnings.append(
-                    f"1-NNA: {fewer} clouds a side are few, see its interval; take {_FEW} or more of both sets"
+                    f"1-NNA: {fewer} clouds a side are few, see its interval; use {_FEW} or more of both sets"
                 )
         return warnings, notes
 

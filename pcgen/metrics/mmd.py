@@ -10,7 +10,7 @@ __all__ = ["mmd"]
 def mmd(sample_reference: Tensor) -> float:
     """Minimum matching distance: mean over reference clouds of the distance to the nearest sample.
 
-    MMD = (1 / |R|) sum_r min_s D[s, r], in the distance's own unit; low is good, beside the training set's value.
+    MMD = (1 / |R|) sum_r min_s D[s, r], in the unit of the distance. Low is good: compare it with the training set's.
 
     Args:
         sample_reference: distances D (S, R); rows are samples, columns are reference clouds; infinite where a pair is

@@ -22,9 +22,9 @@ class Occupancy:
     """Every set's points in the cells of the protocol's grid.
 
     Attributes:
-        grid: where it stands.
-        notes: where that is, and how many points are outside its ball.
-        warnings: what makes the JSD worth little: many points outside, or a ball that is mostly empty.
+        grid: the grid.
+        notes: where the grid is, and how many points are outside its ball.
+        warnings: reasons why the JSD means little: many points outside, or a ball that is mostly empty.
     """
 
     def __init__(self, sets: Prepared, protocol: Protocol) -> None:

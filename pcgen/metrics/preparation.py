@@ -1,4 +1,4 @@
-"""Sets made ready under a protocol: what is measured, what deviates from the protocol, what looks like a mistake."""
+"""Sets prepared under a protocol: what is measured, deviations from the protocol, and likely mistakes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -25,9 +25,9 @@ class Prepared:
         raw: the clouds of the rows, and of the reference under its role, before the protocol's normalisation.
         train: the whole training set, if there is one.
         normalization: what the clouds went through.
-        deviations: where this differs from what the protocol says or advises.
-        warnings: what looks like a mistake, or limits what the numbers say.
-        notes: what a reader of the numbers should know besides.
+        deviations: where this differs from the protocol or its advice.
+        warnings: likely mistakes, and limits on what the metrics mean.
+        notes: what else a reader of the metrics should know.
     """
 
     rows: dict[str, MeasuredSet]
@@ -114,7 +114,9 @@ def prepare(
     advised = protocol.samples_per_reference * len(sets[REFERENCE])
     if size != advised:
         times = f"{protocol.samples_per_reference} x " if protocol.samples_per_reference > 1 else ""
-        deviations.append(f"sets: {size} samples, advised are {times}{len(sets[REFERENCE])}, on which COV depends")
+        deviations.append(
+            f"sets: {size} samples, the protocol advises {times}{len(sets[REFERENCE])}; COV depends on it"
+        )
         warnings.append(deviations[-1])
     if protocol.seeds > 1:
         notes.append(f"seeds: {protocol.name} averages over {protocol.seeds} sample sets, this is one")

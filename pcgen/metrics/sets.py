@@ -90,8 +90,8 @@ class MeasuredSet:
             return replace(self, points=self.clouds.at(origin).points, origin=origin)
         except ValueError as error:
             raise ValueError(
-                f"{self.role}: must stand near the reference, whose coordinates count from {shown(origin)}, is too far "
-                "from there for float32 to hold both; are they of one place? A normalisation of each cloud "
+                f"{self.role}: must be near the reference, whose coordinates are relative to {shown(origin)}, is too "
+                "far from there for float32; are both from one place? A normalisation of each cloud "
                 "(--normalize unit_sphere) removes the positions"
             ) from error
 

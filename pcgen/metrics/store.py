@@ -1,4 +1,4 @@
-"""Finished parts of matrices on disk, named by the hash of their inputs, so that a killed evaluation goes on."""
+"""Finished parts of matrices on disk, named by the hash of their inputs, so that a killed evaluation can continue."""
 
 import contextlib
 import hashlib
@@ -77,7 +77,7 @@ class TileStore:
                 part.unlink()
             raise OSError(
                 f"{self.folder}: finished tiles cannot be written there ({error.strerror or error}); free some space "
-                "or name another folder; what is there already is whole"
+                "or name another folder; what is there already is intact"
             ) from error
 
     def clear(self) -> None:

@@ -43,7 +43,7 @@ _COPYING = (
     ("vendi_reference_{}", "of ref.", False),
 )
 _UNDER_CD = ("copies", "novelty")
-IDEAL = "1-NNA is ideal at chance, the score of equal distributions; beneath it, on the samples / on the reference"
+IDEAL = "1-NNA is best at chance, the score of equal distributions; below it, on the samples / on the reference"
 
 
 def shown_columns(rows: Iterable[Row], columns: Sequence[Column] = _COLUMNS) -> list[Column]:

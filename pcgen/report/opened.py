@@ -38,8 +38,8 @@ class Opened:
         shape = tuple(self.model.shape)
         if len(shape) != 2 or shape[1] != 3:
             raise ValueError(
-                f"{self.run.path}: a run of {self.run.config['model'].get('name')}, which learns rows of shape {shape}, "
-                f"not clouds; give the run folder of an autoencoder, or of a head on its codes"
+                f"{self.run.path}: a run of {self.run.config['model'].get('name')}, which learns rows of shape "
+                f"{shape}, not clouds; give the run folder of an autoencoder, or of a head on its codes"
             )
 
     @property
