@@ -170,7 +170,7 @@ def code_map(model: Learner) -> Tensor:
     """The codes at each place of a head's map, (height, width, *code), as the autoencoder decodes them.
 
     Raises:
-        ValueError: the model is no head on codes, or its head has no map.
+        ValueError: the model is not a head on codes, or its head has no map.
     """
     mapped = _with_map(model)
     units = mapped.head.map()  # (height, width, *shape)
@@ -183,7 +183,7 @@ def places_on_map(model: Learner, codes: Tensor) -> Tensor:
     """Where codes (B, *code) of the autoencoder fall on the map of its head: row and column, (B, 2) int64.
 
     Raises:
-        ValueError: the model is no head on codes, or its head has no map.
+        ValueError: the model is not a head on codes, or its head has no map.
     """
     mapped = _with_map(model)
     places: Tensor = mapped.head.encode(mapped.to_head(codes.to(mapped.device)))

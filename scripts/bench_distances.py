@@ -4,7 +4,7 @@
 
 Each figure is the median over repeats, in milliseconds for one pair; a ratio is the peer's time over pcgen's for the
 same clouds. Machines and their load vary by tens of percent: compare ratios, not milliseconds. A peer that is not
-installed is left out, and the line below the table says so; geomloss and point-cloud-utils are no dependencies of
+installed is left out, and the line below the table says so; geomloss and point-cloud-utils are not dependencies of
 pcgen, install them beside it to see them here. With --out, a plot of time against size is drawn beside the tables.
 """
 

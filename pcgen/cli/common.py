@@ -70,7 +70,7 @@ def parse_settings(settings: Sequence[str], *targets: Callable[..., Any], skip: 
     Args:
         settings: name=value each; of a name that is given twice, the last value counts.
         *targets: classes, functions, or methods of instances, whose arguments are options together.
-        skip: arguments that are no options; the first argument of sampling, n, and tensors never are.
+        skip: arguments that are not options; the first argument of sampling, n, and tensors never are.
 
     Raises:
         ValueError: no such argument (the nearest is named), or a value of another type.

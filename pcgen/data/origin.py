@@ -55,7 +55,7 @@ def common_origin(low: Floats, high: Floats) -> Triple:
 
 
 def refuse_unheld(low: Floats, high: Floats, origin: Triple, names: Sequence[str], source: str) -> None:
-    """Refuse clouds that float32 does not hold about the origin of their set, which is called `source`.
+    """Raise an error for clouds that do not fit into float32 about the origin of their set, which is named `source`.
 
     Raises:
         ValueError: there is one; the message names some and says what to do.

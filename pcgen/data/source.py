@@ -137,7 +137,7 @@ def too_large(what: str, size: int, max_bytes: int) -> ValueError:
     """The error for data that would take more memory than is allowed."""
     return ValueError(
         f"{what}: would take {_amount(size)} of memory, more than the {_amount(max_bytes)} allowed; "
-        f"allow it with max_bytes={size} (--max-bytes {size}) if it is no mistake"
+        f"allow it with max_bytes={size} (--max-bytes {size}) if that is intended"
     )
 
 

@@ -19,7 +19,7 @@ def coverage(sample_reference: Tensor) -> float:
             known not to be the nearest of its row.
 
     Raises:
-        ValueError: D is no matrix, or holds NaN, or a row without a finite distance.
+        ValueError: D is not a matrix, or holds NaN, or a row without a finite distance.
 
     Achlioptas, Diamanti, Mitliagkas, Guibas (2018), Learning Representations and Generative Models for 3D Point Clouds.
     """

@@ -41,7 +41,7 @@ class Grid:
         ball with every point could be as large as the distance of one outlier, with the clouds in few of its cells.
 
         Raises:
-            ValueError: `reference` is no finite set of clouds, or nearly all its points are one.
+            ValueError: `reference` is not a finite set of clouds, or nearly all its points are one.
         """
         points = check_clouds(reference, "reference").detach().double().flatten(0, 1)  # (R*N, 3)
         centre = points.median(0).values

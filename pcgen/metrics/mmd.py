@@ -17,7 +17,7 @@ def mmd(sample_reference: Tensor) -> float:
             known not to be the nearest of its column.
 
     Raises:
-        ValueError: D is no matrix, or holds NaN, or a column without a finite distance.
+        ValueError: D is not a matrix, or holds NaN, or a column without a finite distance.
 
     Achlioptas, Diamanti, Mitliagkas, Guibas (2018), Learning Representations and Generative Models for 3D Point Clouds.
     """

@@ -41,7 +41,7 @@ def one_nna(sample_reference: Tensor, sample_sample: Tensor, reference_reference
         sample_sample: distances (S, S); the diagonal is not read.
         reference_reference: distances (R, R); the diagonal is not read.
 
-    Each may be infinite where a pair is known to be no cloud's nearest.
+    Each may be infinite where a pair is known not to be the nearest of any cloud.
 
     Raises:
         ValueError: a matrix holds NaN or does not fit the others, or a cloud has no finite distance to the other set.

@@ -131,7 +131,7 @@ def measured_set(clouds: Tensor | Clouds, role: str, drop_bad: bool = False) -> 
     """The set as float32, without the clouds that hold NaN or infinity if `drop_bad`.
 
     Raises:
-        ValueError: it is no set of clouds, or holds NaN or infinity and `drop_bad` is false, or nothing is left.
+        ValueError: it is not a set of clouds, or holds NaN or infinity and `drop_bad` is false, or nothing is left.
     """
     if not isinstance(clouds, Tensor | Clouds):
         raise ValueError(

@@ -36,7 +36,7 @@ class TileStore:
         """Name the folder.
 
         Raises:
-            ValueError: there is something of that name that is no folder.
+            ValueError: there is something of that name that is not a folder.
         """
         self.folder = Path(folder)
         if self.folder.exists() and not self.folder.is_dir():

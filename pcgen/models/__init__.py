@@ -132,7 +132,7 @@ def model_class(name: str) -> type["Learner"]:
     """The class of a model of the suite or of a classifier, or a class of one's own, named `module:Class`.
 
     Raises:
-        ValueError: there is none of that name (the nearest is named), or the class is no model.
+        ValueError: there is none of that name (the nearest is named), or the class is not a model.
     """
     for group in _GROUPS:
         if name in group:
@@ -154,7 +154,7 @@ def make(name: str, facts: "Facts", **config: Any) -> "Learner":
     """Make a new model for data of which the facts are known; `config` are arguments of its constructor.
 
     Raises:
-        ValueError: the name is no model's, or an argument is not one that the model takes.
+        ValueError: the name is not a model's, or an argument is not one that the model takes.
     """
     return build({"name": name, **model_class(name).arguments(facts), **config})
 
@@ -163,7 +163,7 @@ def build(description: Mapping[str, Any]) -> "Learner":
     """Make the model that `{"name": ..., **configuration}` describes, the inverse of `describe`.
 
     Raises:
-        ValueError: the name is no model's, or the configuration has an argument that the model does not take.
+        ValueError: the name is not a model's, or the configuration has an argument that the model does not take.
     """
     arguments = dict(description)
     name = str(arguments.pop("name", None))

@@ -63,7 +63,7 @@ class Labels(nn.Module):
         """Labels (B,) as vectors (B, K) of the type and device of `like` (B, ...); None is known of no row.
 
         Raises:
-            ValueError: a label is no place in the classes.
+            ValueError: a label is not an index into the classes.
         """
         return self._vectors(labels if labels is None or not self.classes else self.checked(labels), like)
 
@@ -105,8 +105,8 @@ class Labels(nn.Module):
         """The labels, if all are places in the classes."""
         if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < len(self.classes):
             raise ValueError(
-                f"labels: must be places in the {len(self.classes)} classes {', '.join(self.classes)}, from 0 on, got "
-                f"{int(labels.min())} to {int(labels.max())}"
+                f"labels: must be indices into the {len(self.classes)} classes {', '.join(self.classes)}, from 0 on, "
+                f"got {int(labels.min())} to {int(labels.max())}"
             )
         return labels
 

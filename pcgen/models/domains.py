@@ -201,7 +201,7 @@ def check_domain(name: str, x: Tensor, model: str) -> None:
     low, high = (float(x.min()), float(x.max())) if x.numel() else (0.0, 0.0)
     wanted = {
         "unit": (0.0, 1.0, "in [0, 1]"),
-        "nonnegative": (0.0, math.inf, "from 0 on"),
+        "nonnegative": (0.0, math.inf, "nonnegative"),
         "binary": (0.0, 1.0, "0 or 1"),
     }
     if name not in wanted:

@@ -86,7 +86,7 @@ class Opened:
         """What a head's map holds at its places, one row of it after the other: clouds (U, N, 3) and codes (U, *code).
 
         Raises:
-            ValueError: the model is no head with a map.
+            ValueError: the model is not a head with a map.
         """
         codes = code_map(self.model).flatten(0, 1).cpu()
         return self.decode(codes), codes

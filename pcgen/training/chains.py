@@ -60,7 +60,7 @@ def states_of(
     described = run.config["model"]
     name = described.get("head", described).get("name")
     if len(model.shape) != 2 or model.shape[1] != 3:
-        raise ValueError(f"{run.path}: a run of {name} on vectors, which are no clouds; train it with --codes")
+        raise ValueError(f"{run.path}: a run of {name} on vectors, which are not clouds; train it with --codes")
     if not can(model, "states"):
         there = [other for other, place in MODELS.places.items() if "states" in read_class(place).methods]
         raise ValueError(

@@ -74,7 +74,7 @@ def on_codes(model: str, codes: Codes, domain: str | None = None, **config: Any)
     """A new head of that name on the codes of an autoencoder; see `head_on_codes`.
 
     Raises:
-        ValueError: there is no such model, it is no head, or an argument is out of range.
+        ValueError: there is no such model, it is not a head, or an argument is out of range.
     """
     learner = head_on_codes(codes, model, domain, **config)
     return Job(learner, codes.rows, codes.held_out, codes.source, codes.labels)

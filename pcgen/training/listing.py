@@ -56,7 +56,7 @@ def summarise(path: str | Path) -> RunSummary:
     """What a run's files tell of it.
 
     Raises:
-        FileNotFoundError: it is no run.
+        FileNotFoundError: it is not a run.
         ValueError: its config.json or its history is damaged.
     """
     run = RunFolder.open(path)

@@ -116,7 +116,7 @@ def pages(
 ) -> list[Scene]:
     """Scenes of at most so many clouds of each group, in their order; all groups side by side on each page.
 
-    Rows with titles of their own, which are no groups, stay on one page.
+    Rows with titles of their own, which are not groups, stay on one page.
     """
     items = drawables(clouds)
     texts = captions_of(items, captions, colors)

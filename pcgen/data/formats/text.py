@@ -29,7 +29,7 @@ def read_table(path: Path, max_bytes: int, columns: Mapping[int, int] = PLAIN) -
         columns: how many of the columns are read, by how many there are, where no line names them.
 
     Raises:
-        ValueError: it is no table of numbers, has another number of columns, or other lines than it declares.
+        ValueError: it is not a table of numbers, has another number of columns, or other lines than it declares.
     """
     data = read_bytes(path, max_bytes)
     with named(path):
@@ -43,7 +43,7 @@ def read_table(path: Path, max_bytes: int, columns: Mapping[int, int] = PLAIN) -
                 "before them, such as x y z intensity"
             )
         left = width - columns[width]
-        notes = (f"{left} of {width} columns left out: they are no coordinates or normals",) if left else ()
+        notes = (f"{left} of {width} columns left out: they are not coordinates or normals",) if left else ()
         return Raw(values[:, : columns[width]], notes=notes)
 
 

@@ -89,8 +89,8 @@ class Classifier(GradientLearner):
             )
         if int(labels.min()) < 0 or int(labels.max()) >= len(self.classes):
             raise ValueError(
-                f"labels: must be places in the {len(self.classes)} classes of the model, got {int(labels.min())} to "
-                f"{int(labels.max())}; make it with the data's classes"
+                f"labels: must be indices into the {len(self.classes)} classes of the model, got "
+                f"{int(labels.min())} to {int(labels.max())}; make it with the data's classes"
             )
         return {"cross_entropy": nn.functional.cross_entropy(self._logits(codes), labels)}
 

@@ -134,7 +134,7 @@ class Boltzmann(GenerativeModel, GradientLearner):
         In these units a few random patterns are kept at temperatures below 1, and at 0 up to about .138 dim of them.
 
         Raises:
-            ValueError: the machine has hidden units, or the patterns are no rows of its bits.
+            ValueError: the machine has hidden units, or the patterns are not rows of its bits.
 
         References:
             Amit, Gutfreund, Sompolinsky (1985). Storing Infinite Numbers of Patterns in a Spin-Glass Model of Neural

@@ -46,7 +46,7 @@ class SOM(GenerativeModel):
 
     Logged:
         quantisation: mean distance of rows to their nearest unit.
-        topographic: share of the rows whose nearest and second nearest unit are no neighbours on the grid.
+        topographic: share of the rows whose nearest and second nearest unit are not neighbours on the grid.
         radius: of the neighbourhood, in steps of the grid.
 
     Raises:

@@ -43,13 +43,13 @@ class Variational(GradientLearner, Coding):
         With labels, (B,), it is that on log p(x | label).
 
         Raises:
-            ValueError: the model is one of clouds, whose reconstruction error is no log-likelihood, or no draws.
+            ValueError: the model is one of clouds, whose reconstruction error is not a log-likelihood, or no draws.
         """
         at_least(1, draws=draws)
         if not isinstance(self.likelihood, VectorGaussian):
             raise ValueError(
                 f"log_prob_bound: must be asked of a model of vectors, this one has shape {self.shape}; an error "
-                "between clouds is no log-likelihood: train it on the codes of an autoencoder"
+                "between clouds is not a log-likelihood: train it on the codes of an autoencoder"
             )
         y = self.labels.vectors(labels, x)
         if draws == 1:

@@ -68,7 +68,7 @@ class Coding(Conditional):
         else:
             if learn_scale:
                 raise ValueError(
-                    "learn_scale: must be False for clouds, whose error is no log-likelihood; give scale a number"
+                    "learn_scale: must be False for clouds, whose error is not a log-likelihood; give scale a number"
                 )
             self.likelihood = CloudError(reconstruction, 0.01 if scale is None else scale)
             self.features = build_part(encoder, ENCODERS, "encoder", code=2 * code)

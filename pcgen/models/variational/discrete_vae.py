@@ -34,7 +34,7 @@ class DiscreteVAE(Conditional, GradientLearner):
 
     The papers' data are binary and their energies learn from log q(b | x) at the draw where ours is the exact entropy,
     which has the same mean and less variance. "concrete" follows Jang et al.: the energy, and log p(b), of relaxed bits
-    beside the entropy of the bits themselves, which is no bound; what is measured afterwards is that of bits.
+    beside the entropy of the bits themselves, which is not a bound; what is measured afterwards is that of bits.
 
     Args:
         shape: (dim,).

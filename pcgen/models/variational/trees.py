@@ -76,7 +76,7 @@ class NestedCRP(Density):
     Args:
         dim: of z.
         levels: of nodes, the root's and the leaves' among them.
-        branching: branches of a node that is no leaf.
+        branching: branches of a node that is not a leaf.
         concentration: the more, the more branches are used.
         step: deviation of a node's place about its parent's, in units of that of codes about their leaf.
     """
