@@ -1,4 +1,4 @@
-"""An autoencoder and a model of its codes make a model of clouds."""
+"""A model of clouds made of an autoencoder and a model of its codes."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -23,21 +23,21 @@ _POINTS_AT_ONCE = 2**23  # of finished clouds: 100 MB; a head draws many codes a
 
 
 class LatentCloudModel(GenerativeModel):
-    """Generates clouds by drawing a code from a head and decoding it.
+    """Generates clouds by sampling a code from a head and decoding it.
 
-    It learns from codes: `encode(clouds)` encodes the training clouds once, `setup` fits the domain that the head
-    learns (see `pcgen.models.domains`), and the head sees the codes through it. The autoencoder does not learn, and
-    stays as it was for whoever else has it.
+    It learns from codes: `encode(clouds)` encodes the training clouds once, `setup` fits the map to the head's domain
+    (see `pcgen.models.domains`), and the head learns the mapped codes. The autoencoder does not learn and is not
+    changed.
 
     Args:
         autoencoder: a learner with `encode`, `decode` and `code_shape`, or its description for `pcgen.models.build`.
-        head: a generative model of what the domain makes of the codes, or its description.
-        domain: what the head sees of the codes; None is the head's own domain, "raw" the codes as they are (the l-GAN
-            of the paper, with its final ReLU).
+        head: a generative model of the mapped codes, or its description.
+        domain: the domain to which codes are mapped; None is the head's own domain, "raw" leaves codes unchanged (the
+            l-GAN of the paper, with its final ReLU).
 
     Raises:
-        ValueError: the autoencoder has no codes, the head does not generate, or the two do not fit each other; in
-            `setup`, raw codes are not of the head's domain.
+        ValueError: the autoencoder has no codes, the head does not generate, or the two do not fit together; in
+            `setup`, raw codes are not in the head's domain.
 
     References:
         Achlioptas, Diamanti, Mitliagkas, Guibas (2018). Learning Representations and Generative Models for 3D Point
@@ -128,13 +128,13 @@ class LatentCloudModel(GenerativeModel):
 
     @torch.no_grad()
     def draw(self, n: int, *, points: int | None = None, even: bool = False, **options: Any) -> Tensor:
-        """Draw n clouds, (n, points, 3), whose points are independent draws from the decoded surface.
+        """Draw n clouds, (n, points, 3), whose points are independent samples of the decoded surface.
 
         Args:
             n: how many.
             points: of each cloud, any number; None is that of the autoencoder.
-            even: give the decoder's own points, which are spread more evenly than those of data.
-            **options: the head's; labels among them.
+            even: return the decoder's own points, which are spread more evenly than those of data.
+            **options: the head's, such as labels.
 
         Raises:
             ValueError: `even` is asked for with another number of points than the autoencoder's.
@@ -146,14 +146,14 @@ class LatentCloudModel(GenerativeModel):
     def states(self, n: int, *, points: int | None = None, even: bool = True, **options: Any) -> Iterator[State]:
         """The clouds of the head's states; the last one is `draw(n, points=points, even=even, **options)`.
 
-        The states before the last are decoded with the same random numbers, which torch's generator does not miss, so
-        that what moves from state to state is the code.
+        All states are decoded with the same random numbers, so only the code changes from state to state. Decoding the
+        states before the last does not advance torch's generator.
 
         Args:
             n: how many.
             points: of each cloud, as in `draw`.
-            even: give the decoder's own points, which stay the same points from state to state.
-            **options: the head's; labels among them.
+            even: return the decoder's own points, which stay the same points from state to state.
+            **options: the head's, such as labels.
 
         Raises:
             ValueError: the head has no states, or as `draw`.
@@ -179,12 +179,12 @@ class LatentCloudModel(GenerativeModel):
             )
 
     def _clouds(self, x: Tensor, points: int | None, even: bool) -> Tensor:
-        """Clouds of what the head has drawn."""
+        """Clouds of the head's samples."""
         decoded = self.decode(self.to_head.inverse(x))
         return decoded if even else torch.cat([resample(part, points) for part in decoded.split(_CLOUDS_AT_ONCE)])
 
     def encode(self, x: Tensor) -> Tensor:
-        """The autoencoder's codes (B, *code) of clouds (B, N, 3), without a graph: what this model learns from."""
+        """The autoencoder's codes (B, *code) of clouds (B, N, 3), without a graph: the data that this model learns."""
         return encode_all(self.autoencoder, x)
 
     def decode(self, z: Tensor) -> Tensor:

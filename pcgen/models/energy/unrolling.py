@@ -18,7 +18,7 @@ def unrolled(layers: Sequence[Layer]) -> tuple[nn.Sequential, nn.Sequential]:
         decoder(z) = the log-odds of the data's bits, or the means of real numbers, likewise from z down
 
     Both have weights of their own, which the fine-tuning may change; from random weights a deep autoencoder of logistic
-    units hardly learns. Of bits, `torch.nn.functional.binary_cross_entropy_with_logits` is what it descends. The
+    units hardly learns. Of bits, `torch.nn.functional.binary_cross_entropy_with_logits` is what it minimises. The
     paper's code is of linear units, learned by a top layer with Gaussian ones; ours is of probabilities.
 
     References:

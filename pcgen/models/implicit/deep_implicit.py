@@ -18,7 +18,7 @@ class DeepImplicit(Adversarial):
 
         h_L = g_L(e_L),  h_l = h_(l+1) + g_l(h_(l+1), e_l),  x = g_0(h_1),  e_l ~ prior
 
-    Its ratio to the data is estimated by a discriminator in logits, and the generator descends by it: the fit is that
+    Its ratio to the data is estimated by a discriminator in logits, and the generator is trained by it: the fit is that
     of `gan`. The paper infers parameters and latents by the same ratio; of a generator that is fitted to data alone
     this is what is left of it.
 
@@ -36,13 +36,14 @@ class DeepImplicit(Adversarial):
         betas: Adam's moments.
 
     Logged:
-        generator: softplus(-D(G(z))), a mean over rows: what the generator descends, .693 (log 2) if D knows nothing.
-        discriminator: softplus(-D(x)) + softplus(D(G(z))), a mean over rows: 1.386 (2 log 2) if D knows nothing, 0 if
+        generator: the generator's loss, mean softplus(-D(G(z))): .693 (log 2) if D cannot distinguish samples from
+            data.
+        discriminator: mean softplus(-D(x)) + softplus(D(G(z))): 1.386 (2 log 2) if D cannot distinguish them, 0 if
             it is never wrong.
-        r1: the penalty, with its weight; there if that is not 0.
+        r1: the penalty, with its weight; logged if r1 is not 0.
 
     Raises:
-        ValueError: a shape that is none of vectors, or an argument out of range.
+        ValueError: a shape that is not that of vectors, or an argument out of range.
 
     References:
         Tran, Ranganath, Blei (2017). Hierarchical Implicit Models and Likelihood-Free Variational Inference.

@@ -25,9 +25,9 @@ _MEDIAN_ROWS = 1000
 class GMMN(GenerativeModel):
     """A generator whose samples have the moments of the data, all those that a kernel sees.
 
-        "fixed":    G descends sqrt(MMD^2(data, G(z))) in batches, k a sum of Gaussians of 1/4 to 4 times the data's
+        "fixed":    G minimises sqrt(MMD^2(data, G(z))) in batches, k a sum of Gaussians of 1/4 to 4 times the data's
                     median distance
-        "learned":  k(x, y) = -|f(x) - f(y)|; f ascends MMD^2 - penalty * mean (|grad w(x)| - 1)^2, G descends MMD^2,
+        "learned":  k(x, y) = -|f(x) - f(y)|; f maximises MMD^2 - penalty * mean (|grad w(x)| - 1)^2, G minimises MMD^2,
                     with the witness w(x) = mean over data of k(x, .) - mean over samples of it
 
     The fixed kernel's MMD is the biased one, which is never negative, the learned kernel's the unbiased one. Li et al.
@@ -51,7 +51,7 @@ class GMMN(GenerativeModel):
 
     Logged:
         mmd: of the fixed kernel, the root of the squared MMD of data and samples.
-        generator: of the learned kernel, the squared MMD that the generator descends; it can be negative.
+        generator: of the learned kernel, the squared MMD that the generator minimises; it can be negative.
         squared_mmd: the same as f last saw it.
         penalty: the penalty on f without its weight.
 
@@ -146,7 +146,7 @@ class GMMN(GenerativeModel):
         return kernel_mmd(x, y, self.bandwidths.tolist(), unbiased=unbiased)
 
     def critic_loss(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        """What f ascends, "squared_mmd", and "penalty", its weight left out, of rows (B, dim) each."""
+        """What f maximises, "squared_mmd", and "penalty", its weight left out, of rows (B, dim) each."""
         seen, made = self.critic(real), self.critic(fake)
         share = torch.rand(len(real), 1, device=real.device)
         between = (share * real + (1 - share) * fake).detach().requires_grad_()

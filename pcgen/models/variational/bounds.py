@@ -19,7 +19,7 @@ __all__ = ["Variational"]
 class Variational(GradientLearner, Coding):
     """A model whose encoder bounds the log-likelihood from below: of vectors; an error between clouds is none.
 
-    It descends minus the bound unless a subclass has another loss. Args are those of `Coding`.
+    It minimises minus the bound unless a subclass has another loss. Args are those of `Coding`.
     """
 
     objective: ClassVar[str] = "a lower bound on the log-likelihood (ELBO)"

@@ -57,7 +57,7 @@ class DLGMM(Variational):
         kl: log q(z | w, x) - log p(z | w) at the same draws, plus KL(q(w | x) | p(w)), in nats, a mean over rows.
 
     Raises:
-        ValueError: a shape that is neither, or an argument out of range.
+        ValueError: an unsupported shape, or an argument out of range.
 
     References:
         Nalisnick, Hertel, Smyth (2016). Approximate Inference for Deep Latent Gaussian Mixtures.

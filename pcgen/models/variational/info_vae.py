@@ -48,7 +48,7 @@ class InfoVAE(Variational):
         mmd: (alpha + lambda - 1) MMD^2 of the batch's codes and as many draws of the prior, which can be negative.
 
     Raises:
-        ValueError: a shape that is neither, or an argument out of range.
+        ValueError: an unsupported shape, or an argument out of range.
 
     References:
         Zhao, Song, Ermon (2019). InfoVAE: Balancing Learning and Inference in Variational Autoencoders.

@@ -63,7 +63,7 @@ class NCRPVAE(Clustering):
         tree: that of the tree's places, weights and V in nats, divided by the number of training rows.
 
     Raises:
-        ValueError: a shape that is neither, or an argument out of range.
+        ValueError: an unsupported shape, or an argument out of range.
 
     References:
         Goyal, Hu, Liang, Wang, Xing (2017). Nonparametric Variational Auto-encoders for Hierarchical Representation

@@ -58,7 +58,7 @@ class SBVAE(Variational):
         kl: the sum over sticks of their divergence from the prior, in nats, a mean over rows.
 
     Raises:
-        ValueError: a shape that is neither, or an argument out of range.
+        ValueError: an unsupported shape, or an argument out of range.
 
     References:
         Nalisnick, Smyth (2017). Stick-Breaking Variational Autoencoders.

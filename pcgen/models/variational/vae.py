@@ -50,7 +50,7 @@ class VAE(Variational):
         kl: KL(q(z | x) | p(z)) in nats, a mean over rows: what the codes tell of the rows, at most; with its weight.
 
     Raises:
-        ValueError: a shape that is neither, or an argument out of range.
+        ValueError: an unsupported shape, or an argument out of range.
 
     References:
         Kingma, Welling (2014). Auto-Encoding Variational Bayes.
