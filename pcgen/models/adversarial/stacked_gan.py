@@ -185,7 +185,7 @@ class StackedGAN(GenerativeModel):
 
     @torch.no_grad()
     def draw(self, n: int, truncation: float | None = None) -> Tensor:
-        """Draw n new vectors, (n, dim), of a normal or censored noise within so many deviations if truncated."""
+        """Draw n new vectors, (n, dim), truncated to so many deviations of normal or censored noise."""
         return self.made([self.prior.draw(n, truncation) for _ in self.generators])[0]
 
 

@@ -63,7 +63,7 @@ class Chain(GenerativeModel):
         """Draw n new objects, (n, *shape): states of n chains.
 
         Args:
-            n: how many.
+            n: number of samples.
             steps: transitions of each; None is the model's own number.
 
         Raises:

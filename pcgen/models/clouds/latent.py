@@ -131,7 +131,7 @@ class LatentCloudModel(GenerativeModel):
         """Draw n clouds, (n, points, 3), whose points are independent samples of the decoded surface.
 
         Args:
-            n: how many.
+            n: number of samples.
             points: of each cloud, any number; None is that of the autoencoder.
             even: return the decoder's own points, which are spread more evenly than those of data.
             **options: the head's, such as labels.
@@ -150,7 +150,7 @@ class LatentCloudModel(GenerativeModel):
         states before the last does not advance torch's generator.
 
         Args:
-            n: how many.
+            n: number of samples.
             points: of each cloud, as in `draw`.
             even: return the decoder's own points, which stay the same points from state to state.
             **options: the head's, such as labels.

@@ -156,8 +156,8 @@ class DRAW(GradientLearner, GenerativeModel):
         """Draw n new clouds, (n, points, 3).
 
         Args:
-            n: how many.
-            truncation: of the codes, in standard deviations: less is nearer to the typical, and less diverse.
+            n: number of samples.
+            truncation: of the codes, in standard deviations: smaller is more typical and less diverse.
         """
         return self.decode(self.prior.draw(n, truncation).view(n, *self.code_shape))
 

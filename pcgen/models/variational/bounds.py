@@ -48,7 +48,7 @@ class Variational(GradientLearner, Coding):
         at_least(1, draws=draws)
         if not isinstance(self.likelihood, VectorGaussian):
             raise ValueError(
-                f"log_prob_bound: must be asked of a model of vectors, this one has shape {self.shape}; an error "
+                f"log_prob_bound: is for models of vectors, this one has shape {self.shape}; an error "
                 "between clouds is not a log-likelihood: train it on the codes of an autoencoder"
             )
         y = self.labels.vectors(labels, x)

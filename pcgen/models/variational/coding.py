@@ -127,9 +127,9 @@ class Coding(Conditional):
         """Draw n new vectors from p(x | z), or the decoder's clouds, (n, *shape), with z from the prior.
 
         Args:
-            n: how many.
+            n: number of samples.
             labels: (n,) int64, of a model with classes.
-            truncation: of z, in standard deviations: less is nearer to the typical, and less diverse.
+            truncation: of z, in standard deviations: smaller is more typical and less diverse.
         """
         return self.likelihood.draw(self.decode(self.prior.draw(n, truncation), labels))
 

@@ -53,7 +53,7 @@ class DiscreteVAE(Conditional, GradientLearner):
         lr: Adam's learning rate.
 
     Logged:
-        bound: minus the bound in nats, a mean over rows; of "concrete", what stands for it.
+        bound: minus the bound in nats, mean over rows; of "concrete", what stands for it.
         baseline: of "nvil", the squared error of what its perceptron expects.
         spread: of "rebar", the squared gradient of the log-odds, which its temperature and factor descend.
 

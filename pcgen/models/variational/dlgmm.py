@@ -52,9 +52,9 @@ class DLGMM(Variational):
         lr: Adam's learning rate.
 
     Logged:
-        reconstruction: -log p(x | z) in nats at a draw of every part, weighed, a mean over rows; of clouds the squared
+        reconstruction: -log p(x | z) in nats at a draw of every part, weighed, mean over rows; of clouds the squared
             error in units of the scale.
-        kl: log q(z | w, x) - log p(z | w) at the same draws, plus KL(q(w | x) | p(w)), in nats, a mean over rows.
+        kl: log q(z | w, x) - log p(z | w) at the same draws, plus KL(q(w | x) | p(w)), in nats, mean over rows.
 
     Raises:
         ValueError: an unsupported shape, or an argument out of range.

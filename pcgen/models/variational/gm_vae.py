@@ -52,9 +52,9 @@ class GMVAE(Clustering):
         lr: Adam's learning rate.
 
     Logged:
-        reconstruction: -log p(x | z) in nats at one draw of z, a mean over rows; of clouds the squared error in units
+        reconstruction: -log p(x | z) in nats at one draw of z, mean over rows; of clouds the squared error in units
             of the scale.
-        kl_z: the conditional prior term in nats, a mean over rows.
+        kl_z: the conditional prior term in nats, mean over rows.
         kl_w: the w-prior term, likewise.
         kl_y: the y-prior term, likewise, and at least `minimum_information`.
         clusters: how many are told apart in the batch, from 1, where they have merged, to K.

@@ -42,9 +42,9 @@ class InfoVAE(Variational):
         lr: Adam's learning rate.
 
     Logged:
-        reconstruction: -log p(x | z) in nats at one draw of z, a mean over rows; of clouds the squared error in units
+        reconstruction: -log p(x | z) in nats at one draw of z, mean over rows; of clouds the squared error in units
             of the scale.
-        kl: (1 - alpha) KL(q(z | x) | p(z)) in nats, a mean over rows.
+        kl: (1 - alpha) KL(q(z | x) | p(z)) in nats, mean over rows.
         mmd: (alpha + lambda - 1) MMD^2 of the batch's codes and as many draws of the prior, which can be negative.
 
     Raises:

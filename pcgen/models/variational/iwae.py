@@ -35,7 +35,7 @@ class IWAE(Variational):
         lr: Adam's learning rate.
 
     Logged:
-        bound: minus the bound in nats, a mean over rows.
+        bound: minus the bound in nats, mean over rows.
 
     Raises:
         ValueError: a shape that is not (dim,), or an argument out of range.

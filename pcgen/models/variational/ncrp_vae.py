@@ -55,9 +55,9 @@ class NCRPVAE(Clustering):
         lr: Adam's learning rate.
 
     Logged:
-        reconstruction: -log p(x | z) in nats at one draw of z, a mean over rows; of clouds the squared error in units
+        reconstruction: -log p(x | z) in nats at one draw of z, mean over rows; of clouds the squared error in units
             of the scale.
-        kl_z: the divergence of the code in nats, a mean over rows.
+        kl_z: the divergence of the code in nats, mean over rows.
         kl_c: that of the leaf, likewise.
         clusters: how many leaves are told apart in the batch, from 1, where they have merged, to their number.
         tree: that of the tree's places, weights and V in nats, divided by the number of training rows.

@@ -53,9 +53,9 @@ class SBVAE(Variational):
         lr: Adam's learning rate.
 
     Logged:
-        reconstruction: -log p(x | w) in nats at one draw of w, a mean over rows; of clouds the squared error in units
+        reconstruction: -log p(x | w) in nats at one draw of w, mean over rows; of clouds the squared error in units
             of the scale.
-        kl: the sum over sticks of their divergence from the prior, in nats, a mean over rows.
+        kl: the sum over sticks of their divergence from the prior, in nats, mean over rows.
 
     Raises:
         ValueError: an unsupported shape, or an argument out of range.

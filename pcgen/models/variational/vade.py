@@ -47,7 +47,7 @@ class VaDE(Clustering):
     Logged:
         reconstruction: -log p(x | z) in nats at one draw of z, in the first phase at the posterior's mean, a mean over
             rows; of clouds the squared error in units of the scale.
-        kl_z: the first of the two divergences in nats, a mean over rows.
+        kl_z: the first of the two divergences in nats, mean over rows.
         kl_c: the second, likewise.
         clusters: how many are told apart in the batch, from 1, where they have merged, to K.
 

@@ -45,9 +45,9 @@ class VAE(Variational):
         lr: Adam's learning rate.
 
     Logged:
-        reconstruction: -log p(x | z) in nats at one draw of z, a mean over rows; of clouds the squared error in units
+        reconstruction: -log p(x | z) in nats at one draw of z, mean over rows; of clouds the squared error in units
             of the scale.
-        kl: KL(q(z | x) | p(z)) in nats, a mean over rows: what the codes tell of the rows, at most; with its weight.
+        kl: KL(q(z | x) | p(z)) in nats, mean over rows: what the codes tell of the rows, at most; with its weight.
 
     Raises:
         ValueError: an unsupported shape, or an argument out of range.

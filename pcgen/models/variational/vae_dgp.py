@@ -60,7 +60,7 @@ class VAEDGP(GenerativeModel, GradientLearner):
         lr: Adam's learning rate of the networks; that of kernels, noises and inducing inputs is ten times as large.
 
     Logged:
-        bound: minus the bound in nats, a mean over rows, without what follows.
+        bound: minus the bound in nats, mean over rows, without what follows.
         kl: KL(q(u) | p(u)) of all layers in nats, for each row of the training data.
 
     Raises:

@@ -49,9 +49,9 @@ class VLAE(Variational):
         lr: Adam's learning rate.
 
     Logged:
-        reconstruction: -log p(x | z) in nats at one draw of z, a mean over rows; of clouds the squared error in units
+        reconstruction: -log p(x | z) in nats at one draw of z, mean over rows; of clouds the squared error in units
             of the scale.
-        kl: log q(z | x) - log p(z) in nats at one draw of z, a mean over rows, and at least the free bits.
+        kl: log q(z | x) - log p(z) in nats at one draw of z, mean over rows, and at least the free bits.
 
     Raises:
         ValueError: a shape that is not (dim,), or an argument out of range.
