@@ -35,12 +35,12 @@ class AAE(Coding):
         code: dimensions of z.
         prior: "normal", "uniform", "ball", "mixture" or "censored" (see `pcgen.models.priors`), or a sampler of
             your own, a `Prior` of `code` dimensions.
-        widths: hidden widths of the encoder, and reversed of the decoder, of vectors, both a linear map plus a
+        widths: for vectors, hidden widths of the encoder, and in reverse of the decoder; both are a linear map plus a
             perceptron that starts at zero; () is linear.
         discriminator_widths: hidden widths of D.
-        encoder: of clouds, a part by name and arguments, or a module (B, N, 3) -> (B, features).
-        decoder: of clouds, likewise, (B, code + classes) -> (B, points, 3).
-        reconstruction: of clouds, "chamfer" (mean squared), or "emd" (exact; a mean distance, which is squared here).
+        encoder: for clouds, a part by name and arguments, or a module (B, N, 3) -> (B, features).
+        decoder: for clouds, in the same way, (B, code + classes) -> (B, points, 3).
+        reconstruction: for clouds, "chamfer" (mean squared), or "emd" (exact; a mean distance, which is squared here).
         scale: the standard deviation of the decoder's noise, in the units of x. None is 0.6 for vectors, which should
             be standardised, and 0.01 for clouds.
         weight: of the adversarial term in the loss of the encoder, relative to the reconstruction in nats.
@@ -65,7 +65,7 @@ class AAE(Coding):
 
     objective: ClassVar[str] = "reconstruction, and a divergence of codes from the prior"
     learning: ClassVar[str] = "gradient descent, and a game on codes"
-    sampling: ClassVar[str] = "a decoded draw of the prior"
+    sampling: ClassVar[str] = "a decoded sample of the prior"
 
     def __init__(
         self,

@@ -52,7 +52,7 @@ class MADE(ExactLikelihood):
         (The orderings.)
     """
 
-    sampling: ClassVar[str] = "one number after another"
+    sampling: ClassVar[str] = "one coordinate after another"
 
     def __init__(
         self,

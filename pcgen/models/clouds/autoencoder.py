@@ -37,7 +37,7 @@ class Autoencoder(GradientLearner):
         shape: (points, 3) of the clouds that are decoded; the encoder takes clouds of any size.
         code: width of the code, D.
         encoder: a part by name and arguments, or a module (B, N, 3) -> (B, code).
-        decoder: likewise, (B, code) -> (B, points, 3).
+        decoder: in the same way, (B, code) -> (B, points, 3).
         reconstruction: the distance d: "emd" (not squared), which spreads the decoded points as evenly as those of the
             data, or "chamfer" (squared), which takes half the time.
         gap: of the EMD's matchings, as in `pcgen.ops.match`: their cost is certified to be at most 1 / (1 - gap) times

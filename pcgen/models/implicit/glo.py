@@ -37,10 +37,10 @@ class GLO(GenerativeModel, GradientLearner):
         rows: S, the number of training rows.
         code: dimensions of z.
         widths: hidden widths of the generator of vectors.
-        decoder: of clouds, a part by name and arguments, or a module (B, code) -> (B, points, 3).
+        decoder: for clouds, a part by name and arguments, or a module (B, code) -> (B, points, 3).
         loss: for vectors, "squared" or "l1"; for clouds it is the reconstruction. (The paper's is a Laplacian pyramid
             of images.)
-        reconstruction: of clouds, "emd" (not squared) or "chamfer" (squared).
+        reconstruction: for clouds, "emd" (not squared) or "chamfer" (squared).
         lr: Adam's learning rate of the generator.
         code_lr: learning rate of the codes, ten times that of the weights as in the paper, which takes plain gradient
             steps.
@@ -56,7 +56,7 @@ class GLO(GenerativeModel, GradientLearner):
     """
 
     objective: ClassVar[str] = "reconstruction of the training rows by codes of their own"
-    sampling: ClassVar[str] = "a decoded draw of a Gaussian of codes"
+    sampling: ClassVar[str] = "a decoded sample of a Gaussian of codes"
     accepts: ClassVar[tuple[str, ...]] = ("vector", "cloud")
 
     def __init__(
