@@ -1,4 +1,4 @@
-"""What several commands share: where output may go, options given as name=value, words to the user."""
+"""Shared parts of commands: output files, options given as name=value, messages."""
 
 import os
 import sys
@@ -27,13 +27,13 @@ def emd_limit(given: int | None) -> int | Literal["auto"] | None:
 
 
 def say(*lines: str) -> None:
-    """Tell the user something on standard error, which leaves standard output to results; under torchrun once."""
+    """Print a message on standard error, which leaves standard output to results; under torchrun only once."""
     for line in lines if os.environ.get("RANK", "0") == "0" else ():
         print(line, file=sys.stderr, flush=True)
 
 
 def check_out(path: Path, suffix: str, overwrite: bool, option: str = "--out") -> None:
-    """Refuse a file that cannot be written, before any work; the folder it is to stand in is made.
+    """Raise an error for a file that cannot be written, before any work; its folder is made.
 
     Raises:
         ValueError: the name does not end in `suffix`, or is a folder's.

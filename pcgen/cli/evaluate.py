@@ -1,4 +1,4 @@
-"""`pcgen evaluate`: how good samples are, as tables and as JSON."""
+"""`pcgen evaluate`: metrics of samples, as tables and as JSON."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -46,9 +46,9 @@ def evaluate(
     seed: Seed = 0,
     overwrite: Overwrite = False,
 ) -> None:
-    """Measure generated clouds against a reference: JSD, MMD, coverage and 1-NNA, beside what oracles score.
+    """Measure generated clouds against a reference: JSD, MMD, coverage and 1-NNA, with oracles for comparison.
 
-    `torchrun --nproc-per-node 2 -m pcgen evaluate ...` shares the distances among processes.
+    `torchrun --nproc-per-node 2 -m pcgen evaluate ...` divides the distances among processes.
     """
     if out is not None:
         check_out(out, ".json", overwrite)

@@ -1,4 +1,4 @@
-"""`pcgen models`: what there is to train, and the options of each."""
+"""`pcgen models`: the models and their options."""
 
 from typing import Annotated
 
@@ -11,7 +11,7 @@ def models(
     name: Annotated[
         str | None, typer.Argument(help="A model, or module:Class of your own; without one, all are listed.")
     ] = None,
-    markdown: Annotated[bool, typer.Option("--markdown", help="The table of the README.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
 ) -> None:
     """List the models of the suite and the classifiers, or the options of one."""
     import rich.console

@@ -99,7 +99,7 @@ def check_alike(
                 values = [", ".join(f"{key}={each.get(key)!r}" for key in differ) for each in (there, here)]
                 raise ValueError(
                     f"SAMPLES: must be measured in the same way to be in one table, under {protocol} {first} has "
-                    f"{values[0]}, {name} has {values[1]}; take as many clouds of each (COV depends on it) "
+                    f"{values[0]}, {name} has {values[1]}; use equally many clouds of each (COV depends on it) "
                     "under the same options"
                 )
     for protocol in of_first if read else ():

@@ -163,7 +163,7 @@ def check_mesh_target(
 def _check_format_of_folder(target: Path, folder: bool, format: str) -> None:
     if not folder:
         raise ValueError(
-            f"format: is of the files of a folder, got {format!r} for {target}; name a folder, {target}/, or leave it "
+            f"format: is for the files of a folder, got {format!r} for {target}; name a folder, {target}/, or leave it "
             "out"
         )
 

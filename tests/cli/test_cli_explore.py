@@ -58,8 +58,8 @@ def test_the_page_goes_between_the_clouds_that_paths_draws(pcgen, paths, tmp_pat
         ([], "--out, --png: must be one of them, got neither; give --out page.html or --png picture.png"),
         (["--out", "a.html", "--png", "a.png"], "--out, --png: must be one of them, got both"),
         (["--out", "a.png"], r"--out: must end in \.html, got a\.png"),
-        (["--out", "a.html", "--show", "map"], "--show, --path, --from, --to: are of a picture; leave them out"),
-        (["--out", "a.html", "--path", "spherical"], "--show, --path, --from, --to: are of a picture"),
+        (["--out", "a.html", "--show", "map"], "--show, --path, --from, --to: are for a picture; leave them out"),
+        (["--out", "a.html", "--path", "spherical"], "--show, --path, --from, --to: are for a picture"),
         (["--out", "a.html", "--names", "box1"], "must have two clouds or more to interpolate, got 1"),
         (["--out", "a.html", "--names", "box1,bx2"], "--names: must be one of box0, .*; did you mean 'box2'"),
         (

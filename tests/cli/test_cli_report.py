@@ -84,8 +84,8 @@ def test_runs_are_sampled_and_measured(pcgen, board, clouds, tmp_path):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["board", "board"], "is a leaderboard, which has a page of its own; give it alone, or runs alone"),
-        (["board", "--reference", "shapes:chair"], "--reference: is settled by the leaderboard"),
+        (["board", "board"], "is a leaderboard; make a page of it alone, or of runs alone"),
+        (["board", "--reference", "shapes:chair"], "--reference: is given by the leaderboard"),
         (["board/autoencoder"], "autoencoder does not generate; train a head on its codes"),
         (["nowhere"], "no such run folder"),
         (["board", "--out", "page.png"], r"--out: must end in \.html"),

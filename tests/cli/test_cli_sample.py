@@ -70,7 +70,7 @@ def test_samples_are_written_as_files_that_other_programs_read(pcgen, run, tmp_p
         (["--set", "steps=many"], "--set steps: must be"),
         (["--set", "steps=11"], "steps: must be from 1 to the chain's length, 10, got 11"),
         (["--set", "labels=3"], "--set: must be one of"),
-        (["--format", "obj"], "format: is of the files of a folder, got 'obj' for"),
+        (["--format", "obj"], "format: is for the files of a folder, got 'obj' for"),
         (["--out", "x.obj"], "a .obj file holds one cloud, got 100; name it x.npz, or x/ for a folder of files"),
         (["--checkpoint", "lst"], "checkpoint: must be one of best, last; got 'lst'"),
     ],

@@ -99,7 +99,9 @@ def test_a_folder_holds_files_of_the_format_that_is_asked_for(tmp_path: Path, fo
 
 
 def test_a_format_is_of_a_folder_and_known(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"format: is of the files of a folder, got 'obj' for .*a\.npz; name a folder"):
+    with pytest.raises(
+        ValueError, match=r"format: is for the files of a folder, got 'obj' for .*a\.npz; name a folder"
+    ):
         save(tmp_path / "a.npz", POINTS, format="obj")
     with pytest.raises(ValueError, match="format: must be one of ply, xyz, obj; got 'npz'"):
         save(f"{tmp_path}/a/", POINTS, format="npz")

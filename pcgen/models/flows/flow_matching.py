@@ -228,7 +228,7 @@ class FlowMatching(GradientLearner, Conditional, Matching):
             FloatingPointError: the solver could not keep its tolerance, for example because the data lies on a plane.
         """
         if self.lacks:
-            raise ValueError(f"log_prob: is of vectors, this model is of sets of shape {self.shape}")
+            raise ValueError(f"log_prob: is for vectors, this model is of sets of shape {self.shape}")
         y, by = self.labels.vectors(labels, x), self._stretch(None, "adaptive")
         x = self.gaussian.stretched(x, 1 / by)
 
