@@ -125,8 +125,9 @@ def read_npz(path: Path, max_bytes: int) -> Listing:
         # An archive whose offsets lead nowhere is EINVAL; all else the system says is of the disk, not of the file.
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise unreadable(path, error) from None
-        what = f"is not a complete .npz file: {in_short(error)}"
-        raise ValueError(f"{path}: {what}; write it again with numpy.savez") from None
+        raise ValueError(
+            f"{path}: is not a complete .npz file: {in_short(error)}; write it again with numpy.savez"
+        ) from None
     return listing_of(arrays, path)
 
 

@@ -102,11 +102,13 @@ def _instances(glb: Glb) -> Iterator[Instance]:
             continue
         mesh = glb.item("meshes", node["mesh"])
         if "skin" in node or any(node.get("weights") or mesh.get("weights") or []):
-            what = "is deformed by joints or weights, which are not supported; export the deformed shape"
-            raise ValueError(f"nodes[{index}] {what}")
+            raise ValueError(
+                f"nodes[{index}] is deformed by joints or weights, which are not supported; export the deformed shape"
+            )
         if _INSTANCES in node.get("extensions", {}):
-            what = f"uses {_INSTANCES}, which is not supported; export each instance as a node"
-            raise ValueError(f"nodes[{index}] {what}")
+            raise ValueError(
+                f"nodes[{index}] uses {_INSTANCES}, which is not supported; export each instance as a node"
+            )
         for primitive in mesh["primitives"]:
             yield primitive, matrix
 

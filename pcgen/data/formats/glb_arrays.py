@@ -26,8 +26,9 @@ class Glb:
     def __init__(self, data: bytes) -> None:
         version, length, size = (int.from_bytes(data[at : at + 4], "little") for at in (4, 8, 12))
         if data[:4] != b"glTF" or version != 2 or length != len(data) or 20 + size > len(data):
-            what = "it is cut short or not a .glb file of version 2"
-            raise ValueError(f"declares {length} bytes and has {len(data)}; {what}")
+            raise ValueError(
+                f"declares {length} bytes and has {len(data)}; it is cut short or not a .glb file of version 2"
+            )
         self.json: Json = json.loads(data[20 : 20 + size])
         if not isinstance(self.json, dict):
             raise ValueError("has no JSON object as its first part")
