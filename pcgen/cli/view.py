@@ -137,7 +137,7 @@ def _beside_nearest(samples: "list[Clouds]", spec: str, how: "Reading") -> tuple
 
 
 def _titles(files: list[str]) -> list[str]:
-    """What tells sources apart: the names of their files, or all of it where two have the same."""
+    """Different names of sources: the names of their files, or their full paths if two are equal."""
     short = [spec.rstrip("/").rpartition("/")[2] for spec in files]
     return short if len(set(short)) == len(short) else files
 

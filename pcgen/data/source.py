@@ -64,7 +64,7 @@ class Listing:
     origin: Triple = ZERO  # what the points count from, in the source's axes
 
     def key(self, row: int) -> str:
-        """What all that is drawn for a cloud follows from: its name, if it has one of its own, or else its content."""
+        """The key of all random choices for a cloud: its name, if it has one, or else its content."""
         return self.content(row) if self.content else self.names[row]
 
     def place(self, row: int, source: str) -> str:

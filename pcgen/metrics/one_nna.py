@@ -82,5 +82,5 @@ def one_nna_correct(
 
 
 def _others(distances: Tensor) -> Tensor:
-    """The distances with each cloud's to itself out of reach: it is left out of its own classifier."""
+    """The distances with an infinite diagonal: each cloud is left out of its own classifier."""
     return distances.clone().fill_diagonal_(torch.inf)

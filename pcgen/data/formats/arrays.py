@@ -48,7 +48,7 @@ def _header(file: IO[bytes], what: str) -> tuple[tuple[int, ...], np.dtype[Any]]
 
 
 def _array(file: IO[bytes], size: int, what: str, max_bytes: int) -> NDArray[Any]:
-    """The array of an .npy stream of `size` bytes; what its header declares is held against them before any is read."""
+    """The array of an .npy stream of `size` bytes, whose header is checked against this size before any is read."""
     shape, dtype = _header(file, what)
     if dtype.hasobject:
         raise ValueError(
