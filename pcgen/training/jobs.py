@@ -81,10 +81,10 @@ def on_codes(model: str, codes: Codes, domain: str | None = None, **config: Any)
 
 
 def again(run: str | Path, *, data: str | None = None, device: str = "cpu", **changed: Any) -> tuple[Job, Options]:
-    """The job of a run once more, from nothing but its config.json: the model anew, the data read again; its options.
+    """The job of a run again, from its config.json alone: a new model, the data read again, and the run's options.
 
-    The model's first weights are drawn under the options' seed, as `pcgen train` draws them: on the same machine, torch
-    and number of threads the training ends as the run's did, bit for bit.
+    The initial weights are drawn with the options' seed, as in `pcgen train`: with the same machine, torch and number
+    of threads, the training is repeated bit for bit.
 
     Args:
         run: the folder of a training of `pcgen train`.
