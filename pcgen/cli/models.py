@@ -62,7 +62,7 @@ def _options_of(name: str) -> None:
         if {"vector", "set"} & set(cls.accepts):
             drawing = LatentCloudModel.draw
             found = options(drawing, inspect.getdoc(drawing) or "", skip=(*skip, "options"))
-            groups.append(("pcgen sample, of a head on codes", found))
+            groups.append(("pcgen sample, for a head on codes", found))
     for command, found in groups:
         table = rich.table.Table(box=rich.box.SIMPLE_HEAD, title=command, title_justify="left")
         for column in ("--set", "type", "default", "what it is"):
@@ -71,8 +71,8 @@ def _options_of(name: str) -> None:
             table.add_row(*map(rich.text.Text, (option.name, option.type, option.default, option.what)))
         if found:
             rich.console.Console().print(table)
-    table = rich.table.Table(box=rich.box.SIMPLE_HEAD, title="what a training logs", title_justify="left")
-    table.add_column("number", no_wrap=True)
+    table = rich.table.Table(box=rich.box.SIMPLE_HEAD, title="logged values", title_justify="left")
+    table.add_column("value", no_wrap=True)
     table.add_column("what it is", overflow="fold")
     for number, what in logged(description).items():
         table.add_row(*map(rich.text.Text, (number, what)))

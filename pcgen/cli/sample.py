@@ -63,4 +63,4 @@ def sample(
     described = opened.config["model"]
     name = described.get("head", described).get("name")
     of = f" of {labels}" if labels else ""
-    say(f"{out}: {n} clouds{of} of {clouds.shape[1]} points, drawn by {name} (seed {seed})")
+    say(f"{out}: {n} clouds{of} of {clouds.shape[1]} points, sampled by {name} (seed {seed})")

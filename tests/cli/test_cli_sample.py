@@ -28,7 +28,7 @@ def drawn(pcgen, run, out, *words):
 def test_labels_are_taken_by_name_shared_evenly_and_written(pcgen, run, tmp_path):
     clouds, result = drawn(pcgen, run, tmp_path / "a.npz", "-n", 7, "--labels", "high, low")
     assert clouds.classes == ("low", "high") and clouds.labels.tolist() == [1, 1, 1, 1, 0, 0, 0]
-    assert "7 clouds of high, low of 12 points, drawn by diffusion" in result.err
+    assert "7 clouds of high, low of 12 points, sampled by diffusion" in result.err
     clouds, _ = drawn(pcgen, run, tmp_path / "b.npz", "-n", 5, "--labels", "high")
     assert clouds.labels.tolist() == [1] * 5
     assert len(data.load(f"{tmp_path / 'a.npz'}:low")) == 3  # the file can be asked for a class
