@@ -27,6 +27,7 @@ def main(
     minutes: Annotated[float, typer.Option(help="Of each autoencoder's training, on all cores.")] = 7.0,
     effort: Annotated[float, typer.Option(help="Multiplies every model's default number of steps.")] = 1.0,
     models: Annotated[str, typer.Option(help="Models with commas between; all heads if not given.")] = "",
+    only: Annotated[str, typer.Option(help="Sets with commas between, by name; all if not given.")] = "",
     cores: Annotated[int, typer.Option(help="Heads that are trained side by side, on a core each.")] = 2,
     out: Annotated[Path, typer.Option(help="The folder of the runs.")] = Path("runs/quality"),
 ) -> None:
@@ -36,7 +37,10 @@ def main(
         f"ldraw_parts:{one}": f"{shapes}:{one}",
         "shapes:chair": f"shapes:chair={chairs}",
     }
+    if only:
+        sets = {name: sets[name] for name in only.split(",")}
     rows: list[dict[str, object]] = []
+    kept = figures.of_others("quality", "data", sets)  # of sets that were measured before
     for name, spec in sets.items():
         folder = out / name.replace(":", "_")
         source = training_set(spec, points=points)
@@ -68,7 +72,7 @@ def main(
                 }
             )
             print(f"{name} {found.name}: {found.score:.3f} ({low:.3f} to {high:.3f}), novelty {found.novelty:.2f}")
-            figures.write("quality", rows)
+            figures.write("quality", rows, kept)
 
 
 if __name__ == "__main__":

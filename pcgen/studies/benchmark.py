@@ -14,7 +14,7 @@ from torch import Tensor
 from pcgen.errors import at_least
 from pcgen.studies.heads import draw_codes, jobs, train_head
 from pcgen.studies.quality import Quality, quality
-from pcgen.training import Codes, Job
+from pcgen.training import Codes
 
 __all__ = ["Scored", "benchmark"]
 
@@ -65,21 +65,31 @@ def benchmark(
     """
     at_least(1, processes=processes)
     held_out = held_out[:MOST]
-    made = jobs(codes, names, config or {}, seed)  # also checks the names before the first is trained
+    jobs(codes, names, config or {}, seed)  # names and arguments are checked before the first is trained
     yield from (Scored(each) for each in quality({}, codes.train, held_out, draws=DRAWS, seed=seed))
-    score = partial(_score, codes, held_out, Path(out), {"effort": effort, "device": device, "seed": seed})
+    score = partial(
+        _score, codes, held_out, Path(out), config or {}, {"effort": effort, "device": device, "seed": seed}
+    )
     if processes == 1:
-        yield from (score(name, job, progress=True) for name, job in made.items())
+        yield from (score(name, progress=True) for name in names)
         return
     threads = torch.get_num_threads()
     with ProcessPoolExecutor(processes, get_context("spawn"), torch.set_num_threads, (threads,)) as pool:
-        yield from pool.map(score, made, made.values())
+        yield from pool.map(score, names)
 
 
 def _score(
-    codes: Codes, held_out: Tensor, out: Path, settings: dict[str, Any], name: str, job: Job, progress: bool = False
+    codes: Codes,
+    held_out: Tensor,
+    out: Path,
+    config: Mapping[str, Mapping[str, Any]],
+    settings: dict[str, Any],
+    name: str,
+    progress: bool = False,
 ) -> Scored:
+    seed = settings["seed"]
+    job = jobs(codes, [name], config, seed)[name]  # here, since not every model can be sent to another process
     model, seconds = train_head(job, out / name, progress=progress, **settings)
-    sets = [draw_codes(model, len(held_out), settings["seed"] + each) for each in range(DRAWS)]
-    (found, *_) = quality({name: sets}, codes.train, held_out, seed=settings["seed"])
+    sets = [draw_codes(model, len(held_out), seed + each) for each in range(DRAWS)]
+    (found, *_) = quality({name: sets}, codes.train, held_out, seed=seed)
     return Scored(found, seconds, sum(value.numel() for value in model.head.state_dict().values()))

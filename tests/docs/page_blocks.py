@@ -31,6 +31,7 @@ _SMALL = {
     "view": ["--overwrite"],
     "report": ["--clouds", "4", "--metrics", "cd", "--overwrite"],
     "suite": ["--models", "gaussian,ppca", "--effort", "0.001", "--clouds", "4", "--reference-clouds", "4"],
+    "claims": ["--seeds", "3", "--effort", "0.02"],
     "classify": ["--steps", "2", "--batch-size", "8"],
     "data convert": ["--overwrite"],
     "data mesh": ["--method", "ball_pivoting"],
