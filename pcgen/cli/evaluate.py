@@ -142,7 +142,7 @@ def _read(
 def _check_published(
     published: str | None, presets: "Sequence[Protocol]", read: "Mapping[str, Mapping[str, Report]]"
 ) -> None:
-    """Refuse, before any work, to show numbers in print where there are none."""
+    """Refuse, before any work, to show published numbers where there are none."""
     from pcgen import metrics
 
     names = {*(preset.name for preset in presets), *(name for of in read.values() for name in of)}
@@ -160,7 +160,7 @@ def _check_alike(
     clouds: int | None,
     seed: int,
 ) -> None:
-    """Refuse, before any work, sets that cannot stand in one table."""
+    """Refuse, before any work, sets that cannot be in one table."""
     from pcgen.cli.reports import check_alike, conditions
 
     def limited(count: int) -> int:

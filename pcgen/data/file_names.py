@@ -1,4 +1,4 @@
-"""Where each cloud of a set stands in a folder of files, and writing such a folder whole or not at all."""
+"""The path of each cloud of a set in a folder of files, and writing such a folder completely or not at all."""
 
 import os
 import re
@@ -48,7 +48,7 @@ def write_folder(target: Path, files: Iterable[tuple[PurePosixPath, bytes]]) -> 
 
 
 def place_of(clouds: Clouds, row: int, ending: str) -> PurePosixPath:
-    """Where a cloud's file stands in the folder: by split and class, where they are known, and name.
+    """The path of a cloud's file in the folder: split and class, if known, and name.
 
     Raises:
         ValueError: its name is not a valid file name.

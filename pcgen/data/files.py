@@ -19,7 +19,7 @@ def list_path(path: Path, seed: int, max_bytes: int) -> Listing:
 
     Raises:
         PermissionError: it may not be read.
-        ValueError: it is of no kind that is known, empty, or damaged.
+        ValueError: it is of an unknown kind, empty, or damaged.
     """
     if path.is_dir():
         for layout in (list_hdf5_files, list_modelnet_text, list_shapenet_part):

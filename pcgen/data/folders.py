@@ -19,7 +19,7 @@ def list_folder(root: Path, seed: int, max_bytes: int) -> Listing:
     A folder called train, val or test, at any depth, is the split of what is in it. The first other folder on a file's
     path is its class; ShapeNet's synset numbers become names. This reads `<class>/*.ply`, `<class>/{train,test}/*.off`
     (ModelNet), `<synset>/{train,val,test}/*.npy` (PointFlow's PC15k), `<synset>/*.ply` (latent_3d_points) and
-    `{train,test}/<class>/*` alike. Where `train` stands beside classes, it is one: railway trains. Hidden files and
+    `{train,test}/<class>/*` alike. If `train` is beside other classes, it is a class (railway trains). Hidden files and
     folders are ignored.
 
     Raises:

@@ -123,7 +123,7 @@ def list_source(spec: Spec, seed: int, max_bytes: int) -> Listing:
     Raises:
         FileNotFoundError: there is no such file or folder.
         PermissionError: it cannot be read.
-        ValueError: it is of no kind that is known, empty, or damaged.
+        ValueError: it is of an unknown kind, empty, or damaged.
     """
     if spec.source == "shapes":
         return list_shapes(spec.classes, seed)

@@ -25,7 +25,7 @@ def bounds(points: NDArray[np.floating]) -> tuple[Floats, Floats]:
 
 
 def held(low: Floats, high: Floats, origin: Triple = ZERO) -> NDArray[np.bool_]:
-    """Which clouds float32 holds about an origin to 1e-4 of their size, (S,) bool.
+    """Which clouds float32 represents about an origin to 1e-4 of their size, (S,) bool.
 
     A cloud's size is the longest side of its bounding box; a cloud of one place has none, and is held anywhere.
 

@@ -92,7 +92,7 @@ class Listing:
 
 @contextmanager
 def named(path: Path) -> Iterator[None]:
-    """What is wrong with the content of a file is told with its path before it."""
+    """An error in the content of a file, with its path."""
     try:
         yield
     except ValueError as error:

@@ -181,7 +181,7 @@ def _novelties(part: _Part, near: Mapping[str, Near], values: Mapping[str, dict[
 
 
 def _said(part: _Part, near: Mapping[str, Near]) -> str:
-    """What the numbers of one search are of."""
+    """A note on the clouds and points of one search."""
     columns = " and ".join(column.upper() for column in part.columns)
     held_out, points = len(near[REFERENCE].row), part.search.train.shape[1]
     cells = f"; C_T in {part.cells} cells" if part.cells else "; too few reference clouds for the cells of C_T"

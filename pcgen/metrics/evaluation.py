@@ -67,10 +67,10 @@ def evaluate(
         oracles: other sets by the names of their rows, each measured like the training set; for example "training set
             decoded", which no model of an autoencoder's codes should be expected to beat.
         distances: which columns to compute: "cd", "emd", both or none.
-        clouds: at most so many clouds of the samples and of the reference, chosen by `seed`; None is all.
-        emd_clouds: at most so many clouds of each set under EMD, chosen by `seed`; None is all; "auto" is 100 under
+        clouds: at most this many clouds of the samples and of the reference, chosen by `seed`; None is all.
+        emd_clouds: at most this many clouds of each set under EMD, chosen by `seed`; None is all; "auto" is 100 under
             pcgen's own protocol, and all under published ones.
-        emd_points: at most so many points of each cloud under EMD; None is all; "auto" is 2048, and all.
+        emd_points: at most this many points of each cloud under EMD; None is all; "auto" is 2048, and all.
         full: compute every EMD, for precision, recall, density and coverage under EMD.
         features: trained models; the sets are also compared by their features or codes.
         drop_bad: leave out clouds with NaN or infinity, and count and name them; otherwise they are an error.

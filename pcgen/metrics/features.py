@@ -1,4 +1,4 @@
-"""Sets of clouds compared by the vectors that a trained model makes of them."""
+"""Sets of clouds compared by a trained model's features."""
 
 from dataclasses import dataclass, field
 
@@ -49,7 +49,7 @@ class FeatureSpace:
     def compare(
         self, clouds: Tensor | Clouds, reference: Tensor | Clouds, seed: int = 0
     ) -> tuple[dict[str, float], tuple[str, ...]]:
-        """The metrics of clouds (S, N, 3) against a reference (R, N, 3), by name, and what is to be said of them.
+        """The metrics of clouds (S, N, 3) against a reference (R, N, 3), by name, and notes on them.
 
         Both in the units of the data that the model has learned.
 

@@ -92,7 +92,7 @@ def frechet_classifier_distance(
         reference: (R, N, 3), of as many points.
         classifier: trained by pcgen, on shapes like the reference's.
         run: the name of its run folder, for the metric's name.
-        relabellings: how often both sets are pooled and divided anew at random, for `chance`; at least 1.
+        relabellings: how often both sets are pooled and divided again at random, for `chance`; at least 1.
         seed: of the relabellings; torch's global generator is not touched.
 
     Raises:

@@ -87,7 +87,7 @@ def _profile(points: Tensor) -> tuple[Tensor, float]:
 
 
 def _turned(profile: Tensor, order: tuple[int, ...], signs: tuple[int, ...]) -> Tensor:
-    """The profile of the same clouds with the given axes in the place of x, y and z."""
+    """The profile of the same clouds with the given axes instead of x, y and z."""
     columns = [
         profile[:, axis] if sign > 0 else -profile[:, axis].flip(0) for axis, sign in zip(order, signs, strict=True)
     ]

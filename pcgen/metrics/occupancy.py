@@ -70,7 +70,7 @@ def _cell_counts(clouds: MeasuredSet, grid: Grid) -> tuple[Tensor, int]:
 
 
 def _stretched(reference: Tensor, grid: Grid) -> list[str]:
-    """What is to be said of a ball that whole clouds far away have made large."""
+    """A note on a ball that clouds far away have made large."""
     centre = torch.tensor(grid.centre, dtype=torch.float64, device=reference.device)
     half = float((reference.double() - centre).norm(dim=-1).median())
     if grid.radius <= _STRETCHED * half:

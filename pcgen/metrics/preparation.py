@@ -79,7 +79,7 @@ def prepare(
     Args:
         protocol: whose conventions bind.
         given: the clouds of each role: SAMPLES, REFERENCE, perhaps TRAINING and SECOND, and any other oracle's row.
-        clouds: at most so many of the samples and of the reference, drawn by seed; None is all.
+        clouds: at most this many of the samples and of the reference, chosen by seed; None is all.
         drop_bad: leave out clouds with NaN or infinity.
         device: where they are measured; None is where the reference is.
         seed: of all draws.
@@ -147,7 +147,7 @@ def _notes(given: Mapping[str, Tensor | Clouds], sets: Mapping[str, MeasuredSet]
 
 
 def _limited(sets: Mapping[str, MeasuredSet], clouds: int, seed: int) -> tuple[dict[str, MeasuredSet], list[str]]:
-    """At most so many samples and references, and what is to be said of that."""
+    """At most a number of samples and references, and notes on that."""
     fewer = {
         role: each if role == TRAINING else _fewer(each, sets[REFERENCE], clouds, seed) for role, each in sets.items()
     }
@@ -157,7 +157,7 @@ def _limited(sets: Mapping[str, MeasuredSet], clouds: int, seed: int) -> tuple[d
 
 
 def _fewer(given: MeasuredSet, reference: MeasuredSet, clouds: int | None, seed: int, purpose: str = "") -> MeasuredSet:
-    """At most so many clouds of a set, drawn by seed."""
+    """At most a number of clouds of a set, chosen by seed."""
     if clouds is None or clouds >= len(given):
         return given
     # A second sample is one of the reference's own shapes: of those that are kept.

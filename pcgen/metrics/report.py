@@ -171,7 +171,7 @@ def label_of(report: Report) -> str:
 
 
 def published_rows(report: Report, category: str | None) -> list[Row]:
-    """The rows of numbers in print under the report's protocol; none without a category."""
+    """The rows of published numbers under the report's protocol; none without a category."""
     if category is None:
         return []
     found = published(report.protocol["name"], category)

@@ -58,7 +58,7 @@ class TileStore:
             raise ValueError(f"{path}: must be a tile of distances, is damaged ({error}); delete it") from error
 
     def put(self, distance: str, clouds: Sequence[str], values: Mapping[str, Tensor]) -> None:
-        """Write a tile whole or not at all, in the place of the one before.
+        """Write a tile completely or not at all, replacing the one before.
 
         Raises:
             OSError: it cannot be written; nothing is left over.

@@ -110,7 +110,7 @@ def _cells(row: Row, columns: Sequence[Column], train: Row | None) -> list[Cell]
 
 
 def _mark(key: str, row: Row, train: Row | None) -> str:
-    """Whether a number is as good as the training set's, as far as the row's interval tells."""
+    """Whether a metric is as good as the training set's, within the row's interval."""
     if train is None or key not in row.intervals or key not in train.values:
         return ""
     low, high = row.intervals[key]
@@ -168,7 +168,7 @@ class Beside:
         return Gallery(name, shown.double().numpy(), titles, numbers, places), ratios
 
     def shown(self) -> "np.ndarray[tuple[int, ...], np.dtype[np.float64]] | None":
-        """The training clouds that stand beside others, (T, N, 3), in the places that galleries name."""
+        """The training clouds that are shown beside others, (T, N, 3), by the indices in galleries."""
         if self.train is None or not self._pool:
             return None
         rows = self.train[torch.tensor(list(self._pool))]

@@ -1,6 +1,6 @@
 """What notebooks show of clouds, reports and pages, without a network.
 
-Programs run in frames of their own: several displays on one page share no names, and cannot reach the notebook.
+Programs run in separate frames: several displays on one page share no names, and cannot access the notebook.
 """
 
 import math
@@ -75,7 +75,7 @@ def framed(page: str, title: str, height: int) -> str:
 
 
 def _centred(points: Array) -> Array:
-    """Clouds (S, N, 3) about 0, so that the box of all is as small as it can be, and some of their points."""
+    """Clouds (S, N, 3) centred at 0, so that the box of all is as small as possible, with some of their points."""
     if points.shape[1] > _POINTS:
         kept = np.random.default_rng(0).choice(points.shape[1], _POINTS, replace=False)
         points = points[:, np.sort(kept)]

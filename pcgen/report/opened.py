@@ -23,7 +23,7 @@ class Opened:
         run: of an autoencoder, or of a generator with codes.
         checkpoint: "best" or "last"; None is the best where there is one.
         device: where the model runs.
-        seed: of what is drawn.
+        seed: of the samples.
 
     Raises:
         ValueError: the run's model does not learn clouds.

@@ -20,7 +20,7 @@ def write_page(content: Content, path: str | os.PathLike[str], *, overwrite: boo
     """Write a page as one file, which needs no other and no network.
 
     Args:
-        content: what it tells.
+        content: of the page.
         path: the .html to write; missing folders are made.
         overwrite: replace a page that exists.
 

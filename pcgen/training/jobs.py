@@ -90,7 +90,7 @@ def again(run: str | Path, *, data: str | None = None, device: str = "cpu", **ch
         run: the folder of a training of `pcgen train`.
         data: SOURCE[:CLASS][@SPLIT] where its clouds are now, if they have been moved.
         device: where codes are made of clouds.
-        **changed: options in the place of the run's, by name.
+        **changed: options that replace the run's, by name.
 
     Raises:
         FileNotFoundError: the run or its data is not there.

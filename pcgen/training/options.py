@@ -131,7 +131,7 @@ class Options:
         return dataclasses.replace(self, steps=max(len(recipe.phases), round(effort * recipe.steps)))
 
     def to_dict(self) -> dict[str, Any]:
-        """The options as JSON values; an augmentation of one's own is its name, without the address of the process."""
+        """The options as JSON values; your own augmentation is its name, without the address of the process."""
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         if isinstance(self.augment, Augmentation):
             values["augment"] = dataclasses.asdict(self.augment)

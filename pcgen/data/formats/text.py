@@ -57,7 +57,7 @@ def begins_as_table(start: bytes) -> bool:
 
 
 def _table(data: bytes) -> tuple[list[str] | None, NDArray[np.float64]]:
-    """The names of the columns, where a line tells them, and all numbers, (N, width)."""
+    """The names of the columns, if a line gives them, and all numbers, (N, width)."""
     names, declared, first, rows = _opening(data)
     values, count, width, commas, points = array("d"), 0, len(first), False, False
     for number, line in rows:
@@ -82,7 +82,7 @@ def _table(data: bytes) -> tuple[list[str] | None, NDArray[np.float64]]:
 
 
 def _opening(data: bytes) -> tuple[list[str] | None, int | None, list[bytes], Iterator[tuple[int, bytes]]]:
-    """What the lines before the numbers tell, the names of columns and how many points; the first row; all rows."""
+    """The names of columns and the number of points from the lines before the numbers; the first row; all rows."""
     lines = [line.strip() for line in data.splitlines()]
     names: list[str] | None = None
     declared: int | None = None

@@ -28,7 +28,7 @@ class Chain(GenerativeModel):
 
     sampling: ClassVar[str] = "tens of transitions of a Markov chain"
     steps: int
-    """Transitions of a draw unless told otherwise."""
+    """Default number of transitions of a sample."""
 
     @abstractmethod
     def start(self, n: int) -> Tensor:

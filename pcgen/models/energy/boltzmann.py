@@ -123,7 +123,7 @@ class Boltzmann(GenerativeModel, GradientLearner):
 
     @torch.no_grad()
     def gibbs(self, s: Tensor, steps: int, temperature: float = 1.0) -> Tensor:
-        """Units (B, units) after so many sweeps over all of them, at a temperature of 0 or more."""
+        """Units (B, units) after a number of sweeps over all of them, at a temperature of 0 or more."""
         return swept(s, *self._fields(), range(s.shape[1]), steps, temperature)
 
     @torch.no_grad()
@@ -184,7 +184,7 @@ class Boltzmann(GenerativeModel, GradientLearner):
 
     @torch.no_grad()
     def chain(self, x: Tensor, steps: int, temperature: float = 1.0) -> Tensor:
-        """Rows (B, dim) after so many sweeps over all units, the hidden ones drawn first.
+        """Rows (B, dim) after a number of sweeps over all units, the hidden ones drawn first.
 
         Args:
             x: where the chains start.

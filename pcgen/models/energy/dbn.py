@@ -154,7 +154,7 @@ class DBN(GenerativeModel):
 
     @torch.no_grad()
     def chain(self, x: Tensor, steps: int) -> Tensor:
-        """Rows (B, dim) inferred up to the top layer, after so many sweeps of it, drawn down again."""
+        """Rows (B, dim) inferred up to the top layer, after a number of sweeps of it, drawn down again."""
         at_least(0, steps=steps)
         *lower, top = self.stack
         for layer in lower:

@@ -73,7 +73,7 @@ class Restricted(GenerativeModel):
 
     @torch.no_grad()
     def chain(self, x: Tensor, steps: int) -> Tensor:
-        """Rows (B, dim) after so many sweeps of block Gibbs sampling, all hidden units and then all visible ones."""
+        """Rows (B, dim) after a number of sweeps of block Gibbs sampling, all hidden units, then all visible ones."""
         at_least(0, steps=steps)
         return self.outward(self.layer.gibbs(self.inward(x), steps))
 

@@ -86,13 +86,13 @@ class TwoLayers(nn.Module):
 
     @torch.no_grad()
     def gibbs(self, first: Tensor, steps: int) -> Tensor:
-        """h_1 after so many sweeps, (B, first)."""
+        """h_1 after a number of sweeps, (B, first)."""
         for _ in range(steps):
             first = self.move(first)
         return first
 
     def mean_field(self, x: Tensor, sweeps: int, within: float = 0.0) -> MeanField:
-        """q(h_1, h_2) of rows (B, dim) after so many sweeps over both layers, or fewer once changes are within.
+        """q(h_1, h_2) of rows (B, dim) after a number of sweeps over both layers, or fewer once changes are within.
 
         It starts at q(h_1) given the data alone, with doubled input, as in the first phase.
         """

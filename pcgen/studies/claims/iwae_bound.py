@@ -1,4 +1,4 @@
-"""The bound by several draws against the bound by one. The draws make it a dear claim: minutes on one thread."""
+"""The bound by several draws against the bound by one. The samples make it expensive: minutes on one thread."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""Counts that no training scene has. Its two models of scenes make it the dearest claim: minutes on one thread."""
+"""Counts that no training scene has. Its two models of scenes make it expensive: minutes on one thread."""
 
 import torch
 

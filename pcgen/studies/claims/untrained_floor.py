@@ -1,4 +1,4 @@
-"""How far an encoder that has learned nothing separates classes. A dear claim: minutes on one thread."""
+"""How far an encoder that has learned nothing separates classes. An expensive claim: minutes on one thread."""
 
 import torch
 from torch import Tensor
