@@ -34,7 +34,7 @@ _ABOUT = {
 }
 _READ = [
     "1-NNA is best at chance, the score of equal distributions. Small print: 95% intervals, or deviations over sets.",
-    "Green: the interval contains the training set's value, or better values; red: worse.",
+    "Green: the interval reaches the training set's value; red: it does not.",
 ]
 _LESS = ("jsd", "mmd")
 _NEAR = 512  # points that samples and reference clouds are compared on, for the order in which they are shown
