@@ -43,9 +43,9 @@ class VLAE(Variational):
         widths: hidden widths of the encoder, and in reverse of the decoder; both are a linear map plus a perceptron
             that starts at zero; () is linear.
         flow_widths: hidden widths of the prior's maps, and of the decoder's map of preceding coordinates.
-        scale: standard deviation of the decoder's noise, in the units of x. A smaller one reconstructs better, but on
-            few rows no prior can then fit the codes.
-        learn_scale: whether the scale is learned too, which makes the bound highest.
+        scale: standard deviation of the decoder's noise, in the units of x. A smaller one reconstructs better, but
+            with few rows no prior can then fit the codes.
+        learn_scale: whether the scale is also learned, which gives the highest bound.
         classes: names of the labels' classes; () learns without labels.
         lr: Adam's learning rate.
 
