@@ -1,4 +1,4 @@
-"""Distances between two clouds, and how sure a matching is: python examples/distances.py"""
+"""Distances between two clouds, and the certificate of a matching: python examples/distances.py"""
 
 import argparse
 
@@ -10,13 +10,17 @@ from pcgen import data, ops
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--points", type=int, default=1024, help="points of each cloud")
-    parser.add_argument("--gap", type=float, default=0.05, help="of the approximate matching, a share of its cost")
+    parser.add_argument(
+        "--gap", type=float, default=0.05, help="allowed gap of the approximate matching, as a share of its cost"
+    )
     asked = parser.parse_args()
 
     chairs = data.load("shapes:chair=2", points=asked.points).points
-    x, y = chairs[:1], chairs[1:]  # (1, N, 3) each: every distance is of batches of pairs
+    x, y = chairs[:1], chairs[1:]  # (1, N, 3) each: distances take batches of pairs
 
-    print(f"Chamfer: {float(ops.chamfer(x, y)):.5f}, the mean squared distance to the nearest point, both ways")
+    print(
+        f"Chamfer: {float(ops.chamfer(x, y)):.5f}, the mean squared distance to the nearest point, in both directions"
+    )
     print(f"Hausdorff: {float(ops.hausdorff(x, y)):.5f}, the largest distance to a nearest point")
 
     exact, quick = ops.match(x, y), ops.match(x, y, gap=asked.gap)

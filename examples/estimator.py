@@ -1,4 +1,4 @@
-"""Gradients through bits: estimators beside the exact gradient, by enumeration: python examples/estimator.py"""
+"""Gradients through bits: estimators compared with the exact gradient: python examples/estimator.py"""
 
 import argparse
 from itertools import product
@@ -11,14 +11,14 @@ from pcgen import estimators
 
 
 def cost(bits: Tensor) -> Tensor:
-    """What is expected to fall: (B, K) -> (B,). Its two values at a bit are nearly alike."""
+    """The cost whose expectation is minimised: (B, K) -> (B,). Its two values at a bit are nearly equal."""
     return (bits - 0.45).square().sum(1)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bits", type=int, default=4, help="2^bits states are enumerated")
-    parser.add_argument("--draws", type=int, default=20_000, help="of each estimator")
+    parser.add_argument("--draws", type=int, default=20_000, help="samples of each estimator")
     asked = parser.parse_args()
     torch.manual_seed(0)
     start = torch.linspace(-1, 1, asked.bits)
@@ -37,9 +37,9 @@ def main() -> None:
         "concrete 0.5": estimators.concrete(cost, rows, temperature=0.5),
     }
     for name, value in found.items():
-        (each,) = torch.autograd.grad(value.sum(), rows)  # (draws, K): every row is a draw of the estimator
+        (each,) = torch.autograd.grad(value.sum(), rows)  # (draws, K): every row is a sample of the estimator
         bias, variance = (each.mean(0) - exact).norm() / exact.norm(), each.var(0).sum()
-        print(f"{name}: off by {float(bias):.1%} on average, variance of a draw {float(variance):.4f}")
+        print(f"{name}: error of the mean {float(bias):.1%}, variance of a sample {float(variance):.4f}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Two sets of clouds under a protocol, as one table: python examples/evaluate.py
 
-By default chairs stand in for good samples, and lamps for bad ones. Give files of your own: SOURCE[:CLASS][@SPLIT].
+By default, chairs are used as good samples, and lamps as bad ones. Give your own files as SOURCE[:CLASS][@SPLIT].
 """
 
 import argparse

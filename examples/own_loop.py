@@ -1,6 +1,6 @@
-"""The Earth Mover's distance as the loss of a training loop of your own: python examples/own_loop.py
+"""The Earth Mover's distance as the loss of your own training loop: python examples/own_loop.py
 
-A network turns points of a square into points of a chair. Nothing of pcgen's training is needed for that.
+A network maps points of a square to points of a chair. This does not use pcgen's training.
 """
 
 import argparse
@@ -25,10 +25,10 @@ def main() -> None:
     optimizer = torch.optim.Adam(network.parameters(), 3e-3)
 
     for step in range(asked.steps):
-        # A matching within 2% of the best is enough to descend by, and quicker than the best.
+        # A matching within 2% of the optimum is enough for gradient descent, and faster than the optimum.
         loss = ops.emd(network(square), target, gap=0.02).mean()
         optimizer.zero_grad()
-        loss.backward()  # the gradient is that of the matched points, to both clouds
+        loss.backward()  # the gradient is that of the matched points, for both clouds
         optimizer.step()
         if step % (asked.steps // 4 or 1) == 0:
             print(f"step {step}: {float(loss):.4f}")

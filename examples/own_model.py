@@ -1,6 +1,6 @@
-"""A model of your own as a head: python examples/own_model.py
+"""Your own model as a head: python examples/own_model.py
 
-A Gaussian whose covariance has a few factors, learned by gradient descent. The command line trains it too:
+A Gaussian whose covariance has a few factors, learned by gradient descent. The command line can also train it:
 PYTHONPATH=examples pcgen train own_model:FactorGaussian --codes runs/ae --out runs/mine
 """
 
@@ -16,7 +16,7 @@ from pcgen.models.clouds.latent import LatentCloudModel
 
 
 class FactorGaussian(GradientLearner, GenerativeModel):
-    """p(x) = N(x; m, W W^T + diag v), by minus the log-likelihood."""
+    """p(x) = N(x; m, W W^T + diag v), trained by maximum likelihood."""
 
     def __init__(self, shape: tuple[int, ...], factors: int = 8, lr: float = 1e-2) -> None:
         super().__init__()
@@ -27,17 +27,17 @@ class FactorGaussian(GradientLearner, GenerativeModel):
         self.optimizer = torch.optim.Adam(self.parameters(), lr)
 
     @property
-    def law(self) -> torch.distributions.Distribution:
+    def distribution(self) -> torch.distributions.Distribution:
         return torch.distributions.LowRankMultivariateNormal(self.mean, self.factor, self.log_variance.exp())
 
     def log_prob(self, x: Tensor) -> Tensor:
-        return self.law.log_prob(x)
+        return self.distribution.log_prob(x)
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         return {"nll": -self.log_prob(batch.x).mean()}
 
     def draw(self, n: int) -> Tensor:
-        return self.law.sample((n,))
+        return self.distribution.sample((n,))
 
 
 def main() -> None:

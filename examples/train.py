@@ -1,6 +1,6 @@
 """An autoencoder and a head in Python, as run folders that the command line can use: python examples/train.py
 
-With --minutes 3 it trains for that long each; without, for a few steps that only show how it is done.
+With --minutes 3 it trains each for three minutes; without, for a few steps, only to show how it works.
 """
 
 import argparse
@@ -22,11 +22,11 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as temporary:
         out = asked.out or Path(temporary)
-        clouds = training_set(asked.data, points=asked.points)  # train and held-out rows, and how both were made
+        clouds = training_set(asked.data, points=asked.points)  # train and held-out rows, and how to read them again
         first = training.on_clouds("autoencoder", clouds, asked.points)
         first.fit(out / "autoencoder", options(asked.minutes, 30))
 
-        codes = training.read_codes(out / "autoencoder")  # of the same clouds, several of each where there are few
+        codes = training.read_codes(out / "autoencoder")  # of the same clouds; small sets get several codes per cloud
         config = {"components": 4} if asked.head == "gmm" else {}
         second = training.on_codes(asked.head, codes, **config)
         second.fit(out / asked.head, options(asked.minutes, None))
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def options(minutes: float | None, steps: int | None) -> training.Options:
-    """So many minutes where they are given, else so many steps; None is the model's own number."""
+    """A number of minutes if given, else of steps; None is the model's own number of steps."""
     return training.Options(minutes=minutes, steps=None if minutes else steps, seed=0)
 
 

@@ -1,4 +1,4 @@
-"""What can be done with codes of any model that encodes and decodes: ways, shifts, neighbours, axes, maps, scores."""
+"""Operations on codes of any model that encodes and decodes: paths, shifts, neighbours, axes, maps, scores."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -30,20 +30,20 @@ _SMALL = 1e-6  # radians: within it a great circle is a straight line
 
 
 def interpolate(a: Tensor, b: Tensor, steps: int, path: str = "linear", centre: Tensor | None = None) -> Tensor:
-    """Codes on the way from a to b, both ends among them.
+    """Codes on a path from a to b, both ends included.
 
         linear:     (1 - t) a + t b
         spherical:  c + (sin((1 - t) w) u + sin(t w) v) / sin(w),  u = a - c, v = b - c, w the angle between them
 
-    In many dimensions draws of a Gaussian lie near a sphere about its mean, which a straight line leaves; a great
-    circle stays on it, where the lengths of u and v are alike.
+    In many dimensions, samples of a Gaussian lie near a sphere about its mean. A straight line leaves the sphere; a
+    great circle stays on it if u and v have equal lengths.
 
     Args:
         a: (B, *code).
         b: (B, *code).
-        steps: codes of each way, at least 2; t goes from 0 to 1 in equal steps.
+        steps: codes on each path, at least 2; t goes from 0 to 1 in equal steps.
         path: "linear" or "spherical".
-        centre: c, of the shape of a code or of a; None is 0. The mean of the training codes, say.
+        centre: c, of the shape of a code or of a, for example the mean of the training codes; None is 0.
 
     Returns:
         (B, steps, *code).
@@ -74,16 +74,16 @@ def interpolate(a: Tensor, b: Tensor, steps: int, path: str = "linear", centre: 
 
 
 def class_shift(codes: Tensor, labels: Tensor, source: int, target: int) -> Tensor:
-    """The difference of the mean codes of two classes, (*code): added to codes of the one it makes codes of the other.
+    """The difference of the mean codes of two classes, (*code): added to codes of one, it gives codes of the other.
 
     Args:
         codes: (S, *code).
         labels: (S,) int64.
-        source: the label to come from.
-        target: the label to go to.
+        source: the label to start from.
+        target: the label to move to.
 
     Raises:
-        ValueError: labels are not one a code, or a class has no code.
+        ValueError: labels are not one per code, or a class has no code.
 
     References:
         Wu, Zhang, Xue, Freeman, Tenenbaum (2016). Learning a Probabilistic Latent Space of Object Shapes via 3D
@@ -100,7 +100,7 @@ def class_shift(codes: Tensor, labels: Tensor, source: int, target: int) -> Tens
 
 
 def nearest(codes: Tensor, among: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k nearest of other codes to each code, in Euclidean distance: distances (B, k) and places (B, k) int64.
+    """The k nearest of other codes to each code, in Euclidean distance: distances (B, k) and indices (B, k) int64.
 
     Args:
         codes: (B, *code).
@@ -120,7 +120,7 @@ def nearest(codes: Tensor, among: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
 @dataclass(frozen=True)
 class Axes:
-    """Directions along which codes vary most, the first one most."""
+    """Directions along which codes vary most, in decreasing order."""
 
     mean: Tensor  # (D,) float64, of the codes
     basis: Tensor  # (D, k) float64, unit vectors in columns, at right angles to each other
@@ -132,11 +132,11 @@ class Axes:
 
 
 def principal_axes(codes: Tensor, count: int = 2) -> Axes:
-    """The leading principal axes of codes, their entries in one line each, and how much of the variance each shows.
+    """The leading principal axes of codes, with their entries in one row each, and the variance that each explains.
 
         X - mean = U S V^T,  axes: the first columns of V,  shares: s_i^2 / sum over j of s_j^2
 
-    An axis points to where its entry of largest size is positive.
+    The sign of an axis is such that its entry of largest size is positive.
 
     Args:
         codes: (S, *code).
@@ -167,10 +167,10 @@ def principal_axes(codes: Tensor, count: int = 2) -> Axes:
 
 @torch.no_grad()
 def code_map(model: Learner) -> Tensor:
-    """The codes at each place of a head's map, (height, width, *code), as the autoencoder decodes them.
+    """The codes at each position of a head's map, (height, width, *code), which the autoencoder decodes.
 
     Raises:
-        ValueError: the model is no head on codes, or its head has no map.
+        ValueError: the model is not a head on codes, or its head has no map.
     """
     mapped = _with_map(model)
     units = mapped.head.map()  # (height, width, *shape)
@@ -180,10 +180,10 @@ def code_map(model: Learner) -> Tensor:
 
 @torch.no_grad()
 def places_on_map(model: Learner, codes: Tensor) -> Tensor:
-    """Where codes (B, *code) of the autoencoder fall on the map of its head: row and column, (B, 2) int64.
+    """The positions of an autoencoder's codes (B, *code) on the map of its head: row and column, (B, 2) int64.
 
     Raises:
-        ValueError: the model is no head on codes, or its head has no map.
+        ValueError: the model is not a head on codes, or its head has no map.
     """
     mapped = _with_map(model)
     places: Tensor = mapped.head.encode(mapped.to_head(codes.to(mapped.device)))
@@ -202,14 +202,14 @@ def _with_map(model: Learner) -> Any:
 
 @torch.no_grad()
 def anomaly_score(model: Learner, x: Tensor) -> Tensor:
-    """How strange each row is to a model, (B,): the higher, the less it is like the training data.
+    """The anomaly score of each row, (B,): high for rows unlike the training data.
 
-    Of a model with a density, or a bound on one, it is minus that, in nats; of a head on codes, that of the codes; of
-    another model that encodes and decodes it is the reconstruction's error, the squared Chamfer distance of clouds or
-    the mean square of vectors. Scores of different models cannot be compared.
+    For a model with a density, or a bound on one, it is minus that, in nats; for a head on codes, that of the codes.
+    For another model that encodes and decodes, it is the reconstruction error, the squared Chamfer distance of clouds
+    or the mean square of vectors. Scores of different models cannot be compared.
 
     Args:
-        model: in evaluation mode, as a run gives it.
+        model: in evaluation mode, as returned by a run.
         x: rows (B, *shape) in the units that it was trained in.
 
     Raises:

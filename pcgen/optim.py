@@ -58,7 +58,7 @@ class Muon(torch.optim.Optimizer):
         momentum: m.
 
     Raises:
-        ValueError: a weight that is no matrix, or an argument out of range.
+        ValueError: a weight that is not a matrix, or an argument out of range.
 
     References:
         Jordan et al. (2024). Muon: An optimizer for hidden layers in neural networks.

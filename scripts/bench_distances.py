@@ -4,7 +4,7 @@
 
 Each figure is the median over repeats, in milliseconds for one pair; a ratio is the peer's time over pcgen's for the
 same clouds. Machines and their load vary by tens of percent: compare ratios, not milliseconds. A peer that is not
-installed is left out, and the line below the table says so; geomloss and point-cloud-utils are no dependencies of
+installed is left out, and the line below the table says so; geomloss and point-cloud-utils are not dependencies of
 pcgen, install them beside it to see them here. With --out, a plot of time against size is drawn beside the tables.
 """
 
@@ -107,7 +107,7 @@ def compare_sizes(peers: list[Peer], sizes: list[int], repeats: int, budget: flo
 
 def tabulate(title: str, curves: Curves) -> Table:
     """Milliseconds and, in brackets, how many times the first curve's."""
-    caption = "No peer is asked for sizes that it needs too much time or memory for."
+    caption = "Peers are left out for sizes at which they need too much time or memory."
     table = Table("points", *curves, title=title, caption=caption)
     first = next(iter(curves.values()))
     for size in first:
@@ -119,10 +119,10 @@ def tabulate(title: str, curves: Curves) -> Table:
 def compare_search(curve: dict[int, float]) -> Table:
     """Chamfer by size beside what looking at all pairs would take, at the best rate of the sizes where that is done."""
     rate = min(ms / size**2 for size, ms in curve.items() if size <= 4096)
-    table = Table("points", "pcgen", "all pairs", "faster", title="Where Chamfer's tree begins to pay")
+    table = Table("points", "pcgen", "all pairs", "faster", title="From which size Chamfer's tree is faster")
     table.caption = (
-        "Up to 4096 x 4096 points pcgen looks at all pairs, beyond it searches the leaves of a k-d tree; 'all pairs' "
-        "is the time that looking at all would take, from the best rate up to there."
+        "Up to 4096 x 4096 points, pcgen computes all pairs; beyond, it searches the leaves of a k-d tree. 'all pairs' "
+        "is the time of all pairs at the best rate of the smaller sizes."
     )
     for size, ms in curve.items():
         if size < 2048:
@@ -234,8 +234,8 @@ def main(
     limit = 1e3 * points**2 * 8 / VECTOR_LANES[info["instruction_set"]] / 2 / CLOCK
     notes = (
         f"{date.today()}, {platform.processor() or platform.machine()}, {info['instruction_set']}, torch "
-        f"{torch.__version__}, one thread, {points} points, milliseconds a pair (times pcgen's). The counted limit of "
-        f"Chamfer, 8 instructions for each vector of pairs at 2 a cycle and 3 GHz, is {limit:.3g} ms."
+        f"{torch.__version__}, one thread, {points} points, milliseconds per pair (multiples of pcgen's). The limit "
+        f"of Chamfer, at 8 instructions for each vector of pairs, 2 per cycle and 3 GHz, is {limit:.3g} ms."
     )
     tables = [
         compare("Chamfer", CHAMFER, pairs, repeats, exact_chamfer),
@@ -266,7 +266,7 @@ def main(
     if out is not None:
         draw(chamfer, emd, out.with_suffix(".png"))
         picture = f"![Milliseconds against points for pcgen and its peers]({out.stem}.png)\n"
-        out.write_text("\n".join(["# Distances, timed\n", notes + "\n", picture, *map(markdown, tables)]))
+        out.write_text("\n".join(["# Speed of the distances\n", notes + "\n", picture, *map(markdown, tables)]))
 
 
 if __name__ == "__main__":

@@ -14,12 +14,12 @@ _NEEDS: list[tuple[str, Callable[[Summary], bool]]] = [
     ("a lower bound on it (`log_prob_bound`)", lambda it: it.density == "a lower bound"),
     ("a density up to a constant (`free_energy`)", lambda it: it.density == "up to a constant"),
     ("samples of a class, `pcgen sample --labels`", lambda it: "by label" in it.also),
-    ("codes of its own, `pcgen encode`", lambda it: "codes" in it.also.split(", ")),
+    ("its own codes, `pcgen encode`", lambda it: "codes" in it.also.split(", ")),
     ("codes in levels, from details to the whole", lambda it: "levels" in it.also.split(", ")),
     ("clouds without an autoencoder, `--data`", lambda it: "clouds" in it.learns),
     ("the codes of `set_autoencoder`, which are sets", lambda it: "sets" in it.learns),
     ("scenes of several objects, their boxes and their number", lambda it: "boxes" in it.also.split(", ")),
-    ("a model of bits", lambda it: "(binary)" in it.learns),
+    ("a model of binary data", lambda it: "(binary)" in it.learns),
     ("a fit without a learning rate, in seconds", lambda it: not any(word in it.learning for word in _WITH_RATES)),
 ]
 

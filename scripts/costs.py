@@ -39,4 +39,4 @@ def training(rows: tables.Rows) -> str:
         weights, seconds = ([float(row[column]) for row in own] for column in ("weights", "seconds"))
         lines.append((model, f"{max(weights):,.0f}", f"{min(seconds):.0f} to {max(seconds):.0f} s"))
     codes = ", ".join(dict.fromkeys(f"{row['training_codes']} of {row['data']}" for row in rows))
-    return f"training codes: {codes}\n\n{tables.grid(('head', 'numbers learned:', 'training:'), lines)}"
+    return f"training codes: {codes}\n\n{tables.grid(('head', 'parameters:', 'training:'), lines)}"

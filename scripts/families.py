@@ -25,7 +25,7 @@ def sections(family: str) -> str:
     """A section for each model of the family."""
     known = {each: _of_models(each) for each in ("quality", "theorems")}
     picture = figures.ROOT / "docs" / "models" / f"{family}.png"
-    shown = [f"![What each model draws, and held-out data beneath]({picture.name})\n"] if picture.is_file() else []
+    shown = [f"![Samples of each model, and held-out data below]({picture.name})\n"] if picture.is_file() else []
     every = (_section(name, *(rows.get(name, []) for rows in known.values())) for name in families()[family])
     return "\n".join([*shown, *every])
 
@@ -81,7 +81,7 @@ def _goes_on(paper: str) -> bool:
 def _theorems(rows: tables.Rows) -> str:
     """What the model's own tests have measured, beside what it is to be."""
     lines = [(row["what"], _number(row["found"]), _number(row["right"])) for row in rows]
-    return tables.grid(("its own test", "measured:", "right:"), lines) if lines else ""
+    return tables.grid(("tested property", "measured:", "expected:"), lines) if lines else ""
 
 
 def _number(value: str) -> str:
@@ -104,5 +104,5 @@ def _measured(quality: Iterable[dict[str, str]]) -> str:
         )
         for row in quality
     ]
-    head = ("codes of", "[score](../suite.md#quality-on-codes):", "novelty:", "training:", "numbers learned:")
+    head = ("codes of", "[score](../suite.md#quality-on-codes):", "novelty:", "training:", "parameters:")
     return tables.grid(head, lines) if lines else ""

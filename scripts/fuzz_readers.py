@@ -121,7 +121,7 @@ def read(path: Path, seconds: float, memory: float) -> tuple[bool, str | None]:
         if type(error) not in (ValueError, OSError):
             fault = f"{type(error).__name__}: {text}"
         elif not text.startswith(f"{path}: ") or len(text.splitlines()) != 1 or len(text) > 700:
-            fault = f"is no line that names the file: {text!r}"
+            fault = f"is not a line that names the file: {text!r}"
     except TooSlow:
         fault = f"took more than {seconds} s"
     except Exception as error:  # what this script is to find

@@ -125,7 +125,7 @@ def check_match(sizes: tuple[int, ...], device: torch.device) -> str:
         for gap in (0.0, 0.01):
             found = ops.match(a, b, gap)
             index, places = found.index.cpu(), torch.arange(x.shape[1])
-            assert torch.equal(index.sort(1).values, places.expand_as(index)), "the index is no permutation"
+            assert torch.equal(index.sort(1).values, places.expand_as(index)), "the index is not a permutation"
             moved = (x.double() - y.double().gather(1, index[:, :, None].expand(-1, -1, 3))).norm(dim=2).mean(1)
             close(found.cost, moved, 1e-9, 1e-12)
             assert (found.gap <= gap + 1e-9).all(), f"a gap of {float(found.gap.max())} is not within {gap}"

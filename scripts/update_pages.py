@@ -31,7 +31,7 @@ def places() -> str:
             drawn = each.sampling or "*does not generate*"
             page = f"[`{name}`](models/{family}.md#{name})"
             lines.append((page, each.learns, each.objective, each.learning, drawn, each.density))
-    return tables.grid(("model", "learns", "objective", "learned by", "drawn by", "density"), lines)
+    return tables.grid(("model", "learns", "objective", "training", "sampling", "density"), lines)
 
 
 Table = Callable[[], str]

@@ -224,7 +224,7 @@ def test_labels_are_taken_by_models_with_classes_alone(name: str, kind: str) -> 
     assert 400 < int(drawn.sum()) < 600
     with pytest.raises(ValueError, match="labels: must be one for each of 3 objects"):
         model.sample(3, labels=labels[:2])
-    with pytest.raises(ValueError, match="labels: must be places in the 2 classes a, b"):
+    with pytest.raises(ValueError, match="labels: must be indices into the 2 classes a, b"):
         model.sample(3, labels=labels + 5)
     unlabelled = make(name, Facts(SHAPES[kind], ROWS), **SMALL[name])
     assert unlabelled.classes == ()

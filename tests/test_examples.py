@@ -11,7 +11,7 @@ import pytest
 FOLDER = Path(__file__).resolve().parent.parent / "examples"
 SHOWN = {
     "distances": r"EMD, exact: .*within 0\.00%",
-    "estimator": r"score_function: off by \d+\.\d%",
+    "estimator": r"score_function: error of the mean \d+\.\d%",
     "evaluate": r"shapes:lamp=60@train: 1-NNA-CD \d+",
     "own_loop": r"at the end, exact: 0\.\d+",
     "own_model": r"samples \(8, 128, 3\)",

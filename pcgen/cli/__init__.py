@@ -63,7 +63,7 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def _options(
-    debug: Annotated[bool, typer.Option("--debug", help="Show the whole trace of an error.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the full traceback of an error.")] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
@@ -72,7 +72,7 @@ def _options(
 
 
 def main() -> None:
-    """Run the command line; an error is at most a few readable lines and exit code 2, the whole trace with --debug."""
+    """Run the command line; an error is at most a few readable lines and exit code 2, a traceback with --debug."""
     debug = "--debug" in sys.argv[1:]
     # Accepted anywhere on the line, not only before the command.
     arguments = [word for word in sys.argv[1:] if word != "--debug"]
@@ -99,7 +99,7 @@ def main() -> None:
             sys.exit(2)
         known = isinstance(error, (ValueError, OSError, FloatingPointError))
         kind = "" if known else f"{type(error).__name__}: "
-        hint = "" if known or debug else "; this is a fault of pcgen: --debug shows where"
+        hint = "" if known or debug else "; this is a bug in pcgen: --debug shows where"
         print(f"pcgen: {kind}{error}{hint}", file=sys.stderr)
         sys.exit(getattr(error, "exit_code", 2 if known else 1))
 

@@ -1,4 +1,4 @@
-"""`pcgen claims`: what papers say of the models of the suite, tested here."""
+"""`pcgen claims`: claims of papers about the models of the suite, tested here."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,13 +18,13 @@ __all__ = ["claims"]
 def claims(
     names: Annotated[list[str] | None, typer.Argument(help="Claims to test; without one, all are listed.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Test every claim; some take minutes.")] = False,
-    seeds: Annotated[int | None, typer.Option(help="Seeds that decide, 3 or more (default: the claim's own).")] = None,
+    seeds: Annotated[int | None, typer.Option(help="Number of seeds, 3 or more (default: the claim's own).")] = None,
     effort: Annotated[float, typer.Option(help="Multiplies the updates and sizes of each experiment.")] = 1.0,
-    out: Annotated[Path | None, typer.Option(help="A table of the numbers to write, .csv.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the numbers to this .csv file.")] = None,
     overwrite: Overwrite = False,
     threads: Threads = None,
 ) -> None:
-    """List claims of papers, or test some: each by several seeds, with a verdict, its numbers and their intervals."""
+    """List claims of papers, or test some: with several seeds each, a verdict, its numbers and their intervals."""
     from pcgen.cli.progress import counting
     from pcgen.errors import choose
     from pcgen.studies.claims import CLAIMS
@@ -59,7 +59,7 @@ def _list() -> None:
 
     table = rich.table.Table(box=rich.box.SIMPLE_HEAD)
     table.add_column("claim", no_wrap=True)
-    for heading in ("what it says", "paper"):
+    for heading in ("claim", "paper"):
         table.add_column(heading, overflow="fold")
     for claim in CLAIMS.values():
         table.add_row(*map(rich.text.Text, (claim.name, claim.says, claim.source.partition(". ")[0])))

@@ -1,4 +1,4 @@
-"""`pcgen classify`: how well codes separate classes, beside floors and supervised references, as one table."""
+"""`pcgen classify`: how well codes separate classes, with baselines and supervised references, as one table."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,24 +25,26 @@ __all__ = ["classify"]
 
 
 Data = Annotated[str, typer.Option(help="A labelled set, SOURCE[:CLASS,CLASS]; @train is learned, @test tested.")]
-Out = Annotated[Path, typer.Option(help="The folder of the table; what is in it already is kept.")]
+Out = Annotated[Path, typer.Option(help="The folder of the table; results that are already in it are kept.")]
 Runs = Annotated[
     list[str] | None, typer.Argument(help="Run folders of autoencoders, whose codes a linear SVM classifies.")
 ]
 Supervised = Annotated[
-    bool, typer.Option("--supervised", help="Train PointNet with and without T-Nets, and PointNet++, too.")
+    bool, typer.Option("--supervised", help="Also train PointNet with and without T-Nets, and PointNet++.")
 ]
 Names = Annotated[
     str | None,
-    typer.Option("--models", help="Those of pointnet, pointnet_tnets, pointnet2 to train, with commas between."),
+    typer.Option("--models", help="Which of pointnet, pointnet_tnets, pointnet2 to train, separated by commas."),
 ]
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", help="An option of a supervised reference, MODEL.name=value; may be given many times."),
+    typer.Option("--set", help="An option of a supervised reference, MODEL.name=value; can be given several times."),
 ]
 Points = Annotated[int, typer.Option(min=1, help="Points per cloud of the supervised references.")]
-Rotate = Annotated[float, typer.Option(min=0, help="Turn clouds about the up axis by up to +- this (degrees).")]
-Jitter = Annotated[float, typer.Option(min=0, help="Noise of every point, in the unit sphere.")]
+Rotate = Annotated[float, typer.Option(min=0, help="Rotate clouds about the up axis by up to +- this (degrees).")]
+Jitter = Annotated[
+    float, typer.Option(min=0, help="Standard deviation of the noise of every point, in the unit sphere.")
+]
 Losses = Annotated[
     str, typer.Option(help="The SVM's losses to choose from: squared_hinge, hinge, or both with a comma (slow).")
 ]
@@ -71,7 +73,7 @@ def classify(
     max_bytes: MaxBytes = FOUR_GIB,
     seed: Seed = 0,
 ) -> None:
-    """Classify a labelled set by a linear SVM on codes, and by supervised references, beside baselines."""
+    """Classify a labelled set by a linear SVM on codes, and by supervised references, with baselines."""
     if not runs and not supervised and not models:
         raise ValueError("RUNS, --supervised: give an autoencoder's run folder, or --supervised, or both")
     import rich.console

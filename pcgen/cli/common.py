@@ -1,4 +1,4 @@
-"""What several commands share: where output may go, options given as name=value, words to the user."""
+"""Shared parts of commands: output files, options given as name=value, messages."""
 
 import os
 import sys
@@ -27,13 +27,13 @@ def emd_limit(given: int | None) -> int | Literal["auto"] | None:
 
 
 def say(*lines: str) -> None:
-    """Tell the user something on standard error, which leaves standard output to results; under torchrun once."""
+    """Print a message on standard error, which leaves standard output to results; under torchrun only once."""
     for line in lines if os.environ.get("RANK", "0") == "0" else ():
         print(line, file=sys.stderr, flush=True)
 
 
 def check_out(path: Path, suffix: str, overwrite: bool, option: str = "--out") -> None:
-    """Refuse a file that cannot be written, before any work; the folder it is to stand in is made.
+    """Raise an error for a file that cannot be written, before any work; its folder is made.
 
     Raises:
         ValueError: the name does not end in `suffix`, or is a folder's.
@@ -70,7 +70,7 @@ def parse_settings(settings: Sequence[str], *targets: Callable[..., Any], skip: 
     Args:
         settings: name=value each; of a name that is given twice, the last value counts.
         *targets: classes, functions, or methods of instances, whose arguments are options together.
-        skip: arguments that are no options; the first argument of sampling, n, and tensors never are.
+        skip: arguments that are not options; the first argument of sampling, n, and tensors never are.
 
     Raises:
         ValueError: no such argument (the nearest is named), or a value of another type.

@@ -1,4 +1,4 @@
-"""`pcgen complete`: whole clouds of parts of them."""
+"""`pcgen complete`: completions of partial clouds."""
 
 from pathlib import Path, PurePosixPath
 from typing import Annotated
@@ -14,17 +14,17 @@ __all__ = ["complete"]
 def complete(
     run: Annotated[Path, typer.Argument(help="The folder of a trained head on an autoencoder's codes.")],
     partial: Annotated[
-        str, typer.Argument(help="Parts of clouds, of any sizes, in the training data's place and units: SOURCE.")
+        str, typer.Argument(help="Partial clouds of any sizes, in the units and position of the training data: SOURCE.")
     ],
     out: Out,
-    n: Annotated[int, typer.Option("-n", "--number", min=1, help="How many completions of each.")] = 4,
+    n: Annotated[int, typer.Option("-n", "--number", min=1, help="Number of completions of each.")] = 4,
     labels: Annotated[
-        str | None, typer.Option(help="The class of all, or of each with commas between (default: any class).")
+        str | None, typer.Option(help="One class for all, or one for each, separated by commas (default: any class).")
     ] = None,
-    candidates: Annotated[int, typer.Option(min=1, help="New clouds that are drawn to begin from.")] = 1000,
-    steps: Annotated[int, typer.Option(min=0, help="Steps of descent from the best of them.")] = 100,
+    candidates: Annotated[int, typer.Option(min=1, help="Number of samples to search among.")] = 1000,
+    steps: Annotated[int, typer.Option(min=0, help="Steps of the optimisation of the best of them.")] = 100,
     checkpoint: Annotated[
-        str | None, typer.Option(help="best or last (default: the best, where there was validation).")
+        str | None, typer.Option(help="best or last (default: the best, if there was validation).")
     ] = None,
     format: Format = None,
     up: Up = None,
@@ -33,7 +33,7 @@ def complete(
     seed: Seed = 0,
     overwrite: Overwrite = False,
 ) -> None:
-    """Complete partial clouds, each in several ways; names say which partial cloud each came from: NAME-1, NAME-2."""
+    """Complete partial clouds, with several completions of each, named after the partial cloud: NAME-1, NAME-2."""
     import torch
 
     from pcgen import data, training

@@ -1,4 +1,4 @@
-"""`pcgen data`: look into data, find its faults, convert it."""
+"""`pcgen data`: inspect data, find its errors, convert it."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -25,14 +25,16 @@ from pcgen.cli.options import (
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Look into data, find its faults, convert it.", no_args_is_help=True)
+app = typer.Typer(help="Inspect data, find its errors, convert it.", no_args_is_help=True)
 
-Spec = Annotated[str, typer.Argument(help="SOURCE[:CLASS]\\[@SPLIT]: a file, a folder, or shapes:chair and its like.")]
+Spec = Annotated[
+    str, typer.Argument(help="SOURCE[:CLASS]\\[@SPLIT]: a file, a folder, or built-in shapes such as shapes:chair.")
+]
 
 
 @app.command()
 def info(spec: Spec, up: Up = None, max_bytes: MaxBytes = FOUR_GIB) -> None:
-    """Say what a source holds: clouds, points, classes, splits, sizes, ranges."""
+    """Describe a source: clouds, points, classes, splits, sizes, ranges."""
     import rich.console
     import rich.table
     import rich.text
@@ -50,13 +52,13 @@ def info(spec: Spec, up: Up = None, max_bytes: MaxBytes = FOUR_GIB) -> None:
 
 @app.command()
 def check(spec: Spec, max_bytes: MaxBytes = FOUR_GIB) -> None:
-    """List every fault of a source, not only the first; exit code 2 if there is one."""
+    """List every error of a source, not only the first; the exit code is 2 if there is one."""
     from pcgen import data
 
     faults = data.check(spec, max_bytes=max_bytes)
     for fault in faults:
         typer.echo(str(fault))
-    say(f"{spec}: {len(faults)} fault{'s' * (len(faults) != 1)}" if faults else f"{spec}: no faults")
+    say(f"{spec}: {len(faults)} error{'s' * (len(faults) != 1)}" if faults else f"{spec}: no errors")
     raise typer.Exit(2 if faults else 0)
 
 
@@ -64,7 +66,9 @@ def check(spec: Spec, max_bytes: MaxBytes = FOUR_GIB) -> None:
 def convert(
     spec: Spec,
     out: Out,
-    points: Annotated[int | None, typer.Option(min=1, help="Points per cloud; needed where counts differ.")] = None,
+    points: Annotated[
+        int | None, typer.Option(min=1, help="Points per cloud; needed if numbers of points differ.")
+    ] = None,
     normalize: Annotated[
         str,
         typer.Option(
@@ -72,7 +76,7 @@ def convert(
         ),
     ] = "none",
     copies: Annotated[
-        int, typer.Option(min=1, help="Write each cloud this many times, changed at random as the next options say.")
+        int, typer.Option(min=1, help="Write each cloud this many times, with the random changes of the next options.")
     ] = 1,
     rotate: Rotate = 0,
     jitter: Jitter = 0,
@@ -86,7 +90,7 @@ def convert(
     drop_bad: DropBad = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Write any source as one npz of points, labels and splits, or as the files that --out says."""
+    """Write any source as one npz of points, labels and splits, or in the format of --out."""
     from pcgen import data
     from pcgen.data.enlarging import enlarged
     from pcgen.data.gathering import Reading
@@ -109,7 +113,7 @@ def convert(
     if clouds.drawn:
         say(f"the source has no splits: those written were {DRAWN}")
     if clouds.boxes is not None and not out.endswith(".npz"):
-        say("boxes: left out, since .npz alone keeps them")
+        say("boxes: left out, since only .npz stores them")
     say(*clouds.notes, f"{out}: {len(clouds)} clouds of {clouds.points.shape[1]} points")
 
 
@@ -120,17 +124,17 @@ def mesh(
     method: Annotated[
         str,
         typer.Option(
-            help="poisson: smooth, closes gaps, cuts off what is far from every point. ball_pivoting: triangles of the "
+            help="poisson: smooth, closes gaps, removes parts far from all points. ball_pivoting: triangles of the "
             "points themselves, with holes where they are few."
         ),
     ] = "poisson",
     depth: Annotated[
-        int | None, typer.Option(help="Of Poisson: 2^depth cells along a cloud (default: by the number of points).")
+        int | None, typer.Option(help="For poisson: 2^depth cells along a cloud (default: by the number of points).")
     ] = None,
     format: Annotated[
-        str | None, typer.Option("--format", help="Of the files of a folder: ply (default) or obj.")
+        str | None, typer.Option("--format", help="Format of the files of a folder: ply (default) or obj.")
     ] = None,
-    count: Annotated[int | None, typer.Option(min=1, help="Meshes of the first so many clouds (default: all).")] = None,
+    count: Annotated[int | None, typer.Option(min=1, help="Number of clouds, the first ones (default: all).")] = None,
     up: Up = None,
     max_bytes: MaxBytes = FOUR_GIB,
     drop_bad: DropBad = False,
@@ -138,8 +142,8 @@ def mesh(
 ) -> None:
     """Make a mesh of each cloud, by Open3D.
 
-    Sides are told apart where points stand closer to each other than the sides do: thin parts of clouds of 2,048
-    points are lost or grow together. Open surfaces may be closed by poisson. Give scans of many points.
+    Sides are separated if points are closer to each other than the sides are: thin parts of clouds of 2,048 points
+    are lost or merged. poisson may close open surfaces. Use scans with many points.
     """
     from pcgen import data
     from pcgen.cli.progress import counting

@@ -1,4 +1,4 @@
-"""`pcgen encode` and `pcgen reconstruct`: codes of clouds, and what decoding makes of them."""
+"""`pcgen encode` and `pcgen reconstruct`: codes of clouds, and their reconstructions."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,7 +18,7 @@ __all__ = ["Checkpoint", "Points", "RunArgument", "Source", "encode", "read", "r
 RunArgument = Annotated[Path, typer.Argument(help="The folder of a trained autoencoder, or of a head on its codes.")]
 Source = Annotated[str, typer.Argument(help="Clouds in the training data's units: SOURCE[:CLASS]\\[@SPLIT].")]
 Points = Annotated[int | None, typer.Option(min=1, help="Points of each cloud that are used (default: all).")]
-Checkpoint = Annotated[str | None, typer.Option(help="best or last (default: the best, where there was validation).")]
+Checkpoint = Annotated[str | None, typer.Option(help="best or last (default: the best, if there was validation).")]
 
 _DRAWN = 8  # clouds in a picture of reconstructions
 
@@ -26,7 +26,7 @@ _DRAWN = 8  # clouds in a picture of reconstructions
 def encode(
     run: RunArgument,
     source: Source,
-    out: Annotated[Path, typer.Option(help="The .npz to write: codes, names, and where known labels and scores.")],
+    out: Annotated[Path, typer.Option(help="The .npz to write: codes, names, and, if known, labels and scores.")],
     points: Points = None,
     checkpoint: Checkpoint = None,
     up: Up = None,
@@ -36,7 +36,7 @@ def encode(
     seed: Seed = 0,
     overwrite: Overwrite = False,
 ) -> None:
-    """Write the codes of clouds, and how strange each cloud is to the model."""
+    """Write the codes of clouds, and the anomaly score of each."""
     import numpy as np
 
     from pcgen import training
@@ -62,7 +62,7 @@ def reconstruct(
     source: Source,
     out: Out,
     png: Annotated[
-        Path | None, typer.Option(help=f"A picture too: the first {_DRAWN} clouds above what was made of them.")
+        Path | None, typer.Option(help=f"Also draw a picture: the first {_DRAWN} clouds above their reconstructions.")
     ] = None,
     points: Points = None,
     checkpoint: Checkpoint = None,
@@ -74,9 +74,9 @@ def reconstruct(
     seed: Seed = 0,
     overwrite: Overwrite = False,
 ) -> None:
-    """Write what an autoencoder makes of clouds, and say how far it is from them.
+    """Write the reconstructions of clouds by an autoencoder, and print their distances.
 
-    A model of scenes finds objects: their boxes are written too, and drawn.
+    A model of scenes finds objects: their boxes are also written and drawn.
     """
     import torch
 

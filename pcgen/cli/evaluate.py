@@ -1,4 +1,4 @@
-"""`pcgen evaluate`: how good samples are, as tables and as JSON."""
+"""`pcgen evaluate`: metrics of samples, as tables and as JSON."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -46,9 +46,9 @@ def evaluate(
     seed: Seed = 0,
     overwrite: Overwrite = False,
 ) -> None:
-    """Measure generated clouds against a reference: JSD, MMD, coverage and 1-NNA, beside what oracles score.
+    """Measure generated clouds against a reference: JSD, MMD, coverage and 1-NNA, with oracles for comparison.
 
-    `torchrun --nproc-per-node 2 -m pcgen evaluate ...` shares the distances among processes.
+    `torchrun --nproc-per-node 2 -m pcgen evaluate ...` divides the distances among processes.
     """
     if out is not None:
         check_out(out, ".json", overwrite)
@@ -142,7 +142,7 @@ def _read(
 def _check_published(
     published: str | None, presets: "Sequence[Protocol]", read: "Mapping[str, Mapping[str, Report]]"
 ) -> None:
-    """Refuse, before any work, to show numbers in print where there are none."""
+    """Refuse, before any work, to show published numbers where there are none."""
     from pcgen import metrics
 
     names = {*(preset.name for preset in presets), *(name for of in read.values() for name in of)}
@@ -160,7 +160,7 @@ def _check_alike(
     clouds: int | None,
     seed: int,
 ) -> None:
-    """Refuse, before any work, sets that cannot stand in one table."""
+    """Refuse, before any work, sets that cannot be in one table."""
     from pcgen.cli.reports import check_alike, conditions
 
     def limited(count: int) -> int:

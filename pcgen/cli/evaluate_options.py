@@ -33,7 +33,7 @@ Samples = Annotated[
 ]
 Reference = Annotated[
     str | None,
-    typer.Option(help="Clouds to compare them with; @test unless a split is named, all where they have no splits."),
+    typer.Option(help="Clouds to compare them with; @test unless a split is named, all if there are no splits."),
 ]
 Train = Annotated[
     str | None, typer.Option(help="The training set, for the oracle rows; @train unless a split is named.")
@@ -44,7 +44,9 @@ Second = Annotated[
 ]
 Protocols = Annotated[
     str,
-    typer.Option(help="exact, latent_3d_points, pointflow, lion, dit3d, topodit, dpm, or several with commas between."),
+    typer.Option(
+        help="exact, latent_3d_points, pointflow, lion, dit3d, topodit, dpm, or several, separated by commas."
+    ),
 ]
 Normalize = Annotated[
     str | None,
@@ -55,10 +57,11 @@ Normalize = Annotated[
 ]
 Distances = Annotated[str, typer.Option(help="Distances of MMD, COV and 1-NNA: cd, emd, or cd,emd.")]
 Seeds = Annotated[
-    bool, typer.Option("--seeds", help="The SAMPLES are of one model by several seeds: mean and deviation too.")
+    bool,
+    typer.Option("--seeds", help="The SAMPLES are from one model with several seeds: also print mean and deviation."),
 ]
 Published = Annotated[
-    str | None, typer.Option(help="Print published numbers of a ShapeNet class beneath: airplane, chair or car.")
+    str | None, typer.Option(help="Also print published numbers of a ShapeNet class: airplane, chair or car.")
 ]
 Points = Annotated[
     int | None, typer.Option(min=1, help="Subsample every cloud to this many points (default: all sets' smallest).")
@@ -67,12 +70,15 @@ Clouds = Annotated[
     int | None, typer.Option(min=1, help="At most this many clouds of the samples and of the reference, by seed.")
 ]
 FullMatrix = Annotated[
-    bool, typer.Option("--full-matrix", help="Every EMD: precision, recall, density and coverage under it too.")
+    bool,
+    typer.Option(
+        "--full-matrix", help="Compute every EMD, also for precision, recall, density and coverage under EMD."
+    ),
 ]
 Features = Annotated[
     list[str] | None,
     typer.Option(
-        help="A run folder; may be given many times. A classifier's: the Frechet distance on its features. "
+        help="A run folder; can be given several times. A classifier's: the Frechet distance on its features. "
         "An autoencoder's: energy distance and kernel MMD of its codes, tested."
     ),
 ]

@@ -93,7 +93,7 @@ def _is_data(clouds: "Clouds") -> bool:
 def at_points(protocol: "Protocol", sets: "Sequence[Clouds]", points: int | None) -> "Protocol":
     """The protocol with the number of points asked for; without one, the smallest set's where the sets differ.
 
-    A preset with a number of points of its own keeps it, unless a set has fewer: then the smallest set's it is, which
+    A preset with its own number of points keeps it, unless a set has fewer: then it is that of the smallest set, which
     the report says.
     """
     counts = [clouds.points.shape[1] for clouds in sets]

@@ -1,4 +1,4 @@
-"""`pcgen explore`: a page of what a model has learned; pictures of ways, shifts, nearest codes, maps."""
+"""`pcgen explore`: a page of what a model has learned; pictures of interpolations, shifts, nearest codes, maps."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -30,30 +30,30 @@ def explore(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="The .html to write: a map of codes, ways between clouds, films of chains; it needs no network."
+            help="The .html to write: a map of codes, interpolations, sampling step by step; it needs no network."
         ),
     ] = None,
-    png: Annotated[Path | None, typer.Option(help="The picture to write, in place of a page.")] = None,
+    png: Annotated[Path | None, typer.Option(help="The picture to write instead of a page.")] = None,
     show: Annotated[
         str,
         typer.Option(
-            help="Of a picture. paths: ways between the codes of two clouds; shift: clouds of one class made clouds of "
-            "another; nearest: clouds beside those of the nearest codes; map: what stands at each place of a head's "
-            "map (som), with how many of the clouds fall there."
+            help="For a picture. paths: interpolations between the codes of two clouds; shift: clouds of one class "
+            "moved to another; nearest: clouds with those of the nearest codes; map: the clouds of a head's map (som), "
+            "with the number of clouds at each position."
         ),
     ] = "paths",
     count: Annotated[
-        int, typer.Option(min=1, help="Rows of the picture; of a page, pairs of clouds to go between.")
+        int, typer.Option(min=1, help="Rows of the picture; for a page, pairs of clouds to interpolate.")
     ] = 4,
-    steps: Annotated[int, typer.Option(min=2, help="Clouds of each way, or nearest clouds of each.")] = 7,
+    steps: Annotated[int, typer.Option(min=2, help="Clouds of each path, or nearest clouds of each.")] = 7,
     path: Annotated[
-        str, typer.Option(help="Of paths: linear, or spherical about the mean code; a page has both.")
+        str, typer.Option(help="For paths: linear, or spherical about the mean code; a page has both.")
     ] = "linear",
     names: Annotated[
-        str | None, typer.Option(help="Clouds by name, with commas between, instead of ones drawn by seed.")
+        str | None, typer.Option(help="Names of clouds, separated by commas, instead of a random choice.")
     ] = None,
-    source_class: Annotated[str | None, typer.Option("--from", help="Of shift: the class to come from.")] = None,
-    target_class: Annotated[str | None, typer.Option("--to", help="Of shift: the class to go to.")] = None,
+    source_class: Annotated[str | None, typer.Option("--from", help="For shift: the class to start from.")] = None,
+    target_class: Annotated[str | None, typer.Option("--to", help="For shift: the class to move to.")] = None,
     points: Points = None,
     checkpoint: Checkpoint = None,
     up: Up = None,
@@ -61,9 +61,9 @@ def explore(
     drop_bad: DropBad = False,
     device: Device = "cpu",
     seed: Seed = 0,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what --out or --png names.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file of --out or --png.")] = False,
 ) -> None:
-    """Show what a model has learned: a page to look around in, or a picture of clouds that belong together."""
+    """Show what a model has learned: an interactive page, or a picture of related clouds."""
     from pcgen import training
     from pcgen.view import picture
 
@@ -71,7 +71,7 @@ def explore(
     choose(show, SHOWN, "--show")
     if out is not None and (show, path, source_class, target_class) != ("paths", "linear", None, None):
         raise ValueError(
-            "--show, --path, --from, --to: are of a picture; leave them out, or give --png in place of --out"
+            "--show, --path, --from, --to: are for a picture; leave them out, or give --png instead of --out"
         )
     opened = training.Run.open(run)
     clouds = read(source, points, seed, up, max_bytes, drop_bad)
@@ -151,7 +151,7 @@ def _paths(at: _At, rows: "Tensor", steps: int, path: str) -> Pictured:
     from pcgen.latents import interpolate
 
     if len(rows) < 2:
-        raise ValueError(f"{at.clouds.source}: must have two clouds or more to go between, got {len(rows)}")
+        raise ValueError(f"{at.clouds.source}: must have two clouds or more to interpolate, got {len(rows)}")
     first, second = rows[: len(rows) // 2 * 2].view(-1, 2).T
     between = interpolate(at.codes[first], at.codes[second], steps, path, at.codes.mean(0))
     clouds, words = [], []

@@ -81,10 +81,10 @@ def _folder(named: Path | None, evaluations: int) -> Iterator[Path | None]:
             yield Path(temporary)
         return
     if named is not None and named.is_dir():
-        say(f"{named}: its finished parts are used where they fit")
+        say(f"{named}: finished parts in it are used if they fit")
     try:
         yield named
     except KeyboardInterrupt:
         if named is not None and named.is_dir():
-            say(f"{named}: holds the finished parts; the same command continues from there")
+            say(f"{named}: has the finished parts; the same command continues from there")
         raise

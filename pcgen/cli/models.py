@@ -1,4 +1,4 @@
-"""`pcgen models`: what there is to train, and the options of each."""
+"""`pcgen models`: the models and their options."""
 
 from typing import Annotated
 
@@ -11,7 +11,7 @@ def models(
     name: Annotated[
         str | None, typer.Argument(help="A model, or module:Class of your own; without one, all are listed.")
     ] = None,
-    markdown: Annotated[bool, typer.Option("--markdown", help="The table of the README.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
 ) -> None:
     """List the models of the suite and the classifiers, or the options of one."""
     import rich.console
@@ -62,7 +62,7 @@ def _options_of(name: str) -> None:
         if {"vector", "set"} & set(cls.accepts):
             drawing = LatentCloudModel.draw
             found = options(drawing, inspect.getdoc(drawing) or "", skip=(*skip, "options"))
-            groups.append(("pcgen sample, of a head on codes", found))
+            groups.append(("pcgen sample, for a head on codes", found))
     for command, found in groups:
         table = rich.table.Table(box=rich.box.SIMPLE_HEAD, title=command, title_justify="left")
         for column in ("--set", "type", "default", "what it is"):
@@ -71,8 +71,8 @@ def _options_of(name: str) -> None:
             table.add_row(*map(rich.text.Text, (option.name, option.type, option.default, option.what)))
         if found:
             rich.console.Console().print(table)
-    table = rich.table.Table(box=rich.box.SIMPLE_HEAD, title="what a training logs", title_justify="left")
-    table.add_column("number", no_wrap=True)
+    table = rich.table.Table(box=rich.box.SIMPLE_HEAD, title="logged values", title_justify="left")
+    table.add_column("value", no_wrap=True)
     table.add_column("what it is", overflow="fold")
     for number, what in logged(description).items():
         table.add_row(*map(rich.text.Text, (number, what)))

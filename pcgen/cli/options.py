@@ -37,13 +37,15 @@ Out = Annotated[
 ]
 Format = Annotated[
     str | None,
-    typer.Option("--format", help="Of the files of a folder: ply (default), xyz, or obj (vertices without faces)."),
+    typer.Option(
+        "--format", help="Format of the files of a folder: ply (default), xyz, or obj (vertices without faces)."
+    ),
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what --out names.")]
-Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the file of --out.")]
+Seed = Annotated[int, typer.Option(help="Seed of all random numbers.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads (default: torch's choice).")]
-MaxBytes = Annotated[int, typer.Option(min=1, help="The most memory that one set of clouds may take, in bytes.")]
+MaxBytes = Annotated[int, typer.Option(min=1, help="The most memory for one set of clouds, in bytes.")]
 DropBad = Annotated[bool, typer.Option("--drop-bad", help="Leave out clouds with NaN; they are counted and named.")]
 Up = Annotated[
     str | None,
@@ -64,11 +66,12 @@ BatchSize = Annotated[int | None, typer.Option(min=1, help="Rows per update (def
 Bf16 = Annotated[
     bool | None,
     typer.Option(
-        "--bf16/--no-bf16", help="Compute in bfloat16 where it is safe (default: where the device computes in it)."
+        "--bf16/--no-bf16",
+        help="Compute in bfloat16 where it is safe (default: if the device has instructions for it).",
     ),
 ]
-Rotate = Annotated[float, typer.Option(min=0, help="Turn clouds about the up axis by up to +- this (degrees).")]
-Jitter = Annotated[float, typer.Option(min=0, help="Add Gaussian noise of this deviation to every point.")]
+Rotate = Annotated[float, typer.Option(min=0, help="Rotate clouds about the up axis by up to +- this (degrees).")]
+Jitter = Annotated[float, typer.Option(min=0, help="Add Gaussian noise of this standard deviation to every point.")]
 Scale = Annotated[float, typer.Option(min=0, help="Scale clouds by 1 +- up to this share.")]
 Stretch = Annotated[float, typer.Option(min=0, help="Scale clouds along each axis by 1 +- up to this share.")]
 Mirror = Annotated[float, typer.Option(min=0, max=1, help="Mirror this share of the clouds, left to right.")]

@@ -18,19 +18,19 @@ def report(
     ],
     out: Annotated[Path, typer.Option(help="The .html to write: one file, which opens without a network.")],
     clouds: Annotated[
-        int, typer.Option(min=2, help="Clouds that a run draws, and of each set that are shown at most.")
+        int, typer.Option(min=2, help="Number of samples of a run, and of shown clouds of each set at most.")
     ] = 60,
     reference: Annotated[
         str | None,
-        typer.Option(help="What runs are measured against: SOURCE[:CLASS]\\[@SPLIT] (default: @test of their data)."),
+        typer.Option(help="The reference of runs: SOURCE[:CLASS]\\[@SPLIT] (default: @test of their data)."),
     ] = None,
     metrics: Annotated[str, typer.Option(help="Distances of runs' MMD, COV and 1-NNA: cd, emd, or cd,emd.")] = "cd,emd",
     seed: Seed = 0,
     overwrite: Overwrite = False,
 ) -> None:
-    """Write one page that tells what was trained and generated: clouds to turn, metrics, curves, options.
+    """Write one page about trained models and their samples: clouds to turn, metrics, curves, options.
 
-    Of runs, samples are drawn and measured; of a leaderboard, what it has is shown.
+    For runs, it samples and measures; for a leaderboard, it shows the existing results.
     """
     check_out(out, ".html", overwrite)
     from pcgen.report import write_page
@@ -38,10 +38,10 @@ def report(
 
     boards = [path for path in paths if (path / "leaderboard.json").is_file()]
     if boards and len(paths) > 1:
-        raise ValueError(f"{boards[0]}: is a leaderboard, which has a page of its own; give it alone, or runs alone")
+        raise ValueError(f"{boards[0]}: is a leaderboard; make a page of it alone, or of runs alone")
     if boards:
         if reference is not None:
-            raise ValueError(f"--reference: is settled by the leaderboard {boards[0]}; leave it out")
+            raise ValueError(f"--reference: is given by the leaderboard {boards[0]}; leave it out")
         content = of_board(boards[0], clouds, seed)
     else:
         content = of_runs(paths, clouds, reference, parse_metrics(metrics), seed)

@@ -71,7 +71,7 @@ def by_set(reports: "Mapping[str, Sequence[Report]]") -> "dict[str, dict[str, Re
 def check_alike(
     read: "Mapping[str, Mapping[str, Report]]", planned: Mapping[str, Mapping[str, Mapping[str, Any]]]
 ) -> None:
-    """Refuse sets that cannot stand in one table, before any of them is measured.
+    """Refuse sets that cannot be in one table, before any of them is measured.
 
     Args:
         read: reports that are there already, as from `by_set`.
@@ -99,7 +99,7 @@ def check_alike(
                 values = [", ".join(f"{key}={each.get(key)!r}" for key in differ) for each in (there, here)]
                 raise ValueError(
                     f"SAMPLES: must be measured in the same way to be in one table, under {protocol} {first} has "
-                    f"{values[0]}, {name} has {values[1]}; take as many clouds of each (COV depends on it) "
+                    f"{values[0]}, {name} has {values[1]}; use equally many clouds of each (COV depends on it) "
                     "under the same options"
                 )
     for protocol in of_first if read else ():
@@ -118,10 +118,10 @@ def as_tables(sets: "Mapping[str, Mapping[str, Report]]", mean: bool, published:
     Args:
         sets: the reports of each set by protocol, as from `by_set`; there is a table for each protocol.
         mean: all are of one model: their mean and deviation are a row too.
-        published: a category whose numbers in print are shown.
+        published: a category whose published numbers are shown.
 
     Raises:
-        ValueError: two reports that are to stand in one table differ in protocol or reference.
+        ValueError: two reports for one table differ in protocol or reference.
     """
     from pcgen.metrics import compare, details, side_by_side
 
@@ -161,7 +161,7 @@ def as_json(sets: "Mapping[str, Mapping[str, Report]]", mean: bool) -> str:
 
 
 def _groups(sets: "Mapping[str, Mapping[str, Report]]") -> "list[dict[str, Report]]":
-    """The reports that stand in one table: those of one protocol, by the names of their rows."""
+    """The reports of one table: those of one protocol, by the names of their rows."""
     groups: dict[str, dict[str, Report]] = {}
     for name, of in sets.items():
         for protocol, report in of.items():

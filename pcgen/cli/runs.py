@@ -1,4 +1,4 @@
-"""`pcgen runs`: what is in folders of runs, and how two of them differ."""
+"""`pcgen runs`: the runs in folders, and how two of them differ."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,7 +19,7 @@ def runs(
     folders: Annotated[list[Path], typer.Argument(help="Folders that hold runs, or runs themselves.")],
     compare: Annotated[bool, typer.Option("--compare", help="Show where the options of two runs differ.")] = False,
 ) -> None:
-    """List the runs in folders: model, data, how far each came, how good, how large."""
+    """List the runs in folders: model, data, progress, quality, size."""
     from pcgen.training.listing import find_runs, summarise
 
     found, broken = [], []
@@ -29,7 +29,7 @@ def runs(
         except (ValueError, OSError) as error:
             broken.append(str(error))
     if not found and not broken:
-        raise FileNotFoundError(f"{', '.join(map(str, folders))}: no run is there; `pcgen train --out RUN` makes one")
+        raise FileNotFoundError(f"{', '.join(map(str, folders))}: has no runs; `pcgen train --out RUN` makes one")
     _print(found)
     say(*(f"left out: {error}" for error in broken))
     if compare:
@@ -68,7 +68,7 @@ def _compare(found: "list[RunSummary]") -> None:
     from pcgen.training.listing import differences
 
     if len(found) != 2:
-        raise ValueError(f"--compare: is of two runs, got {len(found)}; name two run folders")
+        raise ValueError(f"--compare: needs two runs, got {len(found)}; name two run folders")
     first, second = found
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for heading in ("option", str(first.path), str(second.path)):

@@ -14,23 +14,23 @@ __all__ = ["sample"]
 def sample(
     run: Annotated[Path, typer.Argument(help="The folder of a trained model.")],
     out: Out,
-    n: Annotated[int, typer.Option("-n", "--number", min=1, help="How many clouds.")] = 100,
+    n: Annotated[int, typer.Option("-n", "--number", min=1, help="Number of clouds.")] = 100,
     labels: Annotated[
         str | None,
-        typer.Option(help="Classes with commas between, which share the clouds evenly (default: as in training)."),
+        typer.Option(help="Classes, separated by commas, with equally many clouds each (default: as in training)."),
     ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="An option of the model's sampling, name=value.")
     ] = None,
     checkpoint: Annotated[
-        str | None, typer.Option(help="best or last (default: the best, where there was validation).")
+        str | None, typer.Option(help="best or last (default: the best, if there was validation).")
     ] = None,
     format: Format = None,
     device: Device = "cpu",
     seed: Seed = 0,
     overwrite: Overwrite = False,
 ) -> None:
-    """Draw new clouds from a trained model, in the units of its training data."""
+    """Generate new clouds by a trained model, in the units of its training data."""
     import torch
 
     from pcgen import data, training
@@ -63,4 +63,4 @@ def sample(
     described = opened.config["model"]
     name = described.get("head", described).get("name")
     of = f" of {labels}" if labels else ""
-    say(f"{out}: {n} clouds{of} of {clouds.shape[1]} points, drawn by {name} (seed {seed})")
+    say(f"{out}: {n} clouds{of} of {clouds.shape[1]} points, sampled by {name} (seed {seed})")

@@ -1,4 +1,4 @@
-"""What `pcgen view` shows clouds in: a window, a picture or a film; and how new clouds of a run come about."""
+"""The output of `pcgen view`: a window, a picture or a film of clouds, or the sampling steps of a run."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,13 +43,13 @@ class Showing:
         from pcgen.view.movies import check_movie
 
         if self.png is not None and self.film is not None:
-            raise ValueError("--film: draws instead of --png; give one of them")
+            raise ValueError("--film, --png: give one of them")
         if chain and self.in_window:
-            raise ValueError("--chain: is drawn into a file; give --png strip.png, or --film chain.gif")
+            raise ValueError("--chain: must be drawn into a file; give --png strip.png, or --film chain.gif")
         if self.film is None and not chain and self.frames is not None:
-            raise ValueError("--frames: is of a film or of --chain; give --film out.gif, or leave it out")
+            raise ValueError("--frames: is for a film or --chain; give --film out.gif, or leave it out")
         if self.film is None and self.seconds is not None:
-            raise ValueError("--seconds: is of a film; give --film out.gif, or leave it out")
+            raise ValueError("--seconds: is for a film; give --film out.gif, or leave it out")
         if self.png is not None:
             check_out(self.png, ".png", self.overwrite, "--png")
         if self.film is not None:

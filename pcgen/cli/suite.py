@@ -21,17 +21,17 @@ _PAIRS = 12  # samples of the best model beside their nearest training clouds
 
 
 Data = Annotated[str, typer.Option(help="Clouds: SOURCE[:CLASS]; @train is learned, @test is the reference.")]
-Out = Annotated[Path, typer.Option(help="The folder of the leaderboard; what is in it already is not done again.")]
+Out = Annotated[Path, typer.Option(help="The folder of the leaderboard; results that are already in it are kept.")]
 CodesOf = Annotated[
     Path | None,
     typer.Option("--codes", help="The run folder of a trained autoencoder; without it one is trained."),
 ]
-Names = Annotated[str | None, typer.Option("--models", help="Models with commas between (default: every head).")]
+Names = Annotated[str | None, typer.Option("--models", help="Models, separated by commas (default: every head).")]
 Settings = Annotated[
-    list[str] | None, typer.Option("--set", help="An option of a model, MODEL.name=value; may be given many times.")
+    list[str] | None, typer.Option("--set", help="An option of a model, MODEL.name=value; can be given several times.")
 ]
 Effort = Annotated[float, typer.Option(help="Multiplies every model's default number of steps.")]
-Seeds = Annotated[int, typer.Option(min=1, help="Sets of samples of each model; 2 or more give deviations.")]
+Seeds = Annotated[int, typer.Option(min=1, help="Number of sample sets of each model; 2 or more give deviations.")]
 Count = Annotated[
     int | None,
     typer.Option("--clouds", min=2, help="Samples of each model (default: as many as the reference has)."),
@@ -75,11 +75,11 @@ def suite(
     max_bytes: MaxBytes = FOUR_GIB,
     seed: Seed = 0,
 ) -> None:
-    """Train an autoencoder and every model on its codes, and put them into one table, plot and picture."""
+    """Train an autoencoder and every model on its codes, with results in one table, plot and picture."""
     reading: dict[str, Any] = {"points": points, "normalize": normalize, "up": up, "drop_bad": drop_bad}
     if codes is not None:
         for name in (name for name, value in reading.items() if value):
-            raise ValueError(f"--{name.replace('_', '-')}: is settled by the run that --codes names; leave it out")
+            raise ValueError(f"--{name.replace('_', '-')}: is given by the run of --codes; leave it out")
     from pcgen.cli.progress import pair_progress
     from pcgen.models import MODELS
     from pcgen.studies import leaderboard

@@ -1,4 +1,4 @@
-"""`pcgen view`: a window, a picture or a film of clouds, or of how a model draws them; of a run folder, its losses."""
+"""`pcgen view`: a window, a picture or a film of clouds, or of sampling steps; for a run folder, its losses."""
 
 from dataclasses import replace
 from itertools import islice
@@ -22,16 +22,16 @@ _COUNT = 16  # clouds of each source in a window or a picture
 _COUNT_OF_A_FILM = 12
 _PAGES, _MOST = 8, 1024  # of a window, and clouds in it
 
-_FILES = "SOURCE[:CLASS]\\[@SPLIT], several after each other; or a run folder."
-_CHAIN = "A run: draw how new clouds come about, the states of its chain or the steps from noise to data."
+_FILES = "SOURCE[:CLASS]\\[@SPLIT], one or several; or a run folder."
+_CHAIN = "A run: draw new clouds step by step, the states of its chain or the steps from noise to data."
 _FILM = "Draw a film, a .gif or an .mp4: the clouds turn once, or the states of --chain follow each other."
-_FRAMES = "Pictures of the film (default: 48); of --chain --png the states side by side (default: 8)."
+_FRAMES = "Frames of the film (default: 48); for --chain --png, the states side by side (default: 8)."
 _NEAREST = (
-    "A training set: beside each cloud its nearest one in it, by CD; x 1.0 is a copy. @train unless it names a split; "
-    "--up is then its own."
+    "A training set: draws the nearest cloud of it beside each cloud, by CD; x 1.0 is a copy. @train unless it names a "
+    "split; --up is then the up axis of this set."
 )
-_LABELS = "Of --chain: classes with commas between, which share the clouds evenly."
-_SETTINGS = "Of --chain: an option of the model's sampling, name=value."
+_LABELS = "For --chain: classes, separated by commas, with equally many clouds each."
+_SETTINGS = "For --chain: an option of the model's sampling, name=value."
 
 
 def view(
@@ -40,7 +40,7 @@ def view(
     film: Annotated[Path | None, typer.Option(help=_FILM)] = None,
     chain: Annotated[Path | None, typer.Option(help=_CHAIN)] = None,
     frames: Annotated[int | None, typer.Option(min=2, help=_FRAMES)] = None,
-    seconds: Annotated[float | None, typer.Option(help="That the film takes (default: 4, of --chain 5).")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Duration of the film (default: 4, for --chain 5).")] = None,
     labels: Annotated[str | None, typer.Option(help=_LABELS)] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", help=_SETTINGS)] = None,
     nearest: Annotated[str | None, typer.Option(help=_NEAREST)] = None,
@@ -49,34 +49,36 @@ def view(
         typer.Option(min=1, help="Clouds of each source, in a window on a page (default: 16; film: 12; --chain: 4)."),
     ] = None,
     shuffle: Annotated[
-        bool, typer.Option("--shuffle", help="Draw the clouds by seed instead of the first ones.")
+        bool, typer.Option("--shuffle", help="Choose the clouds by seed instead of the first ones.")
     ] = False,
-    points: Annotated[int | None, typer.Option(min=1, help="Most points of a cloud; larger ones are thinned.")] = None,
+    points: Annotated[
+        int | None, typer.Option(min=1, help="At most this many points of a cloud; larger ones are subsampled.")
+    ] = None,
     color: Annotated[str, typer.Option(help="Colour of the points: height, label or order.")] = "height",
     columns: Annotated[int | None, typer.Option(min=1, help="Clouds side by side.")] = None,
     size: Annotated[int | None, typer.Option(min=32, help="Width of a cell of the picture in pixels.")] = None,
     point_size: Annotated[float | None, typer.Option(help="Diameter of a point in pixels.")] = None,
-    engine: Annotated[str, typer.Option(help="What draws a picture: auto, open3d or matplotlib.")] = "auto",
+    engine: Annotated[str, typer.Option(help="The program that draws a picture: auto, open3d or matplotlib.")] = "auto",
     up: Up = None,
     max_bytes: MaxBytes = FOUR_GIB,
     drop_bad: DropBad = False,
     seed: Seed = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a picture that exists.")] = False,
 ) -> None:
-    """Look at clouds in an Open3D window, or draw them as a PNG or a film; draw the losses of a run folder."""
+    """Show clouds in an Open3D window, or draw them as a PNG or a film; draw the losses of a run folder."""
     from pcgen.data.gathering import Reading
 
     showing = Showing(png, film, frames, seconds, color, columns, size, point_size, engine, overwrite)
     showing.check(chain is not None)
     if chain is not None:
         if files:
-            raise ValueError(f"--chain: is of one run alone, got {', '.join(files)} too; draw them one after the other")
+            raise ValueError(f"--chain: takes one run alone, got {', '.join(files)} too; draw them one after the other")
         watch(chain, showing, count, seed, labels, settings or [])
         return
     if not files:
         raise ValueError("FILES: give clouds to look at, SOURCE[:CLASS][@SPLIT], or a run by --chain RUN")
     if labels is not None or settings:
-        raise ValueError("--labels and --set: are of --chain RUN; leave them out")
+        raise ValueError("--labels and --set: are for --chain RUN; leave them out")
     if any(_is_run(path) for path in files):
         _losses(files, png, overwrite)
         return
@@ -88,7 +90,7 @@ def view(
 def _look(files: list[str], showing: Showing, how: "Reading", nearest: str | None, shuffle: bool, count: int) -> None:
     """Show the clouds of sources, or those of one beside their nearest of a training set."""
     if nearest is not None and len(files) > 1:
-        raise ValueError(f"--nearest: is of one source of samples, got {', '.join(files)}; draw one after the other")
+        raise ValueError(f"--nearest: takes one source of samples, got {', '.join(files)}; draw one after the other")
     titles: dict[str, Any] = {}
     # A window has pages, but for samples beside their nearest clouds, which are searched for.
     pages = _PAGES if showing.in_window and nearest is None else 1
@@ -112,7 +114,7 @@ def _clouds(spec: str, how: "Reading", shuffle: bool, count: int) -> "list[Cloud
 
     found = list(islice(data.load_each(spec, how, shuffle=shuffle), count))
     if not found:
-        raise ValueError(f"{spec}: no cloud is left to draw; look at its faults with pcgen data check {spec}")
+        raise ValueError(f"{spec}: no cloud is left to draw; pcgen data check {spec} lists the errors")
     return found
 
 
@@ -135,7 +137,7 @@ def _beside_nearest(samples: "list[Clouds]", spec: str, how: "Reading") -> tuple
 
 
 def _titles(files: list[str]) -> list[str]:
-    """What tells sources apart: the names of their files, or all of it where two have the same."""
+    """Different names of sources: the names of their files, or their full paths if two are equal."""
     short = [spec.rstrip("/").rpartition("/")[2] for spec in files]
     return short if len(set(short)) == len(short) else files
 
@@ -152,8 +154,8 @@ def _losses(files: list[str], png: Path | None, overwrite: bool) -> None:
 
     if len(files) > 1 or png is None:
         raise ValueError(
-            f"{files[0]}: is a run folder, whose losses are drawn: give it alone, with --png out.png; or draw how it "
-            f"draws clouds: --chain {files[0]}"
+            f"{files[0]}: is a run folder: give it alone, with --png out.png, to draw its losses; or draw its sampling "
+            f"step by step: --chain {files[0]}"
         )
     run = Run.open(files[0])
     say(str(curves(run.history, png, title=model_name(run.config), overwrite=overwrite)))

@@ -12,21 +12,21 @@ __all__ = ["Augmentation"]
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Turns, scales, stretches, mirrors and shakes every cloud of a batch at random, by torch's global generator.
+    """Rotates, scales, stretches, mirrors and jitters every cloud of a batch at random, by torch's global generator.
 
-    x becomes s R D x + e: D is diagonal, of three numbers that are log-uniform in [1 / (1 + stretch), 1 + stretch], the
-    first one with its sign changed in a share `mirror` of the clouds; R turns about y by an angle uniform in
-    [-rotation, rotation]; s is log-uniform in [1 / (1 + scale), 1 + scale]; all one for each cloud. e is Gaussian of
-    standard deviation `jitter`, one for each coordinate of each point.
+    x becomes s R D x + e. D is diagonal, with entries that are log-uniform in [1 / (1 + stretch), 1 + stretch]; for a
+    share `mirror` of the clouds, the first entry is negative. R is a rotation about y by an angle that is uniform in
+    [-rotation, rotation], and s is log-uniform in [1 / (1 + scale), 1 + scale]. D, R and s are drawn once for each
+    cloud. e is Gaussian with standard deviation `jitter`, drawn for each coordinate of each point.
 
     Args:
         rotation: degrees about the up axis, y; 180 is every direction.
         jitter: standard deviation, in the units of the points.
-        scale: largest growth; 0.1 is 10% up or down.
-        stretch: largest growth along each axis by itself.
-        mirror: share of the clouds whose left and right change places (x becomes -x); 0.5 is every other one.
-        centred: make all of these changes about the middle of each cloud's bounding box, which stays where it is, and
-            not about the origin.
+        scale: largest change of size; 0.1 is 10% up or down.
+        stretch: largest change of size along each axis.
+        mirror: share of the clouds that are mirrored (x becomes -x); 0.5 is half of them.
+        centred: make all changes about the centre of each cloud's bounding box, which stays in place, and not about
+            the origin.
 
     Raises:
         ValueError: an argument is negative or not finite, or `mirror` is above 1.
@@ -42,7 +42,7 @@ class Augmentation:
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
             if not 0 <= value < math.inf:
-                raise ValueError(f"{name}: must be a number from 0 on, got {value}")
+                raise ValueError(f"{name}: must be a number of at least 0, got {value}")
         if self.mirror > 1:
             raise ValueError(f"mirror: must be a share from 0 to 1, got {self.mirror}")
 
@@ -52,7 +52,7 @@ class Augmentation:
         return ", ".join(f"{name} {value:g}" for name, value in amounts.items()) or "no change"
 
     def __call__(self, points: Tensor) -> Tensor:
-        """Changed clouds (B, N, 3), a new tensor; what is 0 draws nothing and changes nothing.
+        """Changed clouds (B, N, 3), a new tensor; an argument of 0 uses no random numbers and changes nothing.
 
         Raises:
             ValueError: the points are not (B, N, 3).

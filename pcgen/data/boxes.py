@@ -36,7 +36,7 @@ def turn(boxes: Tensor, up: str) -> Tensor:
 
 
 def check_boxes(boxes: NDArray[np.generic], counts: NDArray[np.generic] | None, scenes: int, path: Path) -> None:
-    """Refuse arrays of a file that are no boxes of its scenes.
+    """Refuse arrays of a file that are not boxes of its scenes.
 
     Raises:
         ValueError: the boxes are not (S, K, 6) real numbers, one is neither whole nor NaN throughout or has a negative

@@ -16,8 +16,8 @@ def list_shapes(classes: tuple[str, ...], seed: int) -> Listing:
     `scene` or `scene=COUNT` asks for scenes of such shapes, alone; the class of a scene is how many shapes it has.
 
     Raises:
-        ValueError: a family is unknown, asked for twice, or its count is no positive whole number; or scenes are asked
-            for beside families.
+        ValueError: a family is unknown or named twice, or its count is not a positive integer; or scenes are asked for
+            together with families.
     """
     counts: dict[str, int] = {}
     for asked in classes or tuple(shapes.FAMILIES):

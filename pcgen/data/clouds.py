@@ -22,13 +22,13 @@ _SHOWN = 4  # classes in a short description
 
 @dataclass(frozen=True)
 class Clouds:
-    """S clouds of N points each: points (S, N, 3) in the source's own units, y up, and what is known of each cloud.
+    """S clouds of N points each: points (S, N, 3) in the source's own units, y up, and what is known about each cloud.
 
-    Coordinates that float32 cannot hold, such as those of a map, count from `origin`: the true ones are
-    `points.double() + origin`, which `coordinates` gives. Elsewhere the origin is 0.
+    Coordinates that do not fit into float32, such as map coordinates, are relative to `origin`: the true ones are
+    `points.double() + origin`, which `coordinates` returns. Otherwise the origin is 0.
 
     Raises:
-        ValueError: a tensor has another shape or type, or an entry is not there once for every cloud.
+        ValueError: a tensor has another shape or type, or a field does not have one entry for every cloud.
     """
 
     points: Tensor  # (S, N, 3) float32
@@ -63,7 +63,7 @@ class Clouds:
                 )
             if len(self) and not 0 <= int(self.labels.min()) <= int(self.labels.max()) < len(self.classes):
                 raise ValueError(
-                    f"labels: must be places in the {len(self.classes)} classes, got "
+                    f"labels: must be indices into the {len(self.classes)} classes, got "
                     f"{int(self.labels.min())} to {int(self.labels.max())}"
                 )
         if not self.names:
@@ -115,7 +115,7 @@ class Clouds:
         return f"Clouds({'; '.join(said)}; from {self.source})"
 
     def _repr_html_(self) -> str:
-        """Some of the clouds, turning, as notebooks show them; it asks for no network."""
+        """Some of the clouds, turning, for notebooks; it needs no network."""
         from pcgen.report.notebook import clouds_html  # What draws is not needed to have clouds.
 
         return clouds_html(self)
@@ -131,13 +131,13 @@ class Clouds:
         return self.points if self.origin == ZERO else self.points.double() + self._origin()
 
     def at(self, origin: Triple) -> "Clouds":
-        """The same clouds about another origin, moved in float64: two sets about one origin can be compared.
+        """The same clouds relative to another origin, moved in float64: sets with the same origin can be compared.
 
         Args:
-            origin: what the new points count from: `other.origin`, or (0, 0, 0) for true coordinates in float32.
+            origin: of the new points: `other.origin`, or (0, 0, 0) for true coordinates in float32.
 
         Raises:
-            ValueError: float32 does not hold the clouds about that origin.
+            ValueError: float32 is not precise enough for the clouds about that origin.
         """
         if origin == self.origin:
             return self

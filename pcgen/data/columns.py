@@ -16,15 +16,15 @@ _SHARE = 0.99  # of the rows must be normals: scans have a few that are not
 def split_columns(raw: Raw) -> Raw:
     """A cloud (N, 6) as points (N, 3) with normals, if columns 4 to 6 are normals; otherwise they are left out.
 
-    They are where 99% of the rows have length 1 or 0 within 0.01, and half of them 1. Colours are not, which files
-    without names of columns have in the same place; a note tells that they are left out. Other clouds stay as they are.
+    They are normals if 99% of the rows have length 1 or 0 within 0.01, and half of them 1. Colours, which can be in
+    the same columns, are left out, and a note says so. Other clouds stay as they are.
     """
     if raw.points.ndim != 2 or raw.points.shape[1] != 6 or raw.points.dtype.kind not in "fiu":
         return raw
     points, rest = raw.points[:, :3], raw.points[:, 3:]
     if _are_normals(rest):
         return replace(raw, points=points, normals=rest)
-    return replace(raw, points=points, notes=(*raw.notes, "columns 4 to 6 left out: they are no normals of length 1"))
+    return replace(raw, points=points, notes=(*raw.notes, "columns 4 to 6 left out: they are not normals of length 1"))
 
 
 def _are_normals(columns: NDArray[np.generic]) -> bool:
@@ -35,9 +35,9 @@ def _are_normals(columns: NDArray[np.generic]) -> bool:
 
 
 def finite_points(raw: Raw) -> Raw:
-    """A cloud (N, 3) without the points whose place or normal is NaN or infinite; a note counts them.
+    """A cloud (N, 3) without the points whose position or normal is NaN or infinite; a note counts them.
 
-    A cloud that has no other points, or another shape, stays as it is: it is told as bad.
+    A cloud that has no other points, or another shape, stays as it is, and is reported as bad later.
     """
     if (
         raw.points.ndim != 2
@@ -55,5 +55,5 @@ def finite_points(raw: Raw) -> Raw:
         raw,
         points=raw.points[good],
         normals=None if raw.normals is None else raw.normals[good],
-        notes=(*raw.notes, f"{bad} of {len(good)} points left out, which hold NaN or infinity"),
+        notes=(*raw.notes, f"{bad} of {len(good)} points left out, which are NaN or infinite"),
     )

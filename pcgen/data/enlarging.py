@@ -14,13 +14,13 @@ __all__ = ["enlarged"]
 
 
 def enlarged(clouds: Clouds, copies: int, changes: Augmentation, seed: int = 0) -> Clouds:
-    """Each cloud `copies` times, every one changed by itself; copies of a cloud are in its class and its split.
+    """Each cloud `copies` times, each with changes of its own; copies of a cloud are in its class and its split.
 
-    So few shapes become a set that a model can learn, whose held-out clouds are still of shapes that it has not seen:
-    where there are train rows and no val rows, 5% of the train shapes become val.
+    This makes a few shapes into a set that a model can learn, whose held-out clouds still show shapes that it has
+    not seen: if there are train rows but no val rows, 5% of the train shapes become val.
 
     Args:
-        clouds: their normals and boxes are left out, since a stretched or turned cloud has other ones.
+        clouds: their normals and boxes are left out, since a stretched or rotated cloud has others.
         copies: of each cloud, named NAME#0, NAME#1, ...
         changes: what is done to each copy.
         seed: of the changes.

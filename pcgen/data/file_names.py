@@ -1,4 +1,4 @@
-"""Where each cloud of a set stands in a folder of files, and writing such a folder whole or not at all."""
+"""The path of each cloud of a set in a folder of files, and writing such a folder completely or not at all."""
 
 import os
 import re
@@ -48,10 +48,10 @@ def write_folder(target: Path, files: Iterable[tuple[PurePosixPath, bytes]]) -> 
 
 
 def place_of(clouds: Clouds, row: int, ending: str) -> PurePosixPath:
-    """Where a cloud's file stands in the folder: by split and class, where they are known, and name.
+    """The path of a cloud's file in the folder: split and class, if known, and name.
 
     Raises:
-        ValueError: its name is no name of a file within a folder.
+        ValueError: its name is not a valid file name.
     """
     name = PurePosixPath(clouds.names[row])
     name = name.with_suffix("") if name.suffix.lower() in READERS else name
@@ -61,9 +61,7 @@ def place_of(clouds: Clouds, row: int, ending: str) -> PurePosixPath:
     inner = [part for part in name.parts[:-1] if part not in above]
     parts = [*above, *inner, name.name or str(row)]
     if any(part in ("..", ".") or part.startswith((".", "__", "/")) or "/" in part or "\0" in part for part in parts):
-        raise ValueError(
-            f"names: {clouds.names[row]!r} is no name of a file within a folder; rename the cloud, or write an .npz"
-        )
+        raise ValueError(f"names: {clouds.names[row]!r} is not a valid file name; rename the cloud, or write an .npz")
     *folders, stem = map(file_name, parts)
     return PurePosixPath(*folders, f"{stem}{ending}")
 

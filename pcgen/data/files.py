@@ -19,7 +19,7 @@ def list_path(path: Path, seed: int, max_bytes: int) -> Listing:
 
     Raises:
         PermissionError: it may not be read.
-        ValueError: it is of no kind that is known, empty, or damaged.
+        ValueError: it is of an unknown kind, empty, or damaged.
     """
     if path.is_dir():
         for layout in (list_hdf5_files, list_modelnet_text, list_shapenet_part):
@@ -27,7 +27,7 @@ def list_path(path: Path, seed: int, max_bytes: int) -> Listing:
                 return known
         return as_pc15k(list_folder(path, seed, max_bytes))
     if not path.is_file():
-        raise ValueError(f"{printable(path)}: is neither a file nor a folder; write what it gives into a file first")
+        raise ValueError(f"{printable(path)}: is neither a file nor a folder; write its content into a file first")
     with path.open("rb"):
         pass  # what may not be read is told before any reader could take it for damaged
     ending = path.suffix.lower()
@@ -47,9 +47,11 @@ def list_path(path: Path, seed: int, max_bytes: int) -> Listing:
         )
     if ending in _PICKLES:
         raise ValueError(
-            f"{path}: is a pickle, which may run code when it is opened, so it never is; where you trust the file, "
+            f"{path}: is a pickle, which can run code when it is opened, so pcgen never opens it; if you trust it, "
             "open it yourself, save its numbers with numpy.save as (S, N, 3) float32, and pack them with `pcgen data "
             "convert`"
         )
     kinds = ", ".join([".npz", ".h5", *READERS])
-    raise ValueError(f"{path}: files ending in {ending or 'nothing'!r} are not read; give one of {kinds}, or a folder")
+    raise ValueError(
+        f"{path}: files ending in {ending or 'nothing'!r} are not supported; give one of {kinds}, or a folder"
+    )

@@ -19,8 +19,8 @@ def list_folder(root: Path, seed: int, max_bytes: int) -> Listing:
     A folder called train, val or test, at any depth, is the split of what is in it. The first other folder on a file's
     path is its class; ShapeNet's synset numbers become names. This reads `<class>/*.ply`, `<class>/{train,test}/*.off`
     (ModelNet), `<synset>/{train,val,test}/*.npy` (PointFlow's PC15k), `<synset>/*.ply` (latent_3d_points) and
-    `{train,test}/<class>/*` alike. Where `train` stands beside classes, it is one: railway trains. Hidden files and
-    folders are passed over.
+    `{train,test}/<class>/*` alike. If `train` is beside other classes, it is a class (railway trains). Hidden files and
+    folders are ignored.
 
     Raises:
         PermissionError: a folder or file in it cannot be read.
@@ -47,16 +47,14 @@ def list_folder(root: Path, seed: int, max_bytes: int) -> Listing:
         raise ValueError(
             f"{where}: {splits.count('')} files, such as {names[splits.index('')]}, are in no folder of a split, and "
             f"others, such as {names[next(row for row, split in enumerate(splits) if split)]}, are; move them into "
-            "train, val or test, or rename a folder that is none of these"
+            "train, val or test, or rename the folder if it is not a split"
         )
     if not any(splits) and any(_is_train(label) for label in labels):
-        notes += (f"{where}: train is read as a class, since other classes stand beside it",)
+        notes += (f"{where}: train is read as a class, since there are other classes beside it",)
     if any(labels) and not all(labels):
         notes += (f"{where}: no classes, since {names[labels.index('')]} and others are in no subfolder",)
     if others:
-        notes += (
-            f"{where}: {sum(others.values())} files of other kinds passed over ({', '.join(sorted(others)[:5])})",
-        )
+        notes += (f"{where}: {sum(others.values())} files of other kinds ignored ({', '.join(sorted(others)[:5])})",)
 
     def read(row: int, surface_points: int) -> Raw:
         return read_cloud(root / files[row], surface_points, names[row], seed, max_bytes)

@@ -147,7 +147,7 @@ def up_axis(listing: Listing, source: str, asked: str | None) -> tuple[str, tupl
         choose(asked, UP_AXES, "up")
     if listing.up is None or asked in (None, listing.up):
         return listing.up or asked or "y", ()
-    return listing.up, (f"{source}: says that its up axis is {listing.up}, so up {asked} (--up {asked}) is left out",)
+    return listing.up, (f"{source}: says that its up axis is {listing.up}, so up {asked} (--up {asked}) is ignored",)
 
 
 def _turned(origin: Triple, up: str) -> Triple:

@@ -26,7 +26,7 @@ _SHOWN = 4  # different numbers of points that are told one by one
 
 @dataclass(frozen=True)
 class Fault:
-    """Something wrong with a cloud, or with the source as a whole."""
+    """An error in a cloud, or in the source as a whole."""
 
     name: str  # the cloud's, or the spec
     what: str  # begins with where to find it
@@ -36,12 +36,12 @@ class Fault:
 
 
 def check(spec: str, *, max_bytes: int = 4 * GIB) -> list[Fault]:
-    """All faults of the clouds that a spec names, not the first alone.
+    """All errors in the clouds that a spec names, not only the first.
 
-    A fault is what `load` refuses: a source without clouds, files that are damaged, NaN, wrong shapes, meshes without
-    area or with faces of vertices that are not there, different numbers of points, and clouds too far from each other
-    for float32 to hold about one origin; and a cloud of one point, or of one point repeated, which has no size that a
-    normalisation could divide by; and one that was stored in float32 so far from 0 that its shape is lost.
+    An error is what `load` does not accept: a source without clouds, damaged files, NaN, wrong shapes, meshes without
+    area or with missing vertices, different numbers of points, and clouds too far from each other for float32 about one
+    origin. It is also a cloud of one point, or of one point repeated, which has no size that a normalisation could
+    divide by; or a cloud that was stored in float32 so far from 0 that its shape is lost.
 
     Raises:
         FileNotFoundError: there is no such file or folder.
@@ -74,7 +74,7 @@ def check(spec: str, *, max_bytes: int = 4 * GIB) -> list[Fault]:
         if raw.points.dtype == np.float32 and _is_far(points):
             size, step = np.ptp(points, axis=0).max(), np.spacing(np.abs(points).max())
             what = f"is {size:.4g} in size, so far from 0 that its float32 numbers are {step:.4g} apart"
-            todo = "write it again from its source, in double or about its own middle"
+            todo = "write it again from its source, in float64 or relative to its own centre"
             faults.append(Fault(name, f"{listing.place(row, spec)}: {what}; {todo}"))
     if len(sizes) > 1:
         small, large = min(sizes), max(sizes)
@@ -140,7 +140,7 @@ def info(spec: str, *, up: str | None = None, max_bytes: int = 4 * GIB) -> dict[
         sizes[0 if raw.sampled else len(points)] += 1
     about: dict[str, Any] = {"source": spec, "clouds": len(listing.names)}
     if bad:
-        about["bad"] = f"{bad}; `pcgen data check` names them"
+        about["bad"] = f"{bad}; `pcgen data check` lists them"
     good = len(listing.names) - bad
     shown = [_points(size, count) for size, count in sorted(sizes.items())[:_SHOWN]]
     if len(sizes) > _SHOWN:
@@ -176,7 +176,7 @@ def _measures(ranges: Floats, farthest: float) -> dict[str, str]:
         lost = int((~held(low, high, origin)).sum())
         about["origin"] = f"{shown(origin)}; float32 does not hold the coordinates about 0"
         if lost:
-            about["too far"] = f"{_clouds(lost)}, even from this origin; `pcgen data check` names them"
+            about["too far"] = f"{_clouds(lost)}, even from this origin; `pcgen data check` lists them"
     return about
 
 

@@ -102,7 +102,7 @@ def list_shapenet_part(root: Path, max_bytes: int) -> Listing | None:
     shape collections.
 
     Raises:
-        ValueError: a list is no JSON list of paths.
+        ValueError: a list is not a JSON list of paths.
     """
     lists = {
         split: root / "train_test_split" / f"shuffled_{split}_file_list.json" for split in ("train", "val", "test")

@@ -34,33 +34,34 @@ def load(
     """Load the clouds that `SOURCE[:CLASS][@SPLIT]` names, y up, in the source's own units.
 
     SOURCE is `shapes` (built in), a file, or a folder. CLASS is one class or several with commas; built-in families
-    take a count, `shapes:chair=200`. SPLIT is train, val, test or all, or several with commas; a source without splits
-    has them drawn, 85/5/10% of every class, and a note says so where SPLIT is one of them. Nothing named is everything.
+    take a count, `shapes:chair=200`. SPLIT is train, val, test or all, or several with commas. If a source has no
+    splits, they are made: 85/5/10% of every class; a note says so if SPLIT is one of them. Without CLASS and SPLIT,
+    everything is loaded.
 
-    Stored clouds keep their points, unless `points` or `at_least` asks for fewer: then each is thinned without
+    Stored clouds keep their points, unless `points` or `at_least` asks for fewer: then each is subsampled without
     replacement. Meshes and built-in shapes are sampled uniformly by area: `points`, or else `surface_points`. Numbers
-    of any type become float32, about an `origin` where float32 does not hold the coordinates.
+    of any type become float32, relative to an `origin` if the coordinates do not fit into float32.
 
-    What is drawn for a cloud, its split, its points and its being held out, is fixed by the cloud's name (its path in
-    the folder, or the name in the file), or by its points where the name is only a row's number: so it is the same
-    whatever else is loaded with it, and whatever the source is called now.
+    Random choices for a cloud (its split, its points, whether it is held out) depend only on the cloud's name (its path
+    in the folder, or its name in the file), or on its points if the name is only a row number. So they are the same
+    whatever else is loaded with it, and when the source is renamed.
 
     Args:
-        points: points of each cloud; None keeps what is stored, which must then be one number for all.
-        at_least: in place of `points`: clouds of different sizes all keep as many points as the smallest has, which
-            must be so many.
+        points: points of each cloud; None keeps the stored ones, whose number must then be the same for all.
+        at_least: instead of `points`: clouds of different sizes all keep as many points as the smallest has, which
+            must be at least this many.
         surface_points: points of each surface where `points` is None.
         seed: of the built-in shapes, of sampling and of thinning.
-        up: the axis of the source that points up: x, y, z, -x, -y or -z; None is y, or what the source itself says. If
-            it says another one, that holds, and a note says so.
-        drop_bad: leave clouds out that are damaged, too small or hold NaN, with a note that names them; of a
-            cloud alone, or of each where `points` or `at_least` is given, leave out the points that are NaN.
-        max_bytes: most memory that one file's arrays, or the clouds together, may take.
+        up: the axis of the source that points up: x, y, z, -x, -y or -z; None is y, or the axis that the source itself
+            records. If the source records another axis, that one is used, and a note says so.
+        drop_bad: leave out clouds that are damaged, too small or have NaN, with a note that names them; for a single
+            cloud, or if `points` or `at_least` is given, leave out only the points that are NaN.
+        max_bytes: the most memory that one file's arrays, or the clouds together, may take.
 
     Raises:
         FileNotFoundError: there is no such file or folder.
         PermissionError: a file or folder cannot be read.
-        ValueError: a class or split is not there, a cloud is damaged, is too small or has NaN, or the clouds have
+        ValueError: a class or split does not exist, a cloud is damaged, too small or has NaN, or the clouds have
             different numbers of points; the message names the file and what to do.
     """
     how = Reading(
@@ -76,7 +77,7 @@ def load(
 
 
 def load_placed(spec: str, how: Reading) -> tuple[Clouds, Placement]:
-    """As `load`, each cloud normalised by itself before it is thinned; and where each was and how large.
+    """As `load`, each cloud normalised by itself before it is subsampled; also the position and size of each.
 
     Raises:
         ValueError: what `load` raises; or a cloud is one point repeated, which no normalisation can divide by.
@@ -86,12 +87,12 @@ def load_placed(spec: str, how: Reading) -> tuple[Clouds, Placement]:
 
 
 def load_each(spec: str, how: Reading, *, shuffle: bool = False) -> Iterator[Clouds]:
-    """The clouds that a spec names, each a set of one, as their sizes may differ; a cloud is read when it is its turn.
+    """The clouds that a spec names, each as a set of one, since their sizes may differ; each is read when it is needed.
 
     Args:
-        how: as for `load`, but `points` is the most that a cloud keeps, `max_bytes` bounds each, and a warning tells
+        how: as for `load`, but `points` is the most that a cloud keeps, `max_bytes` limits each, and a warning says
             what `drop_bad` leaves out.
-        shuffle: in an order drawn by the seed, not that of the source.
+        shuffle: in a random order by the seed, not in the order of the source.
 
     Raises:
         ValueError: what `load` raises.
@@ -122,7 +123,7 @@ def list_source(spec: Spec, seed: int, max_bytes: int) -> Listing:
     Raises:
         FileNotFoundError: there is no such file or folder.
         PermissionError: it cannot be read.
-        ValueError: it is of no kind that is known, empty, or damaged.
+        ValueError: it is of an unknown kind, empty, or damaged.
     """
     if spec.source == "shapes":
         return list_shapes(spec.classes, seed)

@@ -23,18 +23,18 @@ _LINE = 1e-6  # of the length of a cloud: what is thinner is a line
 
 
 def mesh(points: Tensor | Floats, method: str = "poisson", depth: int | None = None) -> Mesh:
-    """Triangles of the surface that a cloud's points were drawn from, as far as they tell.
+    """Triangles of an estimated surface from which a cloud's points were sampled.
 
-    - "poisson" fits a smooth function whose level is the surface. It closes gaps, also those that the shape has: an
-      open cup may get a lid, and a plate of no thickness is no surface for it. What it makes far from all points is cut
-      off again. It rounds edges off.
-    - "ball_pivoting" makes triangles of the points themselves, where a ball that rolls over them rests on three. It
-      leaves open what is open and holes where points are few, and noise is a rough surface.
+    - "poisson" fits a smooth function whose level set is the surface. It closes gaps, also those of the shape: an
+      open cup may get a lid, and a plate without thickness has no surface. Parts far from all points are removed
+      afterwards. Edges become round.
+    - "ball_pivoting" makes triangles of the points themselves, where a rolling ball rests on three of them. Open
+      surfaces stay open, sparse regions have holes, and noise makes the surface rough.
 
-    The side that is outside is found from point to neighbouring point (Hoppe et al.), the topmost point of a connected
-    part looking up. Both methods want points much closer to each other than two sides of the shape are: where a part
-    is as thin as points are far apart, a chair's legs in 2,048 points say, sides get mixed up, and parts are lost or
-    grow together. What a head draws beyond its autoencoder's points lies between those, and tells no more.
+    The outside is found from point to neighbouring point (Hoppe et al.); the normal of the topmost point of a connected
+    part points up. Both methods need points that are much closer to each other than the two sides of the shape. If a
+    part is as thin as the distance between points, such as a chair's legs in 2,048 points, its sides are confused, and
+    parts are lost or merged. More points of a head than its autoencoder has do not help: they lie between its points.
 
     Args:
         points: (N, 3), y up, in any unit.
@@ -89,7 +89,7 @@ def _checked(points: Tensor | Floats) -> Floats:
     distinct = np.unique(array.astype(np.float64), axis=0)
     if len(distinct) < _LEAST:
         raise ValueError(
-            f"points: must be {_LEAST} or more different ones to tell a surface, got {len(distinct)} among "
+            f"points: must be {_LEAST} or more different ones to have a surface, got {len(distinct)} among "
             f"{len(array)}; take more points"
         )
     lengths = np.linalg.svd(distinct - distinct.mean(axis=0), compute_uv=False)

@@ -24,7 +24,7 @@ NORMALIZATIONS = ("none", *EACH, "global_std")
 
 @dataclass(frozen=True)
 class Normalization:
-    """A change of place and size of clouds, `(x - offset) / size`, by name.
+    """A change of position and size of clouds, `(x - offset) / size`, by name.
 
     - `none`: the identity on the points of `Clouds`; so the true coordinates less the training set's origin.
     - `unit_sphere`: each cloud's mean becomes 0 and its farthest point has norm 1.
@@ -34,14 +34,14 @@ class Normalization:
     - `global_std`: one mean (3,) and one standard deviation of all coordinates about it, of the training set, for every
       cloud (Yang et al., 2019, PointFlow: 3D point cloud generation with continuous normalizing flows).
 
-    Clouds are normalised whole, with all their points, before any are left out: so a cloud's place and size are its
-    own, whatever is drawn of it. A tensor holds true coordinates; `Clouds` may count from an origin. All is computed in
+    Clouds are normalised with all their points, before any are left out. So a cloud's position and size do not depend
+    on which points are used. A tensor has true coordinates; `Clouds` may be relative to an origin. All is computed in
     float64.
 
-    A generated cloud has no place and size of its own: `undo` puts it at `offset` with `size`, which `fit` takes from
-    the training set: its mean and deviation under `global_std`, and otherwise the mean over its clouds of their offsets
-    and sizes. `undo(apply(x))` is x for `none` and `global_std`; elsewhere it is x at the training set's typical place
-    and size. `place` also gives the clouds' own places and sizes, whose `undo` is the inverse for every name.
+    A generated cloud has no position and size of its own: `undo` puts it at `offset` with `size`, which `fit` takes
+    from the training set: its mean and deviation under `global_std`, otherwise the mean offset and size of its clouds.
+    `undo(apply(x))` is x for `none` and `global_std`; otherwise it is x at the training set's mean position
+    and size. `place` also returns the clouds' own positions and sizes, whose `undo` is the inverse for every name.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Normalization:
 
     @property
     def each(self) -> bool:
-        """Whether every cloud is normalised by itself, by a place and size of its own."""
+        """Whether every cloud is normalised by itself, by its own position and size."""
         return self.name in EACH
 
     def fit(self, points: Tensor | Clouds) -> "Normalization":
@@ -97,7 +97,7 @@ class Normalization:
         return self.place(points)[0]
 
     def place(self, points: Tensor | Clouds) -> tuple[Tensor, Placement]:
-        """Clouds (S, N, 3) in normalised units, float32, and each one's place and size, which puts it back.
+        """Clouds (S, N, 3) in normalised units, float32, and the position and size of each, which undo it.
 
         Raises:
             ValueError: a cloud has no size, or `global_std` has not been fitted.
@@ -137,9 +137,9 @@ class Normalization:
         return replace(clouds, points=points, boxes=boxes, origin=ZERO)
 
     def undo(self, points: Tensor) -> Tensor:
-        """Normalised clouds (S, N, 3) in the data's units, at the training set's place and size.
+        """Normalised clouds (S, N, 3) in the data's units, at the training set's position and size.
 
-        They are true coordinates: float64 where float32 does not hold the training set's, else of the same type.
+        They are true coordinates: float64 if the training set's do not fit into float32, else of the same type.
 
         Raises:
             ValueError: nothing has been fitted.

@@ -25,7 +25,7 @@ def bounds(points: NDArray[np.floating]) -> tuple[Floats, Floats]:
 
 
 def held(low: Floats, high: Floats, origin: Triple = ZERO) -> NDArray[np.bool_]:
-    """Which clouds float32 holds about an origin to 1e-4 of their size, (S,) bool.
+    """Which clouds float32 represents about an origin to 1e-4 of their size, (S,) bool.
 
     A cloud's size is the longest side of its bounding box; a cloud of one place has none, and is held anywhere.
 
@@ -55,7 +55,7 @@ def common_origin(low: Floats, high: Floats) -> Triple:
 
 
 def refuse_unheld(low: Floats, high: Floats, origin: Triple, names: Sequence[str], source: str) -> None:
-    """Refuse clouds that float32 does not hold about the origin of their set, which is called `source`.
+    """Raise an error for clouds that do not fit into float32 about the origin of their set, which is named `source`.
 
     Raises:
         ValueError: there is one; the message names some and says what to do.

@@ -139,11 +139,13 @@ class Pile:
             if own != origin:
                 wide = torch.from_numpy(points[place]).double() + torch.tensor(own, dtype=torch.float64)
                 points[place] = _about(wide, origin).numpy()
-        notes = [f"{self.source}: points count from the origin {shown(origin)}: float32 does not hold them from 0"]
+        notes = [
+            f"{self.source}: points are relative to the origin {shown(origin)}: the coordinates do not fit into float32"
+        ]
         if self.coarse:
             notes.append(
                 f"warning: {self.source}: {len(self.coarse)} clouds, such as {self.coarse[0]}, were stored in float32 "
-                "so far from 0 that their shape is coarse; `pcgen data check` says how much"
+                "so far from 0 that their shape is coarse; `pcgen data check` has the numbers"
             )
         return origin, tuple(notes)
 

@@ -23,16 +23,16 @@ FORMATS = tuple(ending[1:] for ending in WRITERS)
 
 
 def save(path: str | Path, clouds: Clouds | Tensor, *, format: str | None = None, overwrite: bool = False) -> Path:
-    """Write clouds as what the path's ending says; a file is there whole or not at all.
+    """Write clouds in the format of the path's ending; a file is written completely or not at all.
 
     - `.npz`: the set as it is: `points` (S, N, 3), `names`, `up` (y) and, where known, `normals`, `labels`, `classes`,
       `split`, `boxes` (S, K, 6) and `counts` (S,) of scenes, and `origin` where that is not 0.
     - `.ply` (binary, little endian), `.xyz` (text) or `.obj` (vertices without faces): a set of one cloud, in true
       coordinates, with its normals.
     - a folder, whose name ends in `/`: one such file for each cloud, by its name, in folders of its split and class
-      where these are known. The folder must be new or empty. What file systems refuse in a name becomes `_`.
+      where these are known. The folder must be new or empty. Characters that file systems do not allow become `_`.
 
-    Boxes of scenes are kept by .npz alone, and normals of an .obj are not read back by `load`.
+    Only .npz stores boxes of scenes, and `load` does not read the normals of an .obj.
 
     Args:
         path: the file; a folder's name as text ending in `/`.
@@ -41,11 +41,11 @@ def save(path: str | Path, clouds: Clouds | Tensor, *, format: str | None = None
         overwrite: replace a file that is there; a folder is never replaced.
 
     Raises:
-        ValueError: the path has another ending, a file of one cloud is asked for of more, a tensor is no (S, N, 3), a
-            format is given for one file, or a cloud's name is no name of a file within the folder.
-        FileNotFoundError: the folder to write in is not there.
-        FileExistsError: the file is there and `overwrite` is False, or the folder is there and not empty.
-        OSError: it could not be written; what was there before is whole.
+        ValueError: the path has another ending, a file for one cloud is asked for with several, a tensor is not
+            (S, N, 3), a format is given for one file, or a cloud's name is not a valid file name.
+        FileNotFoundError: the parent folder does not exist.
+        FileExistsError: the file exists and `overwrite` is False, or the folder exists and is not empty.
+        OSError: it could not be written; what was there before is intact.
     """
     clouds = Clouds.of(clouds.detach().cpu()) if isinstance(clouds, Tensor) else clouds
     target = check_target(path, overwrite, format=format, count=len(clouds))
@@ -163,7 +163,7 @@ def check_mesh_target(
 def _check_format_of_folder(target: Path, folder: bool, format: str) -> None:
     if not folder:
         raise ValueError(
-            f"format: is of the files of a folder, got {format!r} for {target}; name a folder, {target}/, or leave it "
+            f"format: is for the files of a folder, got {format!r} for {target}; name a folder, {target}/, or leave it "
             "out"
         )
 
@@ -175,7 +175,7 @@ def _free(target: Path, folder: bool, overwrite: bool, make_folder: bool) -> Pat
     if not target.parent.is_dir():
         raise FileNotFoundError(f"{target}: there is no folder {target.parent}; make it first")
     if folder and target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise FileExistsError(f"{target}: exists and is no empty folder; choose another name")
+        raise FileExistsError(f"{target}: exists and is not an empty folder; choose another name")
     if not folder and target.exists() and not overwrite:
         raise FileExistsError(f"{target}: exists; choose another name, or replace it with overwrite=True (--overwrite)")
     return target
@@ -188,7 +188,7 @@ def _make(folder: Path) -> None:
     except OSError:
         writable = False
     if not writable:
-        raise PermissionError(f"{folder}: is no folder that can be written to; choose another one")
+        raise PermissionError(f"{folder}: is not a folder that can be written to; choose another one")
 
 
 def _is_folder(path: str | Path) -> bool:

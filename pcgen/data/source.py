@@ -64,7 +64,7 @@ class Listing:
     origin: Triple = ZERO  # what the points count from, in the source's axes
 
     def key(self, row: int) -> str:
-        """What all that is drawn for a cloud follows from: its name, if it has one of its own, or else its content."""
+        """The key of all random choices for a cloud: its name, if it has one, or else its content."""
         return self.content(row) if self.content else self.names[row]
 
     def place(self, row: int, source: str) -> str:
@@ -92,7 +92,7 @@ class Listing:
 
 @contextmanager
 def named(path: Path) -> Iterator[None]:
-    """What is wrong with the content of a file is told with its path before it."""
+    """An error in the content of a file, with its path."""
     try:
         yield
     except ValueError as error:
@@ -137,7 +137,7 @@ def too_large(what: str, size: int, max_bytes: int) -> ValueError:
     """The error for data that would take more memory than is allowed."""
     return ValueError(
         f"{what}: would take {_amount(size)} of memory, more than the {_amount(max_bytes)} allowed; "
-        f"allow it with max_bytes={size} (--max-bytes {size}) if it is no mistake"
+        f"allow it with max_bytes={size} (--max-bytes {size}) if that is intended"
     )
 
 

@@ -8,7 +8,7 @@ from pcgen.data.spec import parse
 
 __all__ = ["DRAWN", "draw_splits", "held_out_rows", "holdout", "split_rows"]
 
-DRAWN = "drawn by the clouds' names (by their points, where these are row numbers): 85% train, 5% val, 10% test"
+DRAWN = "made from the clouds' names (from their points, if the names are row numbers): 85% train, 5% val, 10% test"
 
 _VAL, _TEST = 0.05, 0.10
 _SEED = 0  # of splits that are drawn, always the same

@@ -23,7 +23,7 @@ class Mesh:
 def triangulate(sides: Ints, corners: Ints) -> Ints:
     """Triangles of convex polygons: `sides` of each, (P,), and their corners one after another, (sum of sides,).
 
-    All triangles of a polygon share its first corner, so a polygon that is not convex is not covered right.
+    All triangles of a polygon share its first corner, so a polygon that is not convex is not covered correctly.
 
     Raises:
         ValueError: a polygon has fewer than three corners.

@@ -28,7 +28,7 @@ _FEW = 20  # clouds; of fewer, a model learns the clouds and not what they have 
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Clouds to learn from, normalised, and what must be remembered to read them again and to undo it."""
+    """Normalised clouds to learn from, and what is needed to read them again and to undo the normalisation."""
 
     train: Tensor  # (S, M, 3), M >= points: models subsample afresh
     held_out: Tensor  # (V, points, 3)
@@ -51,13 +51,13 @@ def training_set(
     max_bytes: int = 4 * GIB,
     seed: int = 0,
 ) -> TrainingSet:
-    """Read clouds to learn from, hold some out for validation, and normalise both alike; @test is never used.
+    """Read clouds to learn from, hold some out for validation, and normalise both; @test is never used.
 
-    Learned are the rows of @train, held out those of @val, or a few of @train where there are none (`holdout`); a spec
-    that names a split narrows both.
+    The rows of @train are learned. Those of @val are held out, or some of @train if there are none (`holdout`). If the
+    spec names a split, both are taken from it.
 
-    Every cloud is normalised whole, with all its stored points; what is fitted is fitted to the training rows alone.
-    Then all keep as many points as the smallest has, at least `points`, and the held-out ones are subsampled to
+    Every cloud is normalised with all its stored points; a normalisation is fitted to the training rows only.
+    Then all clouds keep as many points as the smallest has, at least `points`, and the held-out ones are subsampled to
     `points` once.
 
     Args:
@@ -65,7 +65,7 @@ def training_set(
         points: points per cloud that the model learns.
         normalize: a name of `Normalization`.
         up: the source's up axis; None is y, or what the source itself says.
-        drop_bad: leave out clouds that are damaged, too small or hold NaN, and name them, instead of refusing.
+        drop_bad: leave out clouds that are damaged, too small or have NaN, and name them, instead of an error.
         max_bytes: most memory that the clouds may take.
         seed: of the held-out rows and of thinning.
 
@@ -158,8 +158,8 @@ def _units(spec: str, normalization: Normalization, train: Clouds) -> list[str]:
     """What the user should know of place and size: clouds far from 1 in size, or put back at a common one."""
     if normalization.each:
         return [
-            f"{normalization.name} takes each cloud's own place and size away: samples are put back at the training "
-            f"clouds' mean place and size, {normalization.size:.4g}"
+            f"{normalization.name} removes each cloud's own position and size: samples are put back at the training "
+            f"clouds' mean position and size, {normalization.size:.4g}"
         ]
     if normalization.name != "none":
         return []
@@ -169,6 +169,7 @@ def _units(spec: str, normalization: Normalization, train: Clouds) -> list[str]:
     if 0.1 <= radius <= 10 and place <= 10:
         return []
     return [
-        f"warning: {spec}: the clouds' boxes have half diagonals of {radius:.4g} and middles {place:.4g} from the "
-        "origin (medians); models learn clouds of about 1 about 0: give normalize unit_sphere (--normalize unit_sphere)"
+        f"warning: {spec}: the clouds' bounding boxes have half diagonals of {radius:.4g} and centres {place:.4g} from "
+        "the origin (medians); models learn clouds of size 1 about 0: give normalize unit_sphere "
+        "(--normalize unit_sphere)"
     ]

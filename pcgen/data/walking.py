@@ -13,7 +13,7 @@ def walk(root: Path) -> tuple[list[Path], tuple[str, ...]]:
     """The files in a folder and all below it, by their paths from it, sorted; and notes for the user.
 
     Links to files and folders are followed, but for a folder that links to itself or to one above it, which a note
-    names. Hidden files and folders are passed over, and what is no regular file.
+    names. Hidden files and folders, and everything that is not a regular file, are ignored.
 
     Raises:
         PermissionError: a folder or a file's entry cannot be read.
@@ -30,7 +30,7 @@ def walk(root: Path) -> tuple[list[Path], tuple[str, ...]]:
             path = os.path.join(folder, name)
             identity = _identity(_status(path))
             if identity in trail:
-                notes += (f"{printable(path)}: a link back to a folder above it, passed over",)
+                notes += (f"{printable(path)}: a link back to a folder above it, ignored",)
                 continue
             trails[path] = trail | {identity}
             folders.append(name)

@@ -36,7 +36,7 @@ def _xyz(points: Floats, normals: Floats | None) -> bytes:
 
 
 def _obj(points: Floats, normals: Floats | None) -> bytes:
-    """Wavefront's text of vertices and no faces, with a normal for each vertex where there are normals."""
+    """Wavefront'stext of vertices without faces, with a normal for each vertex where there are normals."""
     lines = [f"v {' '.join(map(_digits, point))}" for point in points]
     lines += [f"vn {' '.join(map(_digits, normal))}" for normal in (() if normals is None else normals)]
     return "".join(f"{line}\n" for line in ["# a cloud of points: vertices without faces", *lines]).encode()

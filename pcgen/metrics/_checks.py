@@ -9,9 +9,9 @@ __all__ = ["check_clouds", "check_distances", "check_matrix", "check_shape", "le
 def check_matrix(
     matrix: Tensor, name: str, rows: int | None = None, columns: int | None = None, *, sparse: bool = False
 ) -> Tensor:
-    """Return a distance matrix as float64, or raise a ValueError that names what it must be.
+    """Return a distance matrix as float64, or raise a ValueError that says what it must be.
 
-    With `sparse`, entries may be infinite: distances that are known not to matter and were not computed.
+    With `sparse`, entries may be infinite: distances that do not matter and were not computed.
     """
     if matrix.ndim != 2 or 0 in matrix.shape:
         raise ValueError(f"{name}: must be a matrix with rows and columns, got shape {tuple(matrix.shape)}")
@@ -52,7 +52,7 @@ def least(matrix: Tensor, dim: int, name: str) -> Tensor:
 
 
 def check_shape(points: Tensor, name: str) -> Tensor:
-    """Return a set of clouds (S, N, 3), finite or not, or raise a ValueError that names what it must be."""
+    """Return a set of clouds (S, N, 3), finite or not, or raise a ValueError that says what it must be."""
     if points.ndim != 3 or points.shape[-1] != 3 or 0 in points.shape:
         raise ValueError(f"{name}: must be a set of clouds (S, N, 3) with none empty, got shape {tuple(points.shape)}")
     if not points.is_floating_point():
@@ -61,7 +61,7 @@ def check_shape(points: Tensor, name: str) -> Tensor:
 
 
 def check_clouds(points: Tensor, name: str) -> Tensor:
-    """Return a set of finite clouds (S, N, 3), or raise a ValueError that names what it must be."""
+    """Return a set of finite clouds (S, N, 3), or raise a ValueError that says what it must be."""
     check_shape(points, name)
     bad = (~points.isfinite()).flatten(1).any(1).nonzero().flatten().tolist()
     if bad:

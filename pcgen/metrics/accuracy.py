@@ -13,14 +13,14 @@ __all__ = ["Accuracy", "accuracy"]
 
 @dataclass(frozen=True)
 class Accuracy:
-    """What a classifier reached on test rows.
+    """The accuracy of a classifier on test rows.
 
     Attributes:
-        overall: share of rows classified rightly.
-        by_class: mean over the rows' classes of the share within each.
-        interval: of `overall` over other draws of test rows, 95%; not over other trainings.
+        overall: share of rows that are classified correctly.
+        by_class: mean of this share over the classes of the rows.
+        interval: the 95% interval of `overall` over other samples of test rows; not over other trainings.
         rows: the number of test rows.
-        shares: of each class among the rows, by its label, the share classified rightly.
+        shares: by label, the share of this class that is classified correctly.
     """
 
     overall: float
@@ -31,7 +31,7 @@ class Accuracy:
 
 
 def accuracy(predicted: Tensor, labels: Tensor, *, seed: int = 0) -> Accuracy:
-    """Hold predictions against labels.
+    """Compare predictions with labels.
 
     Args:
         predicted: (R,) whole numbers.

@@ -8,7 +8,7 @@ __all__ = ["authenticity"]
 
 
 def authenticity(sample_distances: Tensor, train_distances: Tensor) -> float:
-    """The share of samples that are farther from their nearest training cloud than it is from the other ones.
+    """The share of samples that are farther from their nearest training cloud than that cloud is from all others.
 
     mean_s [d(s, t_s) > min_{t != t_s} d(t_s, t)], t_s = argmin_t d(s, t). A model that repeats its training set has 0;
     samples of the data's own distribution have about one half where there are many clouds in many dimensions.

@@ -1,4 +1,4 @@
-"""C_T: Z_U in cells, where copies in one place cannot hide behind misses in another."""
+"""C_T: Z_U in cells, so that copies in one region are not hidden by missing samples in another."""
 
 from torch import Tensor
 
@@ -21,7 +21,7 @@ def c_t(
 
     Args:
         samples: the distance of each sample to its nearest training cloud, (m,).
-        held_out: the same of clouds that were not learned, (n,), measured alike.
+        held_out: the same for held-out clouds, (n,), measured in the same way.
         sample_cells: the cell of each sample, (m,) int64.
         held_out_cells: the cell of each held-out cloud, (n,) int64.
         least: samples that a cell must hold to count, 1 or more.

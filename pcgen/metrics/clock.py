@@ -53,8 +53,8 @@ class Clock:
 
         Args:
             work: pairs of each kind.
-            rate: a guess of the seconds that a pair of a kind takes; asked only if somebody listens.
-            progress: who listens.
+            rate: a guess of the seconds per pair of a kind; it is called only if there is a `progress`.
+            progress: called with the estimates.
         """
         self.left = Counter(work)
         self.total, self.progress = self.left.total(), progress

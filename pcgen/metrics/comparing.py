@@ -28,19 +28,19 @@ __all__ = ["check_comparable", "compare", "side_by_side"]
 def compare(
     reports: Mapping[str, Report | Sequence[Report]], sort: str | None = None, published: str | None = None
 ) -> "Table":
-    """One table of several models under one protocol against one reference, the oracles beneath.
+    """One table of several models under one protocol and reference, with the oracles below.
 
-    Oracles that differ, as those of different training sets do, all stand there, each with the models it belongs to.
+    Oracles that differ, for example because of different training sets, are all shown, each with its models.
 
     Args:
         reports: the name of each model and its report; or its reports of several sample sets (seeds), of which the mean
             and the standard deviation are shown.
         sort: a metric to order the rows by; 1-NNA by its distance from chance, coverage from the highest.
-        published: a category of ShapeNet whose numbers in print are shown beneath.
+        published: a category of ShapeNet whose published numbers are shown below.
 
     Raises:
-        ValueError: there is none, or two differ in protocol or reference (the message names both sides); or nothing is
-            in print for `published`.
+        ValueError: there is no report, or two differ in protocol or reference (the message names both); or there are no
+            published numbers for `published`.
     """
     sets = {name: [found] if isinstance(found, Report) else list(found) for name, found in reports.items()}
     flat = [(name, report) for name, found in sets.items() for report in found]
@@ -75,13 +75,13 @@ def compare(
 
 
 def check_comparable(named: Sequence[tuple[str, Report]]) -> None:
-    """Refuse reports that cannot stand in one table.
+    """Raise an error if reports cannot be in one table.
 
     Args:
-        named: reports, each with what it is called in messages.
+        named: reports, each with its name in messages.
 
     Raises:
-        ValueError: two differ in protocol or reference; the message names both sides.
+        ValueError: two differ in protocol or reference; the message names both.
     """
     (name, report), *others = named
     for other_name, other in others:

@@ -46,7 +46,7 @@ class _Part(NamedTuple):
 class Comparison:
     """The matrices of one distance, and the metrics of nearest neighbours that follow from them.
 
-    1-NNA is of sets of equal size: of the larger one as many clouds are drawn by seed as the smaller one has.
+    1-NNA uses sets of equal size: of the larger one, as many clouds as the smaller one has, chosen by seed.
 
     Attributes:
         column: "cd" or "emd".
@@ -119,7 +119,7 @@ class Comparison:
         return means | self._balls(name, matrices) | self._variety(name, matrices), intervals
 
     def remarks(self) -> tuple[list[str], list[str]]:
-        """Warnings of a 1-NNA of few clouds, and notes on the clouds that it is of."""
+        """Warnings about a 1-NNA of few clouds, and notes on its clouds."""
         warnings, notes = [], []
         reference = len(self.sets.reference)
         for name, row in self.sets.rows.items():
@@ -129,10 +129,10 @@ class Comparison:
             elif len(row) != reference:
                 drawn = name if len(row) > reference else REFERENCE
                 whose = "" if name == SAMPLES else f" of the {name}"
-                notes.append(f"1-NNA{whose}: on {fewer} clouds a side, of the {drawn} drawn by seed")
+                notes.append(f"1-NNA{whose}: on {fewer} clouds a side, those of the {drawn} chosen by seed")
             if name == SAMPLES and fewer < _FEW:
                 warnings.append(
-                    f"1-NNA: {fewer} clouds a side are few, see its interval; take {_FEW} or more of both sets"
+                    f"1-NNA: {fewer} clouds a side are few, see its interval; use {_FEW} or more of both sets"
                 )
         return warnings, notes
 

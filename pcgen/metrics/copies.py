@@ -93,7 +93,7 @@ class CopySearch:
     def nearest(self, clouds: Tensor, coarse: Tensor) -> Near:
         """The nearest training clouds under CD, of the candidates that the distances on few points, (S, T), show.
 
-        A training cloud at an infinite distance is no candidate; each row must have one that is.
+        A training cloud at an infinite distance is not a candidate; each row must have one that is.
         """
         from pcgen.ops import chamfer
 
@@ -144,7 +144,7 @@ def find_copies(samples: Tensor | Clouds, train: Tensor | Clouds, seed: int = 0)
         seed: of the points that are drawn.
 
     Raises:
-        ValueError: a set is no set of finite clouds, or clouds have fewer than two points.
+        ValueError: a set is not a set of finite clouds, or clouds have fewer than two points.
     """
     known, drawn = measured_set(train, TRAINING), measured_set(samples, SAMPLES)
     drawn, points = drawn.about(known.origin), min(known.size, drawn.size)

@@ -1,4 +1,4 @@
-"""Copying told apart from quality: every row's distances to the training set, beside those of held-out clouds."""
+"""Metrics of copying: every row's distances to the training set, compared with those of held-out clouds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -174,18 +174,18 @@ def _novelties(part: _Part, near: Mapping[str, Near], values: Mapping[str, dict[
         values[name].update(copies=found.copies, novelty=found.ratio)
         if name == SAMPLES:
             said.append(
-                f"copies: {100 * found.copies:.3g}% of samples are as near to a training cloud as it sampled again is; "
+                f"copies: {100 * found.copies:.3g}% of samples are as near to a training cloud as a copy of it; "
                 f"the median is {found.ratio:.3g} times as far (CD on {part.search.train.shape[1]} points)"
             )
     return said
 
 
 def _said(part: _Part, near: Mapping[str, Near]) -> str:
-    """What the numbers of one search are of."""
+    """A note on the clouds and points of one search."""
     columns = " and ".join(column.upper() for column in part.columns)
     held_out, points = len(near[REFERENCE].row), part.search.train.shape[1]
     cells = f"; C_T in {part.cells} cells" if part.cells else "; too few reference clouds for the cells of C_T"
     return (
-        f"Z_U, authenticity under {columns}: nearest of {len(part.search.train)} training clouds on {points} points, "
-        f"the {held_out} reference clouds as the held-out ones{cells}"
+        f"Z_U, authenticity under {columns}: nearest of {len(part.search.train)} training clouds on {points} points; "
+        f"held-out clouds are the {held_out} reference clouds{cells}"
     )

@@ -1,4 +1,4 @@
-"""Coverage: the share of the reference that the samples stand for."""
+"""Coverage: the share of the reference that the samples represent."""
 
 import torch
 from torch import Tensor
@@ -11,15 +11,15 @@ __all__ = ["coverage", "covered"]
 def coverage(sample_reference: Tensor) -> float:
     """Coverage: the share of reference clouds that are the nearest reference of at least one sample.
 
-    COV = |{argmin_r D[s, r] : s in S}| / |R|, from 1/|R| to min(1, |S|/|R|); ties go to the lower index. High is good,
-    beside the training set's value at the same |S| and |R|.
+    COV = |{argmin_r D[s, r] : s in S}| / |R|, from 1/|R| to min(1, |S|/|R|); ties go to the lower index. High is good:
+    compare it with the training set's value at the same |S| and |R|.
 
     Args:
         sample_reference: distances D (S, R); rows are samples, columns are reference clouds; infinite where a pair is
             known not to be the nearest of its row.
 
     Raises:
-        ValueError: D is no matrix, or holds NaN, or a row without a finite distance.
+        ValueError: D is not a matrix, or holds NaN, or a row without a finite distance.
 
     Achlioptas, Diamanti, Mitliagkas, Guibas (2018), Learning Representations and Generative Models for 3D Point Clouds.
     """

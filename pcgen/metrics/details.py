@@ -1,4 +1,4 @@
-"""What the headline table leaves out: precision, recall, density, coverage, and copying told apart from quality."""
+"""Further tables: precision, recall, density, coverage, and the metrics of copying."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -20,15 +20,15 @@ _OF_MODELS: tuple[Column, ...] = (("", "value", False), (" chance", "chance", Fa
 _KEY = re.compile(r"(?P<metric>[^\[]+)\[(?P<model>.+)\](?P<part>| chance| p)", re.DOTALL)
 _BALLS = "precision, density: fidelity; recall, coverage: diversity; by balls to each cloud's 5th neighbour"
 _COPYING = (
-    "Read together: a model that copies has Z_U and C_T (the same in cells) far below 0, fewer authentic samples, more "
-    "copies and less novelty than a second sample of the data.\n"
-    "copies: as near to a training cloud as it sampled again is; novelty: median distance to the nearest training "
-    "cloud over that of its two samplings"
+    "Read these together: a model that copies has Z_U and C_T (Z_U in cells) far below 0, fewer authentic samples, "
+    "more copies and less novelty than a second sample of the data.\n"
+    "copies: as near to a training cloud as a second sampling of it; novelty: median distance to the nearest training "
+    "cloud, divided by that of two samplings of it"
 )
-_VARIETY = "Vendi: how many different clouds a set is worth, beside the reference's"
+_VARIETY = "Vendi: effective number of different clouds in the set / in the reference"
 _FEATURES = (
-    "chance: what sets of these sizes and of one distribution score; p: how often chance alone scores as much; "
-    "comparable with numbers of the same model and hash alone"
+    "chance: the score of equal distributions with these set sizes; p: how often chance alone scores as much; "
+    "only values of the same model and hash can be compared"
 )
 
 

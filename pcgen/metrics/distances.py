@@ -26,11 +26,11 @@ class PairDistance:
 
 
 def pair_distance(name: str) -> PairDistance:
-    """The distance of that name: "chamfer", "exact" (EMD), or one of the computations that pass for EMD in print.
+    """The distance of that name: "chamfer", "exact" (EMD), or one of the approximations that papers report as EMD.
 
-    "exact_bound" is no more than "exact", and far quicker. Computations in print depend on which cloud gives and which
-    takes. As in PointFlow, the column's cloud gives: a reference cloud to a sample, another cloud of its own set to the
-    one whose nearest neighbour is looked for.
+    "exact_bound" is a lower bound of "exact", and much faster. The approximations are not symmetric: mass goes from one
+    cloud to the other. As in PointFlow, it goes from the column's cloud: from a reference cloud to a sample, or within
+    a set, to the cloud whose nearest neighbour is searched.
     """
     from pcgen import ops
 

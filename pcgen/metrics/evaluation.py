@@ -48,38 +48,38 @@ def evaluate(
     tiles: Path | str | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Report:
-    """Measure samples against a reference: JSD, and MMD, COV and 1-NNA under CD and EMD, beside the oracles' rows.
+    """Measure samples against a reference: JSD, and MMD, COV and 1-NNA under CD and EMD, for samples and oracles.
 
-    95% intervals, precision, recall, density and coverage, and with `train` the share of copies are in the report too.
-    Under the exact EMD, on a CPU, only those distances are computed that a nearest neighbour may depend on, with the
-    same numbers to the bit; precision, recall, density and coverage need them all. 1-NNA is of as many clouds of both
-    sets; what equal distributions score stands beside it.
-    What looks like a mistake (ranges, axes, set sizes, a cloud in two sets), and any limit under EMD, is warned of
-    before anything is computed, and noted in the report.
+    The report also has 95% intervals, precision, recall, density and coverage, and with `train` the metrics of copying.
+    On a CPU, only those exact EMDs are computed on which a nearest neighbour may depend; the metrics are the same bit
+    for bit. Precision, recall, density and coverage need all distances. 1-NNA uses equally many clouds of both sets,
+    and is reported with its chance, the score of equal distributions.
+    Warnings come before anything is computed, and are noted in the report: about anything that looks like a mistake
+    (ranges, axes, set sizes, a cloud in two sets), and about limits under EMD.
 
     Args:
         samples: generated clouds, (S, N, 3) or `Clouds`, in the units of the reference.
         reference: clouds they are compared with, (R, N, 3) or `Clouds`; unseen in training.
-        train: the training set. Its row, |S| of its clouds drawn by `seed`, is what memorisation scores.
+        train: the training set. Its row, |S| of its clouds chosen by `seed`, is the score of memorisation.
         protocol: a preset's name, or a `Protocol`.
-        second: another sampling of the reference's shapes. Its row is what perfect samples of the same shapes score;
-            where the reference has twice the points that are used, its unused points serve.
-        oracles: other sets by the names of their rows, each measured as the training set is: "training set decoded",
-            say, what no model of an autoencoder's codes can be better than.
+        second: another sampling of the reference's shapes. Its row is the score of perfect samples of the same shapes.
+            If the reference has twice the points that are used, its unused points are the second sampling.
+        oracles: other sets by the names of their rows, each measured like the training set; for example "training set
+            decoded", which no model of an autoencoder's codes should be expected to beat.
         distances: which columns to compute: "cd", "emd", both or none.
-        clouds: at most so many clouds of the samples and of the reference, drawn by `seed`; None is all.
-        emd_clouds: at most so many clouds of each set under EMD, drawn by `seed`; None is all; "auto" is 100 under
-            pcgen's own protocol, and all under those in print.
-        emd_points: at most so many points of each cloud under EMD; None is all; "auto" is 2048, and all.
-        full: compute every EMD, for precision, recall, density and coverage under it.
-        features: trained models on whose features, or codes, the sets are compared too.
-        drop_bad: leave out clouds with NaN or infinity, counting and naming them; else they are an error.
+        clouds: at most this many clouds of the samples and of the reference, chosen by `seed`; None is all.
+        emd_clouds: at most this many clouds of each set under EMD, chosen by `seed`; None is all; "auto" is 100 under
+            pcgen's own protocol, and all under published ones.
+        emd_points: at most this many points of each cloud under EMD; None is all; "auto" is 2048, and all.
+        full: compute every EMD, for precision, recall, density and coverage under EMD.
+        features: trained models; the sets are also compared by their features or codes.
+        drop_bad: leave out clouds with NaN or infinity, and count and name them; otherwise they are an error.
         device: where distances are computed, "cpu" or "cuda"; None is where the reference is.
-        seed: of all draws, from generators of their own: torch's global one is not touched.
-        tiles: a folder for finished parts of the distance matrices: an evaluation that was killed goes on from there.
+        seed: of all random choices, by generators of their own: torch's global one is not touched.
+        tiles: a folder for finished parts of the distance matrices: an evaluation that was killed continues from there.
         progress: called with the pairs done and the seconds left, first with an estimate.
 
-    Under torch.distributed the ranks share the distances, and all return the same report: that of one process.
+    Under torch.distributed the ranks share the distances, and all return the same report, that of a single process.
 
     Raises:
         ValueError: a set is empty, not (S, N, 3), not finite, or of another number of points; or the protocol, a
@@ -106,7 +106,7 @@ def _named(
     """The sets that are there, by role."""
     for name in oracles:
         if name in sets:
-            raise ValueError(f"oracles: must have names of their own, {name!r} is another row's; call it otherwise")
+            raise ValueError(f"oracles: must have names of their own, {name!r} is another row's; rename it")
     return {role: each for role, each in {**sets, **oracles}.items() if each is not None}
 
 

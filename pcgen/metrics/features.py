@@ -1,4 +1,4 @@
-"""Sets of clouds compared by the vectors that a trained model makes of them."""
+"""Sets of clouds compared by a trained model's features."""
 
 from dataclasses import dataclass, field
 
@@ -18,11 +18,11 @@ __all__ = ["FeatureSpace"]
 
 @dataclass(frozen=True)
 class FeatureSpace:
-    """A trained model whose features of clouds are compared, as `evaluate` does for each of its rows.
+    """A trained model whose features of clouds are compared, for each row of an evaluation.
 
-    A classifier gives the Frechet distance on its features; any other model that encodes clouds gives the energy
-    distance and the kernel MMD of its codes, each with the p-value of a permutation test; the kernels' widths follow
-    from the reference's codes, so that all sets are measured by one kernel. Every name of a metric holds the model's
+    A classifier gives the Frechet distance of its features. Any other model that encodes clouds gives the energy
+    distance and the kernel MMD of its codes, each with the p-value of a permutation test. The kernels' widths depend
+    on the reference's codes only, so all sets are measured by one kernel. The name of each metric contains the model's
     name, run and hash.
 
     Attributes:
@@ -49,7 +49,7 @@ class FeatureSpace:
     def compare(
         self, clouds: Tensor | Clouds, reference: Tensor | Clouds, seed: int = 0
     ) -> tuple[dict[str, float], tuple[str, ...]]:
-        """The metrics of clouds (S, N, 3) against a reference (R, N, 3), by name, and what is to be said of them.
+        """The metrics of clouds (S, N, 3) against a reference (R, N, 3), by name, and notes on them.
 
         Both in the units of the data that the model has learned.
 

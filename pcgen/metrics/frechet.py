@@ -18,14 +18,14 @@ __all__ = ["FrechetClassifierDistance", "frechet_classifier_distance", "frechet_
 
 @dataclass(frozen=True)
 class FrechetClassifierDistance:
-    """A Frechet distance on a classifier's features, named after the classifier: no other one gives comparable numbers.
+    """A Frechet distance on a classifier's features; only distances on the same classifier can be compared.
 
     Attributes:
         value: of the two sets, squared, in the features' units.
-        chance: what sets of these sizes score that are drawn from both alike: the mean over random relabellings.
-        classifier: the classifier that the number depends on.
+        chance: the score of equal distributions with these set sizes: the mean over random relabellings.
+        classifier: the classifier that the value depends on.
         clouds: sizes of both sets, samples first.
-        notes: what a reader must know of this number.
+        notes: what a reader must know about this value.
     """
 
     value: float
@@ -81,18 +81,18 @@ def frechet_classifier_distance(
     relabellings: int = 20,
     seed: int = 0,
 ) -> FrechetClassifierDistance:
-    """The Frechet distance between the features that a classifier has of generated and of reference clouds.
+    """The Frechet distance between a classifier's features of generated and of reference clouds.
 
-    The features are those of the last hidden layer. This is what Shu et al. call the Frechet point cloud distance (FPD)
-    on a classifier of their own; numbers of two classifiers, or of two numbers of points, cannot be compared. The
-    classifier puts every cloud into the unit sphere: place and size of clouds are not measured.
+    The features are those of the last hidden layer. Shu et al. call this the Frechet point cloud distance (FPD), with
+    their own classifier. Values of two classifiers, or for two numbers of points, cannot be compared. The
+    classifier puts every cloud into the unit sphere: position and size of clouds are not measured.
 
     Args:
         samples: (S, N, 3), in any unit.
         reference: (R, N, 3), of as many points.
         classifier: trained by pcgen, on shapes like the reference's.
         run: the name of its run folder, for the metric's name.
-        relabellings: how often both sets are pooled and divided anew at random, for `chance`; at least 1.
+        relabellings: how often both sets are pooled and divided again at random, for `chance`; at least 1.
         seed: of the relabellings; torch's global generator is not touched.
 
     Raises:
@@ -135,7 +135,7 @@ def frechet_classifier_distance(
 
 
 def _notes(samples: int, reference: int, width: int, classifier: str) -> tuple[str, ...]:
-    notes = [f"features of {classifier}: to be compared with numbers of the same weights and set sizes alone"]
+    notes = [f"features of {classifier}: only values of the same weights and set sizes can be compared"]
     few = min(samples, reference)
     if few <= width:
         notes.append(

@@ -1,4 +1,4 @@
-"""What a trained model is called beside a number that depends on it."""
+"""The name of a trained model in metrics that depend on it."""
 
 import hashlib
 import json
@@ -12,11 +12,11 @@ __all__ = ["Identity"]
 
 @dataclass(frozen=True)
 class Identity:
-    """A trained model, so that numbers of two are not taken for comparable.
+    """The identity of a trained model, so that values of two models are not compared by mistake.
 
     Attributes:
         name: of the model in the suite, or of its class.
-        run: the name of its run folder, without the way there; may be empty.
+        run: the name of its run folder, without the path; may be empty.
         hash: of its configuration and weights.
     """
 

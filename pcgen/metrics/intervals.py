@@ -1,4 +1,4 @@
-"""Intervals of the metrics: how much another draw of clouds would move a number."""
+"""Intervals of the metrics: how much a metric varies between samples of clouds."""
 
 from collections.abc import Sequence
 

@@ -38,10 +38,10 @@ class Grid:
         """The grid around a reference (R, N, 3): its ball is centred at the points' median and holds 99.9% of them.
 
         The median of each coordinate, and that quantile of the distance from it, are of all points of all clouds. A
-        ball that held every point would be as large as one stray point is far, and what is measured few of its cells.
+        ball with every point could be as large as the distance of one outlier, with the clouds in few of its cells.
 
         Raises:
-            ValueError: `reference` is no finite set of clouds, or nearly all its points are one.
+            ValueError: `reference` is not a finite set of clouds, or nearly all its points are one.
         """
         points = check_clouds(reference, "reference").detach().double().flatten(0, 1)  # (R*N, 3)
         centre = points.median(0).values
@@ -49,7 +49,8 @@ class Grid:
         radius = float((points - centre).norm(dim=1).kthvalue(inside).values)
         if radius == 0.0:
             raise ValueError(
-                f"reference: must hold more than one place, got {inside} of {len(points)} points at {centre.tolist()}"
+                f"reference: must have points at more than one place, got {inside} of {len(points)} points at "
+                f"{centre.tolist()}"
             )
         x, y, z = centre.tolist()
         return cls((x, y, z), radius)
@@ -110,7 +111,7 @@ def jsd(samples: Tensor, reference: Tensor, grid: Grid = ABSOLUTE) -> JSD:
     Args:
         samples: (S, N, 3), in the units of the grid.
         reference: (R, M, 3), in the same units.
-        grid: where the cells stand.
+        grid: the cells.
 
     Raises:
         ValueError: a set is empty, not of shape (S, N, 3), or not finite.

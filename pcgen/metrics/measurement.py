@@ -144,7 +144,7 @@ def _counts(sets: Prepared) -> dict[str, int]:
 
 
 def _on_vendi(rows: Sequence[Row], columns: Sequence[str]) -> list[str]:
-    """What Vendi scores are told at, and what had to be clipped."""
+    """The scale of Vendi scores, and what was clipped."""
     notes = []
     for column in columns:
         scale = rows[0].values.get(f"vendi_scale_{column}")

@@ -1,4 +1,4 @@
-"""Medoids: members of a set that stand for those near them, found from distances alone."""
+"""Medoids: members of a set that represent those near them, from distances alone."""
 
 import torch
 from torch import Tensor

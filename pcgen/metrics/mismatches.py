@@ -1,4 +1,4 @@
-"""What suggests that sets of clouds are not what they should be: other units, other axes, clouds in two sets."""
+"""Signs that sets of clouds do not fit together: other units, other axes, clouds in two sets."""
 
 import itertools
 import math
@@ -20,7 +20,7 @@ _NOISE = 2.0  # standard errors of the profiles that may be chance
 
 
 def mismatches(a: MeasuredSet, b: MeasuredSet) -> list[str]:
-    """What suggests that two sets are not in the same units and axes: one line each, with both ranges."""
+    """Signs that two sets are not in the same units and axes: one line each, with both ranges."""
     found = []
     size_a, size_b = (float(each.median_sides().norm()) for each in (a, b))
     if not 1 / _SCALE <= (size_a / size_b if size_b else math.inf) <= _SCALE:
@@ -87,7 +87,7 @@ def _profile(points: Tensor) -> tuple[Tensor, float]:
 
 
 def _turned(profile: Tensor, order: tuple[int, ...], signs: tuple[int, ...]) -> Tensor:
-    """The profile of the same clouds with the given axes in the place of x, y and z."""
+    """The profile of the same clouds with the given axes instead of x, y and z."""
     columns = [
         profile[:, axis] if sign > 0 else -profile[:, axis].flip(0) for axis, sign in zip(order, signs, strict=True)
     ]

@@ -10,14 +10,14 @@ __all__ = ["mmd"]
 def mmd(sample_reference: Tensor) -> float:
     """Minimum matching distance: mean over reference clouds of the distance to the nearest sample.
 
-    MMD = (1 / |R|) sum_r min_s D[s, r], in the distance's own unit; low is good, beside the training set's value.
+    MMD = (1 / |R|) sum_r min_s D[s, r], in the unit of the distance. Low is good: compare it with the training set's.
 
     Args:
         sample_reference: distances D (S, R); rows are samples, columns are reference clouds; infinite where a pair is
             known not to be the nearest of its column.
 
     Raises:
-        ValueError: D is no matrix, or holds NaN, or a column without a finite distance.
+        ValueError: D is not a matrix, or holds NaN, or a column without a finite distance.
 
     Achlioptas, Diamanti, Mitliagkas, Guibas (2018), Learning Representations and Generative Models for 3D Point Clouds.
     """

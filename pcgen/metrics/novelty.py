@@ -1,4 +1,4 @@
-"""Novelty: are the samples new, or training clouds drawn again?"""
+"""Novelty: are the samples new, or copies of training clouds?"""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ __all__ = ["Novelty", "novelty"]
 
 @dataclass(frozen=True)
 class Novelty:
-    """Distances of samples to training clouds, beside the distance of one training cloud sampled twice.
+    """Distances of samples to training clouds, relative to the distance of two samplings of one training cloud.
 
     Attributes:
         ratio: median over samples of the least distance to a training cloud over that cloud's floor; a copy has 1.
@@ -30,7 +30,7 @@ class Novelty:
 
 
 def novelty(sample_train: Tensor, floor: Tensor, quantile: float = 0.95) -> Novelty:
-    """Hold each sample's distance to the training set against the distance of one training cloud sampled twice.
+    """Compare each sample's distance to the training set with the distance of two samplings of one training cloud.
 
     ratio(s) = min_t D[s, t] / F[t], where F[t] is the mean over k of floor[t, k]. A ratio is a copy's up to the
     `quantile` of floor[t, k] / (mean of the other floor[t, .]). A model that repeats its training set has a share of
@@ -40,7 +40,7 @@ def novelty(sample_train: Tensor, floor: Tensor, quantile: float = 0.95) -> Nove
         sample_train: distances D (S, T); rows are samples, columns are training clouds; infinite where a pair is known
             not to be the least.
         floor: distances between two samplings of each training cloud, with as many points, K >= 2 times, (T, K).
-        quantile: how much of the floor's scatter counts as the same shape, in (0, 1].
+        quantile: the share of the floor's ratios that count as the same shape, in (0, 1].
 
     Raises:
         ValueError: a matrix holds NaN or does not fit the other, K is 1, or `quantile` is not in (0, 1].

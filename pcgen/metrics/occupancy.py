@@ -22,9 +22,9 @@ class Occupancy:
     """Every set's points in the cells of the protocol's grid.
 
     Attributes:
-        grid: where it stands.
-        notes: where that is, and how many points are outside its ball.
-        warnings: what makes the JSD worth little: many points outside, or a ball that is mostly empty.
+        grid: the grid.
+        notes: where the grid is, and how many points are outside its ball.
+        warnings: reasons why the JSD means little: many points outside, or a ball that is mostly empty.
     """
 
     def __init__(self, sets: Prepared, protocol: Protocol) -> None:
@@ -70,7 +70,7 @@ def _cell_counts(clouds: MeasuredSet, grid: Grid) -> tuple[Tensor, int]:
 
 
 def _stretched(reference: Tensor, grid: Grid) -> list[str]:
-    """What is to be said of a ball that whole clouds far away have made large."""
+    """A note on a ball that clouds far away have made large."""
     centre = torch.tensor(grid.centre, dtype=torch.float64, device=reference.device)
     half = float((reference.double() - centre).norm(dim=-1).median())
     if grid.radius <= _STRETCHED * half:

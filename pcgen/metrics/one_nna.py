@@ -1,4 +1,4 @@
-"""1-NNA: can a nearest-neighbour classifier tell the samples from the reference?"""
+"""1-NNA: can a nearest-neighbour classifier distinguish the samples from the reference?"""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ class OneNNA:
         accuracy: over both sets.
         samples: over the samples.
         reference: over the reference.
-        chance: what the accuracy is on average where both sets are of one distribution: the ideal.
+        chance: the mean accuracy if both sets come from one distribution: the ideal.
     """
 
     accuracy: float
@@ -30,17 +30,18 @@ class OneNNA:
 def one_nna(sample_reference: Tensor, sample_sample: Tensor, reference_reference: Tensor) -> OneNNA:
     """Leave-one-out accuracy of the 1-nearest-neighbour classifier over samples and reference; ideal is its chance.
 
-    A cloud is classified as its nearest other cloud is. Above chance the sets are told apart; below it the samples are
-    nearer to the reference than it is to itself: copies. For sets of equal size chance is just below 0.5; for others it
-    is not, and an accuracy says little: take as many of both (see `one_nna_chance`). The two classes' accuracies may
-    hide behind their mean, hence both are given. Ties go to the lower index, samples first.
+    A cloud gets the class of its nearest other cloud. An accuracy above chance means that the sets differ; below
+    chance, the samples are nearer to the reference than it is to itself: copies. For sets of equal size chance is just
+    below 0.5. For others it is not, and an accuracy means little: use equally many clouds (see `one_nna_chance`). The
+    accuracies of both classes are also given, since their mean can hide a difference. Ties go to the lower index,
+    samples first.
 
     Args:
         sample_reference: distances (S, R); rows are samples, columns are reference clouds.
         sample_sample: distances (S, S); the diagonal is not read.
         reference_reference: distances (R, R); the diagonal is not read.
 
-    Each may be infinite where a pair is known to be no cloud's nearest.
+    Each may be infinite where a pair is known not to be the nearest of any cloud.
 
     Raises:
         ValueError: a matrix holds NaN or does not fit the others, or a cloud has no finite distance to the other set.
@@ -58,7 +59,7 @@ def one_nna(sample_reference: Tensor, sample_sample: Tensor, reference_reference
 
 
 def one_nna_chance(samples: int, reference: int) -> float:
-    """The mean 1-NNA of two sets of one distribution: any other cloud is as likely to be a cloud's nearest.
+    """The mean 1-NNA of two sets from one distribution: every other cloud is equally likely to be the nearest.
 
     (S (S - 1) + R (R - 1)) / ((S + R) (S + R - 1)); for equal sets of n it is (n - 1) / (2 n - 1), 0.467 for 8 clouds
     each and 0.499 for 400.
@@ -81,5 +82,5 @@ def one_nna_correct(
 
 
 def _others(distances: Tensor) -> Tensor:
-    """The distances with each cloud's to itself out of reach: it is left out of its own classifier."""
+    """The distances with an infinite diagonal: each cloud is left out of its own classifier."""
     return distances.clone().fill_diagonal_(torch.inf)

@@ -1,4 +1,4 @@
-"""Matrices of distances between sets of clouds: part by part, resumable, over all ranks, with the time that is left."""
+"""Matrices of distances between sets of clouds: part by part, resumable, over all ranks, with the time left."""
 
 import hashlib
 import time

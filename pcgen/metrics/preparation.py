@@ -1,4 +1,4 @@
-"""Sets made ready under a protocol: what is measured, what deviates from the protocol, what looks like a mistake."""
+"""Sets prepared under a protocol: what is measured, deviations from the protocol, and likely mistakes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -25,9 +25,9 @@ class Prepared:
         raw: the clouds of the rows, and of the reference under its role, before the protocol's normalisation.
         train: the whole training set, if there is one.
         normalization: what the clouds went through.
-        deviations: where this differs from what the protocol says or advises.
-        warnings: what looks like a mistake, or limits what the numbers say.
-        notes: what a reader of the numbers should know besides.
+        deviations: where this differs from the protocol or its advice.
+        warnings: likely mistakes, and limits on what the metrics mean.
+        notes: what else a reader of the metrics should know.
     """
 
     rows: dict[str, MeasuredSet]
@@ -79,7 +79,7 @@ def prepare(
     Args:
         protocol: whose conventions bind.
         given: the clouds of each role: SAMPLES, REFERENCE, perhaps TRAINING and SECOND, and any other oracle's row.
-        clouds: at most so many of the samples and of the reference, drawn by seed; None is all.
+        clouds: at most this many of the samples and of the reference, chosen by seed; None is all.
         drop_bad: leave out clouds with NaN or infinity.
         device: where they are measured; None is where the reference is.
         seed: of all draws.
@@ -114,7 +114,9 @@ def prepare(
     advised = protocol.samples_per_reference * len(sets[REFERENCE])
     if size != advised:
         times = f"{protocol.samples_per_reference} x " if protocol.samples_per_reference > 1 else ""
-        deviations.append(f"sets: {size} samples, advised are {times}{len(sets[REFERENCE])}, on which COV depends")
+        deviations.append(
+            f"sets: {size} samples, the protocol advises {times}{len(sets[REFERENCE])}; COV depends on it"
+        )
         warnings.append(deviations[-1])
     if protocol.seeds > 1:
         notes.append(f"seeds: {protocol.name} averages over {protocol.seeds} sample sets, this is one")
@@ -145,7 +147,7 @@ def _notes(given: Mapping[str, Tensor | Clouds], sets: Mapping[str, MeasuredSet]
 
 
 def _limited(sets: Mapping[str, MeasuredSet], clouds: int, seed: int) -> tuple[dict[str, MeasuredSet], list[str]]:
-    """At most so many samples and references, and what is to be said of that."""
+    """At most a number of samples and references, and notes on that."""
     fewer = {
         role: each if role == TRAINING else _fewer(each, sets[REFERENCE], clouds, seed) for role, each in sets.items()
     }
@@ -155,7 +157,7 @@ def _limited(sets: Mapping[str, MeasuredSet], clouds: int, seed: int) -> tuple[d
 
 
 def _fewer(given: MeasuredSet, reference: MeasuredSet, clouds: int | None, seed: int, purpose: str = "") -> MeasuredSet:
-    """At most so many clouds of a set, drawn by seed."""
+    """At most a number of clouds of a set, chosen by seed."""
     if clouds is None or clouds >= len(given):
         return given
     # A second sample is one of the reference's own shapes: of those that are kept.

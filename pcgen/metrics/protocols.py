@@ -1,4 +1,4 @@
-"""Protocols: all that a number depends on, by name."""
+"""Protocols: everything that a metric depends on, by name."""
 
 import dataclasses
 import hashlib
@@ -18,23 +18,23 @@ EMD = Literal["exact", "approxmatch", "approxmatch_pointflow", "approxmatch_squa
 
 @dataclass(frozen=True)
 class Protocol:
-    """The conventions that a number is computed under, and what the numbers in print were computed with.
+    """The conventions under which metrics are computed, pcgen's own or those of published numbers.
 
     Attributes:
-        name: what tables call it.
-        about: one line on where the convention comes from.
-        normalization: what every cloud of all sets goes through, as a whole, before anything is measured: a name of
-            `pcgen.data.Normalization`, "none" (their own units) or "bbox" say.
+        name: its name in tables.
+        about: one line about where the convention comes from.
+        normalization: how every cloud of all sets is normalised, as a whole, before anything is measured: a name of
+            `pcgen.data.Normalization`, such as "none" (the data's own units) or "bbox".
         points: points of each cloud that are used; None is all of them.
         subset: which points are used where a cloud has more: the "first", or a "random" choice by seed.
         emd: which of the computations called EMD; None where the convention has none.
-        grid: where the occupancy grid of the JSD stands: "absolute" is the ball of radius 1/2 at the origin,
+        grid: the position of the JSD's occupancy grid: "absolute" is the ball of radius 1/2 at the origin,
             "reference" the ball that holds 99.9% of the reference's points.
         batch: clouds of both sets that are compared with each other; each number is the mean over such batches, taken
             in the sets' order, the last one smaller. None compares the whole sets.
         samples_per_reference: advised |S| / |R|.
         seeds: advised number of sample sets to average over.
-        split: the split of the data that is the reference in print; None where any may be.
+        split: the split of the data that publications use as the reference; None if any is allowed.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Protocol:
             at_least(1, batch=self.batch)
 
     def departures(self) -> list[str]:
-        """Where this differs from the preset of its name, a line each; nothing where there is no such preset.
+        """How this differs from the preset of its name, a line each; nothing if there is no such preset.
 
         A preset without a number of points takes those of the clouds, and one without a split any: each is its own.
         """
@@ -126,7 +126,7 @@ PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
             ),
             Protocol(
                 name="dpm",
-                about="Luo and Hu 2021: every cloud's bounding box to [-1, 1], so that JSD's ball is left; no EMD",
+                about="Luo and Hu 2021: every cloud's bounding box to [-1, 1], beyond the JSD's ball; no EMD",
                 normalization="bbox",
                 emd=None,
                 split="test",

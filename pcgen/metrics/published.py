@@ -1,4 +1,4 @@
-"""Numbers in print, to stand beside ours under the protocol they were computed by."""
+"""Published numbers, for comparison under the protocol they were computed with."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ _ONE_NNA = {
 
 @dataclass(frozen=True)
 class Published:
-    """A model's 1-NNA in print, as fractions."""
+    """A model's published 1-NNA, as fractions."""
 
     model: str
     one_nna_cd: float
@@ -39,14 +39,14 @@ class Published:
 
 
 def published(protocol: str, category: str) -> list[Published]:
-    """The 1-NNA of models in print for a category of ShapeNet, from `SOURCE`.
+    """The published 1-NNA of models for a category of ShapeNet, from `SOURCE`.
 
-    Papers differ: for PVD on chairs LION prints 56.26 and 53.32, where this source has 57.09 and 60.87. The own model
-    of the source was measured in batches of 64 clouds, whose mean is lower (see the protocol dit3d); beside the others,
-    which are of whole sets, its name is marked.
+    Papers differ: for PVD on chairs LION prints 56.26 and 53.32, where this source has 57.09 and 60.87. The source's
+    own model was measured in batches of 64 clouds, whose mean is lower (see the protocol dit3d). Its name is marked,
+    since the others were measured on whole sets.
 
     Raises:
-        ValueError: nothing is in print under that protocol or of that category.
+        ValueError: there are no published numbers under that protocol or of that category.
 
     Mo, Xie, Chu, Yao, Hong, Nießner, Li (2023), DiT-3D: Exploring Plain Diffusion Transformers for 3D Shape Generation.
     """
@@ -65,7 +65,7 @@ def published(protocol: str, category: str) -> list[Published]:
 
 
 def footnotes(in_print: Sequence[Row]) -> list[str]:
-    """Where the rows of numbers in print are from, and what is to be said of them."""
+    """Where the published numbers are from, and notes on them."""
     if not in_print:
         return []
     first, last = in_print[0].name, in_print[-1].name

@@ -1,4 +1,4 @@
-"""The result of an evaluation: numbers, the protocol they were computed under, and what was measured."""
+"""The result of an evaluation: metrics, their protocol, and what was measured."""
 
 import json
 import statistics
@@ -24,7 +24,7 @@ _WIDTH = 100  # of a report that is printed
 
 @dataclass(frozen=True, repr=False)
 class Report:
-    """What an evaluation found; printed, its headline.
+    """The result of an evaluation; printed, its main metrics.
 
     Attributes:
         protocol: the protocol's fields, the conditions of this evaluation, and the hash over both.
@@ -32,9 +32,9 @@ class Report:
         samples: source, counts, ranges and hash of the samples, as measured.
         reference: the same of the reference.
         train: the same of the training set, if there was one.
-        grid: centre and radius of the ball of the JSD's grid; both sides were counted on it.
+        grid: centre and radius of the ball of the JSD's grid, on which both sides were counted.
         rows: the samples' row, then the oracles'.
-        notes: what a reader of the numbers must know.
+        notes: what a reader of the metrics must know.
     """
 
     protocol: Mapping[str, Any]
@@ -47,7 +47,7 @@ class Report:
     notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        """The protocol, the sets and the headline metrics, in a few lines."""
+        """The protocol, the sets and the main metrics, in a few lines."""
         sides = (("samples", self.samples), ("reference", self.reference))
         sets = ", ".join(f"{each['clouds']} {role} ({each['source']})" for role, each in sides)
         parts = []
@@ -104,7 +104,7 @@ class Report:
         return self.values.get("one_nna_emd")
 
     def to_json(self) -> str:
-        """The report as JSON: the headline metrics (null where not measured) first, then all else."""
+        """The report as JSON: the main metrics first (null if not measured), then everything else."""
         headline = {name: self.values.get(name) for name in HEADLINE}
         return json.dumps({**headline, **asdict(self)}, indent=2, allow_nan=False) + "\n"
 
@@ -127,13 +127,13 @@ class Report:
             raise ValueError(f"text: must be a report's JSON, which `pcgen evaluate --out` writes; {error!r}") from None
 
     def table(self, published: str | None = None) -> "Table":
-        """The samples' metrics with the oracles' beneath, for the screen; shares in percent.
+        """The samples' metrics with the oracles' below, for the screen; shares in percent.
 
         Args:
-            published: a category of ShapeNet ("airplane", "chair", "car") whose numbers in print are shown beneath.
+            published: a category of ShapeNet ("airplane", "chair", "car") whose published numbers are shown below.
 
         Raises:
-            ValueError: there are no numbers in print of that category or under this protocol.
+            ValueError: there are no published numbers of that category or under this protocol.
         """
         in_print = published_rows(self, published)
         shown = shown_columns([*self.rows, *in_print])
@@ -171,7 +171,7 @@ def label_of(report: Report) -> str:
 
 
 def published_rows(report: Report, category: str | None) -> list[Row]:
-    """The rows of numbers in print under the report's protocol; none without a category."""
+    """The rows of published numbers under the report's protocol; none without a category."""
     if category is None:
         return []
     found = published(report.protocol["name"], category)

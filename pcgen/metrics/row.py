@@ -14,7 +14,7 @@ class Row:
     """The metrics of one set of clouds against the reference: of the samples, or of an oracle.
 
     Attributes:
-        name: what the clouds are.
+        name: of the set of clouds.
         clouds: how many there are.
         values: metric to value; shares are fractions.
         intervals: metric to the ends of its 95% interval.
@@ -26,7 +26,7 @@ class Row:
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def with_values(self, values: Mapping[str, float]) -> "Row":
-        """The row with these metrics too."""
+        """The row with these metrics added."""
         return replace(self, values={**self.values, **values})
 
 

@@ -90,8 +90,8 @@ class MeasuredSet:
             return replace(self, points=self.clouds.at(origin).points, origin=origin)
         except ValueError as error:
             raise ValueError(
-                f"{self.role}: must stand near the reference, whose coordinates count from {shown(origin)}, is too far "
-                "from there for float32 to hold both; are they of one place? A normalisation of each cloud "
+                f"{self.role}: must be near the reference, whose coordinates are relative to {shown(origin)}, is too "
+                "far from there for float32; are both from one place? A normalisation of each cloud "
                 "(--normalize unit_sphere) removes the positions"
             ) from error
 
@@ -131,7 +131,7 @@ def measured_set(clouds: Tensor | Clouds, role: str, drop_bad: bool = False) -> 
     """The set as float32, without the clouds that hold NaN or infinity if `drop_bad`.
 
     Raises:
-        ValueError: it is no set of clouds, or holds NaN or infinity and `drop_bad` is false, or nothing is left.
+        ValueError: it is not a set of clouds, or holds NaN or infinity and `drop_bad` is false, or nothing is left.
     """
     if not isinstance(clouds, Tensor | Clouds):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Finished parts of matrices on disk, named by the hash of their inputs, so that a killed evaluation goes on."""
+"""Finished parts of matrices on disk, named by the hash of their inputs, so that a killed evaluation can continue."""
 
 import contextlib
 import hashlib
@@ -36,7 +36,7 @@ class TileStore:
         """Name the folder.
 
         Raises:
-            ValueError: there is something of that name that is no folder.
+            ValueError: there is something of that name that is not a folder.
         """
         self.folder = Path(folder)
         if self.folder.exists() and not self.folder.is_dir():
@@ -58,7 +58,7 @@ class TileStore:
             raise ValueError(f"{path}: must be a tile of distances, is damaged ({error}); delete it") from error
 
     def put(self, distance: str, clouds: Sequence[str], values: Mapping[str, Tensor]) -> None:
-        """Write a tile whole or not at all, in the place of the one before.
+        """Write a tile completely or not at all, replacing the one before.
 
         Raises:
             OSError: it cannot be written; nothing is left over.
@@ -77,7 +77,7 @@ class TileStore:
                 part.unlink()
             raise OSError(
                 f"{self.folder}: finished tiles cannot be written there ({error.strerror or error}); free some space "
-                "or name another folder; what is there already is whole"
+                "or name another folder; what is there already is intact"
             ) from error
 
     def clear(self) -> None:

@@ -18,11 +18,11 @@ _FOLDS = 5
 
 @dataclass(frozen=True)
 class LinearSVM:
-    """What the classifier reached, and what cross-validation chose.
+    """The accuracy of the classifier, and the choice of cross-validation.
 
     Attributes:
-        accuracy: share of test rows classified rightly.
-        class_accuracy: mean over the test rows' classes of the share within each.
+        accuracy: share of test rows that are classified correctly.
+        class_accuracy: mean of this share over the classes of the test rows.
         penalty: C, the weight of errors against the margin, for codes of unit scale.
         loss: "hinge" or "squared_hinge".
         validation: accuracy of that choice, mean over the folds of the training rows.

@@ -43,7 +43,7 @@ _COPYING = (
     ("vendi_reference_{}", "of ref.", False),
 )
 _UNDER_CD = ("copies", "novelty")
-IDEAL = "1-NNA is ideal at chance, the score of equal distributions; beneath it, on the samples / on the reference"
+IDEAL = "1-NNA is best at chance, the score of equal distributions; below it, on the samples / on the reference"
 
 
 def shown_columns(rows: Iterable[Row], columns: Sequence[Column] = _COLUMNS) -> list[Column]:
@@ -53,7 +53,7 @@ def shown_columns(rows: Iterable[Row], columns: Sequence[Column] = _COLUMNS) -> 
 
 
 def copying_columns(distance: str) -> list[Column]:
-    """The columns that tell copying from quality under "cd" or "emd"."""
+    """The columns of copying under "cd" or "emd"."""
     own = [column for column in _COPYING if distance == "cd" or column[0] not in _UNDER_CD]
     return [(key.format(distance), heading, share) for key, heading, share in own]
 
@@ -91,7 +91,7 @@ def add_row(table: "Table", cells: Iterable[str], style: str | None = None) -> N
 
 
 def add_dim(table: "Table", rows: Sequence[Row], shown: Sequence[Column]) -> None:
-    """Add rows that stand beside the samples': oracles, numbers in print."""
+    """Add rows for comparison: oracles, published numbers."""
     for row in rows:
         add_row(table, (row.name, str(row.clouds or ""), *cells_of(row, shown)), style="dim")
 

@@ -1,4 +1,4 @@
-"""The Vendi score: how many different clouds a set is worth."""
+"""The Vendi score: the effective number of different clouds in a set."""
 
 from dataclasses import dataclass
 
@@ -15,8 +15,8 @@ class Vendi:
     """The effective number of different clouds of a set.
 
     Attributes:
-        score: from 1, all alike, to n, no two alike.
-        scale: the distance at which two clouds are alike by 1/e.
+        score: from 1, all equal, to n, all different.
+        scale: the distance at which two clouds have the similarity 1/e.
         clipped: sum of the eigenvalues of K / n below 0 that were set to 0, without its sign; all sum to 1.
     """
 

@@ -14,18 +14,18 @@ _NAMES = {"one_nna_cd": "1-NNA-CD", "one_nna_emd": "1-NNA-EMD"}
 
 
 def verdict(report: Report) -> list[str]:
-    """Sentences about the samples of a report, the weightiest first; none where there is nothing to go by.
+    """Sentences about the samples of a report, the most important first; none if there is nothing to base them on.
 
-    Copying comes first, since it makes every other number good. Then quality: whether samples differ from the
-    reference more surely than the training set is, and if so, whether the autoencoder or the head is to blame, from the
-    row of decoded training clouds. Then coverage, and whether there are clouds enough to say any of it.
+    Copying comes first, since it makes every other metric good. Then quality: whether samples differ from the
+    reference more than the training set does, beyond doubt; and if so, whether the autoencoder or the head causes it,
+    from the row of decoded training clouds. Then coverage, and whether there are enough clouds to say any of it.
     """
     samples = report.rows[0]
     oracles = {row.name: row for row in report.rows[1:]}
     found = [_copying(samples, oracles.get(SECOND)), _quality(samples, oracles), _coverage(samples, oracles)]
     reference = report.reference.get("clouds", samples.clouds)
     if any(found) and min(samples.clouds, reference) < _FEW:
-        found.append(f"{min(samples.clouds, reference)} clouds a side are few: take {_FEW} or more.")
+        found.append(f"{min(samples.clouds, reference)} clouds a side are few: use {_FEW} or more.")
     return [sentence for sentence in found if sentence]
 
 
@@ -33,12 +33,10 @@ def _copying(samples: Row, second: Row | None) -> str:
     copies, nearer = samples.values.get("copies"), samples.values.get("z_u_cd")
     usual = max(_COPIES, 2 * (second.values.get("copies", 0.0) if second else 0.0))
     if copies is not None and copies > usual:
-        beside = (
-            f", {_percent(second.values['copies'])} of new data are" if second and "copies" in second.values else ""
-        )
-        return f"Copies: {_percent(copies)} of the samples are as near to a training cloud as its own copy is{beside}."
+        beside = f" ({_percent(second.values['copies'])} of new data)" if second and "copies" in second.values else ""
+        return f"Copies: {_percent(copies)} of the samples{beside} are as near to a training cloud as a copy of it."
     if nearer is not None and nearer < _NEARER:
-        return f"Nearer to the training set than new data are: Z_U is {nearer:.1f}, of new data within 2 of 0."
+        return f"Nearer to the training set than new data: Z_U is {nearer:.1f}, for new data between -2 and 2."
     return ""
 
 
@@ -50,13 +48,12 @@ def _quality(samples: Row, oracles: dict[str, Row]) -> str:
     low, high = samples.intervals.get(key, (own, own))
     known = TRAINING in oracles and key in oracles[TRAINING].values
     best = max(oracles[TRAINING].values[key], chance) if known else chance
-    what = "the training set is" if known else "chance is"
+    what = "the training set has" if known else "chance is"
     told = f"{_NAMES[key]} {_percent(own)} ({100 * low:.0f} to {100 * high:.0f})"
     if own < best and high < chance:
-        return f"Too near to the reference: {told}, below chance: samples repeat its clouds, or each other's."
+        return f"Too near to the reference: {told}, below chance: samples repeat reference clouds, or each other."
     if low <= best:
-        than = "the training set" if known else "chance"
-        unsure = f"No more different from data than {than}, in {samples.clouds} clouds"
+        unsure = f"No difference from {'the training set' if known else 'data'} found with {samples.clouds} clouds"
         return f"{unsure}: {told}, {what} {_percent(best)}."
     middle = oracles[DECODED].values.get(key) if DECODED in oracles else None
     if middle is None:
@@ -64,7 +61,7 @@ def _quality(samples: Row, oracles: dict[str, Row]) -> str:
     by_code, by_head = middle - best, own - middle
     blame = "the autoencoder" if by_code > by_head else "the head"
     return (
-        f"Limited by {blame}: {told}; decoded training clouds have {_percent(middle)}, the training set itself "
+        f"Limited by {blame}: {told}; decoded training clouds have {_percent(middle)}, the training set has "
         f"{_percent(best)}."
     )
 
@@ -74,7 +71,7 @@ def _coverage(samples: Row, oracles: dict[str, Row]) -> str:
     if own is None or train is None or "cov_cd" not in train.intervals:
         return ""
     if own < train.intervals["cov_cd"][0]:
-        return f"Leaves out shapes: COV-CD {_percent(own)}, the training set {_percent(train.values['cov_cd'])}."
+        return f"Shapes are missing: COV-CD {_percent(own)}, the training set has {_percent(train.values['cov_cd'])}."
     return ""
 
 

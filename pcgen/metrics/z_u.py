@@ -21,7 +21,7 @@ def z_u(samples: Tensor, held_out: Tensor) -> float:
 
     Args:
         samples: L(s), the distance of each sample to its nearest training cloud, (m,).
-        held_out: the same of clouds that were not learned, (n,), measured alike: on as many points, by one search.
+        held_out: the same for held-out clouds, (n,), measured in the same way: on as many points, by one search.
 
     Raises:
         ValueError: a set is empty, not one number a cloud, or not finite.

@@ -116,7 +116,7 @@ CLASSIFIERS = _Models(
         "pointnet2_classifier": "pcgen.models.classifiers.pointnet2:PointNet2Classifier",
     }
 )
-"""Supervised references: learners that a run can hold, and no models of the suite, since they generate nothing."""
+"""Supervised references: learners that a run can hold, but not models of the suite, since they do not generate."""
 
 _COMPOSITES = _Models({"latent_cloud_model": "pcgen.models.clouds.latent:LatentCloudModel"})
 _GROUPS = (MODELS, CLASSIFIERS, _COMPOSITES)
@@ -129,10 +129,10 @@ def _import(place: str) -> type["Learner"]:
 
 
 def model_class(name: str) -> type["Learner"]:
-    """The class of a model of the suite or of a classifier, or a class of one's own, named `module:Class`.
+    """The class of a model of the suite or of a classifier, or your own class, named `module:Class`.
 
     Raises:
-        ValueError: there is none of that name (the nearest is named), or the class is no model.
+        ValueError: there is none of that name (the nearest is named), or the class is not a model.
     """
     for group in _GROUPS:
         if name in group:
@@ -151,10 +151,10 @@ def model_class(name: str) -> type["Learner"]:
 
 
 def make(name: str, facts: "Facts", **config: Any) -> "Learner":
-    """Make a new model for data of which the facts are known; `config` are arguments of its constructor.
+    """Make a new model for data with the given facts; `config` are arguments of its constructor.
 
     Raises:
-        ValueError: the name is no model's, or an argument is not one that the model takes.
+        ValueError: the name is not a model's, or an argument is not one that the model takes.
     """
     return build({"name": name, **model_class(name).arguments(facts), **config})
 
@@ -163,7 +163,7 @@ def build(description: Mapping[str, Any]) -> "Learner":
     """Make the model that `{"name": ..., **configuration}` describes, the inverse of `describe`.
 
     Raises:
-        ValueError: the name is no model's, or the configuration has an argument that the model does not take.
+        ValueError: the name is not a model's, or the configuration has an argument that the model does not take.
     """
     arguments = dict(description)
     name = str(arguments.pop("name", None))

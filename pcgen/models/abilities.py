@@ -1,4 +1,4 @@
-"""What models can do besides learning and sampling: asked of a model, or read from its class."""
+"""What models can do besides learning and sampling, for a model or its class."""
 
 from collections.abc import Mapping
 
@@ -15,10 +15,10 @@ ABILITIES: Mapping[str, str] = {
     "decode": "decode(z) -> (B, *shape): objects of codes; decode(encode(x)) is near x",
     "levels": "levels(x) -> list of codes of several layers, the one nearest to the data first",
     "chain": "chain(x, steps) -> (B, *shape): the states after that many transitions of a Markov chain from x",
-    "states": "states(n) -> iterator of State: where n draws stand, step by step; the last state is draw(n)",
-    "count": "count(x) -> (B,): how many objects each row holds",
-    "boxes": "boxes(x) -> (B, K, 6): centre and size of each object that a row holds, NaN where there is none",
-    "map": "map() -> (height, width, *shape): what stands at each place, row and column, of a map that encode finds",
+    "states": "states(n) -> iterator of State: the states of n samples, step by step; the last state is draw(n)",
+    "count": "count(x) -> (B,): how many objects each row has",
+    "boxes": "boxes(x) -> (B, K, 6): centre and size of each object in a row, NaN if there is none",
+    "map": "map() -> (height, width, *shape): the object at each position, row and column, of the map that encode uses",
 }
 """Methods that a model has only where they are true of it, by name. A bound is never called `log_prob`."""
 

@@ -1,4 +1,4 @@
-"""What the text of a model's class says of it, read without importing it: torch alone takes a second."""
+"""Information about a model from the text of its class, read without importing it: torch alone takes a second."""
 
 import ast
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The classes of a conditional model: labels drawn, checked, and as vectors for its networks."""
+"""The classes of a conditional model: labels sampled, checked, and as vectors for its networks."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
@@ -15,13 +15,13 @@ _DROPPED = 0.1  # share of training labels that are hidden, as in Ho & Salimans
 
 
 class Labels(nn.Module):
-    """Labels of `classes`, as vectors (B, K) that are 1 at the label; a row whose label is not known is 0.
+    """Labels of `classes`, as vectors (B, K) that are 1 at the label; a row without a known label is 0.
 
-    Hiding a tenth of the labels in training teaches a model what to do without (Ho, Salimans, 2022, Classifier-Free
-    Diffusion Guidance).
+    A tenth of the labels is hidden in training, so that a model also works without labels (Ho, Salimans, 2022,
+    Classifier-Free Diffusion Guidance).
 
     Args:
-        classes: K names, which labels are places in; none at all is a model without labels, of vectors (B, 0).
+        classes: K names, which labels are indices into; none is a model without labels, with vectors (B, 0).
 
     Raises:
         ValueError: a name occurs twice.
@@ -63,12 +63,12 @@ class Labels(nn.Module):
         """Labels (B,) as vectors (B, K) of the type and device of `like` (B, ...); None is known of no row.
 
         Raises:
-            ValueError: a label is no place in the classes.
+            ValueError: a label is not an index into the classes.
         """
         return self._vectors(labels if labels is None or not self.classes else self.checked(labels), like)
 
     def check_guidance(self, guidance: float, labels: Tensor | None) -> None:
-        """Refuse to exaggerate labels, or to ignore them, where there are none.
+        """Raise an error for guidance without labels.
 
         Raises:
             ValueError: guidance is below 0, or is not 1 without labels.
@@ -86,9 +86,9 @@ class Labels(nn.Module):
         )
 
     def hidden(self, labels: Tensor | None, like: Tensor) -> Tensor:
-        """The vectors (B, K) that a loss is taken of: in training mode a tenth of the rows is set to 0.
+        """The vectors (B, K) for a loss: in training mode a tenth of the rows is set to 0.
 
-        The training has checked the labels; another look at them would make a device wait at every update.
+        The training has already checked the labels; checking again would make a device wait at every update.
         """
         vectors = self._vectors(labels, like)
         if not self.classes or not self.training:
@@ -105,17 +105,17 @@ class Labels(nn.Module):
         """The labels, if all are places in the classes."""
         if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < len(self.classes):
             raise ValueError(
-                f"labels: must be places in the {len(self.classes)} classes {', '.join(self.classes)}, from 0 on, got "
-                f"{int(labels.min())} to {int(labels.max())}"
+                f"labels: must be indices into the {len(self.classes)} classes {', '.join(self.classes)}, from 0 on, "
+                f"got {int(labels.min())} to {int(labels.max())}"
             )
         return labels
 
 
 def guided(predict: Callable[[Tensor], Tensor], y: Tensor, guidance: float) -> Tensor:
-    """What a network predicts for labels, exaggerated: p(0) + guidance (p(y) - p(0)).
+    """A network's prediction with guidance: p(0) + guidance (p(y) - p(0)).
 
     Args:
-        predict: p, of labels as vectors; 0 is none.
+        predict: p, a function of labels as vectors; 0 is no label.
         y: labels as vectors, (B, K); with K = 0 there is nothing to exaggerate.
         guidance: 1 is p(y), which takes one evaluation; every other value takes two.
 
@@ -129,7 +129,7 @@ def guided(predict: Callable[[Tensor], Tensor], y: Tensor, guidance: float) -> T
 
 
 class Conditional(GenerativeModel):
-    """A generative model that has labels where the data has two classes or more; it sets `self.labels`."""
+    """A generative model that uses labels if the data has two classes or more; it sets `self.labels`."""
 
     conditional: ClassVar[bool] = True
     """False in a subclass whose networks could take labels, and which leaves them out."""

@@ -1,6 +1,6 @@
-"""From an autoencoder's codes to the numbers that a head learns, and back: real, unit, nonnegative, binary, raw.
+"""Maps from an autoencoder's codes to a head's domain, and back: real, unit, nonnegative, binary, raw.
 
-A head states its `domain`. Boltzmann machines and discrete models thus learn the same codes as all others.
+A head states its `domain`. So Boltzmann machines and discrete models learn the same codes as all others.
 """
 
 import math
@@ -22,29 +22,29 @@ _EDGE = 2.9e-7
 
 
 class Domain(nn.Module):
-    """A map between codes (B, *code) and what a head learns; fitted to the training codes, its state in buffers.
+    """A map between codes (B, *code) and a head's domain; fitted to the training codes, its state in buffers.
 
-    Vectors are treated dimension by dimension. Sets of codes (members, channels) channel by channel, alike for all
-    members, so that a permutation of the members stays one.
+    Vectors are mapped dimension by dimension. Sets of codes (members, channels) are mapped channel by channel, in the
+    same way for all members, so the map is permutation-equivariant.
     """
 
     name: str
 
     def shape(self, code: Sequence[int]) -> tuple[int, ...]:
-        """The shape of what the head learns, for codes of that shape."""
+        """The shape of the head's data, for codes of that shape."""
         return tuple(code)
 
     @abstractmethod
     def fit(self, codes: Tensor) -> None:
-        """Take what is needed from the training codes, (S, *code)."""
+        """Fit the map to the training codes, (S, *code)."""
 
     @abstractmethod
     def forward(self, codes: Tensor) -> Tensor:
-        """What the head learns, (B, *shape), of codes (B, *code)."""
+        """The head's data, (B, *shape), of codes (B, *code)."""
 
     @abstractmethod
     def inverse(self, x: Tensor) -> Tensor:
-        """Codes (B, *code) of what the head draws, (B, *shape)."""
+        """Codes (B, *code) of the head's samples, (B, *shape)."""
 
 
 class Raw(Domain):
@@ -105,7 +105,7 @@ class Unit(Real):
 
 
 class Nonnegative(Domain):
-    """From 0 on: (code - least code of the training set) / deviation; what lies below the least counts as 0."""
+    """Nonnegative: (code - smallest code of the training set) / deviation; smaller codes become 0."""
 
     name = "nonnegative"
     least: Tensor
@@ -130,16 +130,16 @@ class Nonnegative(Domain):
 
 
 class Binary(Domain):
-    """Bits: each code's place among 2^bits bins of equal mass, in Gray code, so that neighbours differ in one bit.
+    """Bits: each coordinate's index among 2^bits bins of equal mass, in Gray code: neighbours differ in one bit.
 
-    A vector of D codes becomes D * bits bits, those of one code side by side, the coarsest first. On the way back a
-    bin becomes a uniform draw from within it, from torch's global generator; the outermost bins end at the least and
-    the largest training code. A value that many training codes have (the zero of a ReLU, say) is several bins of no
-    width, and counts as the middle one, so that it comes back as it was.
+    A vector of D coordinates becomes D * bits bits, those of one coordinate side by side, the coarsest first. On the
+    way back, a bin becomes a uniform sample from it, by torch's global generator; the outermost bins end at the
+    smallest and the largest training code. A value that many training codes have (such as the zero of a ReLU) is
+    several bins of width 0 and is mapped to the middle one, so it is restored exactly.
 
     Args:
-        channels: codes, D.
-        bits: of each.
+        channels: coordinates, D.
+        bits: of each coordinate.
     """
 
     name = "binary"
@@ -193,15 +193,15 @@ def make_domain(name: str, channels: int) -> Domain:
 
 
 def check_domain(name: str, x: Tensor, model: str) -> None:
-    """Refuse data that is not in the domain of the model that is to learn it.
+    """Raise an error for data outside the domain of the model that shall learn it.
 
     Raises:
-        ValueError: a number lies outside; the text says what the domain is, and the largest or least number found.
+        ValueError: a value is outside; the text says what the domain is, and the smallest and largest value.
     """
     low, high = (float(x.min()), float(x.max())) if x.numel() else (0.0, 0.0)
     wanted = {
         "unit": (0.0, 1.0, "in [0, 1]"),
-        "nonnegative": (0.0, math.inf, "from 0 on"),
+        "nonnegative": (0.0, math.inf, "nonnegative"),
         "binary": (0.0, 1.0, "0 or 1"),
     }
     if name not in wanted:

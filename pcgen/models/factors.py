@@ -29,12 +29,12 @@ class Factors:
 
 
 def principal_factors(covariance: Tensor, count: int, noise: Tensor | float | None = None) -> Factors:
-    """The likeliest factors of data of that covariance: W = U (L - noise I)^(1/2), U and L its leading eigenvectors.
+    """Maximum-likelihood factors of data with that covariance: W = U (L - noise I)^(1/2), U, L its leading eigenpairs.
 
     Args:
-        covariance: (D, D), of rows that count by 1 / S.
+        covariance: (D, D), of rows with weights 1 / S.
         count: columns of W, K; at most D - 1 of them are not 0.
-        noise: its variance; None is the likeliest one, the mean of the eigenvalues that are left over.
+        noise: its variance; None is the maximum-likelihood one, the mean of the remaining eigenvalues.
 
     References:
         Tipping, Bishop (1999). Probabilistic Principal Component Analysis.

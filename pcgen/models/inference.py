@@ -1,4 +1,4 @@
-"""Models asked of many rows: in evaluation mode, without a graph, in batches of bounded memory."""
+"""Evaluation of models on many rows: in evaluation mode, without a graph, in batches of bounded memory."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Models that know how likely a row is, and learn by that alone."""
+"""Models with an exact density, trained by maximum likelihood."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -18,15 +18,15 @@ __all__ = ["ExactLikelihood"]
 
 
 class ExactLikelihood(GradientLearner, Conditional):
-    """A model with an exact density, which climbs the mean log-likelihood of the training rows.
+    """A model with an exact density, which maximises the mean log-likelihood of the training rows.
 
-    Rows are seen whitened (`pcgen.nets.whitening`), and what the networks begin with is N(0, I) there: so training
-    starts from the full Gaussian of the data. Few rows are soon known by heart, and the density then is high on them
-    and low between: each time that a row is seen, a share of its variance is drawn anew.
+    Rows are whitened (`pcgen.nets.whitening`), and the initial density is N(0, I) there, so training starts from the
+    full Gaussian of the data. A few rows are soon overfitted, with a high density at them and a low one in between. So
+    each time a row is used, a share of its variance is replaced by noise.
 
     Args:
         shape: of a row.
-        smoothing: that share of the variance, in every direction of the data; mean and covariance stay as they are.
+        smoothing: that share of the variance, in every direction of the data; mean and covariance do not change.
         classes: names of the labels' classes; () learns without labels.
 
     Raises:
@@ -61,5 +61,5 @@ class ExactLikelihood(GradientLearner, Conditional):
         return {"nll": -log_density.mean()}
 
     def seen(self, x: Tensor) -> Tensor:
-        """Rows as a loss is taken of them: smoothed while it trains."""
+        """Rows for a loss: smoothed in training."""
         return self.whitening.smoothed(x, self.smoothing) if self.training and self.smoothing else x

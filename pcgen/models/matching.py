@@ -1,4 +1,4 @@
-"""Draws that vary as much as data does."""
+"""Samples with the variance of the data."""
 
 from collections.abc import Callable, Hashable
 
@@ -15,23 +15,23 @@ _ROWS, _SEED = 4096, 0  # of the draws by which the stretch is found
 
 
 class Matching(GenerativeModel):
-    """A model of vectors whose draws are stretched along the data's principal axes until they vary as data does.
+    """A model of vectors whose samples are stretched along the data's principal axes until they have its variances.
 
-    A network that predicts data from noise is smoother than the best predictor is, and where data is in separate places
-    it also predicts what lies between them. What is drawn by it varies less than data, by a tenth along the lesser axes
-    after minutes of training, and so lies nearer to the training rows than new data does. The stretch is found by draws
-    of its own, once for the weights as they are; they leave torch's generator as it was.
+    A network that predicts data from noise is smoother than the best predictor, and if the data is in separate
+    clusters, it also predicts points between them. Its samples vary less than the data, by a tenth along minor axes
+    after minutes of training, and are therefore nearer to the training rows than new data is. The stretch is estimated
+    from separate samples, once for the present weights; these do not advance torch's generator.
     """
 
     gaussian: GaussianPart
     _found: tuple[Hashable, Tensor] | None = None
 
     def stretch(self, of: Hashable, carry: Callable[[Tensor], Tensor]) -> Tensor:
-        """By how much each principal axis is stretched, (dim,).
+        """The factor by which each principal axis is stretched, (dim,).
 
         Args:
-            of: what, besides the weights, `carry` depends on.
-            carry: from noise, (n, dim), to rows as they are without it.
+            of: what `carry` depends on besides the weights.
+            carry: from noise, (n, dim), to rows without the stretch.
         """
         key = (of, *fingerprint((*self.parameters(), *self.gaussian.buffers())))
         if self._found is None or self._found[0] != key:
@@ -42,7 +42,7 @@ class Matching(GenerativeModel):
         return self._found[1]
 
     def _noise(self) -> Tensor:
-        """Normal noise of mean 0 and covariance I exactly, so that of a Gaussian the stretch is exactly 1."""
+        """Normal noise with exactly mean 0 and covariance I, so that the stretch of a Gaussian is exactly 1."""
         dim = self.shape[0]
         noise = torch.randn(max(_ROWS, 2 * dim), dim, dtype=torch.float64, device=self.device)
         noise = noise - noise.mean(0)

@@ -1,4 +1,4 @@
-"""What latents are drawn from: by name, or any sampler of one's own."""
+"""Priors of latents: by name, or your own sampler."""
 
 import math
 from abc import ABC, abstractmethod
@@ -13,7 +13,7 @@ __all__ = ["PRIORS", "Ball", "Censored", "Density", "Mixture", "Normal", "Prior"
 
 
 class Prior(nn.Module, ABC):
-    """A distribution of latents (B, dim), on the device that its buffer lives on.
+    """A distribution of latents (B, dim), on the device of its buffer.
 
     Args:
         dim: of a latent.
@@ -33,8 +33,8 @@ class Prior(nn.Module, ABC):
     def draw(self, n: int, truncation: float | None = None) -> Tensor:
         """n latents, (n, dim), from torch's global generator.
 
-        With a truncation t, noise farther than t standard deviations from 0 in a coordinate is drawn again (Brock,
-        Donahue, Simonyan, 2019, Large Scale GAN Training for High Fidelity Natural Image Synthesis).
+        With a truncation t, coordinates of noise farther than t standard deviations from 0 are redrawn (Brock, Donahue,
+        Simonyan, 2019, Large Scale GAN Training for High Fidelity Natural Image Synthesis).
 
         Raises:
             ValueError: a truncation that is not positive, or of a prior without tails.
@@ -102,12 +102,12 @@ class Ball(Prior):
 
 
 class Mixture(Prior):
-    """Equal parts of N(m_k, scale^2 I), the means on a circle about 0 in the first two coordinates, or on a line.
+    """A mixture of N(m_k, scale^2 I) with equal weights, and means on a circle about 0 in two coordinates or a line.
 
     Args:
         dim: of a latent.
-        scale: deviation of each part.
-        parts: how many.
+        scale: standard deviation of each component.
+        parts: number of components.
         radius: of the circle; half of the line for latents of one dimension.
     """
 

@@ -1,4 +1,4 @@
-"""What a model's `shape` may be: the kinds of rows that models learn from."""
+"""The allowed `shape` of a model: the kinds of rows that models learn."""
 
 from collections.abc import Mapping, Sequence
 

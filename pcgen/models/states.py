@@ -1,4 +1,4 @@
-"""What a draw passes through on its way: the states of a chain, or the steps from noise to data."""
+"""Intermediate states of sampling: the states of a chain, or the steps from noise to data."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -13,14 +13,14 @@ __all__ = ["State", "last", "sweeps"]
 
 
 class State(NamedTuple):
-    """Where n draws stand."""
+    """The state of n samples at one step."""
 
     at: str  # on the way: "step 12", "t = 0.75"
     x: Tensor  # (n, *shape)
 
 
 def last(way: Iterator[tuple[object, Tensor]]) -> Tensor:
-    """Where a way ends: what the last of its states holds, (n, *shape)."""
+    """The rows of the last state, (n, *shape)."""
     ((_, x),) = deque(way, maxlen=1)
     return x
 
@@ -28,14 +28,14 @@ def last(way: Iterator[tuple[object, Tensor]]) -> Tensor:
 def sweeps(
     start: Tensor, sweep: Callable[[Tensor], Tensor], steps: int, seen: Callable[[Tensor], Tensor]
 ) -> Iterator[State]:
-    """What is seen of units at the start and after each of so many sweeps of a Markov chain.
+    """The rows of units at the start and after each sweep of a Markov chain.
 
     Args:
         start: units, (n, ...).
         sweep: from units to those that follow.
         steps: sweeps, at least 1.
-        seen: rows of data, (n, *shape), of units. It may draw: before the last sweep such draws leave torch's generator
-            as it was and are alike, so that only the units move.
+        seen: from units to rows of data, (n, *shape). It may use random numbers: before the last sweep, these are the
+            same each time and do not advance torch's generator, so only the units change.
 
     Raises:
         ValueError: no sweep.

@@ -1,4 +1,4 @@
-"""What a user is told of a model: from the text of its class, and for its options from its signature."""
+"""What is printed about a model: from the text of its class, and for its options from its signature."""
 
 import inspect
 from collections.abc import Callable
@@ -55,7 +55,7 @@ class Option:
 
 
 def summary(name: str) -> Summary:
-    """What the model of that name is, what it learns and what else it has; nothing is imported to find out.
+    """What the model of that name is, learns and supports, without importing it.
 
     Raises:
         ValueError: there is none of that name; the nearest is named.
@@ -91,7 +91,7 @@ def options(function: Callable[..., Any], described: str, skip: tuple[str, ...] 
 
 
 def logged(docstring: str) -> dict[str, str]:
-    """What a training of the model logs, from its docstring's section: the numbers by name, and what each is."""
+    """The values that a training of the model logs, from its docstring: names and meanings."""
     parser = GoogleParser([*DEFAULT_SECTIONS, Section("Logged", "logged", SectionType.MULTIPLE)])
     found: dict[str, str] = {}
     for each in parser.parse(docstring).meta:

@@ -1,4 +1,4 @@
-"""What is asked of a network beside its loss: of units that they be seldom active, of weights that none subtracts."""
+"""Penalties besides the loss: for units, to be rarely active; for weights, to be nonnegative."""
 
 import torch
 from torch import Tensor, nn

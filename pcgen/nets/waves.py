@@ -1,4 +1,4 @@
-"""Coordinates as waves, by which a perceptron tells points apart that lie close to each other."""
+"""Coordinates as waves, by which a perceptron can distinguish points that are close to each other."""
 
 import math
 

@@ -24,7 +24,7 @@ APPROXMATCH_CONVENTIONS = {
 
 @torch.no_grad()
 def approxmatch(x: Tensor, y: Tensor, convention: str = "approxmatch") -> Tensor:
-    """Cost of the soft greedy matching that stands for Earth Mover's distance in print; not exact, see `pcgen.ops.emd`.
+    """Cost of the soft greedy matching that papers report as Earth Mover's distance; not exact, see `pcgen.ops.emd`.
 
     Every point of x has 1 to give and every point of y takes 1. For each level s = 4^7, 4^6, ..., 4^-1, 0, what is left
     is given in the shares w_ij = exp(-s |x_i - y_j|^2) * (left of y_j), normalised over j, and cut where a point of y
@@ -40,7 +40,7 @@ def approxmatch(x: Tensor, y: Tensor, convention: str = "approxmatch") -> Tensor
     gradient.
 
     Args:
-        x: (B, N, 3), float32; float64 is rounded, as the kernels in print compute in float32.
+        x: (B, N, 3), float32; float64 is rounded, as the published kernels compute in float32.
         y: (B, N, 3), of the same type and device.
         convention: a row of the table above.
 

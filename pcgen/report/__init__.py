@@ -1,4 +1,4 @@
-"""Pages that tell what was trained and generated, and what was learned: files that open from disk, without a network.
+"""Pages about trained models, samples and learned codes: files that open from disk, without a network.
 
 Clouds are drawn in the browser by a small program of the page's own on plain canvases: no WebGL, and no library, is
 needed to turn hundreds of them at once, to print them, or to open the page years later.

@@ -10,7 +10,7 @@ __all__ = ["Atlas", "CodeSet", "Film", "Map", "Way", "Ways"]
 
 @dataclass(frozen=True)
 class Map:
-    """A plane in which every cloud of a page has a place.
+    """A plane in which every cloud of a page has a position.
 
     Attributes:
         name: of the map.
@@ -23,13 +23,13 @@ class Map:
 
 @dataclass(frozen=True)
 class CodeSet:
-    """Clouds with the places of their codes.
+    """Clouds with the positions of their codes on the maps.
 
     Attributes:
         name: of the set.
         points: (S, N, 3), y up.
         titles: of each cloud, short.
-        labels: of each cloud, its place in the page's classes; None where it is not known.
+        labels: of each cloud, its index in the page's classes; None if it is not known.
         places: of each cloud, (S, 2) for each map of the page, x to the right and y up.
     """
 
@@ -42,12 +42,12 @@ class CodeSet:
 
 @dataclass(frozen=True)
 class Way:
-    """Clouds on the way between the codes of two.
+    """Decoded clouds on a path between two codes.
 
     Attributes:
-        start, end: places in the ends of all ways.
-        path: how it goes: linear or spherical.
-        frames: places in the clouds of all ways, the decoded start first and the decoded end last.
+        start, end: indices in the ends of all paths.
+        path: linear or spherical.
+        frames: indices in the clouds of all paths, the decoded start first and the decoded end last.
         places: of the frames on the page's first map, (F, 2).
     """
 
@@ -60,12 +60,12 @@ class Way:
 
 @dataclass(frozen=True)
 class Ways:
-    """All ways of a page.
+    """All paths of a page.
 
     Attributes:
-        ends: the clouds that ways go between: which set of the page, and which cloud of it.
-        points: (W, N, 3), the clouds of all ways.
-        ways: one for each two ends and each path.
+        ends: the clouds that paths join: which set of the page, and which cloud of it.
+        points: (W, N, 3), the clouds of all paths.
+        ways: one for each two ends and each kind of path.
         about: how they were made, a sentence each.
     """
 
@@ -77,7 +77,7 @@ class Ways:
 
 @dataclass(frozen=True)
 class Film:
-    """How a generator comes to its samples.
+    """How a generator samples step by step.
 
     Attributes:
         points: (F, C, N, 3): frames of C clouds.
@@ -97,11 +97,11 @@ class Atlas:
     Attributes:
         title: of the page.
         facts: short pairs about all of it.
-        classes: which labels are places in; () where there are none.
+        classes: which labels are indices of; () if there are none.
         maps: the principal axes first.
         sets: of clouds.
-        ways: between clouds; None where there are none.
-        film: of a generator that comes to its samples step by step; None of others.
+        ways: between clouds; None if there are none.
+        film: of a generator that samples step by step; None for others.
         notes: what a reader must know, a sentence each.
     """
 

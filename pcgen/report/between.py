@@ -30,30 +30,30 @@ def ways_between(
     where: Mapping[int, tuple[int, int]],
     steps: int,
 ) -> Ways:
-    """Decode the linear and the spherical way between every two of some clouds.
+    """Decode the linear and the spherical path between every two of some clouds.
 
     Args:
         opened: the run that decodes.
         clouds: all of the source.
-        codes: theirs, (S, *code); spherical ways go about their mean.
+        codes: their codes, (S, *code); spherical paths go about their mean.
         axes: of the page's first map.
-        ends: rows of the clouds to go between.
-        where: of each of these, its set on the page and its place in that.
-        steps: clouds of each way, both ends among them, at least 2.
+        ends: rows of the clouds that the paths join.
+        where: for each of these, its set on the page and its index in that set.
+        steps: clouds on each path, both ends included, at least 2.
 
     Raises:
-        ValueError: fewer than two ends, or more ways than fit on a page.
+        ValueError: fewer than two ends, or more paths than fit on a page.
     """
     at_least(2, steps=steps)
     pairs = torch.tensor(list(combinations(range(len(ends)), 2)), dtype=torch.int64).view(-1, 2)
     if not len(pairs):
-        raise ValueError(f"{clouds.source}: must have two clouds or more to go between, got {len(ends)}")
+        raise ValueError(f"{clouds.source}: must have two clouds or more to interpolate, got {len(ends)}")
     inner, many = steps - 2, len(pairs)
     frames = len(ends) + len(PATHS) * many * inner
     room, stored = _BYTES // (BYTES * frames), int(opened.model.shape[0])
     if room < min(_LEAST, stored):
         raise ValueError(
-            f"ends: {many} ways of {steps} clouds, between {len(ends)} clouds, are too many for one page; take fewer "
+            f"ends: {many} paths of {steps} clouds, between {len(ends)} clouds, are too many for one page; take fewer "
             "of either (--count, --steps)"
         )
     own = codes[list(ends)]
@@ -70,9 +70,9 @@ def ways_between(
             rows = [start, *range(begin, begin + inner), end]
             ways.append(Way(start, end, path, rows, places[rows]))
     about = [
-        f"Ways were decoded when this page was made, between {len(ends)} clouds, which have a thick edge on the map: "
-        "there are no others on it. Linear ways are straight; spherical ones keep to a circle about the mean code."
+        f"The paths were decoded when this page was made. They join {len(ends)} clouds, which have a thick border on "
+        "the map. Linear paths are straight; spherical paths follow a circle about the mean code."
     ]
     if len(kept) < decoded.shape[1]:
-        about.append(f"Shown are {len(kept)} of the {decoded.shape[1]} points of what was decoded.")
+        about.append(f"Shown: {len(kept)} of the {decoded.shape[1]} points of each decoded cloud.")
     return Ways([where[row] for row in ends], decoded[:, kept].double().numpy(), ways, about)

@@ -17,7 +17,7 @@ class Cell:
         text: as it is printed; empty where nothing was measured.
         value: to sort by; None sorts last.
         beside: its interval, or its deviation, in smaller letters.
-        mark: "good" where it is as good as data are, "far" where it is not, empty where that cannot be told.
+        mark: "good" if it is as good as data, "far" if it is not, empty if that is not known.
     """
 
     text: str

@@ -39,13 +39,13 @@ class _Group:
 
 
 def atlas_of(opened: Opened, clouds: Clouds, ends: Iterable[int], steps: int = 7) -> Atlas:
-    """What a run has learned of clouds: a map of their codes, ways between some of them, and how samples come about.
+    """What a run has learned from clouds: a map of their codes, interpolations, and a film of sampling.
 
     Args:
-        opened: the run; a generator draws up to 100 clouds too.
-        clouds: in the data's units; of more than 600, the ends and others drawn by seed are shown.
-        ends: rows of the clouds between every two of which ways are decoded.
-        steps: clouds of each way, both ends among them.
+        opened: the run; a generator also samples up to 100 clouds.
+        clouds: in the data's units; if there are more than 600, the ends and others chosen by seed are shown.
+        ends: rows of the clouds between every two of which paths are decoded.
+        steps: clouds on each path, both ends included.
 
     Raises:
         ValueError: fewer than two clouds or ends, a run without codes, codes that are not finite, or more ways than fit
@@ -64,7 +64,7 @@ def atlas_of(opened: Opened, clouds: Clouds, ends: Iterable[int], steps: int = 7
     points = min(stored, _BYTES // (BYTES * sum(len(group.points) for group in groups)))
     places = places_of(opened.model, axes, [group.codes for group in groups])
     return Atlas(
-        title=f"What {opened.run.path.resolve().name} has learned of {_short(clouds.source)}",
+        title=f"What {opened.run.path.resolve().name} has learned from {_short(clouds.source)}",
         facts=[
             ("model", model_name(opened.run.config)),
             ("code", f"{' x '.join(map(str, codes.shape[1:]))} numbers"),
@@ -116,7 +116,7 @@ def _of_model(opened: Opened, count: int) -> list[_Group]:
     drawn = opened.drawn(count)
     if drawn is not None:
         points, codes = drawn
-        name = f"drawn by {model_name(opened.run.config)}"
+        name = f"samples of {model_name(opened.run.config)}"
         groups.append(_Group(name, points, codes, [f"sample {place}" for place in range(count)], [None] * count))
     return groups
 
@@ -128,9 +128,9 @@ def _points(clouds: Tensor, points: int, seed: int) -> Array:
 
 def _notes(opened: Opened, clouds: Clouds, shown: int, stored: int, points: int) -> list[str]:
     """What the sets are, and what of them is not on the page."""
-    parts = [f"{shown} of the {len(clouds)} clouds (drawn by seed)"] if shown < len(clouds) else []
+    parts = [f"{shown} of the {len(clouds)} clouds (chosen by seed)"] if shown < len(clouds) else []
     parts += [f"{points} of the {stored} points of a cloud"] if points < stored else []
-    notes = [f"Shown are {' and '.join(parts)}; the axes are of all clouds."] if parts else []
+    notes = [f"Shown: {' and '.join(parts)}; the axes are those of all clouds."] if parts else []
     trained = opened.run.config.get("data", {}).get("training_set", {}).get("spec")
     if clouds.splits is not None:
         learned = "" if trained is None else f"; the run was trained on {_short(default_split(trained, 'train')[0])}"

@@ -1,4 +1,4 @@
-"""How a generator comes to its samples, for an explorer page."""
+"""How a generator samples step by step, for an explorer page."""
 
 from pcgen.data.thinning import thinned_rows
 from pcgen.models.abilities import can
@@ -14,7 +14,7 @@ _BYTES = 500_000  # of the clouds of all frames
 
 
 def film_of(opened: Opened) -> Film | None:
-    """The states that a few clouds pass through while the model draws them; None where it draws in one step.
+    """The states of a few clouds while the model samples them; None for a model that samples in one step.
 
     Raises:
         FloatingPointError: a state is not finite: the chain has diverged.
@@ -27,7 +27,9 @@ def film_of(opened: Opened) -> Film | None:
     frames, clouds, stored = states.shape[:3]
     points = min(stored, _BYTES // (BYTES * frames * clouds))
     kept = thinned_rows(stored, points, "film", opened.seed).sort().values
-    about = [f"Frames are what {clouds} new clouds pass through while the model draws them; the last are the samples."]
+    about = [
+        f"The frames are the states of {clouds} new clouds while the model samples them; the last are the samples."
+    ]
     if points < stored:
-        about.append(f"Shown are {points} of the {stored} points of a cloud.")
+        about.append(f"Shown: {points} of the {stored} points of a cloud.")
     return Film(states[:, :, kept].double().numpy(), captions, about)

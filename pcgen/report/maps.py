@@ -33,10 +33,10 @@ def maps_of(model: Learner, axes: Axes) -> list[Map]:
     axes_are = "direction is the leading principal axis" if one else "directions are the leading principal axes"
     about = [f"The map's {axes_are} of the codes: {'it shows' if one else 'they show'} {shown} of the variance."]
     if sum(shares) < _ALL:
-        about.append("Clouds that are near each other on the map may be far apart in the directions that it hides.")
+        about.append("Clouds that are close on the map may be far apart in the directions that it does not show.")
     maps = [Map("principal axes", about)]
     if has_map(model):
-        text = "A cloud stands at the unit whose code is nearest to its own; clouds of one unit stand side by side."
+        text = "A cloud is drawn at the unit whose code is nearest to its own; clouds of one unit are side by side."
         maps.append(Map("the head's own", [text]))
     return maps
 

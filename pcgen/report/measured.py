@@ -21,27 +21,27 @@ from pcgen.report.content import Cell, Gallery, Mark, Table
 __all__ = ["Beside", "marks", "tables"]
 
 _ABOUT = {
-    "jsd": "Jensen-Shannon divergence of where points are, in bits; lower is better",
+    "jsd": "Jensen-Shannon divergence of the distributions of points, in bits; lower is better",
     "mmd": "mean distance of a reference cloud to the nearest sample; lower is more faithful",
-    "cov": "share of reference clouds that are some sample's nearest; higher covers more",
-    "one_nna": "how often a nearest-neighbour classifier tells samples from the reference; best at chance",
-    "z_u": "whether samples are nearer to the training set than new data are; far below 0 is copying",
-    "c_t": "the same within cells of the training set",
+    "cov": "share of reference clouds that are nearest to a sample; higher covers more",
+    "one_nna": "accuracy of a nearest-neighbour classifier between samples and reference; best at chance",
+    "z_u": "whether samples are nearer to the training set than held-out data; far below 0 means copying",
+    "c_t": "Z_U within cells of the training set",
     "authenticity": "share of samples farther from their nearest training cloud than that one is from all others",
-    "copies": "share of samples as near to a training cloud as it sampled again is",
-    "novelty": "median distance to the nearest training cloud over that of a copy; a copy has 1",
-    "vendi": "how many different clouds the set is worth",
+    "copies": "share of samples as near to a training cloud as a second sampling of that cloud",
+    "novelty": "median distance to the nearest training cloud, divided by that of a copy; a copy has 1",
+    "vendi": "effective number of different clouds in the set",
 }
 _READ = [
-    "1-NNA is ideal at chance, what equal laws score. Small: 95% intervals, or deviations over several sets.",
-    "Green: as good as the training set's, as far as the interval tells; red: surely worse.",
+    "1-NNA is best at chance, the score of equal distributions. Small print: 95% intervals, or deviations over sets.",
+    "Green: the interval reaches the training set's value; red: it does not.",
 ]
 _LESS = ("jsd", "mmd")
 _NEAR = 512  # points that samples and reference clouds are compared on, for the order in which they are shown
 
 
 def tables(reports: Mapping[str, Sequence[Report]], protocol: str) -> list[Table]:
-    """The headline metrics of each model's reports under one protocol, and the numbers that tell copies.
+    """The main metrics of each model's reports under one protocol, and the metrics of copying.
 
     Args:
         reports: of each model, one for each set of samples.
@@ -55,7 +55,7 @@ def tables(reports: Mapping[str, Sequence[Report]], protocol: str) -> list[Table
     made = []
     for title, columns, notes in (
         (f"Metrics: protocol {label_of(first)}", shown_columns([*rows, *oracles]), _READ),
-        ("Copying, told apart from quality", shown_columns([*rows, *oracles], copying_columns("cd")), []),
+        ("Copying", shown_columns([*rows, *oracles], copying_columns("cd")), []),
     ):
         if not columns:
             continue
@@ -68,9 +68,9 @@ def tables(reports: Mapping[str, Sequence[Report]], protocol: str) -> list[Table
 
 
 def marks(reports: Mapping[str, Sequence[Report]]) -> list[Mark]:
-    """Models, and oracles, in the plane of MMD-CD and COV-CD; none where these were not measured.
+    """Models and oracles in the plane of MMD-CD and COV-CD; none if these were not measured.
 
-    Without the second sample, which is so far from all others that they would stand in a heap.
+    The second sample is left out: it is so far from all others that their marks would overlap.
     """
     found = []
     first = next(iter(reports.values()))[0]
@@ -110,7 +110,7 @@ def _cells(row: Row, columns: Sequence[Column], train: Row | None) -> list[Cell]
 
 
 def _mark(key: str, row: Row, train: Row | None) -> str:
-    """Whether a number is as good as the training set's, as far as the row's interval tells."""
+    """Whether a metric is as good as the training set's, within the row's interval."""
     if train is None or key not in row.intervals or key not in train.values:
         return ""
     low, high = row.intervals[key]
@@ -168,7 +168,7 @@ class Beside:
         return Gallery(name, shown.double().numpy(), titles, numbers, places), ratios
 
     def shown(self) -> "np.ndarray[tuple[int, ...], np.dtype[np.float64]] | None":
-        """The training clouds that stand beside others, (T, N, 3), in the places that galleries name."""
+        """The training clouds that are shown beside others, (T, N, 3), by the indices in galleries."""
         if self.train is None or not self._pool:
             return None
         rows = self.train[torch.tensor(list(self._pool))]

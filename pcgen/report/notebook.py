@@ -1,6 +1,6 @@
 """What notebooks show of clouds, reports and pages, without a network.
 
-Programs run in frames of their own: several displays on one page share no names, and cannot reach the notebook.
+Programs run in separate frames: several displays on one page share no names, and cannot access the notebook.
 """
 
 import math
@@ -29,18 +29,21 @@ _CAPTION = 30  # pixels beneath each
 def clouds_html(clouds: "Clouds") -> str:
     """The first clouds of a set, turning, in a frame.
 
-    At most 12 are shown, of 512 of their points. Clouds with coordinates that are not finite are left out, and named.
+    At most 12 clouds are shown, with at most 512 points each. Clouds with NaN or infinite coordinates are left out, and
+    named.
     """
     bad = (~clouds.points.detach().isfinite()).flatten(1).any(1).tolist()
     rows = [row for row, broken in enumerate(bad) if not broken][:_CLOUDS]
-    notes = [f"Not drawn, as they have NaN or infinity: {_few([clouds.names[r] for r, b in enumerate(bad) if b])}."]
+    notes = [
+        f"Not shown, because they have NaN or infinity: {_few([clouds.names[r] for r, b in enumerate(bad) if b])}."
+    ]
     notes = notes if any(bad) else []
     if not rows:
         return f"<p>{escape(repr(clouds))}</p>" + "".join(f"<p>{escape(note)}</p>" for note in notes)
     points = _centred(clouds.points.detach()[rows].cpu().double().numpy())
     counts = (("clouds", len(rows), len(clouds)), ("points", points.shape[1], clouds.points.shape[1]))
     parts = [f"{some} of {every} {what}" for what, some, every in counts if some < every]
-    notes += [f"Shown are {' and '.join(parts)}."] if parts else []
+    notes += [f"Shown: {' and '.join(parts)}."] if parts else []
     columns = min(_COLUMNS, len(rows))
     titles = [clouds.names[row] for row in rows]
     data = {**drawing([points]), "columns": columns, "set": {"titles": titles, **encoded(points)}}
@@ -72,7 +75,7 @@ def framed(page: str, title: str, height: int) -> str:
 
 
 def _centred(points: Array) -> Array:
-    """Clouds (S, N, 3) about 0, so that the box of all is as small as it can be, and some of their points."""
+    """Clouds (S, N, 3) centred at 0, so that the box of all is as small as possible, with some of their points."""
     if points.shape[1] > _POINTS:
         kept = np.random.default_rng(0).choice(points.shape[1], _POINTS, replace=False)
         points = points[:, np.sort(kept)]

@@ -23,7 +23,7 @@ class Opened:
         run: of an autoencoder, or of a generator with codes.
         checkpoint: "best" or "last"; None is the best where there is one.
         device: where the model runs.
-        seed: of what is drawn.
+        seed: of the samples.
 
     Raises:
         ValueError: the run's model does not learn clouds.
@@ -38,8 +38,8 @@ class Opened:
         shape = tuple(self.model.shape)
         if len(shape) != 2 or shape[1] != 3:
             raise ValueError(
-                f"{self.run.path}: a run of {self.run.config['model'].get('name')}, which learns no clouds but rows of "
-                f"shape {shape}; give the run folder of an autoencoder, or of a head on its codes"
+                f"{self.run.path}: a run of {self.run.config['model'].get('name')}, which learns rows of shape "
+                f"{shape}, not clouds; give the run folder of an autoencoder, or of a head on its codes"
             )
 
     @property
@@ -57,7 +57,7 @@ class Opened:
 
     @torch.no_grad()
     def drawn(self, count: int) -> tuple[Tensor, Tensor] | None:
-        """Clouds (count, N, 3) that the model draws, and their codes; None for a model that does not generate.
+        """Clouds (count, N, 3) that the model samples, and their codes; None for a model that does not generate.
 
         Codes of a head are those that its samples are decoded from. Another generator's clouds are encoded.
 
@@ -77,7 +77,7 @@ class Opened:
         bad = int((~codes.flatten(1).isfinite()).any(1).sum())
         if bad:
             raise ValueError(
-                f"{self.run.path}: draws codes that are not finite, {bad} of {count}; train it again with a smaller lr"
+                f"{self.run.path}: {bad} of {count} sampled codes are not finite; train it again with a smaller lr"
             )
         return self.decode(codes) if clouds is None else clouds, codes
 
@@ -86,7 +86,7 @@ class Opened:
         """What a head's map holds at its places, one row of it after the other: clouds (U, N, 3) and codes (U, *code).
 
         Raises:
-            ValueError: the model is no head with a map.
+            ValueError: the model is not a head with a map.
         """
         codes = code_map(self.model).flatten(0, 1).cpu()
         return self.decode(codes), codes

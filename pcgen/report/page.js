@@ -80,9 +80,9 @@
 
   if (shown) {
     const names = new Set(page.galleries.flatMap((set) => Object.keys(set.numbers)));
-    order.append(new Option("as drawn", "|"));
+    order.append(new Option("as sampled", "|"));
     for (const name of names) {
-      order.append(new Option(`${name}, least first`, `${name}|up`), new Option(`${name}, most first`, `${name}|down`));
+      order.append(new Option(`${name}, lowest first`, `${name}|up`), new Option(`${name}, highest first`, `${name}|down`));
     }
     for (const set of page.galleries) {
       const button = document.createElement("button");

@@ -20,7 +20,7 @@ def write_page(content: Content, path: str | os.PathLike[str], *, overwrite: boo
     """Write a page as one file, which needs no other and no network.
 
     Args:
-        content: what it tells.
+        content: of the page.
         path: the .html to write; missing folders are made.
         overwrite: replace a page that exists.
 
@@ -85,11 +85,12 @@ def _curves(model: Model) -> list[tuple[str, Markup]]:
     held_out = [("validation", [row["step"] for row in known], [float(row["validation"]) for row in known])]
     plots = [
         ("losses", charts.lines(series("losses", losses), "step")),
-        ("held-out rows, and the checkpoint that is used", charts.lines(held_out, "step", model.best)),
+        ("validation, and the checkpoint that is used", charts.lines(held_out, "step", model.best)),
         ("learning rates", charts.lines(series("rates", rates), "step", zero=True)),
     ]
     return [(title, plot) for title, plot in plots if plot]
 
 
 def _novelty(model: Model) -> Markup:
-    return charts.bars(model.novelty, "distance to the nearest training cloud, by that of a copy", [(1.0, "a copy")])
+    text = "distance to the nearest training cloud, divided by that of a copy"
+    return charts.bars(model.novelty, text, [(1.0, "a copy")])

@@ -39,14 +39,14 @@ def of_runs(
     distances: Sequence[str] = ("cd", "emd"),
     seed: int = 0,
 ) -> Content:
-    """What some runs have learned: clouds that each draws, measured and beside data, and how each was trained.
+    """The page of some runs: samples of each with their metrics and nearest data, and how each was trained.
 
     Args:
         paths: run folders of generators, trained on one set of clouds.
-        clouds: that each draws, and at most as many of the reference.
+        clouds: number of samples of each, and of reference clouds at most.
         reference: SOURCE[:CLASS][@SPLIT] that they are measured against; None is the test split of the training data.
         distances: "cd", "emd", or both.
-        seed: of what is drawn.
+        seed: of the samples.
 
     Raises:
         ValueError: a run does not generate clouds, or the runs were trained on different sets.
@@ -55,11 +55,11 @@ def of_runs(
     every = [run.config.get("data", {}).get("training_set") for run in runs]
     if None in every:
         raise ValueError(
-            f"{paths[every.index(None)]}: the run does not say what clouds it was trained on, to measure it by; train "
-            "it with pcgen train"
+            f"{paths[every.index(None)]}: the run does not record the clouds it was trained on, which are needed to "
+            "measure it; train it with pcgen train"
         )
     if len({json.dumps(each) for each in every}) > 1:
-        raise ValueError("runs: must be trained on one set of clouds to stand on one page; make a page of each")
+        raise ValueError("runs: must be trained on one set of clouds to share one page; make a page of each")
     source = training_set(**every[0])
     points = int(runs[0].generator().shape[0])
     spec, _ = data.default_split(reference or source.spec, "test")
@@ -86,15 +86,15 @@ def of_runs(
 
 
 def of_board(path: Path, clouds: int = 60, seed: int = 0) -> Content:
-    """What a leaderboard tells, and how each of its models was trained; nothing is drawn or measured again.
+    """The page of a leaderboard, and how each of its models was trained; nothing is sampled or measured again.
 
     Args:
         path: the folder that `pcgen suite` wrote.
-        clouds: of each set that are shown, at most.
+        clouds: number of clouds of each set that are shown, at most.
         seed: of the points that are shown.
 
     Raises:
-        FileNotFoundError: it is no leaderboard, or a part of it is missing.
+        FileNotFoundError: it is not a leaderboard, or a part of it is missing.
         ValueError: it is damaged.
     """
     about, entries = leaderboard.read(path)
@@ -104,7 +104,7 @@ def of_board(path: Path, clouds: int = 60, seed: int = 0) -> Content:
         train = leaderboard.training_clouds(read_codes(about["autoencoder"]))
     except (OSError, ValueError) as error:
         train = None
-        notes.append(f"Training clouds are not beside the samples: {error}.")
+        notes.append(f"The nearest training clouds are not shown: {error}.")
     measured: dict[str, dict[str, list[Report]]] = {}
     drawn, models = {}, []
     for entry in entries:
@@ -172,7 +172,7 @@ def _limits(drawn: Mapping[str, Tensor], clouds: int, stored: int, points: int) 
     most = max(map(len, drawn.values()), default=0)
     parts = [f"the first {clouds} of {most} clouds of a set"] if most > clouds else []
     parts += [f"{points} of the {stored} points of a cloud"] if points < stored else []
-    return [f"Shown are {' and '.join(parts)}; all of them are measured."] if parts else []
+    return [f"Shown: {' and '.join(parts)}; all of them are measured."] if parts else []
 
 
 def _model(name: str, run: Run | None, sentences: Sequence[str], failure: str = "") -> Model:
@@ -180,7 +180,7 @@ def _model(name: str, run: Run | None, sentences: Sequence[str], failure: str = 
     if run is None:
         return Model(name, sentences, failure=failure)
     about, known = run.config, summarise(run.path)
-    facts = [("learned", f"{sum(value.numel() for value in run.model().state_dict().values()):,} numbers")]
+    facts = [("parameters", f"{sum(value.numel() for value in run.model().state_dict().values()):,}")]
     if known.steps:
         facts.append(("trained", f"{known.steps:,} steps in {known.seconds:.0f} s"))
     settings = {**flat(about["model"]), **flat(about.get("training", {}), "training.")}

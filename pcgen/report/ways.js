@@ -1,4 +1,4 @@
-// Ways between two clouds: a slider goes along what was decoded when the page was made.
+// Interpolations between two clouds: a slider moves along clouds that were decoded when the page was made.
 (() => {
   const { page, canvasOf, show, keys } = clouds;
   const ways = page.ways;
@@ -23,7 +23,7 @@
     };
   }
   const first = figure(page.sets[ways.ends[0][0]], ways.ends[0][1], names[0]);
-  const between = figure(ways, 0, "on the way");
+  const between = figure(ways, 0, "on the path");
   const last = figure(page.sets[ways.ends[1][0]], ways.ends[1][1], names[1]);
 
   // The way between the chosen two; each was made once, and can be walked from either end.
@@ -41,7 +41,7 @@
     const share = (step / (frames.length - 1)).toFixed(2);
     between(ways, frames[step], `decoded ${share} of the way from ${names[pair[0]]} to ${names[pair[1]]}`);
     map.trace(places, step);
-    return `${share} of the way`;
+    return `${share} of the path`;
   });
 
   function change() {
@@ -74,7 +74,7 @@
     here = ways.ends.findIndex(([set, place]) => set === chosen.set && place === chosen.place);
     for (const button of buttons) {
       button.disabled = here < 0;
-      button.title = here < 0 ? "ways go between the clouds with a thick edge on the map" : "";
+      button.title = here < 0 ? "paths join only the clouds with a thick border on the map" : "";
     }
   });
   slider.max = ways.ways[0].frames.length - 1; // all ways are of as many

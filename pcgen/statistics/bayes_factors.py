@@ -54,9 +54,9 @@ def bayes_factor(first: Tensor | float, second: Tensor | float) -> BayesFactor:
 
     The evidence is the probability of the data with the parameters integrated out. Of models whose parameters were
     fitted to other data, the log-probability of held-out rows takes its place: the evidence after that data. A lower
-    bound may stand for the log-evidence of a model that has no more; a difference of two bounds is no bound, and as far
-    off as the gap of the one exceeds that of the other, so that bounds of many draws, which are tighter, are to be
-    preferred (`log_prob_bound(x, draws=k)`).
+    bound may replace the log-evidence of a model that only has a bound. A difference of two bounds is not a bound: its
+    error is the difference of their gaps. So prefer bounds of many draws, which are tighter
+    (`log_prob_bound(x, draws=k)`).
 
     Args:
         first: log p(data | first) in nats: a number, or that of each row, (S,), whose sum it is.

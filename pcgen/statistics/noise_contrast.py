@@ -1,4 +1,4 @@
-"""Noise-contrastive estimation: a density that is known up to its constant, told apart from noise of known density."""
+"""Noise-contrastive estimation: a density known up to a constant, by classification against noise of known density."""
 
 import math
 

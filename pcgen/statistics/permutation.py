@@ -1,4 +1,4 @@
-"""Tests of two samples by relabelling: how often does chance alone tell the samples apart as well?"""
+"""Tests of two samples by relabelling: how often does chance alone separate the samples as well?"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -52,7 +52,7 @@ def maximum_spacing(
     Raises:
         ValueError: numbers that are not (S,), not finite or not all different, no parameters, or a start under which a
             spacing is 0 or not a number.
-        FloatingPointError: the search has not come to rest.
+        FloatingPointError: the search has not converged.
 
     References:
         Ranneby (1984). The Maximum Spacing Method: An Estimation Method Related to the Maximum Likelihood Method.

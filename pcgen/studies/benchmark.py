@@ -61,7 +61,7 @@ def benchmark(
             started anew, so a script that asks for them guards its main program by `if __name__ == "__main__"`.
 
     Raises:
-        ValueError: a name is no head's, there are fewer than 2 held-out codes, or no process.
+        ValueError: a name is not a head's, there are fewer than 2 held-out codes, or no process.
     """
     at_least(1, processes=processes)
     held_out = held_out[:MOST]

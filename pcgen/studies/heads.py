@@ -27,7 +27,7 @@ def jobs(codes: Codes, names: Sequence[str], config: Mapping[str, Mapping[str, A
     """A new head of each name on the codes; a model's first weights do not depend on which others there are.
 
     Raises:
-        ValueError: a name is no head's, or an argument of one is out of range.
+        ValueError: a name is not a head's, or an argument of one is out of range.
     """
     found = {}
     for name in names:
@@ -50,7 +50,7 @@ def train_head(
     model = run.model(device=device)
     if not isinstance(model, LatentCloudModel):
         raise ValueError(
-            f"{folder}: a run of {run.config['model']['name']}, which is no head on codes; choose another --out"
+            f"{folder}: a run of {run.config['model']['name']}, which is not a head on codes; choose another --out"
         )
     return model, float(run.history[-1]["seconds"])
 

@@ -16,9 +16,9 @@ _HALF_LIFE = 0.05  # of the updates so far
 class Average:
     """An exponential moving average of the parameters that a model's optimizers move, and of batch norm's statistics.
 
-    After update t (from 1): `a <- d a + (1 - d) w` with `d = min(decay, 2^(-1 / (0.05 t)))`: weights count half of the
-    newest once a twentieth of the training so far has gone by since, so that a short training forgets its beginning
-    too, and one decay serves trainings of any length. All else (what `setup` has found, counters) is not averaged.
+    After update t (from 1): `a <- d a + (1 - d) w` with `d = min(decay, 2^(-1 / (0.05 t)))`. The half-life is a
+    twentieth of the training so far, so short trainings also forget their beginning, and one decay suits trainings of
+    any length. Nothing else (results of `setup`, counters) is averaged.
 
     Polyak and Juditsky (1992), Acceleration of stochastic approximation by averaging. The half-life that grows with the
     training: Karras, Aittala, Laine, Härkönen, Hellsten, Lehtinen, Aila (2021), Alias-Free Generative Adversarial
@@ -43,7 +43,7 @@ class Average:
 
     @torch.no_grad()
     def update(self, model: Learner) -> None:
-        """Take in the model's present weights."""
+        """Update the averages with the model's present weights."""
         self.count += 1
         decay = min(self.decay, 0.5 ** (1 / (_HALF_LIFE * self.count)))
         for name, value in _named(model, self.values).items():

@@ -1,4 +1,4 @@
-"""Chains to be watched: how the clouds of a run come about, state by state."""
+"""The states of a run's samples, step by step."""
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -33,17 +33,17 @@ def states_of(
     device: str | torch.device = "cpu",
     **options: Any,
 ) -> tuple[Tensor, list[str]]:
-    """What new clouds pass through on their way: states of a Markov chain, or steps from noise to data.
+    """The states of new clouds while they are sampled: of a Markov chain, or from noise to data.
 
-    Of a head, the codes that it passes through are decoded: by points that stay the same from state to state, where
-    the decoder has such. The last state is what `sample` draws from this seed, of a head with `even=True`.
+    For a head, the states are codes, which are decoded, with points that stay the same from state to state if the
+    decoder allows it. The last state is the sample of `sample` with this seed, for a head with `even=True`.
 
     Args:
-        run: a trained model that generates clouds by steps.
-        count: clouds.
-        frames: states, evenly spread from the first to the last; fewer where the model has fewer.
-        seed: of the draws; torch's generator is left as it was.
-        labels: a class, or several, which share the clouds evenly; None are labels as frequent as in training.
+        run: a trained model that samples clouds step by step.
+        count: number of clouds.
+        frames: number of states, evenly spread from the first to the last; fewer if the model has fewer.
+        seed: of the samples; torch's generator is not advanced.
+        labels: one class, or several with equally many clouds each; None is labels as frequent as in training.
         checkpoint, device: as in `Run.model`.
         **options: of the model's sampling.
 
@@ -51,7 +51,7 @@ def states_of(
         The states, (frames, count, points, 3), in the data's units on the CPU; the step or time of each, in words.
 
     Raises:
-        ValueError: the model does not generate clouds, or draws them in one step; an argument is out of range.
+        ValueError: the model does not generate clouds, or samples in one step; an argument is out of range.
         FloatingPointError: a state is not finite: the chain has diverged.
     """
     at_least(1, count=count)
@@ -60,7 +60,7 @@ def states_of(
     described = run.config["model"]
     name = described.get("head", described).get("name")
     if len(model.shape) != 2 or model.shape[1] != 3:
-        raise ValueError(f"{run.path}: a run of {name} on vectors, which are no clouds; train it with --codes")
+        raise ValueError(f"{run.path}: a run of {name} on vectors, which are not clouds; train it with --codes")
     if not can(model, "states"):
         there = [other for other, place in MODELS.places.items() if "states" in read_class(place).methods]
         raise ValueError(

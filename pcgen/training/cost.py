@@ -1,4 +1,4 @@
-"""What a sample will take, before it is drawn: memory and time."""
+"""The memory and time of sampling, estimated in advance."""
 
 import os
 import time
@@ -22,7 +22,7 @@ _COPIES = 2  # of the result that are held at once: the batches, and what they a
 
 @dataclass(frozen=True)
 class Cost:
-    """What drawing n clouds will take."""
+    """The memory and time for n samples."""
 
     n: int
     result: int  # bytes of the result
@@ -47,17 +47,17 @@ class Cost:
 def sampling_cost(model: GenerativeModel, n: int, element: int = 4, **options: Any) -> Cost:
     """The memory and time that `model.sample(n, **options)` will take.
 
-    Batches of 1, 2, 4, ... objects are drawn until one takes a second or is a whole batch, or until n of them at its
-    pace would take less than five seconds. What is drawn afterwards is what would have been drawn without.
+    Batches of 1, 2, 4, ... objects are sampled until one takes a second or is a whole batch, or until n of them at this
+    rate would take less than five seconds. This does not change later samples.
 
     Args:
-        model: what samples.
-        n: how many objects.
+        model: to sample from.
+        n: number of objects.
         element: bytes of a number of the result.
         **options: of the model's sampling.
 
     Raises:
-        ValueError: an option that the model refuses.
+        ValueError: an option that the model does not accept.
     """
     points = options.get("points")
     batch = min(n, model.at_once(points))

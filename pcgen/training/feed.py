@@ -129,10 +129,10 @@ def check_rows(model: Learner, data: Tensor, name: str = "data") -> None:
 
 
 def check_labels(model: Learner, labels: Tensor | None, rows: int, name: str = "labels", of: str = "data") -> None:
-    """Refuse labels that a model cannot learn from: those of a model with classes must be places in them.
+    """Refuse labels that a model cannot learn from: those of a model with classes must be indices into them.
 
     Raises:
-        ValueError: labels are not one per row, are missing, or are no places in the model's classes.
+        ValueError: labels are not one per row, are missing, or are not indices into the model's classes.
     """
     if labels is not None and labels.shape != (rows,):
         raise ValueError(f"{name}: must be one per row of {of}, ({rows},), got {tuple(labels.shape)}")
@@ -140,11 +140,11 @@ def check_labels(model: Learner, labels: Tensor | None, rows: int, name: str = "
         return
     known = f"the {len(model.classes)} classes {', '.join(model.classes)} of this {type(model).__name__}"
     if labels is None:
-        raise ValueError(f"{name}: must be one per row of {of}, places in {known}, got none; give {name}=")
+        raise ValueError(f"{name}: must be one per row of {of}, indices into {known}, got none; give {name}=")
     if not 0 <= int(labels.min()) <= int(labels.max()) < len(model.classes):
         raise ValueError(
-            f"{name}: must be places in {known}, from 0 on, got {int(labels.min())} to {int(labels.max())}; make the "
-            "model with the data's classes"
+            f"{name}: must be indices into {known}, from 0 on, got {int(labels.min())} to {int(labels.max())}; make "
+            "the model with the data's classes"
         )
 
 

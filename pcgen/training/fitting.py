@@ -51,32 +51,33 @@ def fit(
     progress: bool | Callable[[Step], None] = False,
     **settings: Any,
 ) -> M:
-    """Train a model; returns it in evaluation mode, on averaged weights if asked.
+    """Train a model; returns it in evaluation mode, with averaged weights if the options say so.
 
-    Under torchrun the processes train one model together. A model that has learned before goes on from where it is.
+    Under torchrun the processes train one model together. A model that was trained before continues from its state.
 
     Args:
-        model: learns in place.
-        data: (S, dim) vectors or (S, M, 3) clouds; a set of clouds brings its labels.
-        labels: (S,) int64, handed to the model with each batch.
-        validation: held-out rows, (V, ...); the checkpoint that does best on them is kept beside the last.
-        validation_labels: (V,) int64; a set of clouds brings its own.
+        model: to train, in place.
+        data: (S, dim) vectors or (S, M, 3) clouds; a set of clouds has its own labels.
+        labels: (S,) int64, passed to the model with each batch.
+        validation: held-out rows, (V, ...); the checkpoint with the best validation is kept besides the last.
+        validation_labels: (V,) int64; a set of clouds has its own.
         out: a run folder to write (see `Run`); None writes nothing.
-        about: what the run shall remember of the data: spec, split, normalization, ...
-        options: of the training (see `Options`); what they leave open is the model's recipe's.
+        about: information about the data that the run stores: spec, split, normalization, ...
+        options: of the training (see `Options`); open ones are those of the model's recipe.
         device: where to train; None is where the model is.
-        resume: "auto" goes on from the newest whole checkpoint of `out`, or starts afresh where there is none. On a CPU
-            the weights at the end are, bit for bit, those of a training that was never stopped.
+        resume: "auto" continues from the newest intact checkpoint of `out`, or starts from the beginning if there is
+            none. On a CPU the final weights are, bit for bit, those of an uninterrupted training.
         overwrite: delete a run that is in `out`.
         progress: True shows it on the screen; a function is called with every `Step`.
-        **settings: single options by name, in the place of those in `options`: `steps=100`, `batch_size=32`, ...
+        **settings: single options by name, which replace those in `options`: `steps=100`, `batch_size=32`, ...
 
     Raises:
-        ValueError: an argument is not as above, or a resumed run was made with other ones.
+        ValueError: an argument is not as above, or a resumed run was made with other arguments.
         FileExistsError: `out` has a run, and neither `resume` nor `overwrite` was given.
-        NotFinite: a loss or gradient was not finite; with `out`, its batch is saved there, and no checkpoint replaced.
-        Interrupted: SIGINT, SIGTERM or SIGUSR1 came and the training was saved; without `out` signals act as they do
-            elsewhere.
+        NotFinite: a loss or gradient was not finite; with `out`, its batch is saved there, and checkpoints are not
+            replaced.
+        Interrupted: SIGINT, SIGTERM or SIGUSR1 came and the training was saved; without `out`, signals have their usual
+            effect.
         OSError: a file could not be written.
     """
     rows, labels = as_rows(data, labels)

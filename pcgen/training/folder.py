@@ -107,7 +107,7 @@ class RunFolder:
     def _delete(self) -> None:
         shutil.rmtree(self.path / EVENTS, ignore_errors=True)
         written = [f"{name}.safetensors" for name in _CHECKPOINTS] + [_HISTORY, CODES, *self._batches()]
-        # The config goes last: a folder without it is no run, and would not be overwritten again.
+        # The config goes last: a folder without it is not a run, and would not be overwritten again.
         for name in [*written, _CONFIG]:
             (self.path / name).unlink(missing_ok=True)
 

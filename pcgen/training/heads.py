@@ -42,7 +42,7 @@ class Codes:
 
     @property
     def rows(self) -> Tensor:
-        """What a head learns from, (K S, *code): the codes of every sampling, one sampling after another."""
+        """The training data of a head, (K S, *code): the codes of every sampling, one sampling after another."""
         return self.samplings.flatten(0, 1)
 
     @property
@@ -62,16 +62,16 @@ def read_codes(
 ) -> Codes:
     """Load an autoencoder from its run folder, read its training data again and encode it.
 
-    Every cloud is encoded by as many of its points as the autoencoder was trained on, drawn by the run's seed. Few
-    clouds are encoded by several draws, up to 8 and 8192 codes in all, of half of the points where a cloud has not
-    twice as many: how the codes of one shape scatter is what a head cannot learn from one of each. The codes are kept
-    in the run, and taken from there while neither the data nor the checkpoint has changed.
+    Every cloud is encoded from as many of its points as the autoencoder was trained on, chosen by the run's seed. Small
+    sets are encoded from several choices of points, up to 8 per cloud and 8192 codes in all, with half of the points if
+    a cloud has not twice as many: a head cannot learn the variation of codes of one shape from one code. The codes are
+    kept in the run, and read from there until the data or the checkpoint changes.
 
     Args:
         run: the run folder of an autoencoder.
-        data: SOURCE[:CLASS][@SPLIT] where its training data is now, if it has been moved; it must be the same data.
-        checkpoint: "best" or "last"; None is the best where there is one.
-        device: where the autoencoder is to live.
+        data: SOURCE[:CLASS][@SPLIT] where its training data is now, if it was moved; it must be the same data.
+        checkpoint: "best" or "last"; None is the best if there is one.
+        device: of the autoencoder.
 
     Raises:
         FileNotFoundError: the run, or its training data, is not there.

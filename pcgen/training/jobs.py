@@ -74,23 +74,23 @@ def on_codes(model: str, codes: Codes, domain: str | None = None, **config: Any)
     """A new head of that name on the codes of an autoencoder; see `head_on_codes`.
 
     Raises:
-        ValueError: there is no such model, it is no head, or an argument is out of range.
+        ValueError: there is no such model, it is not a head, or an argument is out of range.
     """
     learner = head_on_codes(codes, model, domain, **config)
     return Job(learner, codes.rows, codes.held_out, codes.source, codes.labels)
 
 
 def again(run: str | Path, *, data: str | None = None, device: str = "cpu", **changed: Any) -> tuple[Job, Options]:
-    """The job of a run once more, from nothing but its config.json: the model anew, the data read again; its options.
+    """The job of a run again, from its config.json alone: a new model, the data read again, and the run's options.
 
-    The model's first weights are drawn under the options' seed, as `pcgen train` draws them: on the same machine, torch
-    and number of threads the training ends as the run's did, bit for bit.
+    The initial weights are drawn with the options' seed, as in `pcgen train`: with the same machine, torch and number
+    of threads, the training is repeated bit for bit.
 
     Args:
         run: the folder of a training of `pcgen train`.
         data: SOURCE[:CLASS][@SPLIT] where its clouds are now, if they have been moved.
         device: where codes are made of clouds.
-        **changed: options in the place of the run's, by name.
+        **changed: options that replace the run's, by name.
 
     Raises:
         FileNotFoundError: the run or its data is not there.

@@ -1,4 +1,4 @@
-"""What is in folders of runs: which model each is, of what data, how far it came, how good, how large."""
+"""The runs in folders: model, data, progress, quality and size of each."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,17 +12,17 @@ __all__ = ["RunSummary", "differences", "find_runs", "flat", "model_name", "summ
 
 @dataclass(frozen=True)
 class RunSummary:
-    """One run, from its files alone: nothing is loaded.
+    """One run, read from its files without loading the model.
 
     Attributes:
         path: its folder.
-        model: the name of its model; of a head on codes, the head's.
-        data: what it was trained on, as it was named then; empty where the run does not say.
-        steps: that it has taken.
+        model: the name of its model; for a head on codes, the head's.
+        data: the training data, by the name used then; empty if the run does not record it.
+        steps: number of steps so far.
         seconds: of training.
-        share: of the training that is done, from 0 to 1; None where its end is not known.
+        share: of the training that is done, from 0 to 1; None if its end is not known.
         losses: the last ones.
-        validation: the least, of held-out rows; None where it was never taken.
+        validation: the smallest, on held-out rows; None if there was none.
         best: the step of that validation.
         bytes: of the whole folder.
     """
@@ -56,7 +56,7 @@ def summarise(path: str | Path) -> RunSummary:
     """What a run's files tell of it.
 
     Raises:
-        FileNotFoundError: it is no run.
+        FileNotFoundError: it is not a run.
         ValueError: its config.json or its history is damaged.
     """
     run = RunFolder.open(path)

@@ -62,7 +62,7 @@ def steps(
 ) -> Iterator[Step]:
     """Train a model and yield after every update; `model` is in training mode meanwhile.
 
-    A model that has learned before goes on from where it is: it is not set up again, and learns in its last phase, at
+    A model that was trained before continues: it is not set up again, and is trained in its last phase, at
     the optimizers' own learning rates.
 
     Args:
@@ -71,7 +71,7 @@ def steps(
         labels: (S,) int64, handed to the model with each batch.
         options: of the training; what they leave open is the model's recipe's.
         state: where to begin, and where the position is kept; None is a fresh start.
-        **settings: single options by name, in the place of those in `options`: `steps=100`, `batch_size=32`, ...
+        **settings: single options by name, which replace those in `options`: `steps=100`, `batch_size=32`, ...
 
     Raises:
         ValueError: an argument is not as above, or the model's last training has not come to its last phase; raised at

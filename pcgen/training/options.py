@@ -37,26 +37,26 @@ def computes_bf16(device: torch.device) -> bool:
 
 @dataclass(frozen=True)
 class Options:
-    """How a training goes; what is None is settled by the model's recipe.
+    """The options of a training; those that are None are set by the model's recipe.
 
     Attributes:
-        epochs, steps, minutes: the end, one of them: times over the data, updates, or time.
+        epochs, steps, minutes: the end, one of them: passes over the data, updates, or time.
         batch_size: rows per update over all ranks, at most those of the data.
         schedule: "constant", "cosine" or "linear", from the optimizers' own learning rates to zero at the end of each
             phase.
         warmup: updates in which the rates rise linearly from zero, at the beginning of each phase.
-        clip: the largest norm of each optimizer group's gradients; 0 is not to clip.
-        average: largest decay of averaged weights (see `Average`); 0 is not to average.
-        augment: applied to each batch of x, (B, *shape) -> (B, *shape); None is the recipe's, where the rows are few,
-            and `Augmentation()` changes nothing.
-        bf16: run updates under autocast to bfloat16; None is where the recipe allows it and the device computes in it
-            (see `computes_bf16`).
-        seed: of the training's randomness at a fresh start; None goes on with torch's global generator.
-        validate_every: steps between validations; None spreads 20 over the training, and leaves some out where they
-            would take more than a tenth of its time. The last step always validates.
+        clip: the largest norm of each optimizer group's gradients; 0 is no clipping.
+        average: largest decay of averaged weights (see `Average`); 0 is no averaging.
+        augment: applied to each batch of x, (B, *shape) -> (B, *shape); None is the recipe's, for small sets, and
+            `Augmentation()` changes nothing.
+        bf16: run updates under autocast to bfloat16; None is if the recipe allows it and the device has instructions
+            for it (see `computes_bf16`).
+        seed: of the training's randomness at a fresh start; None continues with torch's global generator.
+        validate_every: steps between validations; None spreads 20 over the training, and leaves some out if they would
+            take more than a tenth of its time. The last step always validates.
         save_every: steps between checkpoints; None is every 30 seconds. The end and a signal always save.
         log_every: steps between rows of the history, whose losses are means over the updates since the row before.
-        tensorboard: write event files too.
+        tensorboard: also write event files.
 
     Raises:
         ValueError: two ends, or a value out of range.
@@ -131,7 +131,7 @@ class Options:
         return dataclasses.replace(self, steps=max(len(recipe.phases), round(effort * recipe.steps)))
 
     def to_dict(self) -> dict[str, Any]:
-        """The options as JSON values; an augmentation of one's own is its name, without the address of the process."""
+        """The options as JSON values; your own augmentation is its name, without the address of the process."""
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         if isinstance(self.augment, Augmentation):
             values["augment"] = dataclasses.asdict(self.augment)

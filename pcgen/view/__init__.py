@@ -1,17 +1,17 @@
-"""Looking at clouds: windows, pictures and films without a screen, and plots of what was learned.
+"""Views of clouds: windows, pictures and films without a screen, and plots of training and metrics.
 
     from pcgen import data, training, view
 
     chairs = data.load("shapes:chair@test").select(range(8))
     mugs = data.load("shapes:mug@test").select(range(8))
-    view.picture(chairs, "chairs.png")  # one PNG; what it returns says which engine drew, and why
+    view.picture(chairs, "chairs.png")  # one PNG; the result says which engine drew it, and why
     view.picture([chairs, mugs], "both.png", rows=["chairs", "mugs"], columns=8, captions=())
     view.film(chairs, "chairs.gif")  # they turn once about the up axis
     view.show(chairs)  # a window to turn them in
     view.curves(training.Run.open("runs/ae").history, "losses.png")
 
-Pictures are drawn by Open3D in a process of its own and, where it is missing or fails, by matplotlib, with the same
-camera, colours and light. Neither they nor torch are imported until something is drawn.
+Pictures are drawn by Open3D in a separate process, or by matplotlib if Open3D is missing or fails, with the same
+camera, colours and light. None of these, nor torch, is imported until something is drawn.
 """
 
 from pcgen.view.camera import Camera

@@ -18,7 +18,7 @@ class Drawing:
 
     Args:
         engine: "open3d", "matplotlib", or "auto": Open3D, and from the first frame on that it cannot draw matplotlib,
-            of which a warning tells with the reason.
+            with a warning that has the reason.
 
     Attributes:
         used: "open3d" or "matplotlib".

@@ -34,14 +34,14 @@ def film(
     overwrite: bool = False,
     **look: Unpack[Look],
 ) -> Picture:
-    """Draw clouds in a grid that turn once about the up axis, into a .gif, or an .mp4 where ffmpeg is.
+    """Draw clouds in a grid that turn once about the up axis, into a .gif, or an .mp4 if ffmpeg is installed.
 
     Args:
         clouds: as of `picture`.
         path: the .gif or .mp4 to write.
-        frames: pictures of the turn.
-        seconds: that it takes.
-        camera: where to look from at first.
+        frames: number of pictures of the turn.
+        seconds: duration.
+        camera: the first direction to look from.
         engine: as of `picture`.
         overwrite: replace a film that exists.
         **look: other arguments of `picture`; the sheet is about 720 pixels wide unless `size` says the width of a cell.
@@ -70,14 +70,14 @@ def animate(
     overwrite: bool = False,
     **look: Unpack[Look],
 ) -> Picture:
-    """Draw clouds in a grid that change from state to state, into a .gif, or an .mp4 where ffmpeg is.
+    """Draw clouds in a grid that change from state to state, into a .gif, or an .mp4 if ffmpeg is installed.
 
     Args:
         states: two or more, each of as many clouds, as of `picture`.
         path: the .gif or .mp4 to write.
         titles: a line above the grid for each state.
-        seconds: that the way takes.
-        hold: seconds that the last state stays.
+        seconds: duration from the first to the last state.
+        hold: seconds for which the last state is shown.
         camera: where to look from.
         engine: as of `picture`.
         overwrite: replace a film that exists.

@@ -20,16 +20,16 @@ class Pairs:
 
 
 def nearest_pairs(samples: "Tensor | Clouds", train: "Tensor | Clouds", seed: int = 0) -> Pairs:
-    """Each sample beside its nearest training cloud under CD, with their distance over that of a copy as a caption.
+    """Each sample beside its nearest training cloud under CD, with the ratio of their distance to that of a copy.
 
-    The caption "x 1.0" is a copy: the sample is as far from the cloud as that one, sampled again, is from itself. The
-    search is that of `pcgen.metrics.find_copies`.
+    The caption "x 1.0" is a copy: the sample is as far from the cloud as a second sampling of it. The search is that
+    of `pcgen.metrics.find_copies`.
 
     Args:
         samples: (S, N, 3).
         train: (T, M, 3), in the same units.
-        seed: of the points that are drawn for the search, and of those of a larger training cloud that are shown: as
-            many as the samples have, so that the eye compares shapes and not densities.
+        seed: of the points for the search, and of the shown points of larger training clouds: as many as the samples
+            have, so that the picture compares shapes and not densities.
 
     Raises:
         ValueError: as `find_copies`.

@@ -11,7 +11,7 @@ Page = tuple[list[list[int]], list[int]]
 
 
 def pages_of(groups: Sequence[int], most: int) -> list[Page]:
-    """Pages of at most so many clouds of each group, all groups side by side on each page.
+    """Pages of at most this many clouds of each group, all groups side by side on each page.
 
     Args:
         groups: how many clouds belong together, one number a group.

@@ -23,10 +23,10 @@ def curves(
     title: str = "",
     overwrite: bool = False,
 ) -> Path:
-    """Plot every loss of a training against the step, and beside them the validation, where it was taken.
+    """Plot every loss of a training against the step, and beside them the validation, if there is one.
 
-    The best of the validation, whose checkpoint is the one that is used, is marked. A vertical axis is logarithmic
-    where all its values are positive and span more than a factor of 30. Values that are not finite leave a gap.
+    The best validation, whose checkpoint is used, is marked. A vertical axis is logarithmic if all its values are
+    positive and span more than a factor of 30. Values that are not finite leave a gap.
 
     Args:
         history: rows as `pcgen.training.Run.history` has them: {"step": 100, "losses": {"chamfer": 0.1},
@@ -80,7 +80,7 @@ def scatter(
 ) -> Path:
     """Plot named models in the plane of two metrics, each name beside its point and clear of the others.
 
-    An axis is logarithmic where all its values are positive and span more than a factor of 30.
+    An axis is logarithmic if all its values are positive and span more than a factor of 30.
 
     Args:
         points: (x, y) of every model by its name.

@@ -114,9 +114,9 @@ def pages(
     camera: Camera | None = None,
     page: int = 16,
 ) -> list[Scene]:
-    """Scenes of at most so many clouds of each group, in their order; all groups side by side on each page.
+    """Scenes of at most this many clouds of each group, in their order; all groups side by side on each page.
 
-    Rows with titles of their own, which are no groups, stay on one page.
+    Rows with titles of their own, which are not groups, stay on one page.
     """
     items = drawables(clouds)
     texts = captions_of(items, captions, colors)

@@ -76,7 +76,7 @@ def picture(
 ) -> Picture:
     """Draw clouds as small lit balls in a grid, from one camera, into a PNG; y is up.
 
-    The boxes of scenes are drawn over them, and captions by name tell how many there are.
+    The boxes of scenes are drawn over them, and default captions give their number.
 
     Args:
         clouds: a `pcgen.data.Clouds`, a tensor (S, N, 3) or (N, 3), or a list of sets or of (N_i, 3), of any unit.
@@ -84,10 +84,10 @@ def picture(
         captions: one line below each cloud; by default the names of a cloud set (its classes with `colors="label"`),
             nothing for tensors; `()` for none.
         rows: a title left of each row of the grid, or of each group.
-        groups: how many clouds belong together, one number a group: each group begins a row.
+        groups: the number of clouds of each group; each group starts a new row.
         colors: "height" (each cloud from its lowest point to its highest), "label" or "order" (of the points).
         columns: clouds side by side; chosen by their number otherwise.
-        size: width of a cell in pixels; by default what makes the sheet about 1920 wide, between 120 and 640.
+        size: width of a cell in pixels; by default such that the sheet is about 1920 wide, between 120 and 640.
         point_size: diameter of a point in pixels, at the middle of a cloud; chosen by the number of points otherwise.
         scale: "shared": one unit is equally long in every cell (a cloud of more than four times the median size is
             shrunk, and "1 : 12" in its corner says how much); "each": every cloud fills its cell.

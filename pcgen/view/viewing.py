@@ -25,12 +25,12 @@ KEYS: Mapping[int, str] = {
 
 LEGEND = (
     ("right, n", "next page"),
-    ("left, p", "page before"),
-    ("c", "other colours"),
+    ("left, p", "previous page"),
+    ("c", "next colouring"),
     ("+  -", "larger, smaller points"),
     ("t", "turn"),
     ("s", "save a picture"),
-    ("r", "first view"),
+    ("r", "reset the view"),
     ("h, ?", "these keys"),
     ("q, Esc", "close"),
     ("drag, wheel", "turn by hand, zoom"),

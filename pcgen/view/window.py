@@ -37,9 +37,9 @@ def show(
 ) -> None:
     """Open a window with clouds in a grid and return when it is closed.
 
-    Right and left (N and P) leaf, C takes other colours, + and - make points larger and smaller, T turns the clouds,
-    S saves what is seen as pcgen-1.png, R is the first view again, H lists the keys, Q closes. Drag to turn, shift-drag
-    to roll, control-drag to move, wheel to zoom. The window has a process of its own, which Ctrl-C ends.
+    Right and left (N and P) change the page, C changes the colouring, + and - the size of points, T turns the clouds, S
+    saves the view as pcgen-1.png, R resets the view, H lists the keys, Q closes. Drag to turn, shift-drag to roll,
+    control-drag to move, wheel to zoom. The window runs in its own process, which Ctrl-C ends.
 
     Args:
         clouds, captions, rows, groups, colors, columns, point_size, scale, camera: as of `picture`.

@@ -153,7 +153,7 @@ def write(tmp_path, labels, splits, classes=("a", "b", "c")):
         (
             [0, 0, 1, 0],
             ("train", "train", "train", "test"),
-            "too few has b (1); give more\n",  # a alone would be no set either
+            "too few has b (1); give more\n",  # a alone would not be a set either
         ),
         ([0, 0, 0, 1], ("train", "train", "test", "test"), "too few has b (0)"),
         (
@@ -218,7 +218,7 @@ def test_a_folder_that_cannot_be_is_refused_before_data_is_read(pcgen, autoencod
         (tmp_path / "ref.npz", file),
         (tmp_path / "ref.npz" / "table", file),
         (long, f"--out: {long} cannot be made or written to (File name too long); choose another folder"),
-        (tmp_path / "other", f"{tmp_path / 'other'}: has notes.txt in it and is no classification; choose another"),
+        (tmp_path / "other", f"{tmp_path / 'other'}: has notes.txt in it and is not a classification; choose another"),
     ]:
         result = pcgen("classify", autoencoder, "--data", tmp_path / "none.npz", "--out", out)
         assert result.code == 2 and len(result.err.strip().splitlines()) == 1

@@ -179,7 +179,7 @@ def test_a_map_is_drawn_with_what_falls_to_each_place(pcgen, paths, tmp_path, mo
         (["--show", "shift", "--to", "stading"], "--to: must be one of lying, standing; got 'stading'"),
         (["--show", "nearest", "--steps", 12], "--steps: must be less than the 12 clouds of .*, got 12"),
         (["--show", "map"], "model: must be a head with a map, on codes of an autoencoder, got Autoencoder; train one"),
-        (["--count", 1, "--names", "box1"], "must have two clouds or more to go between, got 1"),
+        (["--count", 1, "--names", "box1"], "must have two clouds or more to interpolate, got 1"),
     ],
 )
 def test_what_cannot_be_drawn_is_named(pcgen, paths, tmp_path, words, told):

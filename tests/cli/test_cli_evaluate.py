@@ -259,11 +259,11 @@ def test_an_interrupted_evaluation_says_where_it_goes_on(
         result = pcgen("evaluate", "a.npz", *AGAINST, "--out", "e.json")
     assert (
         result.code == 130
-        and "e.json.tiles: holds the finished parts; the same command continues from there" in result.err
+        and "e.json.tiles: has the finished parts; the same command continues from there" in result.err
     )
     assert not Path("e.json").exists() and list(Path("e.json.tiles").iterdir())
     again = pcgen("evaluate", "a.npz", *AGAINST, "--out", "e.json")
-    assert again.code == 0 and "e.json.tiles: its finished parts are used" in again.err
+    assert again.code == 0 and "e.json.tiles: finished parts in it are used" in again.err
     assert not Path("e.json.tiles").exists()
 
 

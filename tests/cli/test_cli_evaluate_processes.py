@@ -55,7 +55,7 @@ def test_killed_and_run_again(sets: Path, undisturbed: bytes, tmp_path: Path, pc
     assert len(before) >= files
 
     result = pcgen(*words(sets, out), "--tiles", tiles)
-    assert result.code == 0 and "finished parts are used" in result.err
+    assert result.code == 0 and "finished parts in it are used" in result.err
     assert out.read_bytes() == undisturbed
     # All are used, none is computed again, but for a search that was under way.
     assert sum(path.stat().st_mtime_ns == time for path, time in before.items()) >= len(before) - 1
@@ -70,5 +70,5 @@ def test_two_ranks_write_the_report_of_one(sets: Path, undisturbed: bytes, tmp_p
     )
     assert done.returncode == 0, done.stderr
     assert out.read_bytes() == undisturbed
-    assert done.stdout.count("1-NNA is ideal at chance") == 1 and done.stderr.count("the report as JSON") == 1
+    assert done.stdout.count("1-NNA is best at chance") == 1 and done.stderr.count("the report as JSON") == 1
     assert not (tmp_path / "e.json.tiles").exists()

@@ -58,13 +58,13 @@ def test_the_page_goes_between_the_clouds_that_paths_draws(pcgen, paths, tmp_pat
         ([], "--out, --png: must be one of them, got neither; give --out page.html or --png picture.png"),
         (["--out", "a.html", "--png", "a.png"], "--out, --png: must be one of them, got both"),
         (["--out", "a.png"], r"--out: must end in \.html, got a\.png"),
-        (["--out", "a.html", "--show", "map"], "--show, --path, --from, --to: are of a picture; leave them out"),
-        (["--out", "a.html", "--path", "spherical"], "--show, --path, --from, --to: are of a picture"),
-        (["--out", "a.html", "--names", "box1"], "must have two clouds or more to go between, got 1"),
+        (["--out", "a.html", "--show", "map"], "--show, --path, --from, --to: are for a picture; leave them out"),
+        (["--out", "a.html", "--path", "spherical"], "--show, --path, --from, --to: are for a picture"),
+        (["--out", "a.html", "--names", "box1"], "must have two clouds or more to interpolate, got 1"),
         (["--out", "a.html", "--names", "box1,bx2"], "--names: must be one of box0, .*; did you mean 'box2'"),
         (
             ["--out", "a.html", "--count", 15, "--steps", 90],
-            "ends: 435 ways of 90 clouds, between 30 clouds, are too many",
+            "ends: 435 paths of 90 clouds, between 30 clouds, are too many",
         ),
     ],
 )
@@ -170,7 +170,7 @@ def test_a_browser_shows_the_map_and_walks_between_clouds(pcgen, paths, tmp_path
     assert found["clicked"].startswith(f"{sets[0]['titles'][4]}, ")
     assert found["buttons"] == [[0, 4] not in ways["ends"]] * 2
     assert "nearest to its own" in found["about"]
-    assert found["moved"] and found["said"] == "1.00 of the way"
+    assert found["moved"] and found["said"] == "1.00 of the path"
     first, _, last = found["names"]
     assert found["swapped"][0] == last and found["swapped"][2] == first
     assert 0 <= found["walked"] < 6

@@ -28,7 +28,7 @@ def test_the_main_job(pcgen, boxes, trained, tmp_path):
     samples, picture, report = tmp_path / "s.npz", tmp_path / "s.png", tmp_path / "e.json"
     result = pcgen("sample", trained[1], "-n", 6, "--out", samples, "--seed", 3)
     assert result.code == 0, result.err
-    assert "6 clouds of 32 points, drawn by gmm" in result.err
+    assert "6 clouds of 32 points, sampled by gmm" in result.err
     assert data.load(str(samples)).points.shape == (6, 32, 3)
 
     result = pcgen("evaluate", samples, "--reference", f"{boxes}@all", "--train", boxes, "--out", report)

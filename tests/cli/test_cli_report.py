@@ -84,8 +84,8 @@ def test_runs_are_sampled_and_measured(pcgen, board, clouds, tmp_path):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["board", "board"], "is a leaderboard, which has a page of its own; give it alone, or runs alone"),
-        (["board", "--reference", "shapes:chair"], "--reference: is settled by the leaderboard"),
+        (["board", "board"], "is a leaderboard; make a page of it alone, or of runs alone"),
+        (["board", "--reference", "shapes:chair"], "--reference: is given by the leaderboard"),
         (["board/autoencoder"], "autoencoder does not generate; train a head on its codes"),
         (["nowhere"], "no such run folder"),
         (["board", "--out", "page.png"], r"--out: must end in \.html"),
@@ -104,7 +104,7 @@ def test_a_page_without_the_training_clouds_says_so(pcgen, board, tmp_path):
     result = pcgen("report", board, "--out", tmp_path / "page.html")
     assert result.code == 0, result.err
     text = (tmp_path / "page.html").read_text()
-    assert "Training clouds are not beside the samples:" in text and embedded(text)["train"] is None
+    assert "The nearest training clouds are not shown:" in text and embedded(text)["train"] is None
 
 
 @needs_browser

@@ -31,8 +31,8 @@ def test_two_runs_are_compared(pcgen, tmp_path):
     assert result.code == 0, result.err
     assert "model.code" in result.out and "model.widths" not in result.out
     one = pcgen("runs", tmp_path / "a", "--compare")
-    assert one.code == 2 and "--compare: is of two runs, got 1" in one.err
+    assert one.code == 2 and "--compare: needs two runs, got 1" in one.err
     empty = tmp_path / "empty"
     empty.mkdir()
     none = pcgen("runs", empty)
-    assert none.code == 2 and "no run is there" in none.err
+    assert none.code == 2 and "has no runs" in none.err

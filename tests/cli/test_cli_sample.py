@@ -28,7 +28,7 @@ def drawn(pcgen, run, out, *words):
 def test_labels_are_taken_by_name_shared_evenly_and_written(pcgen, run, tmp_path):
     clouds, result = drawn(pcgen, run, tmp_path / "a.npz", "-n", 7, "--labels", "high, low")
     assert clouds.classes == ("low", "high") and clouds.labels.tolist() == [1, 1, 1, 1, 0, 0, 0]
-    assert "7 clouds of high, low of 12 points, drawn by diffusion" in result.err
+    assert "7 clouds of high, low of 12 points, sampled by diffusion" in result.err
     clouds, _ = drawn(pcgen, run, tmp_path / "b.npz", "-n", 5, "--labels", "high")
     assert clouds.labels.tolist() == [1] * 5
     assert len(data.load(f"{tmp_path / 'a.npz'}:low")) == 3  # the file can be asked for a class
@@ -70,7 +70,7 @@ def test_samples_are_written_as_files_that_other_programs_read(pcgen, run, tmp_p
         (["--set", "steps=many"], "--set steps: must be"),
         (["--set", "steps=11"], "steps: must be from 1 to the chain's length, 10, got 11"),
         (["--set", "labels=3"], "--set: must be one of"),
-        (["--format", "obj"], "format: is of the files of a folder, got 'obj' for"),
+        (["--format", "obj"], "format: is for the files of a folder, got 'obj' for"),
         (["--out", "x.obj"], "a .obj file holds one cloud, got 100; name it x.npz, or x/ for a folder of files"),
         (["--checkpoint", "lst"], "checkpoint: must be one of best, last; got 'lst'"),
     ],

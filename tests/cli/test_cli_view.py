@@ -120,7 +120,7 @@ def test_samples_are_drawn_beside_their_nearest_training_clouds(pcgen, files, mo
     ratios = [float(caption.split()[1]) for caption in asked["captions"][1::2]]
     assert ratios[:2] == pytest.approx([1, 1], abs=0.2) and ratios[2] > 3
     several = pcgen("view", files / "a.xyz", files / "b.xyz", "--nearest", files / "train.npz")
-    assert several.code == 2 and "--nearest: is of one source of samples" in several.err
+    assert several.code == 2 and "--nearest: takes one source of samples" in several.err
 
 
 def test_a_film_turns_fewer_clouds_unless_told(pcgen, files, drawn):
@@ -174,13 +174,13 @@ def test_a_chain_is_a_film_of_its_states(pcgen, files, run):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["a.xyz", "--film", "x.gif", "--png", "x.png"], "--film: draws instead of --png; give one of them"),
+        (["a.xyz", "--film", "x.gif", "--png", "x.png"], "--film, --png: give one of them"),
         (["a.xyz", "--film", "x.avi"], "--film: must end in .gif, got"),
-        (["a.xyz", "--png", "x.png", "--seconds", "2"], "--seconds: is of a film"),
-        (["a.xyz", "--png", "x.png", "--frames", "4"], "--frames: is of a film or of --chain"),
-        (["a.xyz", "--png", "x.png", "--labels", "high"], "--labels and --set: are of --chain RUN; leave them out"),
-        (["--chain", "run"], "--chain: is drawn into a file; give --png strip.png, or --film chain.gif"),
-        (["a.xyz", "--chain", "run", "--png", "x.png"], "--chain: is of one run alone, got"),
+        (["a.xyz", "--png", "x.png", "--seconds", "2"], "--seconds: is for a film"),
+        (["a.xyz", "--png", "x.png", "--frames", "4"], "--frames: is for a film or --chain"),
+        (["a.xyz", "--png", "x.png", "--labels", "high"], "--labels and --set: are for --chain RUN; leave them out"),
+        (["--chain", "run"], "--chain: must be drawn into a file; give --png strip.png, or --film chain.gif"),
+        (["a.xyz", "--chain", "run", "--png", "x.png"], "--chain: takes one run alone, got"),
         (["--png", "x.png"], "FILES: give clouds to look at, SOURCE[:CLASS][@SPLIT], or a run by --chain RUN"),
         (["--chain", "run", "--png", "x.png", "--set", "stepz=3"], "did you mean 'steps'?"),
     ],

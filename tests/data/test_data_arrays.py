@@ -76,7 +76,7 @@ def test_six_columns_whose_last_three_are_no_normals_are_points_alone(tmp_path: 
         np.savez(path, points=np.concatenate([POINTS, others], axis=2))
         clouds = load(str(path))
         assert clouds.normals is None and np.array_equal(clouds.points.numpy(), POINTS)
-        what = "columns 4 to 6 left out: they are no normals of length 1"
+        what = "columns 4 to 6 left out: they are not normals of length 1"
         assert clouds.notes == (f"a/0, a/1, a/2, and 1 more: {what}",)
     np.savez(path, points=np.concatenate([POINTS, arrows], axis=2))  # of one cloud they are not
     assert load(str(path)).normals is None
@@ -114,7 +114,7 @@ def test_the_order_of_the_axes_in_memory_does_not_matter(tmp_path: Path, order: 
         ({"points": np.array([POINTS[0], POINTS[1, :3]], dtype=object)}, "pickled objects"),
         ({"points": POINTS, "labels": np.array([{}] * 4, dtype=object)}, "labels: holds pickled objects"),
         ({"points": POINTS, "labels": ["a"]}, "labels must be one for each of 4 clouds"),
-        ({"points": POINTS, "labels": [0, 1, 2, 3], "classes": ["a"]}, "labels must be places in the 1 classes, got 0"),
+        ({"points": POINTS, "labels": [0, 1, 2, 3], "classes": ["a"]}, "must be indices into the 1 classes, got 0"),
         ({"points": POINTS, "labels": list("abca"), "classes": ["a", "b"]}, "among its 2 classes, got 'c'"),
         ({"points": POINTS, "names": ["a", "b"]}, "names must be one for each of 4 clouds"),
         ({"points": POINTS, "normals": POINTS[:2]}, r"normals must be \(4, 7, 3\)"),
@@ -297,13 +297,13 @@ def test_texts_of_varying_length_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("at", "wrong", "told"),
     [
-        ("object", bytes(16), "(names|labels) has no text 0 where it says"),  # free space of no bytes: no end
-        ("object", b"\1\0\1\0\0\0\0\0" + b"\xff" * 8, "(names|labels) has no text 0 where it says"),
-        ("heap", b"GCOX", "(names|labels) has no text 0 where it says"),
-        ("reference", b"\2\0\0\0", "(names|labels) has no text 0 where it says"),  # longer than its object
+        ("object", bytes(16), "(names|labels) has no text 0 at its address"),  # free space of no bytes: no end
+        ("object", b"\1\0\1\0\0\0\0\0" + b"\xff" * 8, "(names|labels) has no text 0 at its address"),
+        ("heap", b"GCOX", "(names|labels) has no text 0 at its address"),
+        ("reference", b"\2\0\0\0", "(names|labels) has no text 0 at its address"),  # longer than its object
         ("reference", b"\0\0\0\x15", "names: would take 336.00 MiB"),
-        ("place", b"\xff" * 8, "(names|labels) has no text 0 where it says"),
-        ("number", b"\x63\0\0\0", "(names|labels) has no text 0 where it says"),
+        ("place", b"\xff" * 8, "(names|labels) has no text 0 at its address"),
+        ("number", b"\x63\0\0\0", "(names|labels) has no text 0 at its address"),
     ],
 )
 def test_texts_that_are_not_where_the_file_says_are_told(tmp_path: Path, at: str, wrong: bytes, told: str) -> None:
@@ -341,7 +341,7 @@ def test_heaps_that_overlap_are_not_looked_through_again_and_again(tmp_path: Pat
     if apart == 4096:
         assert load(str(path)).names == ("x", "", "x", "x")
     else:
-        with pytest.raises(ValueError, match="names has no text 3 where it says"):
+        with pytest.raises(ValueError, match="names has no text 3 at its address"):
             load(str(path))
 
 
@@ -351,7 +351,7 @@ def test_an_npz_whose_names_of_members_are_no_text_is_told(tmp_path: Path) -> No
     data = path.read_bytes().replace(b"points.npy", b"points\xffnpy")
     central = data.rindex(b"PK\1\2")
     path.write_bytes(data[: central + 8] + b"\0\x08" + data[central + 10 :])  # the flag of UTF-8
-    with pytest.raises(ValueError, match=f"^{path}: is no whole .npz file: 'utf-8' codec"):
+    with pytest.raises(ValueError, match=f"^{path}: is not a complete .npz file: 'utf-8' codec"):
         load(str(path))
 
 
@@ -362,7 +362,7 @@ def test_a_file_that_another_program_writes_is_not_called_damaged(tmp_path: Path
         file["points"] = POINTS
     with path.open("rb+") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        with pytest.raises(OSError, match=f"^{path}: cannot be read .*close the program that holds it"):
+        with pytest.raises(OSError, match=f"^{path}: cannot be read .*close the program that uses it"):
             load(str(path))
     assert len(load(str(path))) == 4
 
@@ -384,7 +384,7 @@ def test_an_npz_packed_as_numpy_never_does_is_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "points.npy", POINTS)
     with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_LZMA) as archive:
         archive.write(tmp_path / "points.npy", "points.npy")
-    with pytest.raises(ValueError, match="points is packed as NumPy never does; write it with"):
+    with pytest.raises(ValueError, match="points is packed in a way that NumPy does not use; write it with"):
         load(str(tmp_path / "a.npz"))
 
 
@@ -396,7 +396,7 @@ def test_names_that_are_no_utf8_are_read(tmp_path: Path) -> None:
 def test_damaged_and_strange_h5_is_told_with_its_path(tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
     path.write_bytes(b"nothing of the kind")
-    with pytest.raises(ValueError, match=f"{path}: is no whole HDF5 file"):
+    with pytest.raises(ValueError, match=f"{path}: is not a complete HDF5 file"):
         load(str(path))
     with h5py.File(path, "w") as file:
         file["cloud"] = POINTS

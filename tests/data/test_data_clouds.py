@@ -54,7 +54,7 @@ def test_names_are_the_places_unless_given() -> None:
         ({"points": torch.zeros(5, 0, 3)}, "N >= 1"),
         ({"normals": torch.zeros(5, 4, 2)}, r"normals: must have the shape of points, \(5, 4, 3\)"),
         ({"labels": torch.zeros(4, dtype=torch.int64), "classes": ("a",)}, r"labels: must be \(5,\) int64"),
-        ({"labels": torch.full((5,), 2), "classes": ("a", "b")}, "places in the 2 classes, got 2 to 2"),
+        ({"labels": torch.full((5,), 2), "classes": ("a", "b")}, "indices into the 2 classes, got 2 to 2"),
         ({"names": ("a",)}, "names: must be one for each of 5 clouds, got 1"),
         ({"splits": ("train",) * 6}, "splits: must be one for each of 5 clouds, got 6"),
         ({"splits": ("train",) * 4 + ("tset",)}, "did you mean 'test'"),

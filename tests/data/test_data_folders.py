@@ -43,7 +43,7 @@ def test_a_link_back_is_told_and_not_followed_for_ever(tmp_path: Path) -> None:
     (root / "mug" / "again").symlink_to(root, target_is_directory=True)
     clouds = load(str(root))
     assert clouds.names == ("mug/1.npy",)
-    assert clouds.notes == (f"{root / 'mug' / 'again'}: a link back to a folder above it, passed over",)
+    assert clouds.notes == (f"{root / 'mug' / 'again'}: a link back to a folder above it, ignored",)
 
 
 @pytest.mark.parametrize("name", ["chair", "a.npy", "itself"])
@@ -75,7 +75,7 @@ def locked() -> Iterator[Path]:
         shutil.rmtree(root)
 
 
-WAY_OUT = "cannot be read (Permission denied); allow it (chmod u+rX), or close the program that holds it, and try again"
+WAY_OUT = "cannot be read (Permission denied); allow it (chmod u+rX), or close the program that uses it, and try again"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no chmod")
@@ -122,7 +122,7 @@ def test_an_hdf5_file_that_another_program_writes_is_not_called_damaged(tmp_path
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as writer:
         assert writer.stdout is not None
         writer.stdout.readline()
-        with pytest.raises(PermissionError, match=r"a\.h5: cannot be read \(.*close the program that holds it"):
+        with pytest.raises(PermissionError, match=r"a\.h5: cannot be read \(.*close the program that uses it"):
             load(str(path))
         writer.communicate(b"")
     assert load(str(path)).points.tolist() == [[[1, 2, 3]]]
@@ -159,7 +159,7 @@ def test_a_class_may_be_called_train(
             assert clouds.classes[int(clouds.labels[row])] == ("car" if "car" in name else "train")
         if splits is not None:
             assert (clouds.splits or ())[row] == ("test" if "test" in name else "train")
-    noted = "train is read as a class, since other classes stand beside it"
+    noted = "train is read as a class, since there are other classes beside it"
     assert any(noted in note for note in clouds.notes) == (splits is None)
 
 
@@ -169,7 +169,7 @@ def test_splits_beside_other_folders_are_no_classes(tmp_path: Path) -> None:
         ValueError, match=r"1 files, such as old/3.npy, are in no folder of a split, and others"
     ) as caught:
         load(str(tmp_path))
-    assert str(caught.value).endswith("move them into train, val or test, or rename a folder that is none of these")
+    assert str(caught.value).endswith("move them into train, val or test, or rename the folder if it is not a split")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")

@@ -178,7 +178,7 @@ def test_an_organised_scan_is_read_without_the_points_that_were_missed(tmp_path:
         load(str(path))
     clouds = load(str(path), drop_bad=True)
     assert clouds.points.tolist() == [VERTICES[:4].tolist()]
-    assert clouds.notes == ("a.pcd: 2 of 6 points left out, which hold NaN or infinity",)
+    assert clouds.notes == ("a.pcd: 2 of 6 points left out, which are NaN or infinite",)
     # Of a set of clouds of one size it is left out whole, unless their size is free.
     np.save(tmp_path / "b.npy", np.ones((6, 3)))
     np.save(tmp_path / "c.npy", np.full((6, 3), np.nan))
@@ -301,8 +301,8 @@ FACE = VERTEX + "element face 1\nproperty list uchar int vertex_index\n"
         (FACE, "3 0 1", "line 14: row 0 of 'face' ends before its 'vertex_index'"),
         (FACE, "-3 0 1 2", "line 14: row 0 of 'face' ends before its 'vertex_index'"),
         (FACE, "3 0 1 2 2", "line 14: row 0 of 'face' has 5 numbers, and 4 are declared"),
-        (FACE, "3 0 1 99999999999999999999", "line 14: '99999999999999999999' is no whole number of 64 bits"),
-        (FACE, "3 0 1 1.5", "line 14: '1.5' is no whole number of 64 bits"),
+        (FACE, "3 0 1 99999999999999999999", "line 14: '99999999999999999999' is not a 64-bit integer"),
+        (FACE, "3 0 1 1.5", "line 14: '1.5' is not a 64-bit integer"),
         (FACE.replace("uchar int", "uchar float"), "3 0 1 2", "vertex_index of a face must be a list of whole numbers"),
         (FACE.replace("list uchar int", "int"), "3", "vertex_index of a face must be a list of whole numbers"),
         (FACE.replace("uchar int", "float int"), "3 0 1 2", "header line 'property list float int vertex_index' is"),
@@ -343,7 +343,7 @@ def test_a_list_of_a_binary_ply_beyond_the_end_is_told_with_its_offset(tmp_path:
         ("a.off", b"nothing\n", "does not begin with OFF"),
         ("a.obj", b"v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 4\n", "face 0 names vertices"),
         ("a.obj", b"v 0 0 0\nv 1 0 0\nv 0 1 0\nf 0 1 2\n", "face 0 names vertices"),
-        ("a.obj", b"v 0 0 zero\n", "line 1: 'zero' is no number"),
+        ("a.obj", b"v 0 0 zero\n", "line 1: 'zero' is not a number"),
         ("a.obj", b"# nothing\n", "has no vertices"),
         ("a.stl", b"\0" * 80 + struct.pack("<I", 2**31) + b"\0" * 100, "declares 2147483648 triangles"),
         ("a.stl", b"solid a\nfacet\nvertex 0 0 0\nvertex 1 0 0\n", "cut short"),
@@ -359,11 +359,11 @@ def test_a_list_of_a_binary_ply_beyond_the_end_is_told_with_its_offset(tmp_path:
         ("a.pts", b"5\n0 0 1\n", "declares 5 points and has 1"),
         ("a.xyz", b"0 0 1 2\n", "has 4 columns; must have 3 or 6"),
         ("a.xyz", b"0 0 1\n0 0\n", "line 2: has 2 columns, and the lines before it have 3"),
-        ("a.xyz", b"0 0 one\n", "line 1: 'one' is no number"),
+        ("a.xyz", b"0 0 one\n", "line 1: 'one' is not a number"),
         ("a.xyz", b"", "is empty"),
         ("a.xyz", b"0 0 nan\n1 1 1\n", "NaN"),
-        ("a.pt", b"\x80\x04", "never is;"),
-        ("a.docx", b"text", "are not read"),
+        ("a.pt", b"\x80\x04", "never opens it;"),
+        ("a.docx", b"text", "are not supported"),
     ],
 )  # fmt: skip
 def test_damage_is_told_with_the_path(tmp_path: Path, name: str, content: bytes, told: str) -> None:

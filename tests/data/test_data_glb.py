@@ -194,8 +194,8 @@ def test_what_a_scene_has_many_times_is_held_against_the_limit_before_it_is_made
             shape(CORNERS[:3], nodes=[{"mesh": 0, "extensions": {"EXT_mesh_gpu_instancing": {}}}]),
             "uses EXT_mesh_gpu_instancing",
         ),
-        (shape(CORNERS[:3], nodes=[{"mesh": 0, "skin": 0}]), "is bent by joints or weights"),
-        (shape(CORNERS[:3], nodes=[{"mesh": 0, "weights": [0, 0.5]}]), "is bent by joints or weights"),
+        (shape(CORNERS[:3], nodes=[{"mesh": 0, "skin": 0}]), "is deformed by joints or weights"),
+        (shape(CORNERS[:3], nodes=[{"mesh": 0, "weights": [0, 0.5]}]), "is deformed by joints or weights"),
         (shape(CORNERS, primitive={"mode": 1}), "holds lines; export it with triangles alone"),
         (shape(CORNERS, primitive={"mode": 9}), "holds primitives of mode 9"),
         (
@@ -211,9 +211,9 @@ def test_what_a_scene_has_many_times_is_held_against_the_limit_before_it_is_made
         (shape(CORNERS[:3], buffers=[{"uri": "other.bin", "byteLength": 36}]), "in another file, 'other.bin'"),
         (shape(CORNERS[:3], bufferViews=[{"buffer": 0, "byteLength": 35}]), "beyond the end of their data"),
         (shape(CORNERS[:3], bufferViews=[{"buffer": 0, "byteLength": 99}]), "beyond the end of their data"),
-        (shape(CORNERS[:3], nodes=5), "is no whole .glb scene: TypeError"),
+        (shape(CORNERS[:3], nodes=5), "is not a complete .glb scene: TypeError"),
         (glb(), "holds no shapes"),
-        (b"glTF" + struct.pack("<II", 1, 12), "no .glb file, version 2"),
+        (b"glTF" + struct.pack("<II", 1, 12), "not a .glb file of version 2"),
     ],
 )
 def test_what_is_not_read_is_refused_by_name(tmp_path: Path, data: bytes, told: str) -> None:

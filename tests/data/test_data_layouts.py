@@ -53,7 +53,7 @@ def test_folders_like_pc15k_with_other_sizes_or_without_splits_are_read_whole(tm
         np.save(tmp_path / name, np.zeros((14999, 3)))
     assert load(str(tmp_path)).points.shape == (2, 14999, 3)
     np.save(tmp_path / "3.npy", RANDOM.normal(size=(15000, 3)))
-    assert load(str(tmp_path / "3.npy")).points.shape == (1, 15000, 3)  # a file alone is no dataset
+    assert load(str(tmp_path / "3.npy")).points.shape == (1, 15000, 3)  # a file alone is not a dataset
     pc15k(tmp_path / "other", ["a/1.npy", "b/2.npy"])
     assert load(str(tmp_path / "other")).points.shape == (2, 15000, 3)
 

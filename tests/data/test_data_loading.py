@@ -51,7 +51,7 @@ def test_a_flat_folder_is_sorted_and_has_no_classes(tmp_path: Path) -> None:
     clouds = load(str(tmp_path))
     assert clouds.names == ("a.npy", "b.xyz", "c.pts") and clouds.labels is None
     assert clouds.splits is not None and set(clouds.splits) == {"train", "val", "test"}
-    assert any("1 files of other kinds passed over (.txt)" in note for note in clouds.notes)
+    assert any("1 files of other kinds ignored (.txt)" in note for note in clouds.notes)
     assert clouds.drawn and len(clouds.notes) == 1  # no split is asked for: how they are drawn need not be told
     (note,) = [note for note in load(f"{tmp_path}@test").notes if "split" in note]
     assert note == f"{tmp_path} has no splits of its own: they are {DRAWN}"

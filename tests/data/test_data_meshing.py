@@ -100,7 +100,7 @@ def test_the_same_cloud_gives_the_same_mesh_in_any_order_of_its_points() -> None
             {},
             "points: must be 50 or more different ones .* got 49 among",
         ),
-        (np.ones((500, 3)), {}, "points: must be 50 or more different ones to tell a surface, got 1 among 500"),
+        (np.ones((500, 3)), {}, "points: must be 50 or more different ones to have a surface, got 1 among 500"),
         (np.arange(300.0).repeat(3).reshape(-1, 3), {}, "points: all lie on a line"),
         (sphere(100) * [1, 1, np.nan], {}, "points: must be finite, got NaN or infinity in 100 of 100"),
         (sphere(100), {"method": "poison"}, "method: must be one of poisson, ball_pivoting; .* did you mean 'poisson'"),

@@ -40,7 +40,7 @@ def test_a_ball_of_utm_coordinates_keeps_its_shape(tmp_path: Path) -> None:
     write_ply(tmp_path / "a.ply", ball() + UTM)
     clouds = load(str(tmp_path / "a.ply"))
     assert clouds.origin == (691230.0, 5334570.0, 10.0)
-    assert any("points count from the origin (691230, 5334570, 10)" in note for note in clouds.notes)
+    assert any("points are relative to the origin (691230, 5334570, 10)" in note for note in clouds.notes)
     radius = (clouds.points[0] - torch.tensor([4.5, -2.75, 2.0])).norm(dim=1)
     assert torch.allclose(radius, torch.ones(300), atol=1e-6)
     assert torch.equal(clouds.coordinates, clouds.points.double() + torch.tensor(clouds.origin, dtype=torch.float64))
@@ -131,7 +131,7 @@ def test_clouds_far_from_each_other_are_refused_with_advice_that_works(far_apart
     assert str(caught.value).endswith(f"normalise each cloud by itself: {advice}")
     (fault,) = check(str(far_apart))
     assert str(fault) == str(caught.value)
-    assert "`pcgen data check` names them" in info(str(far_apart))["too far"]
+    assert "`pcgen data check` lists them" in info(str(far_apart))["too far"]
     learned = training_set(str(far_apart), points=300, normalize="unit_sphere")
     assert learned.train.norm(dim=2).amax(1).sub(1).abs().max() < 1e-6
     assert learned.train.norm(dim=2).amin(1).min() > 0.8  # balls still, about means of 300 points

@@ -180,7 +180,7 @@ def test_an_augmentation_says_what_it_does() -> None:
 
 
 def test_misuse_of_augmentation_is_told() -> None:
-    with pytest.raises(ValueError, match="jitter: must be a number from 0 on, got -1"):
+    with pytest.raises(ValueError, match="jitter: must be a number of at least 0, got -1"):
         Augmentation(jitter=-1)
     with pytest.raises(ValueError, match="mirror: must be a share from 0 to 1, got 2"):
         Augmentation(mirror=2)

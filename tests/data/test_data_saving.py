@@ -56,7 +56,7 @@ def test_a_set_is_written_as_a_folder_by_split_class_and_name(tmp_path: Path) ->
             assert {cloud.numpy().tobytes() for cloud in load(f"{target}:{name}@{split}").points} == {
                 cloud.numpy().tobytes() for cloud in was.split(split).points
             }
-    with pytest.raises(FileExistsError, match="exists and is no empty folder; choose another name"):
+    with pytest.raises(FileExistsError, match="exists and is not an empty folder; choose another name"):
         save(f"{target}/", clouds, overwrite=True)
     (tmp_path / "there").mkdir()
     assert len(load(str(save(tmp_path / "there", Clouds(POINTS))))) == 4
@@ -70,7 +70,7 @@ def test_names_of_files_keep_one_ending(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["../x", "/etc/x", "a/../../x", ".hidden", "a/.."])
 def test_no_name_leads_out_of_the_folder(tmp_path: Path, name: str) -> None:
     clouds = Clouds(POINTS[:2], names=("fine", name))
-    with pytest.raises(ValueError, match="is no name of a file within a folder; rename the cloud"):
+    with pytest.raises(ValueError, match="is not a valid file name; rename the cloud"):
         save(f"{tmp_path}/a/", clouds)
     assert list(tmp_path.iterdir()) == []
 
@@ -99,7 +99,9 @@ def test_a_folder_holds_files_of_the_format_that_is_asked_for(tmp_path: Path, fo
 
 
 def test_a_format_is_of_a_folder_and_known(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"format: is of the files of a folder, got 'obj' for .*a\.npz; name a folder"):
+    with pytest.raises(
+        ValueError, match=r"format: is for the files of a folder, got 'obj' for .*a\.npz; name a folder"
+    ):
         save(tmp_path / "a.npz", POINTS, format="obj")
     with pytest.raises(ValueError, match="format: must be one of ply, xyz, obj; got 'npz'"):
         save(f"{tmp_path}/a/", POINTS, format="npz")
@@ -119,7 +121,7 @@ def test_a_file_that_pcgen_wrote_is_never_turned_again(tmp_path: Path) -> None:
     path = save(tmp_path / "a.npz", POINTS)
     turned = load(str(path), up="z")
     assert torch.equal(turned.points, POINTS)
-    assert turned.notes == (f"{path}: says that its up axis is y, so up z (--up z) is left out",)
+    assert turned.notes == (f"{path}: says that its up axis is y, so up z (--up z) is ignored",)
     with pytest.raises(ValueError, match="up: must be one of y, z, x, -y, -z, -x; got 'w'"):
         load(str(path), up="w")
     assert load(str(path), up="y").notes == load(str(path)).notes == ()
@@ -130,7 +132,7 @@ def test_an_npz_may_say_its_up_axis(tmp_path: Path) -> None:
     np.savez(path, points=[[[1.0, 2.0, 3.0], [0, 0, 0]]], up="z")
     assert load(str(path)).points.tolist() == [[[1, 3, -2], [0, 0, 0]]]
     assert info(str(path))["y"] == "0 to 3"
-    assert "so up x (--up x) is left out" in info(str(path), up="x")["notes"]
+    assert "so up x (--up x) is ignored" in info(str(path), up="x")["notes"]
     np.savez(path, points=np.zeros((1, 2, 3)), up="w")
     with pytest.raises(ValueError, match=r"a\.npz: up: must be one of y, z, x"):
         load(str(path))

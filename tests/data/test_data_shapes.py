@@ -135,7 +135,7 @@ def test_what_is_no_family_is_told(spec: str, told: str) -> None:
 
 def test_built_in_shapes_are_y_up_already() -> None:
     turned = load("shapes:mug=3", surface_points=16, up="z")
-    assert turned.notes == ("shapes:mug=3: says that its up axis is y, so up z (--up z) is left out",)
+    assert turned.notes == ("shapes:mug=3: says that its up axis is y, so up z (--up z) is ignored",)
     assert torch.equal(turned.points, load("shapes:mug=3", surface_points=16).points)
 
 

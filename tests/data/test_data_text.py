@@ -96,14 +96,14 @@ def test_a_word_that_is_no_number_is_told_with_its_line(tmp_path: Path, name: st
         ("0,5, 0,5, 0,5", "line 1: "),
         ("1,234.5, 2,345.6, 3,456.7", "line 1: "),
         ("0,500000,0,250000,0,125000\n0,5,0,5,0,5\n", "has 6 whole numbers .* could be 3 numbers with decimal commas"),
-        ("0.5;0.5;0.5", "line 1: '0.5;0.5;0.5' is no number"),
+        ("0.5;0.5;0.5", "line 1: '0.5;0.5;0.5' is not a number"),
         ("1,2,,3", "line 1: "),
         ("1 2 3\n4 5 6 7", "line 2: has 4 columns, and the lines before it have 3"),
-        ("a b c\n1 2 3", "line 1: 'a' is no number"),
+        ("a b c\n1 2 3", "line 1: 'a' is not a number"),
         ("x y z w\n1 2 3", "names 4 columns and has 3"),
         ("2\n1 2 3\n", "declares 2 points and has 1"),
         ("-2\n1 2 3\n", "line 2: has 3 columns"),
-        ("9" * 30 + "\n1 2 3\n", "line 1: '9+' is no whole number of 64 bits"),
+        ("9" * 30 + "\n1 2 3\n", "line 1: '9+' is not a 64-bit integer"),
         ("# nothing\n", "has no line of numbers"),
         ("x y z\n", "has no line of numbers"),
         ("1 2 3 4 5\n", "has 5 columns; must have 3 or 6"),
@@ -132,7 +132,7 @@ UP = [[0, 1, 0], [0, 0, 1]]
         ("a.txt", "# z i x y\n-1 9 0.5 0.25\n3 8 2 0\n", None, "columns left out: i"),
         ("a.xyz", "# the x y z of two points\n0.5 0.25 -1\n2 0 3\n", None, ""),
         ("a.xyz", "//X Y Z Nx Ny Nz\n2\n0.5 0.25 -1 0 1 0\n2 0 3 0 0 1\n", UP, ""),  # CloudCompare
-        ("a.xyz", "0.5 0.25 -1 255 0 7\n2 0 3 9 9 9\n", None, "columns 4 to 6 left out: they are no normals"),
+        ("a.xyz", "0.5 0.25 -1 255 0 7\n2 0 3 9 9 9\n", None, "columns 4 to 6 left out: they are not normals"),
         ("a.pts", "2\n0.5 0.25 -1 -1203\n2 0 3 77\n", None, "1 of 4 columns left out"),  # Leica
         ("a.pts", "2\n0.5 0.25 -1 0 1 0 9\n2 0 3 0 0 1 9\n", None, "4 of 7 columns left out"),
     ],
@@ -153,7 +153,7 @@ def test_txt_files_of_a_folder_are_clouds_if_they_begin_so(tmp_path: Path) -> No
     (tmp_path / "list.txt").write_text("bed_0001\nbed_0002\n")
     clouds = load(str(tmp_path))
     assert clouds.names == ("a.txt", "b.txt")
-    assert any("2 files of other kinds passed over (.txt)" in note for note in clouds.notes)
+    assert any("2 files of other kinds ignored (.txt)" in note for note in clouds.notes)
 
 
 BIG = "9" * 30
@@ -162,13 +162,13 @@ BIG = "9" * 30
 @pytest.mark.parametrize(
     ("name", "text", "told"),
     [
-        ("a.obj", f"v 0 0 0\nf 1 {BIG} 1", f"line 2: '{BIG}' is no whole number of 64 bits"),
-        ("a.obj", "v 0 0 0\nf 1 -9223372036854775809 1", "line 2: '-9223372036854775809' is no whole number"),
-        ("a.obj", "v 0 0", "line 1: 'v 0 0' is no vertex"),
+        ("a.obj", f"v 0 0 0\nf 1 {BIG} 1", f"line 2: '{BIG}' is not a 64-bit integer"),
+        ("a.obj", "v 0 0 0\nf 1 -9223372036854775809 1", "line 2: '-9223372036854775809' is not a 64-bit integer"),
+        ("a.obj", "v 0 0", "line 1: 'v 0 0' is not a vertex"),
         ("a.obj", "v 0 0 0\nf 1 1 \\", "line 2: .* goes on in the next line"),
-        ("a.obj", "v 0 0 0\nf 1 1.5 1", "line 2: '1.5' is no whole number"),
+        ("a.obj", "v 0 0 0\nf 1 1.5 1", "line 2: '1.5' is not a 64-bit integer"),
         ("a.off", f"OFF {BIG} 0 0", "line 1: "),
-        ("a.off", f"OFF 3 1 0\n0 0 0\n1 0 0\n0 1 0\n3 0 1 {BIG}", "line 5: .* is no whole number of 64 bits"),
+        ("a.off", f"OFF 3 1 0\n0 0 0\n1 0 0\n0 1 0\n3 0 1 {BIG}", "line 5: .* is not a 64-bit integer"),
         ("a.off", "OFF 3 1 0\n0 0 0\n1 0 0\n0 1 0\n-3 0 1 2", "line 5: face 0 declares -3 corners and has 3"),
         ("a.off", "OFF -3 1 0\n0 0 0\n", "line 1: must be the numbers of vertices, faces and edges"),
         ("a.off", "OFF 3 1 0\n0 0\n1 0 0\n0 1 0\n3 0 1 2", "line 2: has 2 numbers; a vertex has at least 3"),

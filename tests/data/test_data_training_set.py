@@ -156,13 +156,13 @@ def test_raw_units_are_warned_of_unless_something_normalises_them(tmp_path: Path
     np.savez(path, points=np.tile(scale * corners + np.array([shift, 0, 0]), (30, 1, 1)))
     (note,) = [note for note in training_set(str(path), points=8).notes if "half diagonals" in note]
     assert note.startswith(
-        f"warning: {path}: the clouds' boxes have half diagonals of {scale:.4g} and middles {shift:.4g}"
+        f"warning: {path}: the clouds' bounding boxes have half diagonals of {scale:.4g} and centres {shift:.4g}"
     )
     assert "--normalize unit_sphere" in note
     normalised = training_set(str(path), points=8, normalize="unit_sphere").notes
     assert not any("half diagonals" in note for note in normalised)
     (put_back,) = [note for note in normalised if "put back" in note]
-    assert put_back.endswith(f"samples are put back at the training clouds' mean place and size, {scale:.4g}")
+    assert put_back.endswith(f"samples are put back at the training clouds' mean position and size, {scale:.4g}")
     np.savez(path, points=np.tile(corners, (30, 1, 1)))
     assert not any("half diagonals" in note for note in training_set(str(path), points=8).notes)
 

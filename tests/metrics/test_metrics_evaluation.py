@@ -227,7 +227,7 @@ def test_batches_are_compared_each_by_itself_and_averaged(batch: int) -> None:
 
 def test_one_nna_of_unequal_sets_is_of_as_many_clouds_of_each() -> None:
     samples, reference = blobs(30, 16, 4), blobs(6, 16, 5)
-    with pytest.warns(UserWarning, match="1-NNA: 6 clouds a side are few, see its interval; take 20 or more"):
+    with pytest.warns(UserWarning, match="1-NNA: 6 clouds a side are few, see its interval; use 20 or more"):
         report = evaluate(samples, reference)
     rows = drawn(30, 6, "samples")
     equal = slow(samples[rows], reference, "exact")
@@ -237,7 +237,7 @@ def test_one_nna_of_unequal_sets_is_of_as_many_clouds_of_each() -> None:
         assert report.values[f"mmd_{column}"] == pytest.approx(
             slow(samples, reference, "exact")[f"mmd_{column}"], rel=1e-5
         )
-    assert "1-NNA: on 6 clouds a side, of the samples drawn by seed" in report.notes
+    assert "1-NNA: on 6 clouds a side, those of the samples chosen by seed" in report.notes
 
 
 def test_samples_like_nothing_are_all_told_apart_with_an_interval_that_few_clouds_leave_open() -> None:
@@ -327,7 +327,7 @@ def test_sets_of_different_origins_are_compared_where_they_stand() -> None:
 
 def test_a_set_elsewhere_on_the_map_is_refused_unless_places_are_left_out() -> None:
     far = Clouds(REFERENCE, origin=MAP)
-    with pytest.raises(ValueError, match=r"samples: must stand near the reference, .* from \(691234, 5334576, 500\)"):
+    with pytest.raises(ValueError, match=r"samples: must be near the reference, .* from \(691234, 5334576, 500\)"):
         evaluate(SAMPLES, far)
     report, want = (
         evaluate(SAMPLES, each, protocol=dataclasses.replace(PROTOCOLS["exact"], normalization="unit_sphere"))
@@ -433,11 +433,11 @@ def test_different_point_counts_name_both_sides() -> None:
 
 
 def test_fewer_points_and_other_set_sizes_deviate() -> None:
-    with pytest.warns(UserWarning, match=r"sets: 5 samples, advised are 3 x 8, on which COV depends"):
+    with pytest.warns(UserWarning, match=r"sets: 5 samples, the protocol advises 3 x 8; COV depends on it"):
         report = evaluate(SAMPLES, REFERENCE, protocol="latent_3d_points", distances=("cd",))
     assert report.protocol["deviations"] == [
         "points: 30 of each cloud, not 2048",
-        "sets: 5 samples, advised are 3 x 8, on which COV depends",
+        "sets: 5 samples, the protocol advises 3 x 8; COV depends on it",
     ]
     three_times = torch.cat((SAMPLES, SAMPLES * 0.9, SAMPLES * 1.1))
     advised = evaluate(three_times, REFERENCE[:5], protocol="latent_3d_points", distances=("cd",))

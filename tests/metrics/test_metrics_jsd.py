@@ -112,9 +112,9 @@ def test_bad_input_is_named(samples: torch.Tensor, text: str) -> None:
 
 
 def test_grid_around_one_place_is_refused() -> None:
-    with pytest.raises(ValueError, match="reference: must hold more than one place"):
+    with pytest.raises(ValueError, match="reference: must have points at more than one place"):
         Grid.around(torch.ones(2, 4, 3))
     stray = torch.zeros(4, 500, 3)
     stray[0, 0] = 1.0
-    with pytest.raises(ValueError, match="must hold more than one place, got 1998 of 2000 points at"):
+    with pytest.raises(ValueError, match="must have points at more than one place, got 1998 of 2000 points at"):
         Grid.around(stray)

@@ -35,7 +35,7 @@ TRAIN = {"one_nna_cd": 0.5, "cov_cd": 0.55}
             {},
             (0.48, 0.6),
             {"training_set": TRAIN},
-            r"No more different from data than the training set, in 200 clouds: 1-NNA-CD 55% \(48 to 60\), the ",
+            r"No difference from the training set found with 200 clouds: 1-NNA-CD 55% \(48 to 60\), the ",
         ),
         (
             {"one_nna_cd": 0.7},
@@ -61,7 +61,7 @@ def test_what_limits_the_samples(samples, interval, rows, said):
 def test_copies_come_first_and_are_held_against_new_data():
     second = {"copies": 0.02, "one_nna_cd": 0.01}
     first, *_ = verdict(report({"copies": 0.3}, second_sample=second))
-    assert first == "Copies: 30% of the samples are as near to a training cloud as its own copy is, 2% of new data are."
+    assert first == "Copies: 30% of the samples (2% of new data) are as near to a training cloud as a copy of it."
     assert not verdict(report({"copies": 0.05}, second_sample=second))[0].startswith("Copies")
     # Where new data are often as near, as in a set of near duplicates, so may samples be.
     assert not verdict(report({"copies": 0.3}, second_sample={"copies": 0.2}))[0].startswith("Copies")
@@ -71,8 +71,8 @@ def test_copies_come_first_and_are_held_against_new_data():
 def test_what_is_left_out_and_how_little_is_known_come_last():
     sentences = verdict(report({"cov_cd": 0.3}, (0.48, 0.6), clouds=40, training_set=TRAIN))
     assert sentences[1:] == [
-        "Leaves out shapes: COV-CD 30%, the training set 55%.",
-        "40 clouds a side are few: take 100 or more.",
+        "Shapes are missing: COV-CD 30%, the training set has 55%.",
+        "40 clouds a side are few: use 100 or more.",
     ]
 
 

@@ -161,7 +161,7 @@ def test_without_labels_or_with_wrong_ones_it_says_what_to_do(name):
     model, (x, _) = make(name), shapes(6)
     with pytest.raises(ValueError, match=r"labels: a PointNet2?Classifier learns from labels, got none; give labels="):
         model.loss(Batch(x, torch.arange(6)))
-    with pytest.raises(ValueError, match="labels: must be places in the 3 classes of the model, got 0 to 5"):
+    with pytest.raises(ValueError, match="labels: must be indices into the 3 classes of the model, got 0 to 5"):
         model.loss(Batch(x, torch.arange(6), torch.arange(6)))
 
 

@@ -156,9 +156,9 @@ def test_labels_that_are_missing_or_no_classes_are_told_before_any_update(kind: 
     x, labels = classes(12)
     known = f"the 2 classes left, right of this {kind.__name__}"
     for given, told in (
-        (None, f"labels: must be one per row of data, places in {known}, got none; give labels="),
-        (labels + 1, f"labels: must be places in {known}, from 0 on, got 1 to 2; make the model with the data's"),
-        (labels - 1, f"labels: must be places in {known}, from 0 on, got -1 to 0"),
+        (None, f"labels: must be one per row of data, indices into {known}, got none; give labels="),
+        (labels + 1, f"labels: must be indices into {known}, from 0 on, got 1 to 2; make the model with the data's"),
+        (labels - 1, f"labels: must be indices into {known}, from 0 on, got -1 to 0"),
         (labels[:5], r"labels: must be one per row of data, \(12,\), got \(5,\)"),
     ):
         model = kind((4,), classes=CLASSES)
@@ -171,7 +171,7 @@ def test_labels_that_are_missing_or_no_classes_are_told_before_any_update(kind: 
     learned = fit(kind((4,), classes=CLASSES), x, labels=labels, steps=1)
     with pytest.raises(ValueError, match="got none; give labels="):
         fit(learned, x, steps=1)  # A second training is not set up, and needs them as much.
-    with pytest.raises(ValueError, match="labels: must be places in the 2 classes left, right"):
+    with pytest.raises(ValueError, match="labels: must be indices into the 2 classes left, right"):
         learned.sample(2, labels=torch.tensor([0, 2]))
     with pytest.raises(ValueError, match=r"classes: must be different names, got \('a', 'a'\)"):
         kind((4,), classes=("a", "a"))

@@ -177,7 +177,7 @@ class Taking(GenerativeModel):
     [
         ("unit", [[0.5, 1.25]], r"data: must be in \[0, 1\] for Taking, got numbers from 0.5 to 1.25"),
         ("unit", [[-0.5, 1.0]], r"data: must be in \[0, 1\] for Taking, got numbers from -0.5 to 1"),
-        ("nonnegative", [[-1e-3, 9.0]], "data: must be from 0 on for Taking, got numbers from -0.001 to 9"),
+        ("nonnegative", [[-1e-3, 9.0]], "data: must be nonnegative for Taking, got numbers from -0.001 to 9"),
         ("binary", [[0.0, 0.5]], "data: must be 0 or 1 for Taking, got numbers from 0 to 0.5"),
         ("binary", [[0.0, 2.0]], "data: must be 0 or 1 for Taking, got numbers from 0 to 2"),
     ],

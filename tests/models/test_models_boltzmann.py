@@ -73,9 +73,7 @@ def test_a_sweep_keeps_the_models_distribution_at_every_temperature() -> None:
 def test_the_free_energy_is_the_energy_where_nothing_is_hidden() -> None:
     model = tangled(hidden=0)
     torch.testing.assert_close(-model.free_energy(S), log_weights(model))
-    with pytest.raises(
-        ValueError, match="free_energy: must be asked of a machine without hidden units, this one has 2"
-    ):
+    with pytest.raises(ValueError, match="free_energy: is for a machine without hidden units, this one has 2"):
         tangled().free_energy(S[:, :4])
 
 

@@ -180,7 +180,7 @@ def test_a_density_is_of_vectors_alone() -> None:
         (lambda: FlowMatching((2,)).sample(1, solver="rk5"), "solver: must be one of .* got 'rk5'"),
         (lambda: FlowMatching((2,)).sample(1, steps=3, solver="rk4"), "steps: must be at least 4 for rk4, got 3"),
         (lambda: FlowMatching((2,)).sample(1, guidance=2.0), "guidance: must be 1 for a model without classes, got 2"),
-        (lambda: FlowMatching((4, 2)).log_prob(torch.zeros(1, 4, 2)), r"log_prob: is of vectors, .* shape \(4, 2\)"),
+        (lambda: FlowMatching((4, 2)).log_prob(torch.zeros(1, 4, 2)), r"log_prob: is for vectors, .* shape \(4, 2\)"),
     ],
 )
 def test_bad_arguments_are_named(call, message: str) -> None:  # type: ignore[no-untyped-def]

@@ -107,7 +107,7 @@ def test_log_z_is_that_of_enumeration_within_its_error(measured: Callable[..., N
 
 def test_too_few_temperatures_for_a_log_z_are_named() -> None:
     model = tangled(scale=12.0)
-    with pytest.raises(ValueError, match=r"temperatures: 2 are too few .* 10 chains count as .*temperatures=20"):
+    with pytest.raises(ValueError, match=r"temperatures: 2 are too few .* 10 chains are worth .*temperatures=20"):
         model.log_partition(chains=10, temperatures=2)
     with pytest.raises(ValueError, match="chains: must be at least 10, got 3"):
         model.log_partition(chains=3)

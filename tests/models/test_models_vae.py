@@ -117,7 +117,7 @@ def test_it_is_what_it_says_and_no_density() -> None:
 def test_a_model_of_clouds_has_no_bound() -> None:
     model = VAE((16, 3), code=4)
     assert model.encode(torch.randn(2, 16, 3)).shape == (2, 4)
-    with pytest.raises(ValueError, match="log_prob_bound: must be asked of a model of vectors, this one has shape"):
+    with pytest.raises(ValueError, match="log_prob_bound: is for models of vectors, this one has shape"):
         model.log_prob_bound(torch.randn(2, 16, 3))
 
 

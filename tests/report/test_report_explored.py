@@ -105,7 +105,8 @@ def test_what_a_page_has_no_room_for_is_said(opened: Opened, monkeypatch: pytest
     assert len(shown) == 8 and {"box19", "box2", "box11"} <= set(shown)
     assert {each.points.shape[1] for each in atlas.sets} == {100}
     assert atlas.notes[0] == (
-        "Shown are 8 of the 20 clouds (drawn by seed) and 100 of the 128 points of a cloud; the axes are of all clouds."
+        "Shown: 8 of the 20 clouds (chosen by seed) and 100 of the 128 points of a cloud; "
+        "the axes are those of all clouds."
     )
     kept = {tuple(point) for point in clouds.points[19].double().tolist()}
     number, place = atlas.ways.ends[0]
@@ -118,12 +119,12 @@ def test_ways_are_thinned_alike_so_that_points_can_be_followed(tmp_path: Path, m
     whole = atlas_of(opened, clouds, [0, 1], steps=3).ways.points
     monkeypatch.setattr(between, "_BYTES", 8 * 70 * len(whole))
     ways = atlas_of(opened, clouds, [0, 1], steps=3).ways
-    assert ways.points.shape == (4, 70, 3) and "Shown are 70 of the 128 points" in ways.about[1]
+    assert ways.points.shape == (4, 70, 3) and "Shown: 70 of the 128 points" in ways.about[1]
     kept = [int((whole[0] == point).all(1).argmax()) for point in ways.points[0]]
     np.testing.assert_array_equal(ways.points, whole[:, kept])
     monkeypatch.setattr(between, "_BYTES", 8 * 60 * len(whole))
     with pytest.raises(
-        ValueError, match=r"ends: 1 ways of 3 clouds, between 2 clouds, are too many for one page; take fewer"
+        ValueError, match=r"ends: 1 paths of 3 clouds, between 2 clouds, are too many for one page; take fewer"
     ):
         atlas_of(opened, clouds, [0, 1], steps=3)
 
@@ -133,7 +134,7 @@ def test_what_a_head_draws_stands_where_its_codes_are(opened: Opened, tmp_path: 
     drawing = head(opened, clouds, GMM((4,), components=2), tmp_path / "gmm")
     atlas = atlas_of(drawing, clouds, [0, 1])
     drawn = atlas.sets[-1]
-    assert drawn.name == "drawn by gmm" and len(drawn.points) == 30 and drawn.labels == [None] * 30
+    assert drawn.name == "samples of gmm" and len(drawn.points) == 30 and drawn.labels == [None] * 30
     torch.manual_seed(0)
     model = drawing.model
     codes = model.codes_of(model.head.sample(30))
@@ -161,7 +162,7 @@ def test_the_frames_of_a_film_are_thinned_alike(
     monkeypatch.setattr(film, "_BYTES", 8 * 6 * 6 * 20)
     thinned = atlas_of(chain, clouds, [0, 1]).film
     kept = [int((whole[0, 0] == point).all(1).argmax()) for point in thinned.points[0, 0]]
-    assert len(kept) == 20 and thinned.about[1] == "Shown are 20 of the 32 points of a cloud."
+    assert len(kept) == 20 and thinned.about[1] == "Shown: 20 of the 32 points of a cloud."
     np.testing.assert_array_equal(thinned.points, whole[:, :, kept])
 
 
@@ -181,7 +182,7 @@ def test_a_map_that_a_head_has_is_a_second_map(opened: Opened, tmp_path: Path) -
     mapped = head(opened, clouds, SOM((4,), height=2, width=3), tmp_path / "som")
     atlas = atlas_of(mapped, clouds, [0, 1])
     assert [each.name for each in atlas.maps] == ["principal axes", "the head's own"]
-    assert [each.name for each in atlas.sets] == ["train", "test", "units of the map", "drawn by som"]
+    assert [each.name for each in atlas.sets] == ["train", "test", "units of the map", "samples of som"]
     places = np.concatenate([each.places[1] for each in atlas.sets])
     assert len(np.unique(places.round(6), axis=0)) == len(places)  # none hides another
     rows = [row for row in range(20) if row % 3 != 2] + [row for row in range(20) if row % 3 == 2]
@@ -221,12 +222,12 @@ def test_what_cannot_be_explored_is_named(opened: Opened, tmp_path: Path) -> Non
     clouds = boxes(4)
     with pytest.raises(ValueError, match=r"folder/boxes\.npz: must have two clouds or more for a map .*, got 1"):
         atlas_of(opened, clouds.select([0]), [0])
-    with pytest.raises(ValueError, match=r"folder/boxes\.npz: must have two clouds or more to go between, got 1"):
+    with pytest.raises(ValueError, match=r"folder/boxes\.npz: must have two clouds or more to interpolate, got 1"):
         atlas_of(opened, clouds, [3, 3])
     gan = Opened(run_of(tmp_path / "gan", MODELS["gan"]((32, 3))))
     with pytest.raises(ValueError, match=r"a run of gan, which has no codes; give the run folder of an autoencoder"):
         atlas_of(gan, clouds, [0, 1])
-    with pytest.raises(ValueError, match=r"a run of vae, which learns no clouds but rows of shape \(4,\); give"):
+    with pytest.raises(ValueError, match=r"a run of vae, which learns rows of shape \(4,\), not clouds; give"):
         Opened(run_of(tmp_path / "vae", MODELS["vae"]((4,))))
     with torch.no_grad():
         next(opened.model.encoder.parameters()).fill_(torch.nan)

@@ -36,7 +36,7 @@ def test_a_set_shows_its_first_clouds_thinned_and_says_so() -> None:
     page = framed_page(given._repr_html_())
     assert alone(page)
     words = [word for _, word in Reader(page).words]
-    assert "Shown are 12 of 15 clouds and 512 of 600 points." in words and repr(given) in words
+    assert "Shown: 12 of 15 clouds and 512 of 600 points." in words and repr(given) in words
     data = embedded(page)
     assert data["set"]["titles"] == [str(row) for row in range(12)] and data["columns"] == 6
     assert (data["set"]["clouds"], data["set"]["points"]) == (12, 512)
@@ -57,10 +57,10 @@ def test_clouds_that_cannot_be_drawn_are_named() -> None:
     given.points[1, 0, 0] = torch.nan
     page = framed_page(given._repr_html_())
     assert embedded(page)["set"]["titles"] == ["0", "2"]
-    assert "Not drawn, as they have NaN or infinity: 1." in [word for _, word in Reader(page).words]
+    assert "Not shown, because they have NaN or infinity: 1." in [word for _, word in Reader(page).words]
     given.points[:] = torch.inf
     page = Reader(given._repr_html_())
-    assert page.words == [("p", repr(given)), ("p", "Not drawn, as they have NaN or infinity: 0, 1, 2.")]
+    assert page.words == [("p", repr(given)), ("p", "Not shown, because they have NaN or infinity: 0, 1, 2.")]
 
 
 def test_a_report_is_its_tables_with_intervals() -> None:

@@ -82,7 +82,7 @@ def test_a_cloud_of_one_place_is_no_fault() -> None:
 def test_what_is_not_there_leaves_no_section(tmp_path: Path) -> None:
     bare = Content("bare", [], [Model("only", ["Nothing."])])
     page = Reader(write_page(bare, tmp_path / "page.html").read_text("utf-8"))
-    assert [word for tag, word in page.words if tag == "h2"] == ["In short", "only"]
+    assert [word for tag, word in page.words if tag == "h2"] == ["Summary", "only"]
     assert not any(attributes.get("id") == "galleries" for _, attributes in page.found)
 
 

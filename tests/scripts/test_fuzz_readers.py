@@ -63,8 +63,8 @@ def hungry(path: str) -> Clouds:
     ("reader", "told"),
     [
         (no_reader, "KeyError: "),
-        (nameless, "is no line that names the file: 'is damaged'"),
-        (long, "is no line that names the file: "),
+        (nameless, "is not a line that names the file: 'is damaged'"),
+        (long, "is not a line that names the file: "),
         (endless, "took more than 0.2 s"),
         (strange, "clouds hold NaN or infinity"),
         (hungry, "took "),

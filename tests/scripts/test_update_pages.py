@@ -45,7 +45,10 @@ def test_a_family_page_has_each_of_its_models_with_what_it_logs(script: Callable
     page = families.sections("adversarial")
     parts = page.split("\n## ")
     assert [part.strip("# ").split("\n")[0] for part in parts] == [f"`{n}`" for n in families.families()["adversarial"]]
-    assert "| `generator` | softplus(-D(G(z)))" in parts[0] and "\n- Goodfellow et al. (2014). Generative" in parts[0]
+    assert (
+        "| `generator` | the generator's loss, mean softplus(-D(G(z)))" in parts[0]
+        and "\n- Goodfellow et al. (2014). Generative" in parts[0]
+    )
 
 
 def test_references_over_several_lines_are_told_apart(script: Callable[[str], Any]) -> None:

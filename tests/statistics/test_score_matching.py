@@ -70,7 +70,7 @@ def test_by_denoising_it_is_that_of_the_data_with_the_noise() -> None:
 
 
 def wavy(weight: Tensor) -> Callable[[Tensor], Tensor]:
-    """The slope of a logarithm of a density that is no Gaussian: of log cosh of three sums, and squares."""
+    """The slope of a logarithm of a density that is not a Gaussian: of log cosh of three sums, and squares."""
     return lambda x: (x @ weight).tanh() @ weight.T - x
 
 

@@ -56,10 +56,10 @@ def test_a_leaderboard_that_was_stopped_before_its_first_row_goes_on(board: Path
     (board / "autoencoder").mkdir()
     assert leaderboard.kept(board, ABOUT, ["gmm"]) == []
     (board / "thesis.txt").write_text("years of work")
-    with pytest.raises(FileExistsError, match=r"board: has thesis\.txt in it and is no leaderboard; choose another"):
+    with pytest.raises(FileExistsError, match=r"board: has thesis\.txt in it and is not a leaderboard; choose another"):
         leaderboard.kept(board, ABOUT, ["gmm"])
     (tmp_path / "runs" / "gmm").mkdir(parents=True)  # of somebody who trained it by hand
-    with pytest.raises(FileExistsError, match="runs: has gmm in it and is no leaderboard"):
+    with pytest.raises(FileExistsError, match="runs: has gmm in it and is not a leaderboard"):
         leaderboard.kept(tmp_path / "runs", ABOUT, ["gmm"])
 
 

@@ -119,7 +119,7 @@ def test_what_has_no_states_is_told_with_the_models_that_have_some(tmp_path: Pat
     with pytest.raises(ValueError, match="autoencoder does not generate"):
         states_of(save(autoencoder, tmp_path / "ae"))
     vectors = build({"name": "diffusion", "shape": [5], "times": 4, "width": 8, "blocks": 1})
-    with pytest.raises(ValueError, match="a run of diffusion on vectors, which are no clouds"):
+    with pytest.raises(ValueError, match="a run of diffusion on vectors, which are not clouds"):
         states_of(save(vectors, tmp_path / "vectors"))
     with pytest.raises(ValueError, match="frames: must be at least 2, got 1"):
         states_of(save(vectors, tmp_path / "again"), frames=1)

@@ -43,18 +43,18 @@ def _header(file: IO[bytes], what: str) -> tuple[tuple[int, ...], np.dtype[Any]]
         shape, _, dtype = header(file)
     except Exception as error:  # the header is Python text: damage raises whatever its tokenizer and parser do
         told = in_short(error)
-        raise ValueError(f"{what}: is no array of NumPy's: {told}; write it with numpy.save or numpy.savez") from None
+        raise ValueError(f"{what}: is not a NumPy array: {told}; write it with numpy.save or numpy.savez") from None
     return shape, dtype
 
 
 def _array(file: IO[bytes], size: int, what: str, max_bytes: int) -> NDArray[Any]:
-    """The array of an .npy stream of `size` bytes; what its header declares is held against them before any is read."""
+    """The array of an .npy stream of `size` bytes, whose header is checked against this size before any is read."""
     shape, dtype = _header(file, what)
     if dtype.hasobject:
         raise ValueError(
-            f"{what}: holds pickled objects, which may run code when they are opened, so they never are; where you "
-            "trust the file, open it yourself, save its numbers with numpy.save as (S, N, 3) float32, and pack them "
-            "with `pcgen data convert`"
+            f"{what}: holds pickled objects, which can run code when they are opened, so pcgen never opens them; if "
+            "you trust the file, open it yourself, save its numbers with numpy.save as (S, N, 3) float32, and pack "
+            "them with `pcgen data convert`"
         )
     declared = int(np.prod(shape, dtype=object)) * dtype.itemsize
     if declared > max_bytes:
@@ -95,8 +95,8 @@ def read_npy(path: Path, max_bytes: int) -> NDArray[Any]:
 def read_npz(path: Path, max_bytes: int) -> Listing:
     """The clouds of an .npz file: `points` (S, N, 3), and `normals`, `labels`, `classes`, `names`, `split` if there.
 
-    `origin` (3,) is what the points count from; `up` is the name of the axis that points up. Scenes have `boxes`
-    (S, K, 6), the centre and size of each shape, NaN where there is none; `counts` (S,) say again how many there are.
+    The points are relative to `origin` (3,); `up` is the name of the axis that points up. Scenes have `boxes`
+    (S, K, 6), the centre and size of each shape, NaN if there is none; `counts` (S,) are the numbers of boxes.
 
     Raises:
         ValueError: it is damaged, has no `points`, holds objects, or is larger than `max_bytes` when unpacked.
@@ -116,14 +116,18 @@ def read_npz(path: Path, max_bytes: int) -> Listing:
                 raise too_large(str(path), total, max_bytes)
             for key, info in infos.items():
                 if info.compress_type not in _PACKINGS:  # others may ask for gigabytes to unpack a few bytes
-                    raise ValueError(f"{path}: {key} is packed as NumPy never does; write it with numpy.savez")
+                    raise ValueError(
+                        f"{path}: {key} is packed in a way that NumPy does not use; write it with numpy.savez"
+                    )
                 with archive.open(info) as member:
                     arrays[key] = _array(member, info.file_size, f"{path}: {key}", max_bytes)
     except _DAMAGE as error:
         # An archive whose offsets lead nowhere is EINVAL; all else the system says is of the disk, not of the file.
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise unreadable(path, error) from None
-        raise ValueError(f"{path}: is no whole .npz file: {in_short(error)}; write it again with numpy.savez") from None
+        raise ValueError(
+            f"{path}: is not a complete .npz file: {in_short(error)}; write it again with numpy.savez"
+        ) from None
     return listing_of(arrays, path)
 
 
@@ -220,7 +224,7 @@ def _labels(
         return decode(labels), tuple(str(label) for label in sorted(set(labels.tolist())))
     if len(labels) and not 0 <= labels.min() <= labels.max() < len(order):
         raise ValueError(
-            f"{path}: labels must be places in the {len(order)} classes, got {labels.min()}..{labels.max()}"
+            f"{path}: labels must be indices into the {len(order)} classes, got {labels.min()}..{labels.max()}"
         )
     return [order[label] for label in labels.tolist()], order
 

@@ -31,8 +31,8 @@ def read_glb(path: Path, max_bytes: int) -> Mesh | Raw:
     What the scene places several times counts as often. Files that it refers to are not opened.
 
     Raises:
-        ValueError: it is no whole .glb file; holds lines, points beside triangles, or shapes that are compressed or
-            bent by joints; needs an extension that is not known; or takes more than `max_bytes`.
+        ValueError: it is not a complete .glb file; has lines, both points and triangles, or shapes that are compressed
+            or deformed by joints; needs an unknown extension; or takes more than `max_bytes`.
     """
     data = read_bytes(path, max_bytes)
     with named(path):
@@ -40,14 +40,14 @@ def read_glb(path: Path, max_bytes: int) -> Mesh | Raw:
             return _read(Glb(data), max_bytes)
         except (LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
             raise ValueError(
-                f"is no whole .glb scene: {type(error).__name__}: {in_short(error)}; export it again"
+                f"is not a complete .glb scene: {type(error).__name__}: {in_short(error)}; export it again"
             ) from None
 
 
 def _read(glb: Glb, max_bytes: int) -> Mesh | Raw:
     for name in glb.json.get("extensionsRequired", []):
         if not str(name).startswith(_HARMLESS):
-            raise ValueError(f"requires the extension {name}, which is not read; export it without")
+            raise ValueError(f"requires the extension {name}, which is not supported; export it without")
     instances: list[Instance] = []
     size = 0
     for primitive, matrix in _instances(glb):
@@ -102,9 +102,13 @@ def _instances(glb: Glb) -> Iterator[Instance]:
             continue
         mesh = glb.item("meshes", node["mesh"])
         if "skin" in node or any(node.get("weights") or mesh.get("weights") or []):
-            raise ValueError(f"nodes[{index}] is bent by joints or weights, which are not read; export it in its pose")
+            raise ValueError(
+                f"nodes[{index}] is deformed by joints or weights, which are not supported; export the deformed shape"
+            )
         if _INSTANCES in node.get("extensions", {}):
-            raise ValueError(f"nodes[{index}] uses {_INSTANCES}, which is not read; export each instance as a node")
+            raise ValueError(
+                f"nodes[{index}] uses {_INSTANCES}, which is not supported; export each instance as a node"
+            )
         for primitive in mesh["primitives"]:
             yield primitive, matrix
 
@@ -127,7 +131,7 @@ def _positions(glb: Glb, primitive: Json, matrix: Floats) -> Floats:
     """The places of a primitive's vertices in the scene, (V, 3)."""
     accessor = glb.item("accessors", primitive["attributes"]["POSITION"])
     if _DRACO in primitive.get("extensions", {}) and "bufferView" not in accessor:
-        raise ValueError(f"holds shapes compressed by {_DRACO}, which is not read; export it without")
+        raise ValueError(f"holds shapes compressed by {_DRACO}, which is not supported; export it without")
     local = glb.array(primitive["attributes"]["POSITION"])
     if local.shape[1] != 3:
         raise ValueError("holds positions that are not x y z; it is damaged")
@@ -140,7 +144,7 @@ def _faces(glb: Glb, primitive: Json) -> Ints:
     if "indices" in primitive:
         listed = glb.array(primitive["indices"])
         if listed.dtype.kind != "u" or listed.shape[1] != 1:
-            raise ValueError("holds corners that are no whole numbers; it is damaged")
+            raise ValueError("holds corners that are not integers; it is damaged")
         corners = listed[:, 0].astype(np.int64)
         if len(corners) and corners.max() >= glb.count(primitive["attributes"]["POSITION"]):
             raise ValueError(f"names vertex {corners.max()} of a shape, which has fewer; it is damaged")

@@ -20,13 +20,15 @@ class Glb:
     """A .glb file taken apart: `json`, and arrays by the number of their accessor.
 
     Raises:
-        ValueError: it is cut short or no .glb file of version 2.
+        ValueError: it is cut short or not a .glb file of version 2.
     """
 
     def __init__(self, data: bytes) -> None:
         version, length, size = (int.from_bytes(data[at : at + 4], "little") for at in (4, 8, 12))
         if data[:4] != b"glTF" or version != 2 or length != len(data) or 20 + size > len(data):
-            raise ValueError(f"declares {length} bytes and has {len(data)}; it is cut short or no .glb file, version 2")
+            raise ValueError(
+                f"declares {length} bytes and has {len(data)}; it is cut short or not a .glb file of version 2"
+            )
         self.json: Json = json.loads(data[20 : 20 + size])
         if not isinstance(self.json, dict):
             raise ValueError("has no JSON object as its first part")
@@ -82,7 +84,7 @@ class Glb:
         """Elements of a part of a buffer (bufferView), which may have others between them."""
         view = self.item("bufferViews", place["bufferView"])
         if names := ", ".join(view.get("extensions", {})):
-            raise ValueError(f"keeps arrays in the form of {names}, which is not read; export it without")
+            raise ValueError(f"keeps arrays in the form of {names}, which is not supported; export it without")
         buffer = self._buffer(view.get("buffer"))
         begin, length = _size(view, "byteOffset", 0), _size(view, "byteLength")
         size = width * kind.itemsize

@@ -73,7 +73,7 @@ def _opened(path: Path) -> "Iterator[h5py.File]":
     except (PermissionError, BlockingIOError) as error:  # the latter where another program has it open for writing
         raise unreadable(path, error) from None
     except _DAMAGE as error:
-        raise ValueError(f"{path}: is no whole HDF5 file: {in_short(error)}; write it again") from None
+        raise ValueError(f"{path}: is not a complete HDF5 file: {in_short(error)}; write it again") from None
     except ValueError as error:  # the library's too, of types that NumPy has not
         raise ValueError(told(str(path), error)) from None
 

@@ -48,7 +48,7 @@ def read_texts(data: "h5py.Dataset", name: str, path: Path, max_bytes: int) -> l
             except struct.error:
                 raise ValueError(f"{name} ends after {row} of {data.size} texts; the file is cut short") from None
             except LookupError:
-                raise ValueError(f"{name} has no text {row} where it says; the file is damaged") from None
+                raise ValueError(f"{name} has no text {row} at its address; the file is damaged") from None
     return texts
 
 

@@ -35,7 +35,7 @@ def text_of(data: bytes) -> bytes:
     """
     data = unmarked(data)
     if (zero := data.find(b"\0")) >= 0:
-        raise ValueError(f"has a zero byte at offset {zero}, so it is UTF-16 or no text; save it as UTF-8 text")
+        raise ValueError(f"has a zero byte at offset {zero}, so it is UTF-16 or not text; save it as UTF-8 text")
     return data
 
 
@@ -57,7 +57,7 @@ def floats(words: Sequence[bytes], line: int) -> list[float]:
     """The numbers that words of a line are, however many digits they have; NaN and infinity are numbers too.
 
     Raises:
-        ValueError: a word is no number; a decimal comma makes it none.
+        ValueError: a word is not a number; a decimal comma makes it none.
     """
     try:
         # Python reads 1_000 as a number, and no program writes one so.
@@ -67,7 +67,7 @@ def floats(words: Sequence[bytes], line: int) -> list[float]:
         pass
     wrong = next(word for word in words if not _is_number(word))
     hint = "; write decimal points, not commas" if b"," in wrong else ""
-    raise ValueError(f"line {line}: {shown(wrong)} is no number{hint}")
+    raise ValueError(f"line {line}: {shown(wrong)} is not a number{hint}")
 
 
 def _is_number(word: bytes) -> bool:
@@ -91,7 +91,7 @@ def wholes(words: Sequence[bytes], line: int) -> list[int]:
     except ValueError:
         pass
     wrong = next(word for word in words if not _is_whole(word))
-    raise ValueError(f"line {line}: {shown(wrong)} is no whole number of 64 bits")
+    raise ValueError(f"line {line}: {shown(wrong)} is not a 64-bit integer")
 
 
 def _is_whole(word: bytes) -> bool:

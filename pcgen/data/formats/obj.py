@@ -31,7 +31,7 @@ def _read(data: bytes) -> Mesh | Raw:
     for number, words in _statements(data):
         if words[0] == b"v":
             if len(words) < 4:
-                raise ValueError(f"line {number}: {shown(b' '.join(words))} is no vertex; write v x y z")
+                raise ValueError(f"line {number}: {shown(b' '.join(words))} is not a vertex; write v x y z")
             vertices.extend(floats(words[1:4], number))
             continue
         there = len(vertices) // 3
@@ -40,7 +40,7 @@ def _read(data: bytes) -> Mesh | Raw:
         corners.extend([corner - 1 if corner >= 0 else there + corner for corner in face])
         sides.append(len(words) - 1)
     if not vertices:
-        raise ValueError("has no vertices; it is no .obj file, or an empty one")
+        raise ValueError("has no vertices; it is empty or not an .obj file")
     points = np.array(vertices).reshape(-1, 3)
     if not sides:
         return Raw(points)

@@ -24,7 +24,7 @@ def read_off(path: Path, max_bytes: int) -> Mesh | Raw:
     Faces of more than three sides are cut into fans of triangles.
 
     Raises:
-        ValueError: it is no text .off file, or has fewer lines than it declares.
+        ValueError: it is not a text .off file, or has fewer lines than it declares.
     """
     data = read_bytes(path, max_bytes)
     with named(path):
@@ -35,7 +35,7 @@ def _read(data: bytes) -> Mesh | Raw:
     rows = list(lines(data))
     magic = _MAGIC.match(rows[0][1][0]) if rows else None
     if magic is None:
-        raise ValueError("does not begin with OFF; it is no text .off file")
+        raise ValueError("does not begin with OFF; it is not a text .off file")
     number, words = rows[0]
     glued = words[0][magic.end() :]
     rows[0] = number, [glued, *words[1:]] if glued else words[1:]
@@ -73,7 +73,7 @@ def _counts(rows: list[Line]) -> tuple[int, int, int]:
 
 
 def _faces(rows: list[Line]) -> np.ndarray:
-    """The triangles of lines of a number of corners, the corners, and colours that are passed over."""
+    """The triangles of lines of a number of corners, the corners, and colours that are ignored."""
     sides, corners = array("q"), array("q")
     for face, (number, words) in enumerate(rows):
         count = whole(words[0], number)

@@ -25,7 +25,7 @@ def read_pcd(path: Path, max_bytes: int) -> Raw:
     Of an organised cloud, WIDTH x HEIGHT, the points come row after row; those that the scanner missed are NaN.
 
     Raises:
-        ValueError: the header is no pcd header, the data are compressed, or they are not what it declares.
+        ValueError: the header is not a pcd header, the data are compressed, or they are not what it declares.
     """
     data = read_bytes(path, max_bytes)
     with named(path):
@@ -44,7 +44,7 @@ def _header(data: bytes) -> tuple[dict[str, list[str]], int]:
     while "DATA" not in header:
         stop = data.find(end, at)
         if stop < 0:
-            raise ValueError("has no whole header down to DATA; the file is cut short or no .pcd file")
+            raise ValueError("has no whole header down to DATA; the file is cut short or not a .pcd file")
         words = data[at:stop].decode("ascii", errors="replace").partition("#")[0].split()
         at = stop + 1
         if words:
@@ -111,7 +111,7 @@ def _columns(data: bytes, at: int, header: dict[str, list[str]]) -> Columns:
             records = np.frombuffer(data, row, count=count, offset=at)
             return {name: records[f"{place}"][:, 0] for name, place in places.items()}
         case kind:
-            raise ValueError(f"data are {' '.join(kind)!r}, which is not read; write the file as ascii or binary")
+            raise ValueError(f"data are {' '.join(kind)!r}, which is not supported; write the file as ascii or binary")
 
 
 def _text(data: bytes, at: int, count: int, width: int) -> NDArray[np.float64]:

@@ -32,7 +32,7 @@ def read_ply(path: Path, max_bytes: int) -> Raw | Mesh:
     Faces of more than three sides are cut into fans of triangles. Of two properties of one name the first counts.
 
     Raises:
-        ValueError: the header is no ply header, the file ends before what it declares, or there are no x, y and z.
+        ValueError: the header is not a ply header, the file ends before what it declares, or there are no x, y and z.
     """
     data = read_bytes(path, max_bytes)
     with named(path):
@@ -64,7 +64,7 @@ def _header(data: bytes) -> tuple[str, list[Element], int]:
             case ["property", kind, name] if elements and kind in _TYPES:
                 elements[-1].add(Property(name, _TYPES[kind], None))
             case _:
-                raise ValueError(f"header line {shown(line)} is none")
+                raise ValueError(f"header line {shown(line)} is not valid")
     if order is None:
         raise ValueError("header has no format")
     names = [element.name for element in elements]
@@ -80,7 +80,7 @@ def _content(rows: dict[str, Columns]) -> Raw | Mesh:
         raise ValueError(f"must have vertices with numbers x, y and z, got {', '.join(vertex) or 'no vertices'}")
     points = np.stack([vertex[axis] for axis in "xyz"], axis=-1)
     if len(rows.get("tristrips", {}).get("vertex_indices", ())):
-        raise ValueError("holds strips of triangles, which are not read; save it with faces")
+        raise ValueError("holds strips of triangles, which are not supported; save it with faces")
     face = rows.get("face", {})
     corners = next((name for name in ("vertex_indices", "vertex_index") if name in face), None)
     if corners is not None and len(face.get(lengths_of(corners), face[corners])):

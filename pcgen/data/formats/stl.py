@@ -38,7 +38,7 @@ def _corners(data: bytes) -> NDArray[np.float64]:
         return _text(text_of(text))
     raise ValueError(
         f"declares {declared} triangles, {_HEADER + declared * _TRIANGLE.itemsize} bytes, and has {len(data)}; it is "
-        "cut short, damaged, or no .stl file"
+        "cut short, damaged, or not an .stl file"
     )
 
 

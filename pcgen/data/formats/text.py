@@ -29,7 +29,7 @@ def read_table(path: Path, max_bytes: int, columns: Mapping[int, int] = PLAIN) -
         columns: how many of the columns are read, by how many there are, where no line names them.
 
     Raises:
-        ValueError: it is no table of numbers, has another number of columns, or other lines than it declares.
+        ValueError: it is not a table of numbers, has another number of columns, or other lines than it declares.
     """
     data = read_bytes(path, max_bytes)
     with named(path):
@@ -43,7 +43,7 @@ def read_table(path: Path, max_bytes: int, columns: Mapping[int, int] = PLAIN) -
                 "before them, such as x y z intensity"
             )
         left = width - columns[width]
-        notes = (f"{left} of {width} columns left out: they are no coordinates or normals",) if left else ()
+        notes = (f"{left} of {width} columns left out: they are not coordinates or normals",) if left else ()
         return Raw(values[:, : columns[width]], notes=notes)
 
 
@@ -57,7 +57,7 @@ def begins_as_table(start: bytes) -> bool:
 
 
 def _table(data: bytes) -> tuple[list[str] | None, NDArray[np.float64]]:
-    """The names of the columns, where a line tells them, and all numbers, (N, width)."""
+    """The names of the columns, if a line gives them, and all numbers, (N, width)."""
     names, declared, first, rows = _opening(data)
     values, count, width, commas, points = array("d"), 0, len(first), False, False
     for number, line in rows:
@@ -82,7 +82,7 @@ def _table(data: bytes) -> tuple[list[str] | None, NDArray[np.float64]]:
 
 
 def _opening(data: bytes) -> tuple[list[str] | None, int | None, list[bytes], Iterator[tuple[int, bytes]]]:
-    """What the lines before the numbers tell, the names of columns and how many points; the first row; all rows."""
+    """The names of columns and the number of points from the lines before the numbers; the first row; all rows."""
     lines = [line.strip() for line in data.splitlines()]
     names: list[str] | None = None
     declared: int | None = None

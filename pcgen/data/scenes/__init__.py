@@ -2,7 +2,7 @@
 
 The floor is the square from -1/2 to 1/2 along x and z at y = 0, and every scene has it. Each shape is turned about y,
 made smaller, and stands on the floor, where the boxes of two shapes never overlap. A shape of a test scene is of the
-test split too, so that it stands in no scene of another split.
+test split too, so that it is in no scene of another split.
 """
 
 from dataclasses import dataclass
@@ -79,8 +79,8 @@ def cloud(index: int, points: int, seed: int = 0) -> tuple[Floats, Floats, Float
     """Points of scene number `index`, (points, 3), in no order, their unit normals, and its shapes' boxes, (4, 6).
 
     Every shape has an eighth of the points, drawn uniformly by area from its outside, and the floor has all others: so
-    a shape looks the same however many stand beside it, and a scene without shapes is its floor. Boxes are centre and
-    size, NaN where there is no shape.
+    a shape looks the same for any number of shapes beside it, and a scene without shapes is its floor. Boxes are centre
+    and size, NaN where there is no shape.
 
     Raises:
         ValueError: fewer than 16 points.

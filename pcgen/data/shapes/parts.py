@@ -161,7 +161,7 @@ def lathe(profile: ArrayLike, sides: int = 32, closed: bool = False) -> Part:
     circle = np.stack([np.cos(angle), np.zeros(sides), np.sin(angle)], -1)
     vertices = outline[:, None, :1] * circle + outline[:, None, 1:] * np.array([0.0, 1.0, 0.0])
     vertices = vertices.reshape(-1, 3)
-    if not closed:  # far behind the axis: the axis itself is no surface
+    if not closed:  # far behind the axis: the axis itself is not a surface
         outline = np.concatenate([[[-1, outline[0, 1]]], outline, [[-1, outline[-1, 1]]]])
     test = _polygon_inside(outline)
     # The walls are flat between the vertices: there the chord lies nearer to the axis than the circle, by this factor.

@@ -21,43 +21,43 @@ __all__ = ["AAE"]
 
 
 class AAE(Coding):
-    """An autoencoder whose codes together are distributed as a prior, because a discriminator cannot tell them apart.
+    """An autoencoder whose codes follow a prior, because a discriminator is trained to distinguish the two.
 
-        encoder, decoder:  descend E[-log p(x | z)] + weight * mean softplus(-D(z)),  z ~ q(z | x) = N(m(x), diag v(x))
-        D:                 tells draws of the prior from codes z
+        encoder, decoder:  minimise E[-log p(x | z)] + weight * mean softplus(-D(z)), z ~ q(z | x) = N(m(x), diag v(x))
+        D:                 distinguishes samples of the prior from codes z
 
-    Nothing is asked of the prior but draws of it. New objects are decoded draws, as in the paper, without the decoder's
-    deviation, which is the unit of the reconstruction alone. The paper takes the two terms in two steps; one step on
-    their sum says how much the one is worth in the other. With classes, encoder and decoder see the label too.
+    The prior only needs to be sampled; its density is not used. New objects are decoded samples of the prior, as in the
+    paper, without the noise of the decoder, which only sets the unit of the reconstruction. The paper takes two steps,
+    one for each term; here one step minimises the weighted sum. With classes, encoder and decoder also see the label.
 
     Args:
         shape: (dim,) or (points, 3).
         code: dimensions of z.
-        prior: "normal", "uniform", "ball", "mixture" or "censored" (see `pcgen.models.priors`), or a sampler of one's
-            own, a `Prior` of `code` dimensions.
-        widths: hidden widths of the encoder, and reversed of the decoder, of vectors, both a linear map plus a
+        prior: "normal", "uniform", "ball", "mixture" or "censored" (see `pcgen.models.priors`), or a sampler of
+            your own, a `Prior` of `code` dimensions.
+        widths: for vectors, hidden widths of the encoder, and in reverse of the decoder; both are a linear map plus a
             perceptron that starts at zero; () is linear.
         discriminator_widths: hidden widths of D.
-        encoder: of clouds, a part by name and arguments, or a module (B, N, 3) -> (B, features).
-        decoder: of clouds, likewise, (B, code + classes) -> (B, points, 3).
-        reconstruction: of clouds, "chamfer" (mean squared), or "emd" (exact; a mean distance, which is squared here).
-        scale: the error that counts as one, in the units of x. None is 0.6 for vectors, taken to be standardised, and
-            0.01 for clouds.
-        weight: of the game in the loss of the encoder, in nats of the reconstruction.
-        r1: weight of the penalty on D's slope at draws of the prior; 0, as in the paper, is none.
+        encoder: for clouds, a part by name and arguments, or a module (B, N, 3) -> (B, features).
+        decoder: for clouds, in the same way, (B, code + classes) -> (B, points, 3).
+        reconstruction: for clouds, "chamfer" (mean squared), or "emd" (exact; a mean distance, which is squared here).
+        scale: the standard deviation of the decoder's noise, in the units of x. None is 0.6 for vectors, which should
+            be standardised, and 0.01 for clouds.
+        weight: of the adversarial term in the loss of the encoder, relative to the reconstruction in nats.
+        r1: weight of the penalty on D's gradient at samples of the prior; 0, as in the paper, is none.
         classes: names of the labels' classes; () learns without labels.
         lr: Adam's learning rate of all networks.
         betas: Adam's moments.
 
     Logged:
-        reconstruction: -log p(x | z) in nats at one draw of z, a mean over rows; of clouds the squared error in units
-            of the scale.
-        encoder: softplus(-D(z)) of codes, a mean over rows: log 2 if D cannot tell codes from the prior.
-        discriminator: that of D, 2 log 2 if it cannot tell them.
-        r1: the penalty, with its weight; there if that is not 0.
+        reconstruction: mean -log p(x | z) in nats at one sample of z; for clouds the squared error in units of the
+            scale.
+        encoder: mean softplus(-D(z)) of codes: log 2 if D cannot distinguish codes from the prior.
+        discriminator: the loss of D: 2 log 2 if it cannot distinguish them.
+        r1: the penalty, with its weight; logged if r1 is not 0.
 
     Raises:
-        ValueError: a shape that is neither, or an argument out of range.
+        ValueError: an unsupported shape, or an argument out of range.
 
     References:
         Makhzani, Shlens, Jaitly, Goodfellow, Frey (2016). Adversarial Autoencoders.
@@ -65,7 +65,7 @@ class AAE(Coding):
 
     objective: ClassVar[str] = "reconstruction, and a divergence of codes from the prior"
     learning: ClassVar[str] = "gradient descent, and a game on codes"
-    sampling: ClassVar[str] = "a decoded draw of the prior"
+    sampling: ClassVar[str] = "a decoded sample of the prior"
 
     def __init__(
         self,
@@ -114,7 +114,7 @@ class AAE(Coding):
 
     @torch.no_grad()
     def draw(self, n: int, labels: Tensor | None = None, truncation: float | None = None) -> Tensor:
-        """Draw n new objects, (n, *shape): decoded draws of the prior, of which a normal or censored one may be cut."""
+        """Draw n new objects, (n, *shape): decoded samples of the prior, truncated if it has tails."""
         return self.decode(self.prior.draw(n, truncation), labels)
 
     def update(self, batch: Batch) -> dict[str, Tensor]:

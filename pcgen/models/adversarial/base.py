@@ -1,4 +1,4 @@
-"""What every adversarial model shares: a generator, a critic, an optimizer for each, and sampling."""
+"""The base of all adversarial models: a generator, a critic, an optimizer for each, and sampling."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,11 +22,11 @@ __all__ = ["Adversarial", "frozen"]
 class Adversarial(GenerativeModel):
     """A generator of noise against a critic, of vectors (dim,), sets (members, channels) or clouds (points, 3).
 
-    A subclass writes `update`. Args are those of the subclasses; `known` are numbers that its generator takes beside
-    the noise, which `latents` then gives; `network` makes a generator of another kind for a shape.
+    A subclass defines `update`. Args are those of the subclasses; `known` is the number of further inputs of its
+    generator besides the noise, which `latents` then includes; `network` makes a generator of another kind for a shape.
 
     Raises:
-        ValueError: a shape of none of them, or an argument out of range.
+        ValueError: an unsupported shape, or an argument out of range.
     """
 
     learning: ClassVar[str] = "a game of two networks"
@@ -66,16 +66,16 @@ class Adversarial(GenerativeModel):
         self.critic_optimizer = torch.optim.Adam(self.critic.parameters(), lr, (first, second), fused=True)
 
     def latents(self, n: int, truncation: float | None = None) -> Tensor:
-        """What the generator makes n objects of, (n, noise_dim)."""
+        """The generator's input for n objects, (n, noise_dim)."""
         return self.prior.draw(n, truncation)
 
     def generate(self, n: int, truncation: float | None = None) -> Tensor:
-        """n objects of the generator with their graph, (n, *shape)."""
+        """n samples of the generator with their graph, (n, *shape)."""
         x: Tensor = self.generator(self.latents(n, truncation))
         return x
 
     def play(self, real: Tensor, r1: float) -> dict[str, Tensor]:
-        """An update of the critic and one of the generator in the plain game, against data (B, *shape)."""
+        """One update of the critic and one of the generator, with the plain loss, on data (B, *shape)."""
         with torch.no_grad():
             fake = self.generate(len(real))
         terms = discriminator_terms(self.critic, real, fake, r1)
@@ -97,7 +97,7 @@ class Adversarial(GenerativeModel):
 
 @contextmanager
 def frozen(module: nn.Module) -> Iterator[None]:
-    """Within it the module's parameters get no gradient; what goes through it still does."""
+    """Within this context the module's parameters get no gradient; its inputs still do."""
     module.requires_grad_(False)
     try:
         yield

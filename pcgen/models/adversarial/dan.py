@@ -1,4 +1,4 @@
-"""Distributional adversarial network: a second critic looks at whole samples of rows."""
+"""Distributional adversarial network: a second critic sees whole batches."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -20,21 +20,21 @@ FORMS = ("sample", "two_sample")
 
 
 class DAN(Adversarial):
-    """A generative adversarial network with a second critic that judges samples of rows by their deep mean.
+    """A generative adversarial network with a second critic, which sees the mean features of whole batches.
 
         eta(X) = mean over x in X of phi(x);   "sample": s(eta(X));   "two_sample": s(|eta(X) - eta(Y)|)
 
-    The first form tells a sample of data from a generated one, the second whether two samples, the halves of a batch,
-    are of one law. A generator that misses a mode is seen by both, and by a critic of single rows hardly; that its
-    samples then cover more modes than those of `gan`, as in the paper, we have not seen on rings of Gaussians. Each
-    batch is one sample, so its size belongs to the model. Both critics learn in every update; the paper's second one
-    rests in four of five.
+    The first form distinguishes a batch of data from a generated batch. The second form says whether two halves of a
+    batch come from the same distribution. Both notice a generator that misses a mode, which a critic of single rows
+    hardly does. In the paper, the samples then cover more modes than those of `gan`; we have not seen this on rings of
+    Gaussians. The batch size is therefore an option of the model. Both critics learn in every update; the paper's
+    second critic learns in one of five.
 
     Args:
         shape: (dim,), (members, channels) or (points, 3).
         form: "sample" (DAN-S) or "two_sample" (DAN-2S).
-        weight: of the second critic's word in the generator's loss.
-        features: numbers of phi.
+        weight: of the second critic's term in the generator's loss.
+        features: number of outputs of phi.
         noise_dim: dimensions of the noise z.
         noise_scale: its unit of length.
         noise: "normal"; "censored", which is max(z, 0) of it; "uniform", "ball" or "mixture" (see
@@ -42,27 +42,28 @@ class DAN(Adversarial):
         generator_widths: hidden widths; None are 256-256 for vectors and 64-128-512-1024 for clouds.
         discriminator_widths: hidden widths, of the critic and of phi; None are 256-512 for vectors and, on every point
             of a cloud, 64-128-256-256-512.
-        output: "linear", or "relu" for raw codes, which are not negative; standardised ones are.
-        r1: weight of the penalty on the first critic's slope at the data; 0, as in the paper, is none.
+        output: "linear", or "relu" for raw codes, which are nonnegative; standardised codes are not.
+        r1: weight of the penalty on the first critic's gradient at the data; 0, as in the paper, is none.
         lr: Adam's learning rate of all networks.
         betas: Adam's moments.
 
     Logged:
-        generator: softplus(-D(G(z))), a mean over rows: what the generator descends, .693 (log 2) if D knows nothing.
-        sample: what the second critic says of a sample of the generator, likewise: log 2 if it knows nothing.
-        discriminator: softplus(-D(x)) + softplus(D(G(z))), a mean over rows: 1.386 (2 log 2) if D knows nothing, 0 if
+        generator: the generator's loss, mean softplus(-D(G(z))): .693 (log 2) if D cannot distinguish samples from
+            data.
+        sample: the same term of the second critic, for a generated batch: log 2 if it cannot distinguish them.
+        discriminator: mean softplus(-D(x)) + softplus(D(G(z))): 1.386 (2 log 2) if D cannot distinguish them, 0 if
             it is never wrong.
-        sample_discriminator: the second critic's term, likewise.
-        r1: the penalty, with its weight; there if that is not 0.
+        sample_discriminator: the same term of the second critic.
+        r1: the penalty, with its weight; logged if r1 is not 0.
 
     Raises:
-        ValueError: a shape that is none of them, or an argument out of range.
+        ValueError: an unsupported shape, or an argument out of range.
 
     References:
         Li, Alvarez-Melis, Xu, Jegelka, Sra (2017). Distributional Adversarial Networks.
     """
 
-    objective: ClassVar[str] = "Jensen-Shannon divergences of rows and of samples of them"
+    objective: ClassVar[str] = "Jensen-Shannon divergences of rows and of batches"
 
     def __init__(
         self,
@@ -117,13 +118,13 @@ class DAN(Adversarial):
         return {name: term.detach() for name, term in {"generator": generator, "sample": told, **terms}.items()}
 
     def critic_loss(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        """The terms that the two critics descend, of a sample of data and a generated one, (B, *shape) each."""
+        """The losses of the two critics, for a batch of data and a generated one, (B, *shape) each."""
         same, other = self.judged(real, fake)
         sample = non_saturating(same) + non_saturating(-other)
         return {**discriminator_terms(self.critic, real, fake, self.r1), "sample_discriminator": sample}
 
     def judged(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits of "this is data", of data and of samples; or of "both are of one law", where they are and are not."""
+        """Logits of "data" for data and samples, or of "same distribution" for pairs that have it and have not."""
         mean = self.samples.mean
         if self.form == "sample":
             return self.samples(mean(real)), self.samples(mean(fake))
@@ -137,11 +138,11 @@ class DAN(Adversarial):
 
 
 class SampleCritic(nn.Module):
-    """A number of one sample of rows, or of two, from the means of their features; rows may come in any order.
+    """A logit for one batch of rows, or for two, from the means of their features; the order of rows does not matter.
 
     Args:
         phi: (B, *shape) -> (B, features).
-        features: how many.
+        features: number of features.
     """
 
     def __init__(self, phi: nn.Module, features: int) -> None:
@@ -150,11 +151,11 @@ class SampleCritic(nn.Module):
         self.head = MLP((features, 64, 1), activation="leaky_relu")
 
     def mean(self, x: Tensor) -> Tensor:
-        """The deep mean eta of a sample, (B, *shape) -> (features,)."""
+        """The mean features eta of a batch, (B, *shape) -> (features,)."""
         mean: Tensor = self.phi(x).mean(0)
         return mean
 
     def forward(self, eta: Tensor, other: Tensor | None = None) -> Tensor:
-        """The logit, (1,), of a sample's mean, or of those of two samples in either order."""
+        """The logit, (1,), of a batch's mean features, or of those of two batches in either order."""
         told: Tensor = self.head(eta if other is None else (eta - other).abs())
         return told

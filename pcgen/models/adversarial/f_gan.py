@@ -1,4 +1,4 @@
-"""Generative adversarial networks that descend an f-divergence of one's choice."""
+"""Generative adversarial networks that minimise a chosen f-divergence."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -17,37 +17,37 @@ __all__ = ["FGAN"]
 
 
 class FGAN(Adversarial):
-    """A generator against a critic that bounds an f-divergence of data P from samples Q from below.
+    """A generator, and a critic that estimates a lower bound on an f-divergence of data P from samples Q.
 
         D(P | Q) = E_Q f(p / q) >= E_P g(V(x)) - E_Q f*(g(V(x)))
 
-    The critic V ascends the bound, less r1 / 2 * mean |grad V(x)|^2 at the data; the generator descends it, or ascends
-    E_Q g(V(x)), which does not saturate where the critic knows the samples well and has the same fixed point where the
-    generator can reach the data. Where it cannot, the divergence of a bound that is descended decides what is lost:
-    "kl" covers all of the data and more, "reverse_kl" keeps to a part of it.
+    The critic V maximises the bound minus r1 / 2 * mean |grad V(x)|^2 at the data. The generator minimises the bound,
+    or maximises E_Q g(V(x)), which does not saturate if the critic recognises the samples well, and has the same fixed
+    point if the generator can reach the data. If it cannot, the divergence decides which errors it makes: "kl" covers
+    all of the data and more, "reverse_kl" covers a part of it.
 
     Args:
         shape: (dim,), (members, channels) or (points, 3).
         divergence: "kl", "reverse_kl", "js" (Jensen-Shannon, twice), "pearson" (chi squared) or "hellinger" (squared).
-        saturating: whether the generator descends the bound itself.
+        saturating: whether the generator minimises the bound itself.
         noise_dim: dimensions of the noise z.
         noise_scale: its unit of length.
         noise: "normal"; "censored", which is max(z, 0) of it; "uniform", "ball" or "mixture" (see
             `pcgen.models.priors`).
         generator_widths: hidden widths; None are 256-256 for vectors and 64-128-512-1024 for clouds.
         critic_widths: hidden widths; None are 256-512 for vectors and, on every point of a cloud, 64-128-256-256-512.
-        output: "linear", or "relu" for raw codes, which are not negative; standardised ones are.
-        r1: weight of the penalty on the critic's slope at the data; 0, as in the paper, is none.
+        output: "linear", or "relu" for raw codes, which are nonnegative; standardised codes are not.
+        r1: weight of the penalty on the critic's gradient at the data; 0, as in the paper, is none.
         lr: Adam's learning rate of both networks.
         betas: Adam's moments.
 
     Logged:
-        generator: what the generator descends.
-        divergence: the critic's lower bound on the divergence, 0 if it cannot tell data from samples.
-        r1: the penalty, with its weight; there if that is not 0.
+        generator: the generator's loss.
+        divergence: the critic's lower bound on the divergence, 0 if it cannot distinguish data from samples.
+        r1: the penalty, with its weight; logged if r1 is not 0.
 
     Raises:
-        ValueError: a shape that is none of them, or an argument out of range.
+        ValueError: an unsupported shape, or an argument out of range.
 
     References:
         Nowozin, Cseke, Tomioka (2016). f-GAN: Training Generative Neural Samplers using Variational Divergence
@@ -108,5 +108,5 @@ class FGAN(Adversarial):
         return {"generator": loss.detach(), **terms}
 
     def bound(self, real: Tensor, fake: Tensor) -> Tensor:
-        """The lower bound on the divergence that the critic gives, of (B, *shape) each, ()."""
+        """The critic's lower bound on the divergence, for (B, *shape) each, ()."""
         return self.divergence.bound(self.critic(real), self.critic(fake))

@@ -15,13 +15,13 @@ __all__ = ["GAN"]
 class GAN(Adversarial):
     """A generative adversarial network with the non-saturating loss and the R1 penalty.
 
-        discriminator:  descends mean softplus(-D(x)) + mean softplus(D(G(z))) + r1 / 2 * mean |grad D(x)|^2
-        generator:      descends mean softplus(-D(G(z)))
+        discriminator:  minimises mean softplus(-D(x)) + mean softplus(D(G(z))) + r1 / 2 * mean |grad D(x)|^2
+        generator:      minimises mean softplus(-D(G(z)))
 
-    D is in logits: without the penalty its optimum is sigmoid(D) = p / (p + q), for data p and samples q. A vector's
-    model is the l-GAN, a cloud's the r-GAN. The defaults for vectors differ from the paper's, which on a thousand
-    standardised codes lose most of the data's modes; the paper's are r1=0, generator_widths=[128], noise_scale=0.2,
-    lr=1e-4, betas=[0.5, 0.999] and, on raw codes, output="relu".
+    D gives logits: without the penalty its optimum is sigmoid(D) = p / (p + q), for data p and samples q. The model of
+    vectors is the l-GAN of Achlioptas et al., that of clouds the r-GAN. The defaults for vectors differ from
+    theirs, which on a thousand standardised codes lose most of the modes of the data; theirs are r1=0,
+    generator_widths=[128], noise_scale=0.2, lr=1e-4, betas=[0.5, 0.999] and, on raw codes, output="relu".
 
     Args:
         shape: (dim,) or (points, 3).
@@ -32,19 +32,20 @@ class GAN(Adversarial):
         generator_widths: hidden widths; None are 256-256 for vectors and 64-128-512-1024 for clouds.
         discriminator_widths: hidden widths; None are 256-512 for vectors and, on every point of a cloud,
             64-128-256-256-512.
-        output: "linear", or "relu" for raw codes, which are not negative; standardised ones are.
-        r1: weight of the penalty on the discriminator's slope at the data, which makes training converge; 0 is none.
+        output: "linear", or "relu" for raw codes, which are nonnegative; standardised codes are not.
+        r1: weight of the penalty on the discriminator's gradient at the data, which makes training converge; 0 is none.
         lr: Adam's learning rate of both networks.
         betas: Adam's moments.
 
     Logged:
-        generator: softplus(-D(G(z))), a mean over rows: what the generator descends, .693 (log 2) if D knows nothing.
-        discriminator: softplus(-D(x)) + softplus(D(G(z))), a mean over rows: 1.386 (2 log 2) if D knows nothing, 0 if
+        generator: the generator's loss, mean softplus(-D(G(z))): .693 (log 2) if D cannot distinguish samples from
+            data.
+        discriminator: mean softplus(-D(x)) + softplus(D(G(z))): 1.386 (2 log 2) if D cannot distinguish them, 0 if
             it is never wrong.
-        r1: the penalty, with its weight; there if that is not 0.
+        r1: the penalty, with its weight; logged if r1 is not 0.
 
     Raises:
-        ValueError: a shape that is neither, or an argument out of range.
+        ValueError: an unsupported shape, or an argument out of range.
 
     References:
         Goodfellow et al. (2014). Generative Adversarial Nets.

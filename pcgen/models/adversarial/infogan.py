@@ -1,4 +1,4 @@
-"""Generative adversarial network whose code can be read from its samples."""
+"""Generative adversarial network whose code can be inferred from its samples."""
 
 import math
 from collections.abc import Sequence
@@ -19,13 +19,13 @@ __all__ = ["InfoGAN"]
 
 
 class InfoGAN(Adversarial):
-    """A generative adversarial network with a code c beside its noise, and a network Q that reads it from a sample.
+    """A generative adversarial network with a code c besides its noise, and a network Q that infers it from a sample.
 
         min over G, Q  max over D   V(D, G) - weight * L,   L = E log Q(c | G(z, c)) + H(c) <= I(c; G(z, c))
 
     The code is one of `categories`, uniformly, and `continuous` numbers uniform in [-1, 1]; Q gives probabilities and
-    Gaussians of them. `encode` reads them from data. D is trained as in `gan`; Q is a network of its own, where the
-    paper's shares D's first layers.
+    Gaussians of them. `encode` infers them from data. D is trained as in `gan`; Q is a separate network, while the
+    paper's Q shares D's first layers.
 
     Args:
         shape: (dim,), (members, channels) or (points, 3).
@@ -39,17 +39,18 @@ class InfoGAN(Adversarial):
         generator_widths: hidden widths; None are 256-256 for vectors and 64-128-512-1024 for clouds.
         discriminator_widths: hidden widths, of D and of Q; None are 256-512 for vectors and, on every point of a cloud,
             64-128-256-256-512.
-        output: "linear", or "relu" for raw codes, which are not negative; standardised ones are.
-        r1: weight of the penalty on the discriminator's slope at the data; 0, as in the paper, is none.
+        output: "linear", or "relu" for raw codes, which are nonnegative; standardised codes are not.
+        r1: weight of the penalty on the discriminator's gradient at the data; 0, as in the paper, is none.
         lr: Adam's learning rate of all networks.
         betas: Adam's moments.
 
     Logged:
-        generator: softplus(-D(G(z))), a mean over rows: what the generator descends, .693 (log 2) if D knows nothing.
-        information: L in nats: what Q reads of the code, at most the code's entropy.
-        discriminator: softplus(-D(x)) + softplus(D(G(z))), a mean over rows: 1.386 (2 log 2) if D knows nothing, 0 if
+        generator: the generator's loss, mean softplus(-D(G(z))): .693 (log 2) if D cannot distinguish samples from
+            data.
+        information: L in nats: how much of the code Q infers, at most the code's entropy.
+        discriminator: mean softplus(-D(x)) + softplus(D(G(z))): 1.386 (2 log 2) if D cannot distinguish them, 0 if
             it is never wrong.
-        r1: the penalty, with its weight; there if that is not 0.
+        r1: the penalty, with its weight; logged if r1 is not 0.
 
     Raises:
         ValueError: a shape that is none of them, no code at all, or an argument out of range.

@@ -1,4 +1,4 @@
-"""The losses of the plain adversarial game, which many models play among others."""
+"""The losses of the plain adversarial game, which many models use."""
 
 import torch
 from torch import Tensor, nn
@@ -8,9 +8,9 @@ __all__ = ["discriminator_terms", "non_saturating", "squared_slope"]
 
 
 def discriminator_terms(critic: nn.Module, real: Tensor, fake: Tensor, r1: float) -> dict[str, Tensor]:
-    """What a discriminator in logits descends, of (B, *shape) each.
+    """The loss terms of a discriminator that gives logits, for (B, *shape) each.
 
-        "discriminator": mean softplus(-D(real)) + mean softplus(D(fake)), 2 log 2 if it knows nothing
+        "discriminator": mean softplus(-D(real)) + mean softplus(D(fake)), 2 log 2 if it cannot distinguish them
         "r1", if its weight is not 0: r1 / 2 * mean |grad D(real)|^2
 
     References:
@@ -23,7 +23,7 @@ def discriminator_terms(critic: nn.Module, real: Tensor, fake: Tensor, r1: float
 
 
 def non_saturating(logits: Tensor) -> Tensor:
-    """What a generator descends, of the discriminator's logits of its samples: mean softplus(-D(fake)), ()."""
+    """The loss of a generator, from the discriminator's logits of its samples: mean softplus(-D(fake)), ()."""
     return softplus(-logits).mean()
 
 

@@ -1,4 +1,4 @@
-"""What generative adversarial networks are made of: generators and critics of vectors or sets."""
+"""The networks of generative adversarial networks: generators and critics of vectors or sets."""
 
 from collections.abc import Sequence
 

@@ -25,18 +25,18 @@ PHASES = {"encoder": 0.2, "stages": 0.4, "joint": 0.4}
 
 
 class StackedGAN(GenerativeModel):
-    """Generators that invert an encoder level by level, each a game of its own under the level above.
+    """Generators that invert an encoder level by level, each trained adversarially, conditional on the level above.
 
         h_0 = x,  h_i = E_i(h_(i-1));   G_L(z_L) makes the top level h_L,  G_i(h_(i+1), z_i) each one below
 
-        G_i, Q_i descend   mean softplus(-D_i(g)) + conditional * mean (E_(i+1)(g) - h_(i+1))^2
+        G_i, Q_i minimise  mean softplus(-D_i(g)) + conditional * mean (E_(i+1)(g) - h_(i+1))^2
                            + entropy * mean (Q_i(g) - z_i)^2,   g = G_i(h_(i+1), z_i)
 
-    The conditional term keeps what the level above has said, the entropy term, in which Q reads the noise from what is
-    made of it, keeps the noise in use. The first phase learns the encoder, the second each generator alone under the
-    levels of data, the third all together under the levels that the generators above make. The paper's encoder is a
-    classifier and its top level the label; ours is an autoencoder, since codes need no labels, and its top level is
-    made of noise alone. Its levels are standardised.
+    The conditional term preserves the information of the level above. The entropy term, in which Q infers the noise
+    from the output, keeps the noise in use. The first phase learns the encoder; the second each generator alone, given
+    levels of data; the third all together, given the generated levels. The paper's encoder is a classifier, and its top
+    level the label. Ours is an autoencoder, since codes need no labels, and its top level is generated from noise
+    alone. Its levels are standardised.
 
     Args:
         shape: (dim,).
@@ -50,21 +50,21 @@ class StackedGAN(GenerativeModel):
             `pcgen.models.priors`).
         generator_widths: hidden widths of every G_i.
         discriminator_widths: hidden widths of every D_i and Q_i.
-        r1: weight of the penalty on each discriminator's slope at the data; 0, as in the paper, is none.
+        r1: weight of the penalty on each discriminator's gradient at the data; 0, as in the paper, is none.
         lr: Adam's learning rate of all networks.
         betas: Adam's moments, of the game.
 
     Logged:
-        reconstruction_1, reconstruction_2, ...: in the first phase, the squared error of rows decoded from each level,
-            a mean over numbers.
-        generator: softplus(-D_i(g)), summed over the levels: log 2 for each level whose D_i knows nothing.
+        reconstruction_1, reconstruction_2, ...: in the first phase, the mean squared error of rows decoded from each
+        level.
+        generator: softplus(-D_i(g)), summed over the levels: log 2 for each level whose D_i cannot distinguish.
         conditional: the conditional term without its weight, summed over the levels.
-        entropy: the entropy term without its weight, summed: 1 for each level whose noise cannot be read.
-        discriminator: the discriminators' terms, summed: 2 log 2 for each that knows nothing.
-        r1: the penalty, with its weight; there if that is not 0.
+        entropy: the entropy term without its weight, summed: 1 for each level whose noise cannot be inferred.
+        discriminator: the discriminators' losses, summed: 2 log 2 for each that cannot distinguish.
+        r1: the penalty, with its weight; logged if r1 is not 0.
 
     Raises:
-        ValueError: a shape that is none of vectors, or an argument out of range.
+        ValueError: a shape that is not that of vectors, or an argument out of range.
 
     References:
         Huang, Li, Poursaeed, Hopcroft, Belongie (2017). Stacked Generative Adversarial Networks.
@@ -134,7 +134,7 @@ class StackedGAN(GenerativeModel):
         return self.learn_levels(batch.x) if phase == "encoder" else self.play(batch.x, joint=phase == "joint")
 
     def learn_levels(self, x: Tensor) -> dict[str, Tensor]:
-        """An update of the autoencoder: x is to be decoded from each of its levels, (B, dim)."""
+        """An update of the autoencoder, which decodes x, (B, dim), from each of its levels."""
         errors = []
         for depth, level in enumerate(self.levels(x), 1):
             for decoder in reversed(self.decoders[:depth]):
@@ -166,9 +166,9 @@ class StackedGAN(GenerativeModel):
         return {name: term.detach() for name, term in told.items()}
 
     def made(self, noise: Sequence[Tensor], under: Sequence[Tensor] | None = None) -> list[Tensor]:
-        """What the generators make, [h_0 = x, ..., h_L], (B, width) each, of noise (B, noise_dim) for every level.
+        """The generated levels [h_0 = x, ..., h_L], (B, width) each, from noise (B, noise_dim) for every level.
 
-        Each is made under the level above of `under`, or, if that is None, under the one that is made.
+        Each is conditional on the level above in `under`, or, if that is None, on the generated one.
         """
         levels: list[Tensor] = []
         for place in reversed(range(len(self.generators))):
@@ -185,7 +185,7 @@ class StackedGAN(GenerativeModel):
 
     @torch.no_grad()
     def draw(self, n: int, truncation: float | None = None) -> Tensor:
-        """Draw n new vectors, (n, dim), of a normal or censored noise within so many deviations if truncated."""
+        """Draw n new vectors, (n, dim), truncated to so many deviations of normal or censored noise."""
         return self.made([self.prior.draw(n, truncation) for _ in self.generators])[0]
 
 

@@ -15,13 +15,13 @@ __all__ = ["WGANGP"]
 
 
 class WGANGP(Adversarial):
-    """A generator against a critic that estimates the Wasserstein distance, held near slope 1 by a gradient penalty.
+    """A generator, and a critic that estimates the Wasserstein distance, with a penalty on its gradient norm.
 
-        critic:     descends mean f(G(z)) - mean f(x) + penalty * mean (|grad f(u)| - 1)^2
-        generator:  descends -mean f(G(z))
+        critic:     minimises mean f(G(z)) - mean f(x) + penalty * mean (|grad f(u)| - 1)^2
+        generator:  minimises -mean f(G(z))
 
-    with u uniform on the segments between data x and samples G(z). At the optimum the gap mean f(x) - mean f(G(z)) is
-    the Wasserstein-1 distance under Euclidean norms. For clouds the norm runs over all coordinates of a cloud.
+    with u uniform on the segments between data x and samples G(z). At the optimum, mean f(x) - mean f(G(z)) is the
+    Wasserstein-1 distance under the Euclidean norm. For clouds, the norm is over all coordinates of a cloud.
 
     One update is `critic_steps` steps of the critic, each on its own part of the batch, and one of the generator.
 
@@ -33,7 +33,7 @@ class WGANGP(Adversarial):
             `pcgen.models.priors`).
         generator_widths: hidden widths; None are 256-256 for vectors and 64-128-512-1024 for clouds.
         critic_widths: hidden widths; None are 256-512 for vectors and, on every point of a cloud, 64-128-256-256-512.
-        output: "linear", or "relu" for raw codes, which are not negative; standardised ones are.
+        output: "linear", or "relu" for raw codes, which are nonnegative; standardised codes are not.
         penalty: weight of the gradient penalty, 10 in the paper.
         critic_steps: steps of the critic for each of the generator, 5 in the paper.
         lr: Adam's learning rate of both networks.
@@ -41,10 +41,10 @@ class WGANGP(Adversarial):
 
     Logged:
         wasserstein: mean D(x) - mean D(G(z)): the critic's estimate of the distance, in units of the data.
-        penalty: the gradient penalty, with its weight: near 0 where the critic's slope is 1.
+        penalty: the gradient penalty, with its weight: near 0 if the norm of the critic's gradient is 1.
 
     Raises:
-        ValueError: a shape that is neither, or an argument out of range.
+        ValueError: an unsupported shape, or an argument out of range.
 
     References:
         Arjovsky, Chintala, Bottou (2017). Wasserstein Generative Adversarial Networks.
@@ -101,7 +101,7 @@ class WGANGP(Adversarial):
         return {"wasserstein": -terms["gap"].detach(), "penalty": terms["penalty"].detach()}
 
     def critic_loss(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        """The terms that the critic descends, of (B, *shape) each: "gap", minus the distance, and "penalty"."""
+        """The loss terms of the critic, for (B, *shape) each: "gap", minus the distance, and "penalty"."""
         gap = self.critic(fake).mean() - self.critic(real).mean()
         share = torch.rand(len(real), *(1 for _ in self.shape), device=real.device, dtype=real.dtype)
         between = (share * real + (1 - share) * fake).detach().requires_grad_()

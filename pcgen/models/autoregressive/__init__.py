@@ -1,1 +1,1 @@
-"""Fully observed models: each number, or each point, given those before it."""
+"""Fully observed models: each coordinate, or each point, given those before it."""

@@ -1,4 +1,4 @@
-"""Numbers, or points of a cloud, one after another."""
+"""Autoregressive sequences of coordinates, or of the points of a cloud."""
 
 import math
 from collections.abc import Sequence
@@ -22,45 +22,46 @@ __all__ = ["Autoregressive"]
 
 
 class Autoregressive(ExactLikelihood):
-    """A sequence whose every step is drawn from a mixture of Gaussians that a network tells of the steps before it.
+    """A sequence whose steps follow mixtures of Gaussians, which a network predicts from the steps before.
 
         p(x) = product over t of p(x_t | x_<t),  p(x_t | x_<t) = sum over k of w_k N(x_t; m_k, diag s_k^2)
 
-    Of a vector a step is its places along a few of the principal axes of the data, from those of most variance on: from
-    coarse to fine. Of a cloud it is a point, in the order of a curve that fills space, or of height. Training sees all
-    steps at once, drawing remembers what it has computed. Of a cloud `log_prob` is the density of the sequence of its N
-    points in that order. If the points of a draw are shuffled, the density of the array is at least 1 / N! of that, and
-    no more where the model has learned the order.
+    For a vector, a step is its coordinates along a few principal axes of the data, largest variance first: from coarse
+    to fine. For a cloud, a step is a point, in the order of a space-filling curve or of height. Training computes all
+    steps at once; sampling caches what it has computed. For a cloud, `log_prob` is the density of the sequence of its N
+    points in that order. If the points of a sample are shuffled, the density of the array is at least 1 / N! of it,
+    with equality if the model has learned the order.
 
-    Steps are whitened, and every mixture begins as nearly N(0, I): so training starts from the full Gaussian of
-    vectors, and from independent Gaussian points. With classes every step sees the label too.
+    Steps are whitened, and every mixture starts as nearly N(0, I). So training starts from the full Gaussian of
+    vectors, or from independent Gaussian points. With classes every step also sees the label.
 
-    Scheduled sampling shows the network its own draws in the place of steps that were, ever more often, so that it
-    learns to go on from them. The paper draws step by step; here all are drawn at once, each given the true steps
-    before it, which costs one more pass for a sequence of any length. The loss is then no log-likelihood any more.
+    With scheduled sampling, the network sees its own samples instead of true steps, more and more often, so that it
+    learns to continue from them. The paper samples step by step. Here all steps are sampled at once, each given the
+    true steps before it, which costs one more pass for a sequence of any length. The loss is then no longer a
+    log-likelihood.
 
     Args:
         shape: (dim,) or (points, 3).
         network: "recurrent" (gated recurrent units) or "transformer" (attention to the steps so far).
         order: of a cloud's points, "hilbert" or "axis", the height y.
-        group: axes of a step of a vector, independent within a part of its mixture.
+        group: axes of a step of a vector, independent within a component of its mixture.
         parts: Gaussians of each mixture.
         width: of the network.
-        layers: how many it has; a transformer wants more than one.
+        layers: of the network; a transformer needs more than one.
         heads: of a transformer's attention, a divisor of the width.
         dropout: of the network.
-        scheduled: probability of a draw in the place of a true step at the end of training, to which it rises from 0.
-        smoothing: share of the variance that is drawn anew each time that a row is seen; None is .1 for vectors, and
+        scheduled: probability of a sample instead of a true step; it rises from 0 to this value during training.
+        smoothing: share of a row's variance that is replaced by noise each time it is used; None is .1 for vectors, and
             0 for clouds.
         classes: names of the labels' classes; () learns without labels.
         lr: Adam's learning rate.
 
     Logged:
-        nll: minus the log-likelihood of the smoothed rows in nats, a mean over rows; under scheduled sampling, given
-            the steps that were shown.
+        nll: minus the log-likelihood of the smoothed rows in nats, mean over rows; with scheduled sampling, given the
+            steps that the network saw.
 
     Raises:
-        ValueError: a shape of neither, or an argument out of range.
+        ValueError: an unsupported shape, or an argument out of range.
 
     References:
         Graves (2013). Generating Sequences With Recurrent Neural Networks.
@@ -150,7 +151,7 @@ class Autoregressive(ExactLikelihood):
         """Draw n new vectors, or clouds whose points come in the model's order, (n, *shape).
 
         Args:
-            n: how many.
+            n: number of samples.
             labels: (n,) int64, of a model with classes.
         """
         step = self.whitening.mean.new_zeros(n, self.size)
@@ -163,21 +164,21 @@ class Autoregressive(ExactLikelihood):
         return self.whitening.inverse(e)
 
     def _sequence(self, x: Tensor) -> Tensor:
-        """Rows (B, *shape) as steps, whitened, (B, T, C); what the last step of a vector lacks is 0."""
+        """Rows (B, *shape) as steps, whitened, (B, T, C); the last step of a vector is padded with 0."""
         e: Tensor = self.whitening(in_order(x, self.low, self.high, self.order) if x.ndim == 3 else x)
         if e.ndim == 2:
             e = pad(e, (0, self.steps * self.size - e.shape[1])).unflatten(1, (self.steps, self.size))
         return e
 
     def _conditionals(self, e: Tensor, y: Tensor) -> Mixtures:
-        """What the model says of every step, given those before it in e, (B, T, C), and labels as vectors (B, K)."""
+        """The distributions of all steps, given those before them in e, (B, T, C), and labels as vectors (B, K)."""
         before = pad(e[:, :-1], (0, 0, 1, 0))  # 0 stands before the first
         known = [y[:, None].expand(-1, self.steps, -1), self.places.expand(len(e), -1, -1)]
         mixtures: Mixtures = self.head(self.exit(self.network(self.entry(torch.cat([before, *known], dim=2)))))
         return mixtures
 
     def _conditional(self, before: Tensor, t: int, y: Tensor, memory: Memory) -> Mixtures:
-        """What the model says of step t, given the step before it, (B, C), and what it remembers of the others."""
+        """The distribution of step t, given the step before it, (B, C), and the cache of the others."""
         given = self.entry.at(t, torch.cat([before, y, self.places[t].expand(len(y), -1)], dim=1))
         mixtures: Mixtures = self.head(self.exit.at(t, self.network.step(given, t, memory)))
         return mixtures

@@ -1,4 +1,4 @@
-"""Mixtures of Gaussians that a network tells: what a model of sequences says of the next number, or the next point."""
+"""Mixtures of Gaussians with parameters from a network: the distribution of the next coordinate or point."""
 
 import math
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Mixtures:
     def log_prob(self, x: Tensor, counts: Tensor | None = None) -> Tensor:
         """Natural logarithm of the density of x, (..., C): (...).
 
-        Numbers where `counts`, (..., C), is 0 are left out: it is the density of the others.
+        Coordinates where `counts`, (..., C), is 0 are left out: it is the density of the others.
         """
         each = self.log_scale + 0.5 * ((x[..., None, :] - self.mean) * (-self.log_scale).exp()).square()
         each = each + 0.5 * math.log(2 * math.pi)
@@ -32,7 +32,7 @@ class Mixtures:
         return (self.log_weight - each.sum(-1)).logsumexp(-1)
 
     def draw(self) -> Tensor:
-        """One draw of each, (..., C)."""
+        """One sample of each, (..., C)."""
         parts, size = self.mean.shape[-2:]
         weights = self.log_weight.exp().reshape(-1, parts)
         part = torch.multinomial(weights, 1)[..., None].expand(-1, 1, size)  # (R, 1, C)
@@ -42,14 +42,14 @@ class Mixtures:
 
 
 class MixtureHead(nn.Module):
-    """From what a network puts out, (..., outputs), to mixtures; of zeros it makes nearly N(0, I).
+    """Maps a network's outputs, (..., outputs), to mixtures; zeros give nearly N(0, I).
 
-    Their parts then have the deviation w = parts^(-1 / (2 size)), and means that are spread over N(0, 1 - w^2) in every
-    number, in orders of their own: one part is N(0, I).
+    The components then have the standard deviation w = parts^(-1 / (2 size)), and means that are spread over N(0, 1 -
+    w^2) in every coordinate, in different orders; a single component is N(0, I).
 
     Args:
-        parts: of every mixture, K.
-        size: numbers that a mixture is of, C.
+        parts: components of every mixture, K.
+        size: dimensions of a mixture, C.
 
     Raises:
         ValueError: an argument below 1.

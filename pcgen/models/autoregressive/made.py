@@ -1,4 +1,4 @@
-"""One perceptron that is every conditional of several orderings."""
+"""A masked perceptron that computes all conditionals of several orderings."""
 
 import math
 from collections.abc import Sequence
@@ -20,28 +20,28 @@ __all__ = ["MADE"]
 class MADE(ExactLikelihood):
     """A perceptron whose masks make it autoregressive, in several orderings and connectivities that share its weights.
 
-        p_k(x) = product over i of p(e_i | what stands before e_i in the k-th ordering) |de / dx|,
+        p_k(x) = product over i of p(e_i | coordinates before e_i in the k-th ordering) |de / dx|,
         p(x) = mean over k of p_k(x),  e = whitening(x)
 
-    Each update learns one ordering, drawn at random. The mean of all of them, which the paper takes at the end, is a
-    density itself, that of drawing an ordering and then a row in it: `log_prob` and `sample` are of it, `by_ordering`
-    tells its parts. The paper's data are bits, and its conditionals Bernoulli; this one learns real numbers alone, and
-    its conditionals are mixtures of Gaussians. The numbers that are ordered are a row's places along the principal axes
-    of the data, which are not correlated: so every ordering starts from the full Gaussian. As in the paper, the masks
-    are told to the network by weights of their own (`pcgen.nets.ordered`). With classes it sees the label too.
+    Each update trains one ordering, chosen at random. The mean over all orderings, which the paper uses at the end, is
+    itself a density: that of choosing an ordering and then sampling a row in it. `log_prob` and `sample` use this mean;
+    `by_ordering` gives its terms. The paper's data is binary, with Bernoulli conditionals; this model learns real
+    numbers, and its conditionals are mixtures of Gaussians. The ordered coordinates are those along the principal axes
+    of the data, which are uncorrelated, so every ordering starts from the full Gaussian. As in the paper, the network
+    sees the masks through additional weights (`pcgen.nets.ordered`). With classes it also sees the label.
 
     Args:
         shape: (dim,).
-        masks: orderings, each with a connectivity of its own; K.
+        masks: number of orderings, each with its own connectivity; K.
         parts: Gaussians of each conditional.
         widths: of the hidden layers; () is linear.
         dropout: probability that a hidden unit is zeroed.
-        smoothing: share of a row's variance that is drawn anew each time that it is seen.
+        smoothing: share of a row's variance that is replaced by noise each time it is used.
         classes: names of the labels' classes; () learns without labels.
         lr: Adam's learning rate.
 
     Logged:
-        nll: minus the log-likelihood of the smoothed rows in nats under one ordering, a mean over rows.
+        nll: minus the log-likelihood of the smoothed rows in nats under one ordering, mean over rows.
 
     Raises:
         ValueError: a shape that is not (dim,), or an argument out of range.
@@ -52,7 +52,7 @@ class MADE(ExactLikelihood):
         (The orderings.)
     """
 
-    sampling: ClassVar[str] = "one number after another"
+    sampling: ClassVar[str] = "one coordinate after another"
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class MADE(ExactLikelihood):
         return replace(super().recipe, steps=1500, batch_size=128)
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Of one ordering in training, and of their mean on held-out rows."""
+        """The loss of one ordering in training, and of the mean over orderings on held-out rows."""
         if not self.training:
             return super().loss(batch)
         k = int(torch.randint(self.masks, ()))
@@ -89,7 +89,7 @@ class MADE(ExactLikelihood):
         return self._in_each(x, y).logsumexp(0) - math.log(self.masks)
 
     def by_ordering(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
-        """log p_k(x) of each ordering in nats, (B, dim) -> (K, B); orderings that have learned the same agree."""
+        """log p_k(x) of each ordering in nats, (B, dim) -> (K, B)."""
         return self._in_each(x, self.labels.vectors(labels, x))
 
     def log_density_in(self, k: int, x: Tensor, y: Tensor) -> Tensor:
@@ -104,10 +104,10 @@ class MADE(ExactLikelihood):
 
     @torch.no_grad()
     def draw(self, n: int, labels: Tensor | None = None) -> Tensor:
-        """Draw n new vectors, (n, dim), each in an ordering that is drawn too.
+        """Draw n new vectors, (n, dim), each in a random ordering.
 
         Args:
-            n: how many.
+            n: number of samples.
             labels: (n,) int64, of a model with classes.
         """
         e = self.whitening.mean.repeat(n, 1)

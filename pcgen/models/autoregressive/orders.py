@@ -1,4 +1,4 @@
-"""Clouds as sequences: their points in the order of a curve that fills space, or of their height."""
+"""Clouds as sequences: points in the order of a space-filling curve, or of height."""
 
 from collections.abc import Callable, Mapping
 
@@ -11,7 +11,7 @@ _BITS = 16  # of each coordinate: points nearer than 1/65536 of the box keep the
 
 
 def hilbert(cells: Tensor, bits: int) -> Tensor:
-    """Places along Hilbert's curve of cells of a grid, which meets all 8^bits of them, each a neighbour of the last.
+    """Positions of grid cells along Hilbert's curve, which visits all 8^bits cells, from neighbour to neighbour.
 
     Shapes: (..., 3) int64 within 0 ... 2^bits - 1 -> (...) int64.
 

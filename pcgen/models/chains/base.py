@@ -1,4 +1,4 @@
-"""What chains share: so many transitions from a state on, and a start that needs no data."""
+"""The base of chains: a start that needs no data, and a number of transitions."""
 
 import math
 from abc import abstractmethod
@@ -21,26 +21,26 @@ _LEAST = 1e-6
 
 
 class Chain(GenerativeModel):
-    """A model that draws by a Markov chain: from a state that needs no data, by `steps` transitions.
+    """A model that samples by a Markov chain: from a start that needs no data, by `steps` transitions.
 
-    A subclass sets `steps` and writes `start` and `walk`.
+    A subclass sets `steps` and defines `start` and `walk`.
     """
 
     sampling: ClassVar[str] = "tens of transitions of a Markov chain"
     steps: int
-    """Transitions of a draw unless told otherwise."""
+    """Default number of transitions of a sample."""
 
     @abstractmethod
     def start(self, n: int) -> Tensor:
-        """States that a draw begins from, (n, *shape), from torch's global generator."""
+        """Start states of samples, (n, *shape), from torch's global generator."""
 
     @abstractmethod
     def walk(self, x: Tensor) -> Iterator[Tensor]:
-        """The states that follow x, (B, *shape) each, one after every transition, without an end."""
+        """The states that follow x, (B, *shape) each, one after every transition; this iterator does not end."""
 
     @torch.no_grad()
     def chain(self, x: Tensor, steps: int) -> Tensor:
-        """The state after so many transitions from x on, (B, *shape) -> (B, *shape); after none it is x.
+        """The state after a number of transitions from x, (B, *shape) -> (B, *shape); after none it is x.
 
         Raises:
             ValueError: a negative number of steps.
@@ -54,7 +54,7 @@ class Chain(GenerativeModel):
         if broken:
             raise FloatingPointError(
                 f"chain: {broken} of {len(x)} states are not finite after {steps} transitions (the model has diverged; "
-                "lower its lr, or let it walk fewer steps)"
+                "lower its lr, or take fewer steps)"
             )
         return state
 
@@ -63,7 +63,7 @@ class Chain(GenerativeModel):
         """Draw n new objects, (n, *shape): states of n chains.
 
         Args:
-            n: how many.
+            n: number of samples.
             steps: transitions of each; None is the model's own number.
 
         Raises:
@@ -88,12 +88,12 @@ class Chain(GenerativeModel):
 
 
 class AlongAxes(Chain):
-    """A chain of vectors that moves along the principal axes of the data, and starts from its Gaussian.
+    """A chain of vectors in the principal axes of the data, which starts from the Gaussian of the data.
 
         y = U^T (x - m),  m and U L U^T the mean and covariance of the training rows;  start: y ~ N(0, L)
 
-    Coordinates y of Gaussian data are independent, so transitions that change each by itself are right for it, and
-    what a network has to learn is what is not Gaussian. |det U| = 1: densities of x and of y are the same numbers.
+    For Gaussian data the coordinates y are independent, so transitions that change each by itself are exact, and a
+    network only has to learn what is not Gaussian. |det U| = 1, so x and y have the same density.
     """
 
     gaussian: GaussianPart
@@ -107,7 +107,7 @@ class AlongAxes(Chain):
 
     @property
     def variance(self) -> Tensor:
-        """Of the data along each axis, the diagonal of L, (dim,); that of a constant coordinate is nearly 0."""
+        """Variances of the data along each axis, the diagonal of L, (dim,); nearly 0 for a constant coordinate."""
         spectrum = self.gaussian.spectrum
         return torch.maximum(spectrum, _LEAST * spectrum.max().clamp_min(_LEAST))
 
@@ -120,7 +120,7 @@ class AlongAxes(Chain):
         return self.gaussian.mean + y @ self.gaussian.basis.T
 
     def smoothed(self, y: Tensor, share: float) -> Tensor:
-        """Rows along the axes, (B, dim), with a share of the data's variance drawn anew; mean and variance stay."""
+        """Rows along the axes, (B, dim), with a share of their variance replaced by noise; mean and variance stay."""
         return math.sqrt(1 - share) * y + (share * self.variance).sqrt() * torch.randn_like(y)
 
     def start(self, n: int) -> Tensor:

@@ -16,38 +16,39 @@ __all__ = ["DAE"]
 
 
 class DAE(OperatorChain):
-    """A denoising autoencoder of all that corrupted data may have been, and the chain of corrupting and restoring.
+    """A denoising autoencoder with a distribution of clean data, and the chain that corrupts and denoises in turn.
 
         x~_t ~ C(x~ | x_t),  x_(t+1) ~ p(x | x~_t);  loss = mean over t = 1 ... walkback of -log p(x_1 | x~_t), x_1 data
 
-    Where p(x | x~) is the true conditional, the data's law is the chain's stationary one. Here both are Gaussians along
-    the principal axes of the data, y of variances L. The corruption has noise of the data's own size along long axes,
-    and of the mean one's along short axes. The conditional corrects the one that is exact for Gaussian data,
+    If p(x | x~) is the true conditional, the stationary distribution of the chain is that of the data. Here both are
+    Gaussians along the principal axes of the data, where y has the variances L. The corruption has noise of the data's
+    own size along long axes, and of the mean size along short axes. The network corrects the conditional that is exact
+    for Gaussian data,
 
         C(y~ | y) = N(y, noise^2 (L + mean L)),
         p(y | y~) = N(k y~ + s m(y~), diag s^2 e^v(y~)),  k = L / (L + noise^2 (L + mean L)),  s^2 = (1 - k) L,
 
-    so that training starts from a chain of a full Gaussian. What corrupted data may have been is nearly a Gaussian
-    where the noise is small beside the data's own structure; a small noise also makes short steps, and between modes
-    that lie far from each other the chain then hardly passes. Each draw is the last state of a chain of its own.
+    so that training starts from the chain of a full Gaussian. The true conditional is nearly Gaussian if the noise is
+    small compared with the structure of the data. But small noise makes small steps, and the chain then hardly moves
+    between modes that lie far apart. Each sample is the last state of its own chain.
 
-    With a `walkback` of 1 the denoiser learns from corrupted data alone. Its chain also comes to states that corrupted
-    data does not come to, and there it is too sure: on a few thousand rows of many dimensions the chain's law has half
-    of the data's variance. The paper's walkback lets the chain walk from each row and asks every state for that row,
-    which leaves the stationary law as it is.
+    With a `walkback` of 1 the denoiser learns from corrupted data only. Its chain also reaches states that corrupted
+    data does not reach, where the denoiser is overconfident: on a few thousand rows of many dimensions, the chain's
+    distribution has half of the data's variance. With the paper's walkback, the chain walks from each row, and every
+    state is trained to restore that row; this does not change the stationary distribution.
 
     Args:
         shape: (dim,).
-        noise: of the corruption, a share of the data's deviation.
+        noise: of the corruption, relative to the data's standard deviation.
         walkback: transitions of a training walk.
-        steps: transitions of a draw.
+        steps: transitions of a sample.
         width: of the network's hidden layers.
         blocks: number of its blocks.
         dropout: of the network.
         lr: Adam's learning rate.
 
     Logged:
-        nll: -log p(x | x~) in nats, a mean over rows and the transitions of a walk; no likelihood of the data.
+        nll: -log p(x | x~) in nats, mean over rows and the transitions of a walk; this is not a likelihood of the data.
 
     Raises:
         ValueError: a shape that is not (dim,), or an argument out of range.
@@ -79,7 +80,7 @@ class DAE(OperatorChain):
         return replace(super().recipe, steps=3000, batch_size=64)
 
     def corrupt(self, y: Tensor) -> Tensor:
-        """A draw of C(y~ | y) along the axes, (B, dim)."""
+        """A sample of C(y~ | y) along the axes, (B, dim)."""
         return y + corruption(self.variance, self.noise).sqrt() * torch.randn_like(y)
 
     def restored(self, y: Tensor) -> DiagonalGaussian:

@@ -16,36 +16,38 @@ __all__ = ["GSN"]
 
 
 class GSN(OperatorChain):
-    """A chain of data and of a latent state that remembers; data is drawn given what noise has left of both.
+    """A chain of data and a latent state; the next data is sampled given corrupted data and the latent state.
 
         x~ ~ C(x~ | x_t),  h_(t+1) = tanh(U x~ + V h_t) + noise,  x_(t+1) ~ p(x | x~, h_(t+1)),  h_0 = 0
         loss = mean over t = 1 ... walkback of -log p(x_1 | x~_t, h_(t+1)), x_1 data
 
-    Training lets the chain walk from a row of data, and after every transition asks it for that row: where its walks
-    lead away from the data, it learns the way back. Slopes go through the latent states of the whole walk, and not
-    through the states of data that are drawn. C and p are Gaussians along the principal axes of the data, and p
-    corrects what is exact for Gaussian data, as in `dae`, whose chain this is with a memory.
+    In training, the chain walks from a row of data, and every state is trained to restore that row: if a walk leads
+    away from the data, the chain learns the way back. Gradients pass through the latent states of the whole walk,
+    but not through sampled data. C and p are Gaussians along the principal axes of the data, and p corrects the
+    conditional that is exact for Gaussian data. This is the chain of `dae` with a memory.
 
-    The theorem asks for p given a latent state as chains come to that keep x. A latent state without noise would
-    remember the row of data that a walk began from ever better; a longer chain has no such row, and is then far too
-    sure of what it remembers. So noise is added after the tanh, where no weights can be large against it: of each unit
-    at most log2(1 + 1 / hidden_noise^2) / 2 bits are handed on. The paper's noise stands on both sides; its units are
-    two layers in the place of x~ and h, and its data bits.
+    The theorem needs p given latent states as they occur in long chains. Without noise, the latent state would remember
+    better and better the row from which a walk started; a long chain has no such row, and is then overconfident. So
+    noise is added after the tanh, where large weights cannot outweigh it: each unit passes on at most log2(1 + 1 /
+    hidden_noise^2) / 2 bits. The paper adds noise before and after the tanh; it has two layers instead of x~ and h, and
+    binary data.
 
     Args:
         shape: (dim,).
-        noise: of the corruption, a share of the data's deviation as in `dae`. (The paper's is salt and pepper.)
-        latent: units of h.
-        hidden_noise: deviation of the noise in h. (The paper's is 2.)
-        walkback: transitions of a training walk, from 2 on: what the latent state remembers is of use one later.
-        steps: transitions of a draw.
+        noise: of the corruption, relative to the data's standard deviation as in `dae`. (The paper's is salt and
+            pepper.)
+        latent: number of units of h.
+        hidden_noise: standard deviation of the noise in h. (The paper's is 2.)
+        walkback: transitions of a training walk, at least 2: the latent state is used one transition later.
+        steps: transitions of a sample.
         width: of the hidden layers of p's network.
         blocks: number of its blocks.
         dropout: of the network.
         lr: Adam's learning rate.
 
     Logged:
-        nll: -log p(x | state) in nats, a mean over rows and the transitions of a walk; no likelihood of the data.
+        nll: -log p(x | state) in nats, mean over rows and the transitions of a walk; this is not a likelihood of the
+            data.
 
     Raises:
         ValueError: a shape that is not (dim,), or an argument out of range.
@@ -84,7 +86,7 @@ class GSN(OperatorChain):
         return replace(super().recipe, steps=2000, batch_size=64)
 
     def transition(self, y: Tensor, h: Tensor) -> tuple[DiagonalGaussian, Tensor]:
-        """The law of what follows y, (B, dim), along the axes, and the latent state that follows h, (B, latent)."""
+        """The distribution after y, (B, dim), along the axes, and the latent state after h, (B, latent)."""
         noise = corruption(self.variance, self.noise)
         corrupted = y + noise.sqrt() * torch.randn_like(y)
         seen = corrupted / (self.variance + noise).sqrt()  # of variance 1

@@ -1,4 +1,4 @@
-"""Helmholtz machine: layers of bits that learn in turns awake and asleep."""
+"""Helmholtz machine: layers of bits, learned by wake-sleep."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -20,12 +20,12 @@ _SMALL = 0.1  # deviation of the first weights, so that units of a layer are not
 
 
 class SigmoidLayer(nn.Module):
-    """Bits b_k ~ Bernoulli(sigmoid(a_k + W_k u + V_k b)) given those of another layer, u, and those before them.
+    """Bits b_k ~ Bernoulli(sigmoid(a_k + W_k u + V_k b)) given the bits u of another layer, and the bits before them.
 
     Args:
         units: K.
-        given: bits u; 0 for a layer that nothing is above.
-        lateral: whether V is there, strictly lower triangular, so that bits are drawn one after another.
+        given: number of bits u; 0 for the top layer.
+        lateral: whether there is a V, strictly lower triangular, so that bits are sampled one after another.
     """
 
     def __init__(self, units: int, given: int, lateral: bool) -> None:
@@ -37,7 +37,7 @@ class SigmoidLayer(nn.Module):
     def log_prob(self, b: Tensor, u: Tensor) -> Tensor:
         """Log-probability of bits (B, K) given bits (B, U), in nats, (B,).
 
-        Its slopes are the delta rule: (b_k - p_k) u_j for a weight, of what the unit is less what was expected of it.
+        Its gradients are the delta rule: (b_k - p_k) u_j for a weight, the bit minus its probability.
         """
         logits = self._from(u)
         if self.before is not None:
@@ -56,23 +56,24 @@ class SigmoidLayer(nn.Module):
         return b.T.contiguous()
 
     def _from(self, u: Tensor) -> Tensor:
-        """Log-odds without those before, (B, K)."""
+        """Log-odds without the lateral weights, (B, K)."""
         return self.bias.expand(len(u), -1) if self.weight is None else self.bias + u @ self.weight.T
 
 
 class Helmholtz(GenerativeModel):
-    """A Helmholtz machine: layers of bits that explain those below, and a recognition of them; each teaches the other.
+    """A Helmholtz machine: a generative and a recognition model of layers of bits, which train each other.
 
         p(x, h) = p(h_L) p(h_(L-1) | h_L) ... p(x | h_1),  q(h | x) = q(h_1 | x) q(h_2 | h_1) ... q(h_L | h_(L-1))
-        wake:   x from the data, h ~ q(h | x),  p ascends log p(x, h)
-        sleep:  x, h ~ p(x, h),                 q ascends log q(h | x)
+        wake:   x from the data, h ~ q(h | x),  p maximises log p(x, h)
+        sleep:  x, h ~ p(x, h),                 q maximises log q(h | x)
 
-    All units are sigmoids of weighted sums, so both ascents are the local delta rule; steps are Adam's. The wake phase
-    ascends the bound E log p(x, h) - log q(h | x) on log p(x). The sleep phase does not: it brings KL(p | q) of h down
-    on dreams, in the place of KL(q | p) on data; where dreams are like data the two have nearly the same optimum.
+    All units are sigmoids of weighted sums, so the gradient of both is the local delta rule; steps are Adam's. The wake
+    phase maximises the bound E log p(x, h) - log q(h | x) on log p(x). The sleep phase does not: it minimises KL(p | q)
+    of h on samples of the model ("dreams") instead of KL(q | p) on data. If the samples are like data, the two have
+    nearly the same optimum.
 
-    With `lateral` a unit of p also sees those before it in its layer: a layer given the one above it is then no
-    product, and data is a dream long before the layers above mean much.
+    With `lateral`, a unit of p also sees the units before it in its layer. Units of a layer are then not independent
+    given the layer above, and samples resemble data long before the upper layers have learned much.
 
     Args:
         shape: (dim,), of bits.
@@ -81,8 +82,8 @@ class Helmholtz(GenerativeModel):
         lr: Adam's learning rate, of both.
 
     Logged:
-        wake: -log p(x, h) in nats, a mean over rows.
-        sleep: -log q(h | x) of dreams in nats, a mean over them.
+        wake: -log p(x, h) in nats, mean over rows.
+        sleep: -log q(h | x) in nats, mean over samples of the model.
 
     Raises:
         ValueError: a shape that is not (dim,), no widths or one below 1, or a rate that is not positive.
@@ -93,7 +94,7 @@ class Helmholtz(GenerativeModel):
         Frey, Hinton, Dayan (1996). Does the wake-sleep algorithm produce good density estimators? (Lateral weights.)
     """
 
-    objective: ClassVar[str] = "a lower bound on the log-likelihood awake, recognition of dreams asleep"
+    objective: ClassVar[str] = "wake: a lower bound on the log-likelihood; sleep: inference of the model's own samples"
     learning: ClassVar[str] = "wake-sleep"
     sampling: ClassVar[str] = "one pass down from the top layer"
     domain: ClassVar[str] = "binary"

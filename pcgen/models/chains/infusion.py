@@ -1,4 +1,4 @@
-"""Infusion training: a chain of few steps that learns to reach its target by hints of it."""
+"""Infusion training: a chain of few steps, trained on walks with coordinates of the target."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -27,27 +27,27 @@ class Infusion(OperatorChain):
         infused:  each coordinate of z_t is that of the target x with probability a_t, else one of p_t(z | z_(t-1))
         loss = sum over t = 1 ... T of (t / T) * -log p_t(x | z_(t-1)), z infused
 
-    with a_t = rate + growth t. Every step is to name the target; hints of it, more from step to step, and what the
-    chain itself has made of earlier ones say which target that is. The coordinates are those along the data's
-    principal axes, where the Gaussian that the chain starts from is independent; the paper's are pixels. Steps correct
-    those that are the best linear ones for infused walks of Gaussian data, which leave its law as it is:
+    with a_t = rate + growth t. Every step is trained to predict the target, from more and more of its coordinates and
+    from what earlier steps have made of them. The coordinates are those along the data's principal axes, which are
+    independent under the Gaussian that the chain starts from; the paper's are pixels. The network corrects the best
+    linear steps for infused walks of Gaussian data, which keep its distribution:
 
         N(r y + s m(y, t), diag s^2 e^v(y, t)),  s^2 = (1 - r^2) L,  r_1 = a_0,  r_(t+1) = a_t + (1 - a_t) r_t^2
 
-    The last state is drawn like all others, where the paper shows means.
+    The last state is sampled like all others; the paper shows means.
 
     Args:
         shape: (dim,).
         steps: T.
         rate: a_0, the probability that a coordinate of z_0 is the target's.
-        growth: by how much it grows a step; a_(T-1) must be below 1. Without rate and growth nothing is infused.
+        growth: increase per step; a_(T-1) must be below 1. With rate and growth 0 nothing is infused.
         width: of the network's hidden layers, one network for all steps.
         blocks: number of its blocks.
         dropout: of the network.
         lr: Adam's learning rate.
 
     Logged:
-        nll: -log p_t(x | z_(t-1)) in nats, a mean over rows and over steps, weighted by t; it bounds nothing (see
+        nll: -log p_t(x | z_(t-1)) in nats, mean over rows and steps, weighted by t; this is not a bound (see
             `log_prob_bound`).
 
     Raises:
@@ -57,7 +57,7 @@ class Infusion(OperatorChain):
         Bordes, Honari, Vincent (2017). Learning to Generate Samples from Noise through Infusion Training.
     """
 
-    objective: ClassVar[str] = "log-likelihood of data at every step of a chain with hints"
+    objective: ClassVar[str] = "log-likelihood of data at every step of an infused chain"
     sampling: ClassVar[str] = "a few steps of a chain"
     kept: Tensor
 
@@ -96,7 +96,7 @@ class Infusion(OperatorChain):
         return law
 
     def moves(self, y: Tensor) -> Iterator[Tensor]:
-        """The T steps, and from then on the last one again and again."""
+        """The T steps, then the last one again and again."""
         for t in count(1):
             y = self.step(y, self._times(min(t, self.steps), y)).draw()
             yield y

@@ -1,4 +1,4 @@
-"""Transitions whose draws are Gaussian, as a network makes them of what is right for Gaussian data."""
+"""Gaussian transitions: a network corrects those that are exact for Gaussian data."""
 
 from collections.abc import Sequence
 
@@ -36,14 +36,14 @@ def corrected(y: Tensor, kept: Tensor, variance: Tensor, correction: Tensor) -> 
 def corruption(variance: Tensor, noise: float) -> Tensor:
     """Variance of noise along each axis, (dim,), for data of those variances: noise^2 (variance + its mean over axes).
 
-    Along a long axis noise of one size for all would be small beside the data, and a chain would need hundreds of steps
-    to pass along it; what a network then gets wrong by a hundredth each step moves the chain's law by a half.
+    Noise of one size for all axes would be small compared with the data along a long axis. A chain would need hundreds
+    of steps to move along it, and an error of a hundredth in each step would change the chain's distribution by a half.
     """
     return noise**2 * (variance + variance.mean())
 
 
 def denoised(variance: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-    """What Gaussian data of those variances, (dim,), may have been before noise of other variances, (dim,), came to it.
+    """The posterior of Gaussian data with the given variances, (dim,), after noise of other variances, (dim,).
 
     N(k y~, diag s^2) of noisy states y~:  k = variance / (variance + noise),  s^2 = noise k;  k and s^2, (dim,).
     """
@@ -52,16 +52,17 @@ def denoised(variance: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class GaussianOperator(nn.Module):
-    """A Gaussian transition of vectors that a network corrects, which starts at zero and knows the time.
+    """A Gaussian transition of vectors, corrected by a network that starts at zero and sees the time.
 
         N(kept y + sqrt(variance) m(y, t), diag variance e^v(y, t))
 
-    With shares and variances that are right for Gaussian data of independent coordinates, training starts from those.
+    If shares and variances are exact for Gaussian data with independent coordinates, training starts from that
+    transition.
 
     Args:
         dim: of the states.
         width, blocks, dropout: of the network, `pcgen.nets.denoiser`.
-        context: numbers that it knows of each state besides the time.
+        context: number of further inputs for each state besides the time.
     """
 
     def __init__(self, dim: int, width: int, blocks: int, dropout: float, context: int = 0) -> None:
@@ -71,18 +72,18 @@ class GaussianOperator(nn.Module):
     def forward(
         self, y: Tensor, time: Tensor, kept: Tensor, variance: Tensor, context: Tensor | None = None
     ) -> DiagonalGaussian:
-        """The law of the state that follows y, (B, dim), at times (B,) in [0, 1], with its context, (B, context).
+        """The distribution of the state after y, (B, dim), at times (B,) in [0, 1], with its context, (B, context).
 
-        The rest as in `corrected`.
+        Other arguments are those of `corrected`.
         """
         known = y.new_zeros(len(y), 0) if context is None else context
         return corrected(y, kept, variance, self.network(y, time, known))
 
 
 class OperatorChain(GradientLearner, AlongAxes):
-    """A chain of which every transition is a Gaussian operator's, one network for all of them.
+    """A chain with Gaussian transitions, one network for all of them.
 
-    Args are those of the subclasses, which say with what shares, variances and times the operator is asked.
+    Args are those of the subclasses, which define the shares, variances and times of the transitions.
     """
 
     def __init__(
@@ -99,5 +100,5 @@ class OperatorChain(GradientLearner, AlongAxes):
         self.optimizer = torch.optim.Adam(self.operator.parameters(), lr, fused=True)
 
     def begun(self, like: Tensor) -> DiagonalGaussian:
-        """N(0, L), the law of the chain's start along the axes, for each row of `like`, (B, dim)."""
+        """N(0, L), the distribution of the chain's start along the axes, for each row of `like`, (B, dim)."""
         return DiagonalGaussian(torch.zeros_like(like), self.variance.log().expand_as(like))

@@ -1,4 +1,4 @@
-"""Variational walkback: one family of transitions that walks away from data heated, and back cooled."""
+"""Variational walkback: transitions that walk from data to noise at rising temperature, and back at falling."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -17,41 +17,41 @@ __all__ = ["Walkback"]
 
 
 class Walkback(OperatorChain):
-    """Transitions at doubling temperatures that lead from data to noise, and the same ones back from noise to data.
+    """One family of transitions: at rising temperatures from data to noise, at falling temperatures back to data.
 
         walk:  s_0 = x,  s_t ~ p_(T_t)(s | s_(t-1)),  T_t = temperature 2^(t-1),  t = 1 ... K
         draw:  s_K ~ p(s) = N(m, C),  s_(t-1) ~ p_(T_t)(s | s_t)
         log p(x) >= E log p(s_K) + sum over t of log p_(T_t)(s_(t-1) | s_t) - log p_(T_t)(s_t | s_(t-1))
 
-    A chain learns here from the states that its own transitions lead to when they are heated, also where no corrupted
-    data lies, and learns to leave them towards the data. A transition has noise of variance T, as the paper's has, and
-    corrects the one that leaves Gaussian data of covariance L as it is,
+    The chain learns from the states that its own transitions reach at high temperatures, also where no corrupted data
+    lies, and learns to return from them to the data. A transition has noise of variance T, as in the paper, and the
+    network corrects the one that keeps Gaussian data of covariance L unchanged,
 
         p_T(y' | y) = N(sqrt(1 - T) y + s m(y, t), diag s^2 e^v(y, t)),  s^2 = T L,
 
-    so that the bound begins at the log-likelihood of the full Gaussian, exactly. The paper's mean is
-    (1 - a) y + a F(y), a = .5, whatever the temperature; its network has a batch norm of its own for each step, where
-    this one is told the step. The paper takes the walk as given when it follows the gradient; what its transitions
-    then learn of their noise has no hold, for they go back by less than they went forth and the noise shrinks. Here
-    the gradient is that of the whole bound, through the walk.
+    so that the bound starts exactly at the log-likelihood of the full Gaussian. The paper's mean is (1 - a) y + a F(y),
+    a = .5, at every temperature. Its network has a separate batch norm for each step; ours sees the step as an input.
+    The paper's gradient treats the walk as given. The variances that its transitions learn are then not stable: the
+    steps back are shorter than the steps forth, and the noise shrinks. Here the gradient is that of the whole bound,
+    through the walk.
 
-    On a few thousand rows of many dimensions the bound goes on rising, on new rows too, when what is drawn has begun to
-    narrow along the data's long axes: a nat counts the same along short ones, which are many. So rows are smoothed, as
-    those of other likelihoods are (`pcgen.models.likelihood`), and trainings are short.
+    On a few thousand rows of many dimensions, the bound still rises, also on new rows, when samples already become too
+    narrow along the data's long axes: a nat counts the same along short axes, and there are many of them. So rows are
+    smoothed, as for other likelihoods (`pcgen.models.likelihood`), and trainings are short.
 
     Args:
         shape: (dim,).
         steps: K.
-        temperature: T_1; T_K must be below 1, where a transition forgets what it is from. By default it is nearly 1, so
-            that a walk's end knows nothing of its row, as what a draw begins from does not.
-        smoothing: share of a row's variance that is drawn anew each time that it is seen.
+        temperature: T_1; T_K must be below 1, at which a transition forgets its start. By default T_K is nearly 1, so
+            that the end of a walk has no information about its row, like the start of a sample.
+        smoothing: share of a row's variance that is replaced by noise each time it is used.
         width: of the network's hidden layers.
         blocks: number of its blocks.
         dropout: of the network.
         lr: Adam's learning rate.
 
     Logged:
-        bound: minus the bound of the smoothed rows in nats, a mean over them.
+        bound: minus the bound of the smoothed rows in nats, mean over rows.
 
     Raises:
         ValueError: a shape that is not (dim,), an argument out of range, or a last temperature of 1 or more.
@@ -62,7 +62,7 @@ class Walkback(OperatorChain):
     """
 
     objective: ClassVar[str] = "a lower bound on the log-likelihood, by a walk to noise and back"
-    sampling: ClassVar[str] = "a few steps of a chain that cools"
+    sampling: ClassVar[str] = "a few steps of a chain with falling temperature"
 
     def __init__(
         self,
@@ -99,7 +99,7 @@ class Walkback(OperatorChain):
         return law
 
     def moves(self, y: Tensor) -> Iterator[Tensor]:
-        """From the hottest transition to the coldest, and from then on the coldest again and again."""
+        """From the hottest transition to the coldest, then the coldest again and again."""
         for past in count():
             y = self.heated(y, max(1, self.steps - past)).draw()
             yield y

@@ -1,1 +1,1 @@
-"""Supervised classifiers of clouds: references beside the codes of an encoder that saw no labels."""
+"""Supervised classifiers of clouds: references for the codes of an encoder that saw no labels."""

@@ -1,4 +1,4 @@
-"""What all classifiers of clouds share: their classes, the fully connected end, cross-entropy."""
+"""The base of all classifiers of clouds: their classes, the fully connected layers, cross-entropy."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -21,12 +21,12 @@ class Classifier(GradientLearner):
 
         loss = mean over the batch of -log softmax(logits(x))[label]
 
-    A subclass encodes clouds that have been put into the unit sphere (their mean at 0, their outermost point at
-    distance 1), as both papers do: place and size of a cloud make no difference, and neither does its unit.
+    A subclass encodes clouds that are normalised to the unit sphere (mean 0, farthest point at distance 1), as in both
+    papers: the position, size and unit of a cloud do not matter.
 
     Args:
         shape: (points, 3) of the clouds in training; any number of points can be classified.
-        classes: the names of the classes, which labels are places in.
+        classes: the names of the classes, which labels are indices into.
         code: width of what `encode` returns.
         dropout: probability of zeroing a unit of the two hidden layers, of 512 and 256, in training.
         name: of the model, for messages.
@@ -59,7 +59,7 @@ class Classifier(GradientLearner):
         """Codes (B, code) of clouds (B, N, 3) in the unit sphere."""
 
     def features(self, x: Tensor) -> Tensor:
-        """The last layer before the logits, (B, 256), of clouds (B, N, 3): what a Frechet distance is taken on."""
+        """The last layer before the logits, (B, 256), of clouds (B, N, 3): the features for Frechet distances."""
         hidden: Tensor = self.hidden(self.encode(in_unit_sphere(x)))
         return hidden
 
@@ -69,11 +69,11 @@ class Classifier(GradientLearner):
 
     @torch.no_grad()
     def predict(self, x: Tensor) -> Tensor:
-        """The likeliest class of each cloud, (B,) int64, without a graph."""
+        """The most likely class of each cloud, (B,) int64, without a graph."""
         return self.logits(x).argmax(1)
 
     def accuracy(self, x: Tensor, labels: Tensor) -> float:
-        """Share of clouds (B, N, 3) that are classified rightly, a batch at a time in evaluation mode."""
+        """Share of clouds (B, N, 3) that are classified correctly, a batch at a time in evaluation mode."""
         right = in_batches(self, self.predict, x) == labels.to(self.device)
         return float(right.double().mean())
 
@@ -89,8 +89,8 @@ class Classifier(GradientLearner):
             )
         if int(labels.min()) < 0 or int(labels.max()) >= len(self.classes):
             raise ValueError(
-                f"labels: must be places in the {len(self.classes)} classes of the model, got {int(labels.min())} to "
-                f"{int(labels.max())}; make it with the data's classes"
+                f"labels: must be indices into the {len(self.classes)} classes of the model, got "
+                f"{int(labels.min())} to {int(labels.max())}; make it with the data's classes"
             )
         return {"cross_entropy": nn.functional.cross_entropy(self._logits(codes), labels)}
 

@@ -17,14 +17,14 @@ __all__ = ["PointNetClassifier"]
 class PointNetClassifier(Classifier):
     """Classifies a cloud by a perceptron on every point, the maximum over them, and a perceptron on it.
 
-        loss = cross-entropy + regularization * mean of ||I - A A^T||_F^2, the second with T-Nets alone
+        loss = cross-entropy + regularization * mean of ||I - A A^T||_F^2, the second term only with T-Nets
 
     Widths 64-64-64-128-code on the points, then 512-256-K.
 
     Args:
         shape: (points, 3) of the clouds in training; any number of points can be classified.
-        classes: the names of the classes, which labels are places in.
-        tnets: turn the points and the features of the second layer by matrices that are predicted from the cloud.
+        classes: the names of the classes, which labels are indices into.
+        tnets: transform the points and the features of the second layer by matrices that are predicted from the cloud.
         regularization: weight of the feature transforms' distance from orthogonal matrices.
         code: width of the maximum.
         dropout: probability of zeroing a hidden unit in training.
@@ -32,7 +32,7 @@ class PointNetClassifier(Classifier):
 
     References:
         Qi, Su, Mo, Guibas (2017). PointNet: Deep Learning on Point Sets for 3D Classification and Segmentation. (Its
-        training: batches of 32, 250 epochs, clouds turned about the up axis and shaken by 0.02.)
+        training: batches of 32, 250 epochs, clouds rotated about the up axis and jittered by 0.02.)
     """
 
     def __init__(

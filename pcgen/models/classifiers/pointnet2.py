@@ -17,7 +17,7 @@ class PointNet2Classifier(Classifier):
 
     Args:
         shape: (points, 3) of the clouds in training; any number of points can be classified.
-        classes: the names of the classes, which labels are places in.
+        classes: the names of the classes, which labels are indices into.
         centres: centres of each level.
         radii: radius of the balls of each level, in clouds that are scaled into the unit sphere.
         neighbours: most points of a ball, at each level; half of them take about half the time.

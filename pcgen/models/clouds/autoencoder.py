@@ -25,54 +25,56 @@ _CHANGES = Augmentation(stretch=0.15, mirror=0.5, centred=True)
 
 
 class Autoencoder(GradientLearner):
-    """Encodes a cloud into a code whatever the order of its points, and decodes the code into a cloud.
+    """Encodes a cloud into a code that does not depend on the order of its points, and decodes it into a cloud.
 
         loss = mean over the batch of d(x, decode(encode(x)))
 
-    Asked for, it is also one of four others: a denoising autoencoder, which is shown a corrupted cloud and is to give
-    the clean one; a sparse one, whose code's units are each active in few clouds; one of a decoder that only adds; and
-    one whose code may lack units.
+    Four variants are options: a denoising autoencoder, which sees a corrupted cloud and decodes the clean one; a sparse
+    one, where each unit of the code is active in few clouds; one with a nonnegative decoder; and one with dropout
+    of the code.
 
     Args:
         shape: (points, 3) of the clouds that are decoded; the encoder takes clouds of any size.
         code: width of the code, D.
         encoder: a part by name and arguments, or a module (B, N, 3) -> (B, code).
-        decoder: likewise, (B, code) -> (B, points, 3).
+        decoder: in the same way, (B, code) -> (B, points, 3).
         reconstruction: the distance d: "emd" (not squared), which spreads the decoded points as evenly as those of the
             data, or "chamfer" (squared), which takes half the time.
-        gap: of the EMD's matchings, as in `pcgen.ops.match`: certified to cost at most 1 / (1 - gap) times the optimum,
-            which takes two thirds of the time of the exact ones (0) and trains as well. Validation is exact.
-        coarse: shares of the training, under the EMD, until which each four, and then each two, decoded points are
-            matched as one, so that the coarse shape is learned in quicker steps. (0, 0) matches all points from the
-            beginning.
-        even: whether it trains by evenly spread points of clouds that have more than `points`, in which there is less
-            chance than in random ones.
-        seen: points of each cloud that the encoder is shown in training, drawn afresh; the distance is to all of them.
-            Most of a training step is the encoder's, and codes of a shape are to be the same whichever points it shows.
-            None is all; otherwise `encode` still takes clouds of any size.
-        noise: deviation of normal noise on the points that the encoder is shown in training, in its units; the distance
-            is to the clean ones. Points that are not `seen` are the other corruption, by omission.
-        sparsity: the mean that every unit of the code is to have over clouds, above 0 and below 1; the code is then
-            sigmoid(W encoder(x) + b), in (0, 1). 0 leaves the code as the encoder gives it.
-        sparsity_weight: of the divergence of the units' means from it, a sum over units.
-        nonnegative: weight of half the squares of the negative weights of the decoder's linear layers, a sum. For
-            clouds as sums of parts, let the decoder have no norm and few layers. The paper asks it of the encoder too,
-            whose data are not negative; of coordinates an encoder must tell one side from the other.
-        dropout: probability that a unit of the code is zeroed in training; the others are scaled up as much.
-        matrix_lr: rate of Muon, which learns the hidden layers in fewer steps than Adam does. 0 leaves all to
-            Adam.
-        lr: Adam's learning rate, of the layers that are too large or too narrow for Muon, and of biases and norms.
-        betas: Adam's moments. A short memory of the squared gradients serves short trainings better than the usual
-            .999: at equal time the distance to held-out shapes falls as after half as many steps more.
+        gap: of the EMD's matchings, as in `pcgen.ops.match`: their cost is certified to be at most 1 / (1 - gap) times
+            the optimum. They take two thirds of the time of exact ones (0) and train as well. Validation is exact.
+        coarse: shares of the training, under the EMD, until which groups of four, and then of two, decoded points are
+            matched as one, so that the coarse shape is learned in faster steps. (0, 0) matches all points from the
+            start.
+        even: whether to train on evenly spread points of clouds that have more than `points`; they vary less than
+            random subsets.
+        seen: points of each cloud that the encoder sees in training, drawn anew each time; the distance is to all
+            points. The encoder takes most of the time of a step, and the code of a shape should not depend on its
+            points. None is all; in any case `encode` takes clouds of any size.
+        noise: standard deviation of Gaussian noise on the points that the encoder sees in training, in their units; the
+            distance is to the clean points. Omitting points (`seen`) is the other corruption.
+        sparsity: the target mean of every unit of the code over clouds, above 0 and below 1; the code is then sigmoid(W
+            encoder(x) + b), in (0, 1). 0 leaves the encoder's code unchanged.
+        sparsity_weight: of the divergence of the units' means from the target, summed over units.
+        nonnegative: weight of half the sum of the squared negative weights of the decoder's linear layers. To get
+            clouds as sums of parts, use a decoder without norms and with few layers. The paper also penalises the
+            encoder, whose data is nonnegative; with coordinates, an encoder needs negative weights to distinguish left
+            and right.
+        dropout: probability that a unit of the code is zeroed in training; the others are scaled up to compensate.
+        matrix_lr: learning rate of Muon, which learns the hidden layers in fewer steps than Adam does. 0 uses Adam for
+            all.
+        lr: Adam's learning rate, for the layers that are too large or too narrow for Muon, and for biases and norms.
+        betas: Adam's moments. A short memory of the squared gradients suits short trainings better than the usual .999:
+            at equal time, the distance to held-out shapes is that of half as many steps more.
 
     Logged:
-        emd, chamfer: the distance d of clouds from their reconstructions, a mean over the batch, in the training's
-            units; of the EMD while points are matched by fours or twos, that of the coarser clouds.
-        sparsity: the divergence of the units' means from the sparsity, with its weight; there if one is asked for.
-        negative: half the squares of the decoder's negative weights, with their weight; there if that is not 0.
+        emd, chamfer: the distance d of clouds from their reconstructions, mean over the batch, in the training's units;
+            for the EMD, while points are matched in groups, that of the coarser clouds.
+        sparsity: the divergence of the units' means from the target, with its weight; logged if `sparsity` is not 0.
+        negative: half the sum of the decoder's squared negative weights, with its weight; logged if `nonnegative` is
+            not 0.
 
     Raises:
-        ValueError: a shape that is none of clouds, or an argument out of range.
+        ValueError: a shape that is not that of clouds, or an argument out of range.
 
     References:
         Achlioptas, Diamanti, Mitliagkas, Guibas (2018). Learning Representations and Generative Models for 3D Point
@@ -158,7 +160,7 @@ class Autoencoder(GradientLearner):
         return cloud
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        """The distance; in training also what is asked beside it, by which held-out clouds are not measured."""
+        """The distance; in training also the penalties, which validation does not include."""
         code = self.encode(self._shown(batch.x))
         decoded = self.decode(self.dropout(code))
         group = self._group(batch.progress) if self.training else 1
@@ -176,7 +178,7 @@ class Autoencoder(GradientLearner):
         return 4 if progress < four else 2 if progress < two else 1
 
     def _shown(self, x: Tensor) -> Tensor:
-        """What the encoder is shown of clouds (B, N, 3): in training `seen` points of each, (B, seen, 3), and noise."""
+        """The encoder's input for clouds (B, N, 3): in training `seen` points of each, (B, seen, 3), with noise."""
         if not self.training:
             return x
         if self.seen is not None and self.seen < x.shape[1]:

@@ -1,4 +1,4 @@
-"""Whole clouds of a part of one: several that a model finds likely and that hold the part."""
+"""Completion of partial clouds: several likely clouds that contain the part."""
 
 from collections.abc import Sequence
 
@@ -32,33 +32,34 @@ def complete(
     steps: int = STEPS,
     progress: Progress | None = None,
 ) -> Tensor:
-    """Complete each partial cloud in n ways: search the codes that the head draws, and descend from the best.
+    """Complete each partial cloud in n ways: search among samples of the head, and optimise the best ones.
 
-    With d(p, c) = mean over a in p of min over b in c of |a - b|^2, from the partial cloud p to a whole one c alone:
-    of `candidates` codes z of the head those of least d(p, decode(z)) are taken, n that differ from each other. From
-    each, Adam descends
+    With d(p, c) = mean over a in p of min over b in c of |a - b|^2, the one-sided distance from the partial cloud p to
+    a whole one c: of `candidates` codes z of the head, n different ones with small d(p, decode(z)) are chosen. From
+    each, Adam minimises
 
         d(p, decode(z)) / d_0 + 0.1 mean over dimensions of ((z - m) / s)^2
 
-    with m and s the mean and deviation of the candidates and d_0 the best one's distance. A completion is the partial
-    cloud and those decoded points that lie farthest from it, so many that it has the model's number of points. A
-    partial cloud of more points than the decoded one has where it lies is thinned to that number by farthest points.
+    with m and s the mean and standard deviation of the candidates, and d_0 the smallest distance. A completion consists
+    of the partial cloud and the decoded points that are farthest from it, so that it has the model's number of points.
+    If the partial cloud has more points than the decoded one has in the same region, it is subsampled to that number by
+    farthest points.
 
     Args:
         model: an autoencoder and a trained head.
-        partial: clouds (S, P, 3), or one tensor (P, 3) for each, in the units and the place of the model's clouds.
+        partial: clouds (S, P, 3), or one tensor (P, 3) for each, in the units and the position of the model's clouds.
         n: completions of each.
-        labels: of a model with classes: the class of each partial cloud, (S,) int64; None are all classes.
-        candidates: codes that are drawn, from torch's global generator, for all clouds of one label together.
-        steps: of the descent.
-        progress: called after every partial cloud with how many are done, and of how many.
+        labels: for a model with classes: the class of each partial cloud, (S,) int64; None is all classes.
+        candidates: number of sampled codes, from torch's global generator, for all clouds of one label together.
+        steps: of the optimisation.
+        progress: called after every partial cloud with the number that is done, and the total.
 
     Returns:
         (S, n, points, 3) on the model's device; the n in the order of the candidates' distances, the best first.
 
     Raises:
-        ValueError: the model has no head, a partial cloud is empty, is whole or has NaN, n is below 1 or above the
-            candidates, or labels that the model does not take.
+        ValueError: the model has no head; a partial cloud is empty, already whole or has NaN; n is below 1 or above the
+            candidates; or the model does not accept these labels.
     """
     if not isinstance(model, LatentCloudModel):
         raise ValueError(f"model: must be an autoencoder with a head on its codes, got {type(model).__name__}")

@@ -1,4 +1,4 @@
-"""An autoencoder and a model of its codes make a model of clouds."""
+"""A model of clouds made of an autoencoder and a model of its codes."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -22,33 +22,33 @@ __all__ = ["LatentCloudModel"]
 
 _CLOUDS_AT_ONCE = 64  # whose neighbours are searched
 _POINTS_AT_ONCE = 2**23  # of finished clouds: 100 MB; a head draws many codes as fast as few
-_ROWS = 256  # codes that are decoded and encoded again, to see how far draws are to be moved
+_ROWS = 256  # codes that are decoded and encoded again to find the outward factor
 
 
 class LatentCloudModel(GenerativeModel):
-    """Generates clouds by drawing a code from a head and decoding it.
+    """Generates clouds by sampling a code from a head and decoding it.
 
-    It learns from codes: `encode(clouds)` encodes the training clouds once, `setup` fits the domain that the head
-    learns (see `pcgen.models.domains`), and the head sees the codes through it. The autoencoder does not learn, and
-    stays as it was for whoever else has it. Codes that are vectors are decoded from a little farther out than the head
-    has drawn them, as far as it takes for clouds to vary as the training clouds do (see `pcgen.models.clouds.outward`).
+    It learns from codes: `encode(clouds)` encodes the training clouds once, `setup` fits the map to the head's domain
+    (see `pcgen.models.domains`), and the head learns the mapped codes. The autoencoder does not learn and is not
+    changed. Codes that are vectors are scaled up a little before they are decoded, so that the clouds vary as much as
+    the training clouds do (see `pcgen.models.clouds.outward`).
 
     Args:
         autoencoder: a learner with `encode`, `decode` and `code_shape`, or its description for `pcgen.models.build`.
-        head: a generative model of what the domain makes of the codes, or its description.
-        domain: what the head sees of the codes; None is the head's own domain, "raw" the codes as they are (the l-GAN
-            of the paper, with its final ReLU).
+        head: a generative model of the mapped codes, or its description.
+        domain: the domain to which codes are mapped; None is the head's own domain, "raw" leaves codes unchanged (the
+            l-GAN of the paper, with its final ReLU).
 
     Raises:
-        ValueError: the autoencoder has no codes, the head does not generate, or the two do not fit each other; in
-            `setup`, raw codes are not of the head's domain.
+        ValueError: the autoencoder has no codes, the head does not generate, or the two do not fit together; in
+            `setup`, raw codes are not in the head's domain.
 
     References:
         Achlioptas, Diamanti, Mitliagkas, Guibas (2018). Learning Representations and Generative Models for 3D Point
         Clouds.
     """
 
-    kept: Tensor  # of the training codes' mean square, when they are decoded and encoded
+    kept: Tensor  # share of the training codes' mean square that is left after decoding and encoding
     _found: tuple[tuple[float, ...], float] | None = None
 
     def __init__(
@@ -138,10 +138,10 @@ class LatentCloudModel(GenerativeModel):
         return max(1, min(self.head.at_once(), _POINTS_AT_ONCE // (points or self.shape[0])))
 
     def outward_factor(self) -> float:
-        """How far from their mean the head's codes are decoded, as a multiple of where the head has drawn them.
+        """By how much the head's codes are scaled up before they are decoded, from 1 to 1.25.
 
-        It is found by draws of the head's own, once for the weights as they are, which leave torch's generator as it
-        was. 1 for codes that are sets, and for heads that do not learn standardised codes.
+        It is computed once for the current weights, from samples of the head, and does not advance torch's generator.
+        It is 1 for codes that are sets, and for heads that do not learn standardised codes.
         """
         if not self._moves_out:
             return 1.0
@@ -150,16 +150,16 @@ class LatentCloudModel(GenerativeModel):
             try:
                 with isolated(0, self.device):
                     drawn = self.head.sample(_ROWS)
-            except FloatingPointError:  # a head that has diverged, of which the draw tells that is asked for
+            except FloatingPointError:  # the head has diverged: the caller's own samples raise this error
                 return 1.0
             self._found = key, outward(self._again, drawn, float(self.kept))
         return self._found[1]
 
     def codes_of(self, x: Tensor, outward: bool = True) -> Tensor:
-        """Codes (B, *code) to decode of what the head has drawn, (B, *shape).
+        """The codes (B, *code) that are decoded for samples of the head, (B, *shape).
 
         Args:
-            x: draws of the head.
+            x: samples of the head.
             outward: as in `draw`.
         """
         return self.to_head.inverse(self.outward_factor() * x if outward else x)
@@ -170,7 +170,7 @@ class LatentCloudModel(GenerativeModel):
 
     @torch.no_grad()
     def _again(self, x: Tensor) -> Tensor:
-        """What the head sees of codes, (B, dim), after they were decoded and encoded again."""
+        """Codes in the head's domain, (B, dim), decoded and encoded again."""
         with isolated(0, self.device):
             clouds = resample(self.decode(self.to_head.inverse(x)))
         again: Tensor = self.to_head(self.encode(clouds))
@@ -180,14 +180,14 @@ class LatentCloudModel(GenerativeModel):
     def draw(
         self, n: int, *, points: int | None = None, even: bool = False, outward: bool = True, **options: Any
     ) -> Tensor:
-        """Draw n clouds, (n, points, 3), whose points are independent draws from the decoded surface.
+        """Draw n clouds, (n, points, 3), whose points are independent samples of the decoded surface.
 
         Args:
-            n: how many.
+            n: number of samples.
             points: of each cloud, any number; None is that of the autoencoder.
-            even: give the decoder's own points, which are spread more evenly than those of data.
-            outward: whether codes are decoded from as far out as `outward_factor` says, or from where they were drawn.
-            **options: the head's; labels among them.
+            even: return the decoder's own points, which are spread more evenly than those of data.
+            outward: scale codes up by `outward_factor` before they are decoded.
+            **options: the head's, such as labels.
 
         Raises:
             ValueError: `even` is asked for with another number of points than the autoencoder's.
@@ -201,15 +201,15 @@ class LatentCloudModel(GenerativeModel):
     ) -> Iterator[State]:
         """The clouds of the head's states; the last one is `draw` with the same arguments.
 
-        The states before the last are decoded with the same random numbers, which torch's generator does not miss, so
-        that what moves from state to state is the code; only the last code is moved outward.
+        All states are decoded with the same random numbers, so only the code changes from state to state. Decoding the
+        states before the last does not advance torch's generator. Only the last code is scaled up.
 
         Args:
-            n: how many.
+            n: number of samples.
             points: of each cloud, as in `draw`.
-            even: give the decoder's own points, which stay the same points from state to state.
+            even: return the decoder's own points, which stay the same points from state to state.
             outward: as in `draw`.
-            **options: the head's; labels among them.
+            **options: the head's, such as labels.
 
         Raises:
             ValueError: the head has no states, or as `draw`.
@@ -235,12 +235,12 @@ class LatentCloudModel(GenerativeModel):
             )
 
     def _clouds(self, x: Tensor, points: int | None, even: bool, outward: bool) -> Tensor:
-        """Clouds of what the head has drawn."""
+        """Clouds of the head's samples."""
         decoded = self.decode(self.codes_of(x, outward))
         return decoded if even else torch.cat([resample(part, points) for part in decoded.split(_CLOUDS_AT_ONCE)])
 
     def encode(self, x: Tensor) -> Tensor:
-        """The autoencoder's codes (B, *code) of clouds (B, N, 3), without a graph: what this model learns from."""
+        """The autoencoder's codes (B, *code) of clouds (B, N, 3), without a graph: the data that this model learns."""
         return encode_all(self.autoencoder, x)
 
     def decode(self, z: Tensor) -> Tensor:

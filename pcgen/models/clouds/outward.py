@@ -1,4 +1,4 @@
-"""How far a head's codes are moved from their mean, so that the clouds that are decoded of them vary as data does."""
+"""Scaling codes up before they are decoded, so that generated clouds vary as much as data does."""
 
 from collections.abc import Callable
 
@@ -7,42 +7,42 @@ from torch import Tensor
 
 __all__ = ["kept", "outward"]
 
-_MOST = 1.25  # farther out, clouds that no decoder has learned are worse than clouds that vary too little
+_MOST = 1.25  # for larger factors, the errors of codes that no decoder has learned outweigh the gain in variation
 _CLOSE = 0.01
 
-Returned = Callable[[Tensor], Tensor]
+RoundTrip = Callable[[Tensor], Tensor]
 
 
-def kept(returned: Returned, codes: Tensor, factor: float = 1.0) -> float:
-    """The share of the mean square of codes y that is left when they are decoded and encoded: mean |R(s y)|^2 / |y|^2.
+def kept(again: RoundTrip, codes: Tensor, factor: float = 1.0) -> float:
+    """The share of the codes' mean square that is left after decoding and encoding: mean |R(s y)|^2 / mean |y|^2.
 
     Args:
-        returned: R, what becomes of standardised codes, (n, dim) -> (n, dim), the same for the same codes.
+        again: R, which decodes and encodes standardised codes, (n, dim) -> (n, dim); a function of the codes alone.
         codes: y, (n, dim).
-        factor: s, by which they are moved from their mean, 0, before.
+        factor: s, by which the codes are multiplied before.
     """
-    return float(returned(factor * codes).double().square().mean() / codes.double().square().mean())
+    return float(again(factor * codes).double().square().mean() / codes.double().square().mean())
 
 
-def outward(returned: Returned, drawn: Tensor, wanted: float) -> float:
-    """The factor by which a head's draws are moved from their mean, so that as much is kept of them as of real codes.
+def outward(again: RoundTrip, drawn: Tensor, wanted: float) -> float:
+    """The factor s by which samples of a head are multiplied, so that as much is kept of them as of training codes.
 
         kept(R, y, s) = wanted,  1 <= s <= 1.25
 
-    An autoencoder of a few hundred shapes has learned codes far apart from each other. What a head draws lies between
-    them, and is decoded to clouds nearer to the mean one than the clouds of training codes are: encoded again, draws
-    have returned part of the way to the mean, where training codes stay. So samples resemble each other more than data
-    does. Farther out, they vary as much. Draws of which as much is kept as of training codes stay where they are, and
-    so do draws that are not finite.
+    The training codes of a few hundred shapes are far apart. Samples of a head are between them, where the decoder's
+    clouds are closer to the mean cloud than the clouds of training codes are: after decoding and encoding, samples have
+    moved towards the mean, and training codes have not. So samples are more similar to each other than data is. The
+    factor compensates for this. It is 1 if as much is kept of samples as of training codes, or if samples are not
+    finite.
 
     Args:
-        returned: R, as in `kept`.
-        drawn: y, a head's draws, (n, dim), standardised by the training codes.
+        again: R, as in `kept`.
+        drawn: y, samples of a head, (n, dim), standardised by the training codes.
         wanted: what is kept of training codes.
     """
 
     def excess(s: float) -> float:
-        return kept(returned, drawn, s) - wanted
+        return kept(again, drawn, s) - wanted
 
     if not excess(1.0) < 0:
         return 1.0

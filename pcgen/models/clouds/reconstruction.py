@@ -1,4 +1,4 @@
-"""How far decoded clouds are from those that they shall be."""
+"""The distance of decoded clouds from their originals."""
 
 from torch import Tensor, nn
 
@@ -21,7 +21,7 @@ class Reconstruction(nn.Module):
 
     Raises:
         ValueError: an unknown name, or a gap outside [0, 1).
-        FloatingPointError: in `forward`, what was decoded is not finite.
+        FloatingPointError: in `forward`, a decoded cloud is not finite.
     """
 
     def __init__(self, name: str, gap: float) -> None:
@@ -33,10 +33,10 @@ class Reconstruction(nn.Module):
     def coarse(self, decoded: Tensor, x: Tensor, group: int) -> Tensor:
         """The mean distance of decoded points to x, (B,), where each `group` of them are matched as one, by their mean.
 
-        As many points of x as there are groups are matched, evenly spread ones that are drawn anew; all points of a
-        group are drawn to the one that their mean is matched to. With groups of four it takes a tenth of the time of a
-        matching of all points, and so brings the coarse shape sooner. Last points that make no whole group are left
-        out.
+        As many points of x as there are groups are matched; they are evenly spread and chosen anew each time. All
+        points of a group get the gradient of their mean. With groups of four this takes a tenth of the time of a
+        matching of all points, so the coarse shape is learned sooner. Remaining points that do not fill a group are
+        left out.
         """
         check_finite(decoded, "a decoded cloud")
         count = decoded.shape[1] // group

@@ -1,4 +1,4 @@
-"""Points drawn anew from the surface that a cloud shows."""
+"""New points from the surface that a cloud represents."""
 
 import torch
 from torch import Tensor
@@ -12,15 +12,16 @@ _NEIGHBOURS = 3
 
 
 def resample(clouds: Tensor, points: int | None = None) -> Tensor:
-    """Draw points independently from the surface that the points of each cloud show.
+    """Sample points independently from the surface that the points of each cloud represent.
 
         out_j = p_i + u (q - p_i)
 
     with i uniform over the points, q uniform over the three nearest others of p_i, and u uniform in [0, 1/2].
 
-    A decoder trained under the Earth Mover's distance spreads its points as evenly as they can be; points that were
-    sampled from a surface are independent, with gaps and clusters. A metric of clouds sees that difference in every
-    pair: an even cloud is nearer to any other than an independent one of the same shape is. Drawn anew, both are alike.
+    A decoder trained under the Earth Mover's distance spreads its points as evenly as possible. Points sampled from a
+    surface are independent, with gaps and clusters. Metrics of clouds detect this difference in every pair: an even
+    cloud is nearer to any other cloud than a cloud of independent points of the same shape. After resampling, both have
+    the same pattern.
 
     Args:
         clouds: (B, N, 3), float32 or float64.

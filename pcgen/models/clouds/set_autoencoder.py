@@ -27,28 +27,26 @@ class SetAutoencoder(GradientLearner):
         loss = mean over the batch of d(x, decode(z)) + kl * KL(q(z | x) | N(0, I)) / (tokens * channels),
         q(z | x) = N(m(x), diag v(x))
 
-    Points that are spread over the cloud as far from each other as can be, the first the farthest from the centroid,
-    become the tokens by attending to all points; in decoding, learned queries of the points attend to the tokens. So
-    the code does not depend on the order of the points, nor the cloud on the order of the tokens: a head on them may be
-    permutation-equivariant.
+    Farthest points of the cloud, starting with the one farthest from the centroid, become the tokens by attending to
+    all points. In decoding, learned queries attend to the tokens. So the code does not depend on the order of the
+    points, and the cloud does not depend on the order of the tokens: a head may be permutation-equivariant.
 
     Args:
-        shape: (points, 3) of the clouds that are decoded; the encoder takes clouds of any size from tokens on.
+        shape: (points, 3) of the decoded clouds; the encoder takes clouds of any size with at least `tokens` points.
         tokens: number of tokens, M.
-        channels: numbers of each, C.
+        channels: of each token, C.
         width: of the tokens inside the networks.
-        features: width of what stands for a point inside the networks.
+        features: width of the points' features inside the networks.
         heads: of every attention, a divisor of width and features.
         depth: blocks of attention of the decoder among the tokens, before they become points.
-        kl: weight of the divergence, per number of the code, which keeps the numbers' scale near 1 and makes codes
-            between those of the training decode well.
+        kl: weight of the divergence, per coordinate of the code, which keeps their scale near 1 and makes codes between
+            training codes decode well.
         reconstruction: the distance d: "emd" (not squared) or "chamfer" (squared).
         gap: of the EMD's matchings in training, as in `pcgen.ops.match`; validation is exact.
         lr: Adam's learning rate.
 
     Logged:
-        emd, chamfer: the distance d of clouds from their reconstructions, a mean over the batch, in the training's
-            units.
+        emd, chamfer: the distance d of clouds from their reconstructions, mean over the batch, in the training's units.
         kl: the tokens' divergence from N(0, I), with its weight.
 
     Raises:
@@ -108,7 +106,7 @@ class SetAutoencoder(GradientLearner):
         return replace(super().recipe, steps=1000, batch_size=32)
 
     def encode(self, x: Tensor) -> Tensor:
-        """Means of the posterior, (B, tokens, channels), of clouds (B, N, 3) of any number of points from tokens on."""
+        """Means of the posterior, (B, tokens, channels), of clouds (B, N, 3) with at least `tokens` points."""
         return self._posterior(x).mean
 
     def decode(self, z: Tensor) -> Tensor:
@@ -117,7 +115,7 @@ class SetAutoencoder(GradientLearner):
         return cloud
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        """In training z is drawn from the posterior; in evaluation it is its mean, as what `encode` gives."""
+        """In training z is sampled from the posterior; in evaluation it is its mean, as in `encode`."""
         posterior = self._posterior(batch.x)
         decoded = self.decode(posterior.draw() if self.training else posterior.mean)
         distance = self.distance(decoded, batch.x)

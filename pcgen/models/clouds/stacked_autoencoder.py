@@ -1,4 +1,4 @@
-"""The deep autoencoder of ordered points that begins as a stack of restricted Boltzmann machines."""
+"""The deep autoencoder of ordered points, pretrained as a stack of restricted Boltzmann machines."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -30,23 +30,23 @@ _CLOUDS = 1000  # that means and axes are taken from, at most
 
 
 class StackedAutoencoder(Autoencoder):
-    """A deep autoencoder of ordered points, which begins as a stack of restricted Boltzmann machines, or at random.
+    """A deep autoencoder of ordered points, pretrained as a stack of restricted Boltzmann machines.
 
         y_i = the point of the cloud that is nearest to point i of a template
         encode(x) = W_L h_(L-1) + b_L,  h_l = sigmoid(W_l h_(l-1) + b_l),  h_0 = y;  decode(z) the same way down
 
-    Phase l learns layer l as a machine of what the layers below have inferred, by contrastive divergence. The machines
-    are then unrolled into encoder and decoder, which are fine-tuned as those of `autoencoder` by a distance between
-    clouds. From random weights (`pretraining` 0) logistic layers start higher, and learn slowly.
+    Phase l trains layer l as a restricted Boltzmann machine on the activations of the layer below, by contrastive
+    divergence. The machines are then unrolled into encoder and decoder, which are fine-tuned like those of
+    `autoencoder`, by a distance between clouds. From random weights (`pretraining` 0), logistic layers start with a
+    larger loss and learn slowly.
 
-    The lowest machine sees the leading principal axes of y, whitened, as a `gaussian_rbm` does; unrolled, they are part
-    of its weights. The paper's pixels have places of their own, points have those of a template, drawn from the
-    training clouds. Its code is of linear units, learned by a machine with Gaussian ones; ours is the log-odds of the
-    top machine's bits.
+    The lowest machine sees the leading principal axes of y, whitened, like a `gaussian_rbm`; after unrolling, they are
+    part of its weights. The paper's pixels have fixed positions; points get an order from a template, which is drawn
+    from the training clouds. The paper's code has linear units, learned by a machine with Gaussian ones; ours is the
+    log-odds of the top machine's bits.
 
     Args:
-        shape: (points, 3) of the clouds that are decoded, and points of the template; the encoder takes clouds of any
-            size.
+        shape: (points, 3) of the decoded clouds, and of the template; the encoder takes clouds of any size.
         code: width of the code.
         widths: of the layers between the points and the code, from the points up.
         pretraining: share of the training in which the machines learn; 0 starts from random weights.
@@ -55,11 +55,12 @@ class StackedAutoencoder(Autoencoder):
         lr: Adam's learning rate in the fine-tuning.
 
     Logged:
-        contrast: of the machine that learns, mean free energy of what it sees less that of its chains' ends, in nats.
-        emd, chamfer: in the fine-tuning the distance of clouds from their reconstructions, as in `autoencoder`.
+        contrast: of the machine that is trained, mean free energy of its data minus that of the ends of its chains, in
+            nats.
+        emd, chamfer: in the fine-tuning, the distance of clouds from their reconstructions, as in `autoencoder`.
 
     Raises:
-        ValueError: a shape that is none of clouds, or an argument out of range.
+        ValueError: a shape that is not that of clouds, or an argument out of range.
 
     References:
         Hinton, Salakhutdinov (2006). Reducing the Dimensionality of Data with Neural Networks.
@@ -125,7 +126,7 @@ class StackedAutoencoder(Autoencoder):
 
     @torch.no_grad()
     def setup(self, data: Batch) -> None:
-        """Take the template and the principal axes from the data, and decode nothing but the mean cloud at first."""
+        """Take the template and the principal axes from the data; the initial decoder gives the mean cloud."""
         some = _some(data.x)
         self.order.fit(some)
         ordered = in_batches(self, self.order, some)
@@ -136,7 +137,7 @@ class StackedAutoencoder(Autoencoder):
 
     @torch.no_grad()
     def enter(self, phase: str, data: Batch) -> None:
-        """Begin a layer with the means of what it sees, or the fine-tuning with all layers unrolled."""
+        """Start a layer with the means of its data, or the fine-tuning with all layers unrolled."""
         place = int(self.phase)
         if place == len(self.layers):
             self._unroll()
@@ -155,16 +156,16 @@ class StackedAutoencoder(Autoencoder):
         return {"contrast": self.stack[place].learn(seen)}
 
     def inferred(self, x: Tensor, place: int) -> Tensor:
-        """What the machine at that place of the stack sees of clouds (B, N, 3): probabilities of the units below it."""
+        """The data of the machine at that level for clouds (B, N, 3): probabilities of the units below it."""
         h: Tensor = self.leading(self.order(x))
         for layer in self.stack[:place]:
             h = layer.hidden_logits(h).sigmoid()
         return h
 
     def _unroll(self) -> None:
-        """Let encoder and decoder be the stack, with the maps to the leading axes and back in their outermost weights.
+        """Copy the stack into encoder and decoder, with the maps to the leading axes and back in the outermost weights.
 
-        The code is of log-odds, so both have a sigmoid less, or more, than the stack.
+        The code is log-odds, so the encoder has one sigmoid less than the stack, and the decoder one more.
         """
         up, down = (_linear(part) for part in unrolled(self.stack))
         up[0], down[-1] = self.leading.before(up[0]), self.leading.after(down[-1])

@@ -1,4 +1,4 @@
-"""Ways from noise to data: methods for the probability-flow equation of a diffusion, and draws from its chain."""
+"""Samplers of a diffusion: solvers of its probability-flow equation, and ancestral sampling."""
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -18,10 +18,10 @@ Way = Iterator[tuple[int, Tensor]]
 def graded_angles(signal: Tensor, steps: int) -> list[int]:
     """Times T ... 0, steps + 1 of them, at angles a, cos^2 a = signal, of nearly (i / steps)^1.5 of T's.
 
-    In x_t = cos(a) x + sin(a) e the state turns from data into noise, at one speed at all angles. The power makes the
-    steps short near the data, where directions in which it is narrow are decided: 30 evaluations of the exact predictor
-    leave the deviations of Gaussians, .03 to 2, wrong by 9% at equal angles, by 1.6% at these and by 0.9% with squares,
-    which take the first steps of learned predictors too long.
+    In x_t = cos(a) x + sin(a) e the state rotates from data to noise, at the same speed at all angles. The power makes
+    the steps short near the data, where narrow directions are determined. With 30 evaluations of the exact predictor,
+    the error of the standard deviations of Gaussians, .03 to 2, is 9% with equal angles, 1.6% with these and 0.9% with
+    squares; but with squares, the first steps are too long for learned predictors.
 
     Args:
         signal: from 1 at time 0 to near 0 at time T, (T + 1,).
@@ -37,7 +37,7 @@ def graded_angles(signal: Tensor, steps: int) -> list[int]:
 
 
 def _turned(x: Tensor, data: Tensor, a: Tensor, b: Tensor) -> Tensor:
-    """x at the signal b, from x at the signal a: exact if the data is what it is taken for."""
+    """x at the signal b, from x at the signal a: exact if the prediction of the data is."""
     return b.sqrt() * data + ((1 - b) / (1 - a)).sqrt() * (x - a.sqrt() * data)
 
 
@@ -68,7 +68,7 @@ def _heun(predict: Predict, x: Tensor, signal: Tensor, steps: int) -> Way:
 
 
 def _multistep(predict: Predict, x: Tensor, signal: Tensor, steps: int) -> Way:
-    """DDIM with the data that is predicted for the middle of each step, by the line through the last two predictions.
+    """DDIM with the data predicted for the middle of each step, by extrapolation of the last two predictions.
 
     Of order 2 at one prediction a step: Lu et al. (2022), DPM-Solver++, of two steps, here along the angle. The first
     step is DDIM's.
@@ -95,7 +95,7 @@ def posterior(x: Tensor, data: Tensor, signal: Tensor, t: int, s: int) -> tuple[
 def ancestral(
     predict: Predict, x: Tensor, signal: Tensor, steps: int, variance: Callable[[Tensor, int, int], Tensor]
 ) -> Way:
-    """Draws from the chain: Ho, Jain, Abbeel (2020), Denoising Diffusion Probabilistic Models.
+    """Samples from the chain: Ho, Jain, Abbeel (2020), Denoising Diffusion Probabilistic Models.
 
     The variance of a step from t to s is `variance(that of the posterior, t, s)`.
     """

@@ -1,1 +1,1 @@
-"""Boltzmann machines: models whose density is known up to its normaliser."""
+"""Energy models: densities that are known up to a constant."""

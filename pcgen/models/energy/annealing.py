@@ -17,13 +17,13 @@ _LEAST_CHAINS, _LEAST_EFFECTIVE = 10, 5
 
 @dataclass(frozen=True)
 class Path:
-    """Distributions p_b(s) = exp(-energy(s, b)) / Z_b, from one that is known, b = 0, to the one asked for, b = 1.
+    """Distributions p_b(s) = exp(-energy(s, b)) / Z_b, from a known one, b = 0, to the target, b = 1.
 
     Attributes:
-        start: n independent draws of p_0, (n, ...).
+        start: n independent samples of p_0, (n, ...).
         log_z: log Z_0 in nats, ().
         energy: of states, (n, ...) and b -> (n,).
-        move: a transition that leaves p_b as it is, (n, ...) and b -> (n, ...).
+        move: a transition that leaves p_b invariant, (n, ...) and b -> (n, ...).
     """
 
     start: Callable[[int], Tensor]
@@ -39,7 +39,7 @@ class LogPartition:
     Attributes:
         value: log Z in nats. It is the logarithm of an unbiased estimate of Z, so on average it is below log Z.
         error: its standard error in nats, from the variance of the chains' weights.
-        effective: how many chains of equal weight would be as good as these; the error says little where it is small.
+        effective: the effective number of chains (of equal weight); if it is small, the error is not reliable.
     """
 
     value: float
@@ -53,17 +53,16 @@ def log_partition(path: Path, chains: int = 100, temperatures: int = 1000) -> Lo
 
         Z = Z_0 mean over chains of w,  log w = sum over k of energy(s_k, b_(k-1)) - energy(s_k, b_k),
 
-    where s_1 is drawn from p_0, s_(k+1) by a transition of b_k from s_k, and b rises from 0 to 1 in equal steps. The
-    paper spaces its steps closer near 1; more steps do as well.
+    where s_1 is sampled from p_0, s_(k+1) follows s_k by a transition at b_k, and b rises from 0 to 1 in equal steps.
+    The paper's steps are smaller near 1; more steps are as good.
 
     Args:
-        path: from a known distribution to the one whose Z is asked for.
+        path: from a known distribution to the one whose Z is wanted.
         chains: independent runs, 10 or more.
-        temperatures: steps of b. The error falls faster with them than with the chains.
+        temperatures: steps of b. More steps reduce the error faster than more chains.
 
     Raises:
-        ValueError: too few chains or temperatures, or weights so uneven that fewer than 5 chains count: the estimate
-            would be of nothing but the luckiest of them.
+        ValueError: too few chains or temperatures, or weights so uneven that the effective number of chains is below 5.
 
     References:
         Neal (2001). Annealed Importance Sampling.
@@ -80,7 +79,7 @@ def log_partition(path: Path, chains: int = 100, temperatures: int = 1000) -> Lo
     effective = 1 / float(shares.square().sum())
     if not effective >= _LEAST_EFFECTIVE:
         raise ValueError(
-            f"temperatures: {temperatures} are too few for this model: its {chains} chains count as "
+            f"temperatures: {temperatures} are too few for this model: its {chains} chains are worth "
             f"{effective:.1f} (at least {_LEAST_EFFECTIVE} are needed); give temperatures={10 * temperatures}"
         )
     value = float(path.log_z) + float(log_w.logsumexp(0)) - math.log(chains)

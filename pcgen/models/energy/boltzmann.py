@@ -1,4 +1,4 @@
-"""Boltzmann machine: bits, seen and hidden, each connected to every other."""
+"""Boltzmann machine: visible and hidden bits, each connected to every other."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -28,26 +28,27 @@ class Boltzmann(GenerativeModel, GradientLearner):
 
         E(s) = -(s - m)^T L (s - m) / 2 - b^T s,  s = (x, h),  L symmetric with L_ii = 0,  p(s) = exp(-E(s)) / Z
 
-    The gradient of the log-likelihood for L_ij is the correlation of units i and j with the data held less that of the
-    machine running free (the paper's two phases). In both, units are drawn one after another, each given all others:
-    the hidden ones of every row from chance on, the free machine by persistent chains. With m, the data's means (1/2 of
-    hidden units), taken off the units it is the same family of models as the paper's, and learns faster.
+    The gradient of the log-likelihood for L_ij is the correlation of units i and j with the data clamped, minus that of
+    the free machine (the paper's two phases). In both, units are sampled one after another, each given all others: the
+    hidden units of every row from a random start, the free machine by persistent chains. The means m of the data (1/2
+    for hidden units) are subtracted from the units. This is the same family of models as the paper's, and learns
+    faster.
 
-    The lower the temperature at which it is drawn, the nearer samples are to minima of the energy. At 0 each unit goes
-    where its energy is less, and stays where both are equal: that is Hopfield's network, whose chain ends at a minimum.
-    `store` gives it minima at patterns of one's own, by Hebb's rule.
+    At lower temperatures, samples are nearer to minima of the energy. At 0 each unit takes the value of lower energy,
+    and keeps its value if both are equal: this is Hopfield's network, whose chain ends at a minimum. `store` makes
+    given patterns minima, by Hebb's rule.
 
     Args:
         shape: (dim,).
-        hidden: hidden units; 0 is a machine of the data's bits alone, whose free energy is known.
+        hidden: hidden units; 0 is a machine of visible bits only, whose free energy is known.
         steps: sweeps of each persistent chain in an update.
         particles: persistent chains.
         lr: learning rate.
         momentum: share of the last step that is added to the next.
-        weight_decay: share of each weight that an update takes off, times lr.
+        weight_decay: share of each weight that an update subtracts, times lr.
 
     Logged:
-        contrast: mean energy of the batch, with the hidden units drawn, less that of the free machine, in nats.
+        contrast: mean energy of the batch, with sampled hidden units, minus that of the free machine, in nats.
 
     Raises:
         ValueError: a shape that is not (dim,), or an argument out of range.
@@ -61,7 +62,7 @@ class Boltzmann(GenerativeModel, GradientLearner):
 
     objective: ClassVar[str] = "log-likelihood"
     learning: ClassVar[str] = "gradient ascent, by Markov chains"
-    sampling: ClassVar[str] = "a Markov chain, from independent bits on"
+    sampling: ClassVar[str] = "a Markov chain that starts at independent bits"
     accepts: ClassVar[tuple[str, ...]] = ("vector",)
     domain: ClassVar[str] = "binary"
 
@@ -122,7 +123,7 @@ class Boltzmann(GenerativeModel, GradientLearner):
 
     @torch.no_grad()
     def gibbs(self, s: Tensor, steps: int, temperature: float = 1.0) -> Tensor:
-        """Units (B, units) after so many sweeps over all of them, at a temperature of 0 or more."""
+        """Units (B, units) after a number of sweeps over all of them, at a temperature of 0 or more."""
         return swept(s, *self._fields(), range(s.shape[1]), steps, temperature)
 
     @torch.no_grad()
@@ -131,10 +132,10 @@ class Boltzmann(GenerativeModel, GradientLearner):
 
             L_ij = 4 / dim * sum over patterns of (2 x_i - 1) (2 x_j - 1),  m = 1/2,  b = 0
 
-        In these units a few random patterns are kept at temperatures below 1, and at 0 up to about .138 dim of them.
+        In these units a few random patterns are stable at temperatures below 1; at 0, up to about .138 dim of them are.
 
         Raises:
-            ValueError: the machine has hidden units, or the patterns are no rows of its bits.
+            ValueError: the machine has hidden units, or the patterns are not rows of its bits.
 
         References:
             Amit, Gutfreund, Sompolinsky (1985). Storing Infinite Numbers of Patterns in a Spin-Glass Model of Neural
@@ -154,11 +155,11 @@ class Boltzmann(GenerativeModel, GradientLearner):
         """E(x) = -log p(x) - log Z in nats, (B, dim) -> (B,), of a machine without hidden units.
 
         Raises:
-            ValueError: it has hidden units, over whose states a sum is out of reach.
+            ValueError: it has hidden units, and a sum over their states cannot be computed.
         """
         if self.hidden:
             raise ValueError(
-                f"free_energy: must be asked of a machine without hidden units, this one has {self.hidden}; make it "
+                f"free_energy: is for a machine without hidden units, this one has {self.hidden}; make it "
                 "with hidden=0, or an rbm, whose hidden units are summed over exactly"
             )
         return self.energy(x)
@@ -183,7 +184,7 @@ class Boltzmann(GenerativeModel, GradientLearner):
 
     @torch.no_grad()
     def chain(self, x: Tensor, steps: int, temperature: float = 1.0) -> Tensor:
-        """Rows (B, dim) after so many sweeps over all units, the hidden ones drawn first.
+        """Rows (B, dim) after a number of sweeps over all units, the hidden ones drawn first.
 
         Args:
             x: where the chains start.
@@ -199,12 +200,13 @@ class Boltzmann(GenerativeModel, GradientLearner):
 
     @torch.no_grad()
     def draw(self, n: int, steps: int = 20, temperature: float = 1.0) -> Tensor:
-        """Draw n new vectors, (n, dim), by chains of Gibbs sampling.
+        """Draw n new vectors, (n, dim), by Gibbs sampling.
 
         Args:
-            n: how many.
-            steps: sweeps over all units, from independent bits on.
-            temperature: energies are divided by it; below 1 samples are likelier and fewer, at 0 minima.
+            n: number of samples.
+            steps: sweeps over all units, starting at independent bits.
+            temperature: energies are divided by it; below 1, samples are more likely and less diverse; at 0 they are
+                minima.
 
         Raises:
             ValueError: no sweep, or a temperature below 0.
@@ -225,7 +227,7 @@ class Boltzmann(GenerativeModel, GradientLearner):
         yield from sweeps(self._chance(n), lambda s: self.gibbs(s, 1, temperature), steps, lambda s: s[:, :data])
 
     def _chance(self, n: int) -> Tensor:
-        """n draws of independent units, (n, units)."""
+        """n samples of independent units, (n, units)."""
         return self.mean.expand(n, -1).bernoulli()
 
     def _fields(self) -> tuple[Tensor, Tensor]:
@@ -234,6 +236,6 @@ class Boltzmann(GenerativeModel, GradientLearner):
         return couplings, self.bias - couplings @ self.mean
 
     def _settled(self, x: Tensor) -> Tensor:
-        """All units, (B, units), the data's held at x and the hidden ones drawn from chance on."""
+        """All units, (B, units), the visible ones clamped at x and the hidden ones sampled from a random start."""
         s = torch.cat([x, self._chance(len(x))[:, self.shape[0] :]], dim=1)
         return swept(s, *self._fields(), range(self.shape[0], s.shape[1]), _SETTLING)

@@ -26,38 +26,38 @@ _BURN_IN = 100  # sweeps of the persistent chains before the joint phase
 
 
 class DBM(GenerativeModel):
-    """A deep Boltzmann machine: two layers of hidden bits above the data, each connected to the layers beside it.
+    """A deep Boltzmann machine: two layers of hidden bits above the data, each connected to the layers next to it.
 
         E(v, h_1, h_2) = -b^T v - c_1^T h_1 - c_2^T h_2 - (v - m)^T W_1 (h_1 - 1/2) - (h_1 - m_1)^T W_2 (h_2 - 1/2)
 
-    What the data says of the hidden units is not factorised, as it is of one layer. The gradient of the log-likelihood
-    takes the factorised q nearest to it, by mean field,
+    The posterior of the hidden units is not factorised, as it would be with one layer. The gradient of the
+    log-likelihood uses the nearest factorised q, by mean field,
 
         q(h_1 = 1) = sigmoid(c_1 + W_1^T (v - m) + W_2 (q_2 - 1/2)),  q(h_2 = 1) = sigmoid(c_2 + W_2^T (q_1 - m_1)),
 
-    in turn, each of which raises the bound E_q[-E] + H(q) - log Z on log p(v), and of the model persistent chains. The
-    first two phases learn each layer by itself, as restricted Boltzmann machines: the first with the data there twice,
-    the second, of what that infers, with its own hidden units there twice, which stands for the layer that is missing
-    on the other side. The input of h_1 is then the mean of what it was in the two. As in `rbm`, means are taken off the
-    units (m of the data, m_1 of what the first phase infers), and hidden units count by their probabilities where the
-    paper draws them.
+    in turn, where each step raises the bound E_q[-E] + H(q) - log Z on log p(v); the model's term uses persistent
+    chains. The first two phases train each layer by itself, as a restricted Boltzmann machine. The first has two copies
+    of the data; the second learns what the first infers, with two copies of its hidden units. The copies replace the
+    layer that is missing on the other side. Afterwards the input of h_1 is the mean of its inputs in the two phases. As
+    in `rbm`, means are subtracted from the units (m of the data, m_1 of what the first phase infers), and the gradient
+    uses probabilities of hidden units, which the paper samples.
 
     Args:
         shape: (dim,).
         first: units of h_1.
         second: units of h_2.
         sweeps: of mean field over both layers, in an update; at most 10 in the paper.
-        steps: sweeps of each persistent chain in an update of both layers, of which one alone takes 1; 5 in the paper.
+        steps: sweeps of each persistent chain in an update of both layers, 1 in the first two phases; 5 in the paper.
         particles: persistent chains; 100 in the paper.
         lr: learning rate.
         momentum: share of the last step that is added to the next.
-        weight_decay: share of each weight that an update takes off, times lr.
+        weight_decay: share of each weight that an update subtracts, times lr.
 
     Logged:
-        contrast: in the first two phases, mean free energy of what the layer sees less that of the chains' ends, in
-            nats; in the last, mean energy of the batch, hidden units by mean field, less the mean free energy of h_1 in
-            the chains.
-        change: in the last phase, the largest change of a probability in the last sweep of mean field: where it is not
+        contrast: in the first two phases, mean free energy of the layer's data minus that of the ends of the chains, in
+            nats; in the last, mean energy of the batch, with hidden units by mean field, minus the mean free energy of
+            h_1 in the chains.
+        change: in the last phase, the largest change of a probability in the last sweep of mean field; if it is not
             small, mean field has not converged.
 
     Raises:
@@ -70,8 +70,8 @@ class DBM(GenerativeModel):
     """
 
     objective: ClassVar[str] = "a lower bound on the log-likelihood, by mean field"
-    learning: ClassVar[str] = "gradient ascent, by Markov chains, after layer by layer"
-    sampling: ClassVar[str] = "a Markov chain, from independent bits on"
+    learning: ClassVar[str] = "gradient ascent, by Markov chains, after pretraining layer by layer"
+    sampling: ClassVar[str] = "a Markov chain that starts at independent bits"
     accepts: ClassVar[tuple[str, ...]] = ("vector",)
     domain: ClassVar[str] = "binary"
 
@@ -107,7 +107,7 @@ class DBM(GenerativeModel):
 
     @torch.no_grad()
     def enter(self, phase: str, data: Batch) -> None:
-        """Begin with what the first layer infers of the data, or with chains of the whole model."""
+        """Start with what the first layer infers from the data, or with chains of the whole model."""
         if phase == "layer_2":
             self.machine.upper.fit(self.machine.lower.hidden_logits(data.x).sigmoid())
         if phase == "joint":
@@ -124,9 +124,9 @@ class DBM(GenerativeModel):
         return {"contrast": contrast.detach(), "change": change}
 
     def contrast(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Whose gradient is minus that of the bound, but for what the chains are short of the model, (), and `change`.
+        """A loss, (), whose gradient is minus that of the bound, up to the error of the chains, and `change`.
 
-        Persistent chains go on from here.
+        Persistent chains continue from here.
         """
         with torch.no_grad():
             found = self.machine.mean_field(x, self.sweeps)
@@ -135,7 +135,7 @@ class DBM(GenerativeModel):
         return held.mean() - self.machine.first_energy(reached).mean(), found.change
 
     def inferred(self, x: Tensor) -> MeanField:
-        """q(h_1, h_2) of rows (B, dim), by as many sweeps as it takes; a warning says so if 1000 are too few."""
+        """q(h_1, h_2) of rows (B, dim), by as many sweeps as needed; a warning says if 1000 are too few."""
         found = self.machine.mean_field(x, _MOST_SWEEPS, _SETTLED)
         if not float(found.change) <= _SETTLED:
             warnings.warn(
@@ -170,17 +170,17 @@ class DBM(GenerativeModel):
 
     @torch.no_grad()
     def chain(self, x: Tensor, steps: int) -> Tensor:
-        """Rows (B, dim) after so many sweeps over all layers, from h_1 drawn by mean field."""
+        """Rows (B, dim) after a number of sweeps over all layers, from h_1 sampled by mean field."""
         at_least(0, steps=steps)
         return self._seen(self.machine.gibbs(self.levels(x)[0].bernoulli(), steps))
 
     @torch.no_grad()
     def draw(self, n: int, steps: int = 50) -> Tensor:
-        """Draw n new vectors, (n, dim), by chains of Gibbs sampling.
+        """Draw n new vectors, (n, dim), by Gibbs sampling.
 
         Args:
-            n: how many.
-            steps: sweeps over all layers, from independent bits on.
+            n: number of samples.
+            steps: sweeps over all layers, starting at independent bits.
 
         Raises:
             ValueError: no sweep.
@@ -190,7 +190,7 @@ class DBM(GenerativeModel):
 
     @torch.no_grad()
     def states(self, n: int, steps: int = 50) -> Iterator[State]:
-        """What n chains look like after each sweep; the last state is `draw(n, steps)`.
+        """The visible units of n chains after each sweep; the last state is `draw(n, steps)`.
 
         Raises:
             ValueError: no sweep.

@@ -1,4 +1,4 @@
-"""Deep belief network: layers learned one after another, each of what the one below has inferred."""
+"""Deep belief network: layers trained one after another, each on what the one below infers."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -27,15 +27,15 @@ class DBN(GenerativeModel):
 
         p(v, h_1, ..., h_L) = p(v | h_1) p(h_1 | h_2) ... p(h_(L-1), h_L),  bits independent given the layer above
 
-    Phase i learns layer i as a restricted Boltzmann machine (see `rbm`) of bits drawn from q(h_(i-1) | v), the layers
-    below as they are. A layer with as many units as there are two layers below begins as the layer below upside down:
-    the model is then what it was, the bound
+    Phase i trains layer i as a restricted Boltzmann machine (see `rbm`) on bits sampled from q(h_(i-1) | v), with the
+    layers below fixed. A layer with as many units as there are two layers below starts as the layer below upside down.
+    This does not change the model, nor the bound
 
         log p(v) >= E[log p(v | h_1) + ... - F(h_(L-1))] - log Z + H(q(h | v))
 
-    is too, and what the layer learns raises it. Of more units, those left over begin idle; a layer of fewer units
-    begins anew, and may lower the bound at first. The paper goes on with wake-sleep in all layers at once, which is
-    left out here.
+    and training the layer raises the bound. If the layer has more units, the additional ones start inactive; a layer
+    with fewer units starts from scratch and may lower the bound at first. The paper then trains all layers at once by
+    wake-sleep, which is left out here.
 
     Args:
         shape: (dim,).
@@ -45,10 +45,11 @@ class DBN(GenerativeModel):
         particles: persistent chains of each layer, of "pcd".
         lr: learning rate.
         momentum: share of the last step that is added to the next.
-        weight_decay: share of each weight that an update takes off, times lr.
+        weight_decay: share of each weight that an update subtracts, times lr.
 
     Logged:
-        contrast: of the layer that learns, mean free energy of what it sees less that of the chains' ends, in nats.
+        contrast: of the layer that is trained, mean free energy of its data minus that of the ends of the chains, in
+            nats.
 
     Raises:
         ValueError: a shape that is not (dim,), or an argument out of range.
@@ -90,7 +91,7 @@ class DBN(GenerativeModel):
 
     @property
     def stack(self) -> list[BinaryLayer]:
-        """The layers that have learned or learn, from the data up: those above are not of the model yet."""
+        """The layers that are trained or in training, from the data up; those above are not yet part of the model."""
         return [cast("BinaryLayer", layer) for layer in self.layers[: int(self.phase) + 1]]
 
     def setup(self, data: Batch) -> None:
@@ -98,7 +99,7 @@ class DBN(GenerativeModel):
 
     @torch.no_grad()
     def enter(self, phase: str, data: Batch) -> None:
-        """Begin a layer above the first as the one below upside down, on what that infers of the data."""
+        """Start a layer above the first as the one below upside down, on what that infers from the data."""
         *lower, top = self.stack
         if lower:
             top.invert(lower[-1], self.levels(data.x)[len(lower) - 1])
@@ -153,7 +154,7 @@ class DBN(GenerativeModel):
 
     @torch.no_grad()
     def chain(self, x: Tensor, steps: int) -> Tensor:
-        """Rows (B, dim) inferred up to the top layer, after so many sweeps of it, drawn down again."""
+        """Rows (B, dim) inferred up to the top layer, after a number of sweeps of it, drawn down again."""
         at_least(0, steps=steps)
         *lower, top = self.stack
         for layer in lower:
@@ -165,8 +166,8 @@ class DBN(GenerativeModel):
         """Draw n new vectors, (n, dim), by Gibbs sampling of the top layer and one pass down.
 
         Args:
-            n: how many.
-            steps: sweeps of each chain of the top layer, from independent units on.
+            n: number of samples.
+            steps: sweeps of each chain of the top layer, starting at independent units.
 
         Raises:
             ValueError: no sweep.
@@ -177,7 +178,7 @@ class DBN(GenerativeModel):
 
     @torch.no_grad()
     def states(self, n: int, steps: int = 50) -> Iterator[State]:
-        """What n chains of the top layer look like, drawn down after each sweep; the last state is `draw(n, steps)`.
+        """n chains of the top layer, passed down to the data after each sweep; the last state is `draw(n, steps)`.
 
         Raises:
             ValueError: no sweep.
@@ -186,7 +187,7 @@ class DBN(GenerativeModel):
         yield from sweeps(top.start(n), lambda v: top.gibbs(v, 1), steps, self._down)
 
     def _down(self, h: Tensor) -> Tensor:
-        """A draw of the data, (B, dim), of bits that the top layer sees."""
+        """A sample of the data, (B, dim), given the visible bits of the top layer."""
         for layer in reversed(self.stack[:-1]):
             h = layer.draw_visible(h)
         return h

@@ -24,15 +24,15 @@ _LEAST = 1e-6  # share of the largest variance below which an axis of the data c
 
 
 class GaussianLayer(Layer):
-    """A layer whose visible units are real, each with a variance of its own, which is learned.
+    """A layer with real visible units, each with its own learned variance.
 
         own(v) = sum over i of (v_i - b_i)^2 / (2 s_i^2),  u(v) = v / s^2;   v | h ~ N(b + W (h - 1/2), diag s^2)
 
-    It begins with a hidden unit on each of the last H visible ones, such that these are two
-    Gaussians of variance s_i^2 = `noise` each and of variance 1 together, and independent.
+    It starts with one hidden unit for each of the last H visible units, so that each of these is a mixture of two
+    Gaussians of variance s_i^2 = `noise`, with total variance 1, and all are independent.
 
     Args:
-        visible: D, numbers of mean 0 and variance 1.
+        visible: D, of mean 0 and variance 1.
         hidden: H.
         learning: how `learn` draws its chains.
         noise: in (0, 1).
@@ -73,15 +73,15 @@ class GaussianLayer(Layer):
 
 
 class GaussianRBM(Restricted):
-    """Hidden bits above real numbers, which are a Gaussian given the bits: a mixture of 2^hidden Gaussians.
+    """A restricted Boltzmann machine of real numbers, Gaussian given the hidden bits: 2^hidden Gaussians.
 
         E(v, h) = sum over i of (v_i - b_i)^2 / (2 s_i^2) - c^T h - (v / s^2)^T W (h - 1/2),
         p(v) = sum over h of exp(-E(v, h)) / Z,   v = the data, whitened
 
-    Data is whitened first, to principal axes of variance 1: a chain then moves as far along each. The model begins as
-    near to a full Gaussian as `noise` is to 1, and what it learns is where the data is none. It learns as `rbm` does,
-    and the variances s_i^2 with the rest. Hinton's guide standardises the data and keeps the variances at 1, which
-    leaves hidden units nothing to explain but what is wider than the data.
+    Data is first whitened, to principal axes of variance 1, so that a chain moves equally far along each. With `noise`
+    near 1, the model starts near the full Gaussian, and learns how the data differs from it. It is trained like `rbm`;
+    the variances s_i^2 are learned too. Hinton's guide standardises the data and fixes the variances at 1, which leaves
+    no variance for the hidden units to explain.
 
     Args:
         shape: (dim,).
@@ -89,13 +89,14 @@ class GaussianRBM(Restricted):
         algorithm: "pcd" or "cd" (see `rbm`).
         steps: sweeps of each chain in an update, the k of CD-k.
         particles: persistent chains, of "pcd".
-        noise: s_i^2 of every axis with a hidden unit at first, in (0, 1).
+        noise: initial s_i^2 of every axis with a hidden unit, in (0, 1).
         lr: learning rate.
         momentum: share of the last step that is added to the next.
-        weight_decay: share of each weight that an update takes off, times lr.
+        weight_decay: share of each weight that an update subtracts, times lr.
 
     Logged:
-        contrast: mean free energy of the batch less that of the chains' ends, in nats; near 0 once both are alike.
+        contrast: mean free energy of the batch minus that of the ends of the chains, in nats; near 0 if both are
+            similar.
 
     Raises:
         ValueError: a shape that is not (dim,), or an argument out of range.
@@ -139,7 +140,7 @@ class GaussianRBM(Restricted):
 
     @property
     def deviations(self) -> Tensor:
-        """Of the data along its principal axes, (dim,), the largest last; a constant one counts as varying a little."""
+        """Variances along the data's principal axes, (dim,), the largest last; a constant axis gets a small one."""
         variance = self.gaussian.spectrum
         return torch.maximum(variance, _LEAST * variance.max()).sqrt()
 
@@ -169,6 +170,6 @@ class GaussianRBM(Restricted):
         return Path(layer.start, log_z, energy, move)
 
     def log_partition(self, chains: int = 100, temperatures: int = 1000) -> LogPartition:
-        """As of every restricted Boltzmann machine; Z is the integral of exp(-F(x)) over x, in the units of x."""
+        """As for every restricted Boltzmann machine; Z is the integral of exp(-F(x)) over x, in the units of x."""
         found = super().log_partition(chains, temperatures)
         return replace(found, value=found.value + float(self.deviations.log().sum()))

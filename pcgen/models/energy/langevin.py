@@ -1,4 +1,4 @@
-"""Langevin's chain with Metropolis' correction, for densities of real numbers whose energy has a slope."""
+"""Metropolis-adjusted Langevin sampling, for densities of real numbers with a differentiable energy."""
 
 from collections.abc import Callable
 
@@ -13,24 +13,24 @@ Slopes = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 @torch.no_grad()
 def langevin(slopes: Slopes, x: Tensor, variance: Tensor, steps: int) -> Tensor:
-    """States (B, D) after so many transitions, which leave exp(-E) / Z exactly as it is.
+    """States (B, D) after a number of transitions, which leave exp(-E) / Z exactly invariant.
 
         x' ~ q(x' | x) = N(x - v / 2 grad E(x), diag v),
         taken with probability min(1, e^(E(x) - E(x')) q(x | x') / q(x' | x)), else x stays
 
-    Without the correction the law is off by the order of v, and where a step is too long for a narrow place the chain
-    leaves it for good. With it a step that is too long is a step not taken. It costs nothing: the energy comes with its
-    slope, and that of a move that is taken serves the next one.
+    Without the Metropolis step, the distribution has an error of order v, and a chain can leave a narrow region for
+    good if a step is too long for it. With it, such a step is rejected. It costs nothing: the energy is computed with
+    its gradient, and the gradient of an accepted move is used for the next one.
 
     Args:
-        slopes: energies and their slopes; a row's must not depend on the others.
-        x: where the chains are.
-        variance: v of each coordinate, (D,). For independent Gaussians of variances s^2 about 1.7 D^(-1/3) s^2 moves
-            fastest.
+        slopes: energies and their gradients; those of a row must not depend on other rows.
+        x: current states of the chains.
+        variance: v of each coordinate, (D,). For independent Gaussians of variances s^2, about 1.7 D^(-1/3) s^2 is the
+            most efficient.
         steps: transitions.
 
     Raises:
-        FloatingPointError: an energy of where a chain is is not finite, so that no move could be told from another.
+        FloatingPointError: the energy of a state is not finite.
 
     References:
         Roberts, Tweedie (1996). Exponential Convergence of Langevin Distributions and Their Discrete Approximations.

@@ -21,14 +21,13 @@ class Layer(nn.Module, ABC):
 
         E(v, h) = own(v) - c^T h - u(v)^T W (h - 1/2),  p(v, h) = exp(-E(v, h)) / Z
 
-    u(v) is v about its centre. Centred units leave the family of distributions as it is and make its gradients far
-    better conditioned: a weight and the biases beside it are no longer two ways to the same change. A subclass says
-    what the visible units are.
+    u(v) is v minus its centre. Centred units give the same family of distributions with much better conditioned
+    gradients: a weight and its biases are no longer redundant. A subclass defines the visible units.
 
     Args:
         visible: D.
         hidden: H.
-        learning: how `learn` draws its chains, and the optimizer, which a subclass makes.
+        learning: how `learn` runs its chains, and the optimizer, which a subclass makes.
 
     References:
         Montavon, Müller (2012). Deep Boltzmann Machines and the Centering Trick.
@@ -51,11 +50,11 @@ class Layer(nn.Module, ABC):
 
     @abstractmethod
     def own_energy(self, v: Tensor) -> Tensor:
-        """own(v), the part of the energy that is of visible units alone, (B,)."""
+        """own(v), the part of the energy that depends only on the visible units, (B,)."""
 
     @abstractmethod
     def start(self, n: int) -> Tensor:
-        """n draws of independent visible units, (n, D), of the data's means and deviations."""
+        """n samples of independent visible units, (n, D), with the data's means and deviations."""
 
     @abstractmethod
     def mean_visible(self, h: Tensor) -> Tensor:
@@ -90,13 +89,13 @@ class Layer(nn.Module, ABC):
         return v
 
     def contrast(self, x: Tensor) -> Tensor:
-        """Mean free energy of rows, (B, D), less that of the ends of chains, ().
+        """Mean free energy of rows, (B, D), minus that of the ends of chains, ().
 
-        Its gradient is that of minus the log-likelihood, but for what the chains are short of the model:
+        Its gradient is that of minus the log-likelihood, up to the error of the chains:
 
             grad F(x) - grad F(v~),  grad F(v) = E[grad E(v, h) | v]
 
-        Persistent chains go on from here.
+        Persistent chains continue from here.
         """
         start = self.particles if len(self.particles) else x
         reached = self.gibbs(start, self.learning.steps)
@@ -129,7 +128,7 @@ class BinaryLayer(Layer):
 
     @torch.no_grad()
     def fit(self, v: Tensor) -> None:
-        """Begin with independent units of the means of rows (S, D), bits or probabilities of them.
+        """Start with independent units with the means of rows (S, D), which are bits or probabilities.
 
         One row of ones and one of zeros are added, so that no mean is 0 or 1.
         """
@@ -139,11 +138,11 @@ class BinaryLayer(Layer):
 
     @torch.no_grad()
     def invert(self, below: "BinaryLayer", v: Tensor) -> None:
-        """Begin as the layer below upside down, whose hidden units are this one's visible ones, (S, D) in the data.
+        """Start as the layer below upside down, whose hidden units are this one's visible ones, (S, D) for the data.
 
-        Its distribution of them is then that of the layer below. Units of its own that the layer below has not begin
-        idle, with weights near 0. A layer with fewer units than the layer below has visible ones cannot begin so, and
-        begins with independent units.
+        Their distribution is then that of the layer below. Additional hidden units start inactive, with weights near 0.
+        A layer with fewer hidden units than the layer below has visible ones cannot start like this, and starts with
+        independent units.
         """
         self.fit(v)
         known = below.weight.shape[0]

@@ -1,4 +1,4 @@
-"""How energy models learn: by chains, and by gradients with momentum and weight decay."""
+"""Training of energy models: chains, and gradients with momentum and weight decay."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -23,12 +23,12 @@ class Learning:
 
     Attributes:
         algorithm: where the chains of an update start: "cd", contrastive divergence, at the batch; "pcd", persistent
-            contrastive divergence, where those of the update before have come to.
+            contrastive divergence, at the last states of the update before.
         steps: transitions of each chain in an update, the k of CD-k.
         particles: persistent chains.
         lr: learning rate.
         momentum: share of the last step that is added to the next.
-        weight_decay: share of each weight, not of biases, that an update takes off, times lr.
+        weight_decay: share of each weight, not of biases, that an update subtracts, times lr.
 
     Raises:
         ValueError: an argument is out of range.
@@ -57,7 +57,7 @@ class Learning:
         return self.particles if self.algorithm == "pcd" else 0
 
     def optimizer(self, part: nn.Module) -> torch.optim.Optimizer:
-        """Of all parameters of a module, its matrices with weight decay."""
+        """An optimizer of all parameters of a module, with weight decay of its matrices."""
         matrices = [p for p in part.parameters() if p.ndim == 2]
         others = [p for p in part.parameters() if p.ndim != 2]
         groups: list[dict[str, Any]] = [

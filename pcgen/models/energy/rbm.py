@@ -19,17 +19,17 @@ __all__ = ["RBM"]
 
 
 class RBM(Restricted):
-    """A restricted Boltzmann machine: hidden bits, each connected to all bits of the data, and nothing else connected.
+    """A restricted Boltzmann machine: hidden bits, each connected to all bits of the data but not to each other.
 
         E(v, h) = -b^T v - c^T h - (v - m)^T W (h - 1/2),  p(v) = sum over h of exp(-E(v, h)) / Z
 
         "cd":   each update's chains start at its batch (contrastive divergence, CD-k)
-        "pcd":  they start where those of the update before have come to (persistent contrastive divergence)
+        "pcd":  they start at the last states of the update before (persistent contrastive divergence)
 
-    The gradient of the log-likelihood is -grad F(x) at the data less the same at draws of the model, for which the ends
-    of the chains stand; hidden units count by their probabilities. With m, the data's mean, and 1/2 taken off the units
-    it is the same family of models as the papers', and learns faster. Hinton's guide raises the momentum after the
-    first updates where ours warms the learning rate up.
+    The gradient of the log-likelihood is -grad F(x) at the data minus the same at samples of the model, which are
+    replaced by the ends of the chains; the gradient uses probabilities of the hidden units. The data's mean m and 1/2
+    are subtracted from the units. This is the same family of models as in the papers, and learns faster. Hinton's guide
+    raises the momentum after the first updates; here the learning rate warms up instead.
 
     Args:
         shape: (dim,).
@@ -39,10 +39,11 @@ class RBM(Restricted):
         particles: persistent chains, of "pcd".
         lr: learning rate.
         momentum: share of the last step that is added to the next.
-        weight_decay: share of each weight that an update takes off, times lr.
+        weight_decay: share of each weight that an update subtracts, times lr.
 
     Logged:
-        contrast: mean free energy of the batch less that of the chains' ends, in nats; near 0 once both are alike.
+        contrast: mean free energy of the batch minus that of the ends of the chains, in nats; near 0 if both are
+            similar.
 
     Raises:
         ValueError: a shape that is not (dim,), or an argument out of range.
@@ -86,9 +87,9 @@ class RBM(Restricted):
 
     @torch.no_grad()
     def log_pseudo_likelihood(self, x: Tensor) -> Tensor:
-        """The sum over bits of log p(x_i | all others) in nats, (B, dim) -> (B,): exact, and no log-likelihood.
+        """The pseudo-likelihood: the sum over bits of log p(x_i | all others) in nats, (B, dim) -> (B,).
 
-        It needs no Z, and says how well each bit is known from the others.
+        It is exact and needs no Z, but it is not a log-likelihood.
 
         References:
             Besag (1975). Statistical Analysis of Non-Lattice Data.

@@ -1,4 +1,4 @@
-"""What restricted Boltzmann machines have in common, whatever their visible units are."""
+"""The base of restricted Boltzmann machines with any kind of visible units."""
 
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -18,15 +18,15 @@ __all__ = ["Restricted"]
 
 
 class Restricted(GenerativeModel):
-    """A model of one layer of hidden bits above the data; a subclass makes `layer`.
+    """A model with one layer of hidden bits above the data; a subclass makes `layer`.
 
-    Validation is the energy distance of samples: of the log-likelihood only differences are known, and a
+    Validation is the energy distance of samples: the log-likelihood is known only up to a constant, and a
     pseudo-likelihood can rise while samples get worse.
     """
 
     objective: ClassVar[str] = "log-likelihood"
     learning: ClassVar[str] = "gradient ascent, by Markov chains"
-    sampling: ClassVar[str] = "a Markov chain, from independent units on"
+    sampling: ClassVar[str] = "a Markov chain that starts at independent units"
     accepts: ClassVar[tuple[str, ...]] = ("vector",)
 
     layer: Layer
@@ -37,7 +37,7 @@ class Restricted(GenerativeModel):
         return RECIPE
 
     def inward(self, x: Tensor) -> Tensor:
-        """Rows as the layer's visible units see them, (B, dim)."""
+        """Rows as values of the layer's visible units, (B, dim)."""
         return x
 
     def outward(self, v: Tensor) -> Tensor:
@@ -73,18 +73,18 @@ class Restricted(GenerativeModel):
 
     @torch.no_grad()
     def chain(self, x: Tensor, steps: int) -> Tensor:
-        """Rows (B, dim) after so many sweeps of block Gibbs sampling, all hidden units and then all visible ones."""
+        """Rows (B, dim) after a number of sweeps of block Gibbs sampling, all hidden units, then all visible ones."""
         at_least(0, steps=steps)
         return self.outward(self.layer.gibbs(self.inward(x), steps))
 
     @torch.no_grad()
     def draw(self, n: int, steps: int = 50) -> Tensor:
-        """Draw n new vectors, (n, dim), by chains of Gibbs sampling.
+        """Draw n new vectors, (n, dim), by Gibbs sampling.
 
         Args:
-            n: how many.
-            steps: sweeps of each chain, from independent units on. Far more of them lead to the model's own
-                equilibrium, which chains of few steps in the training do not see: there samples may be worse.
+            n: number of samples.
+            steps: sweeps of each chain, starting at independent units. Many more sweeps lead to the model's
+                equilibrium, which the short chains of training do not reach: samples there may be worse.
 
         Raises:
             ValueError: no sweep.

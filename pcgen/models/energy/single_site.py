@@ -11,17 +11,17 @@ _EDGE = 1e-7  # uniform numbers stay this far from 0 and 1, whose log-odds are i
 def swept(
     s: Tensor, couplings: Tensor, threshold: Tensor, sites: range, sweeps: int = 1, temperature: float = 1.0
 ) -> Tensor:
-    """States (B, units) after so many sweeps, in which the units at those sites are drawn in turn, given all others.
+    """States (B, units) after a number of sweeps, which sample the units at the given sites in turn, given all others.
 
         p(s_i = 1 | others) = sigmoid((L_i s + threshold_i) / temperature)
 
-    At temperature 0 a unit goes where its energy is less and stays where both are equal.
+    At temperature 0 a unit takes the value of lower energy, and keeps its value if both are equal.
 
     Args:
         s: bits.
         couplings: L, (units, units), symmetric with nothing on its diagonal.
         threshold: (units,).
-        sites: places of the units that are drawn; the others are held.
+        sites: indices of the units that are sampled; the others are fixed.
         sweeps: over all sites.
         temperature: 0 or more.
     """

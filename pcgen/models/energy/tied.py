@@ -1,4 +1,4 @@
-"""A layer of a deep Boltzmann machine while it learns by itself."""
+"""A layer of a deep Boltzmann machine while it is trained by itself."""
 
 import torch
 from torch import Tensor
@@ -10,10 +10,10 @@ __all__ = ["TiedLayer"]
 
 
 class TiedLayer(BinaryLayer):
-    """A layer of which each visible unit is there `below` times and each hidden one `above` times, with equal weights.
+    """A layer with `below` copies of each visible unit and `above` copies of each hidden one, with equal weights.
 
-    States are means over a unit's copies, in [0, 1]. A layer of a deep Boltzmann machine gets input from one side alone
-    while it learns by itself; the copies stand for what it will get from the other.
+    States are means over a unit's copies, in [0, 1]. While a layer of a deep Boltzmann machine is trained by itself, it
+    gets input from one side only; the copies replace the input from the other side.
     """
 
     def __init__(self, visible: int, hidden: int, learning: Learning, below: int = 1, above: int = 1) -> None:

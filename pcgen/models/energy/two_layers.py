@@ -34,8 +34,8 @@ class TwoLayers(nn.Module):
 
         E(v, h_1, h_2) = -b^T v - c_1^T h_1 - c_2^T h_2 - (v - m)^T W_1 (h_1 - 1/2) - (h_1 - m_1)^T W_2 (h_2 - 1/2)
 
-    Given h_1 all others are independent, so that h_1 is the whole state of a chain. Methods with a `beta` are of
-    exp(-beta E + (1 - beta) logit(m)^T v), which at 0 are independent bits and at 1 the model.
+    Given h_1 all others are independent, so h_1 is the whole state of a chain. Methods with a `beta` refer to exp(-beta
+    E + (1 - beta) logit(m)^T v), which is independent bits at 0 and the model at 1.
 
     Args:
         visible: width of v.
@@ -86,15 +86,15 @@ class TwoLayers(nn.Module):
 
     @torch.no_grad()
     def gibbs(self, first: Tensor, steps: int) -> Tensor:
-        """h_1 after so many sweeps, (B, first)."""
+        """h_1 after a number of sweeps, (B, first)."""
         for _ in range(steps):
             first = self.move(first)
         return first
 
     def mean_field(self, x: Tensor, sweeps: int, within: float = 0.0) -> MeanField:
-        """q(h_1, h_2) of rows (B, dim) after so many sweeps over both layers, or fewer once changes are within.
+        """q(h_1, h_2) of rows (B, dim) after a number of sweeps over both layers, or fewer once changes are within.
 
-        It begins at q(h_1) by the data alone, counted twice, as the first phase has learned it.
+        It starts at q(h_1) given the data alone, with doubled input, as in the first phase.
         """
         data = self.lower.hidden_logits(x)
         first, second = data, data.new_zeros(len(x), len(self.upper.hidden_bias))

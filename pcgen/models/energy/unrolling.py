@@ -12,14 +12,14 @@ __all__ = ["unrolled"]
 
 @torch.no_grad()
 def unrolled(layers: Sequence[Layer]) -> tuple[nn.Sequential, nn.Sequential]:
-    """The encoder and the decoder of a deep autoencoder that begins as a stack of trained layers, from the data up.
+    """The encoder and the decoder of a deep autoencoder that starts as a stack of trained layers, from the data up.
 
         encoder(x) = the probabilities of the top layer's hidden units, from those below as if they were bits
-        decoder(z) = the log-odds of the data's bits, or the means of real numbers, likewise from z down
+        decoder(z) = the log-odds of the data's bits, or the means of real numbers, in the same way from z down
 
-    Both have weights of their own, which the fine-tuning may change; from random weights a deep autoencoder of logistic
-    units hardly learns. Of bits, `torch.nn.functional.binary_cross_entropy_with_logits` is what it descends. The
-    paper's code is of linear units, learned by a top layer with Gaussian ones; ours is of probabilities.
+    Both have separate weights, which fine-tuning can change; from random weights a deep autoencoder of logistic units
+    hardly learns. For bits, the loss is `torch.nn.functional.binary_cross_entropy_with_logits`. The paper's code has
+    linear units, learned by a top layer with Gaussian ones; ours has probabilities.
 
     References:
         Hinton, Salakhutdinov (2006). Reducing the Dimensionality of Data with Neural Networks.

@@ -1,4 +1,4 @@
-"""An invertible map whose halves take turns: each is shifted and scaled by what the other one tells."""
+"""Affine coupling layers: each half of a vector is shifted and scaled by functions of the other half."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -16,25 +16,25 @@ _REACH = 1.0  # of the logarithm of a layer's scale
 
 
 class AffineCoupling(nn.Module):
-    """Two coupling layers with alternating masks, which between them change every number; the identity at the start.
+    """Two coupling layers with alternating masks, which together change every coordinate; the identity at first.
 
         u_2 = (x_2 - m(x_1)) exp(-s(x_1)),  u_1 = (x_1 - m'(u_2)) exp(-s'(u_2))
 
-    x_1 and x_2 are the halves of x. Both directions take one evaluation of each network, and the Jacobian is the
-    product of two triangular ones, whose logarithm is -sum s - sum s'. A scale is within exp(-1) and exp(1): several
-    layers reach further, and none alone throws a draw far off. It has nothing to do with couplings of noise and data
-    (`pcgen.models.flows.coupling`).
+    x_1 and x_2 are the halves of x. Both directions take one evaluation of each network. The Jacobian is the product of
+    two triangular ones, and the logarithm of its determinant is -sum s - sum s'. A scale is between exp(-1) and exp(1):
+    several layers reach further, and no single layer moves a sample far. This is not related to couplings of noise and
+    data (`pcgen.models.flows.coupling`).
 
     Args:
-        dim: numbers of x, at least 2.
-        widths: hidden widths of the networks that make m and s; () makes them linear.
-        condition: numbers that the networks see besides, C.
-        dropout: probability that a hidden number of theirs is zeroed.
+        dim: dimensions of x, at least 2.
+        widths: hidden widths of the networks that compute m and s; () makes them linear.
+        condition: number of further inputs of the networks, C.
+        dropout: probability that a hidden unit is zeroed.
 
     Shapes: x (B, dim), condition (B, C).
 
     Raises:
-        ValueError: fewer than 2 numbers, or an argument out of range.
+        ValueError: fewer than 2 dimensions, or an argument out of range.
 
     References:
         Dinh, Sohl-Dickstein, Bengio (2017). Density Estimation Using Real NVP.
@@ -70,15 +70,14 @@ class AffineCoupling(nn.Module):
 
 
 class CouplingStack(nn.Module):
-    """Coupling layers, two by two, each two of them after a fixed random rotation.
+    """Pairs of coupling layers, each pair after a fixed random rotation.
 
-    The numbers of a vector have no places that would tell its halves. Those of a rotation let every number meet all
-    others, and a rotation costs the density nothing.
+    A vector has no natural halves. Rotations mix all coordinates, and do not change the density.
 
     Args:
-        dim: numbers of x, at least 2.
-        pairs: of layers.
-        widths: as in `AffineCoupling`, of which condition and dropout are too.
+        dim: dimensions of x, at least 2.
+        pairs: number of pairs.
+        widths, condition, dropout: as in `AffineCoupling`.
 
     Shapes: x (B, dim), condition (B, C).
     """
@@ -106,6 +105,6 @@ class CouplingStack(nn.Module):
 
 
 def _told(network: nn.Module, half: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
-    """What a half tells of the other one: its shift and the logarithm of its scale."""
+    """The shift of one half, and the logarithm of its scale, as functions of the other half."""
     shift, log_scale = network(torch.cat([half, condition], dim=1)).chunk(2, dim=1)
     return shift, bounded(log_scale, _REACH)

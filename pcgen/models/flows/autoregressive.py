@@ -1,4 +1,4 @@
-"""An invertible map whose Jacobian is triangular: each number is shifted and scaled by what stands before it."""
+"""An invertible map with triangular Jacobian: each coordinate is shifted and scaled given those before it."""
 
 from collections.abc import Sequence
 
@@ -15,13 +15,13 @@ _REACH = 3.0  # of a log-scale: far from the data a network's output grows witho
 class AffineAutoregressive(nn.Module):
     """u_i = (x_i - m_i(x_<i)) exp(-s_i(x_<i)), with m and s of one masked perceptron; the identity until it learns.
 
-    All of u is found at once, its inverse one number after another. Of a standard normal u, x is autoregressive: its
-    i-th number, given those before, has the distribution N(m_i, exp(2 s_i)).
+    u is computed at once, its inverse one coordinate after another. If u is standard normal, x is autoregressive: its
+    i-th coordinate, given those before, has the distribution N(m_i, exp(2 s_i)).
 
     Args:
-        dim: numbers of x.
+        dim: dimensions of x.
         widths: hidden widths of the perceptron; () makes m and s linear.
-        window: how many numbers before the i-th m_i and s_i see, the nearest ones; None is all of them.
+        window: how many of the preceding coordinates m_i and s_i depend on; None is all of them.
 
     References:
         Papamakarios, Pavlakou, Murray (2017). Masked Autoregressive Flow for Density Estimation.

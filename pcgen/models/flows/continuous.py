@@ -1,4 +1,4 @@
-"""A flow that is a differential equation, of points that know what set they are of."""
+"""A flow of points by a differential equation, conditional on their set."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ Path = Callable[[Field, Tensor, float, float], Tensor]
 
 
 def in_steps(count: int) -> Path:
-    """So many equal steps of the fourth-order method, which have a gradient, of exactly what is computed."""
+    """A number of equal steps of the fourth-order method, with the exact gradient of what is computed."""
 
     def path(field: Field, x: Tensor, start: float, end: float) -> Tensor:
         return solve(field, x, [start + (end - start) * i / count for i in range(count + 1)], "rk4")
@@ -29,23 +29,23 @@ def in_steps(count: int) -> Path:
 
 
 def adaptive(field: Field, x: Tensor, start: float, end: float) -> Tensor:
-    """Steps as small as the solver's tolerance asks for, which a field without a solution is refused by, in words."""
+    """Steps as small as the solver's tolerance requires; a field without a solution is a readable error."""
     return solve_adaptive(field, x, start, end).x
 
 
 class ContinuousFlow(nn.Module):
-    """Points carried from noise to data by dx/dt = f(x, t, c), each by itself, given what is known of its set, c.
+    """Maps points from noise to data by dx/dt = f(x, t, c), each by itself, given the context c of its set.
 
         log p(x) = log N(x_0; 0, I) - integral from 0 to 1 of tr(df / dx)(x_t, t, c) dt,  x_1 = x
 
-    The identity until it learns.
+    It is the identity before training.
 
     Args:
         channels: of a point, C.
-        context: numbers that are known of a set, K; 0 is none.
+        context: dimensions of the context of a set, K; 0 is none.
         widths: hidden widths of the field.
-        trace: "exact", by C directions, or "hutchinson", in training mode an unbiased estimate by one direction that is
-            drawn for each path.
+        trace: "exact", by C directions, or "hutchinson", in training mode an unbiased estimate by one random direction
+            for each path.
 
     Shapes: x (B, N, C), context (B, K).
 
@@ -68,7 +68,7 @@ class ContinuousFlow(nn.Module):
         return path(self.given(context), noise, 0.0, 1.0)
 
     def given(self, context: Tensor) -> Field:
-        """f(t, x), along which points go, given what is known of their sets."""
+        """The velocity f(t, x) of points, given the context of their sets."""
         return lambda t, x: self.field(x, _timed(t, context))
 
     def to_noise(self, x: Tensor, context: Tensor, path: Path) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""Which noise goes to which data: couplings by optimal transport, and the fresh noise that is mixed into them."""
+"""Couplings of noise and data by optimal transport, and the fresh noise that is mixed in."""
 
 import torch
 from torch import Tensor
@@ -9,9 +9,9 @@ __all__ = ["couple_members", "couple_rows", "freshen"]
 
 
 def couple_rows(noise: Tensor, x: Tensor, labels: Tensor | None = None) -> Tensor:
-    """The rows of noise, (B, dim), in the order that brings each to its row of x, (B, dim), at the least cost.
+    """The rows of noise, (B, dim), in the order that matches them to the rows of x, (B, dim), at the least cost.
 
-    The sum of squared distances over pairs is minimised over one-to-one pairings; with labels, (B,), of the pairings
+    The sum of squared distances over pairs is minimised over one-to-one pairings; with labels, (B,), over pairings
     within each label, so that the noise of every label remains N(0, I).
 
     Tong et al. (2024). Improving and generalizing flow-based generative models with minibatch optimal transport.
@@ -26,7 +26,7 @@ def couple_rows(noise: Tensor, x: Tensor, labels: Tensor | None = None) -> Tenso
 
 
 def couple_members(noise: Tensor, x: Tensor, gap: float = 0.0) -> Tensor:
-    """Sets of noise, (B, N, C), each in the order that brings its members to those of its set in x at the least cost.
+    """Sets of noise, (B, N, C), each in the order that matches its members to those of its set in x at least cost.
 
     For three channels the sum of distances is minimised, to within `gap` (`pcgen.ops.match`); for other numbers of
     channels that of squared distances, exactly, in time N^3.
@@ -38,9 +38,9 @@ def couple_members(noise: Tensor, x: Tensor, gap: float = 0.0) -> Tensor:
 
 
 def freshen(noise: Tensor, fresh: float) -> Tensor:
-    """sqrt(1 - fresh) noise + sqrt(fresh) e with e ~ N(0, I): again N(0, I), and less bound to what it is coupled to.
+    """sqrt(1 - fresh) noise + sqrt(fresh) e with e ~ N(0, I): again N(0, I), and less dependent on the data.
 
-    The exact coupling bends the field sharply near the noise, where a network cannot follow.
+    With the exact coupling, the field changes too sharply near the noise for a network.
 
     Hui et al. (2025). Not-So-Optimal Transport Flows for 3D Point Cloud Generation.
     """

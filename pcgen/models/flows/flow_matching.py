@@ -23,35 +23,36 @@ __all__ = ["FlowMatching"]
 
 
 class FlowMatching(GradientLearner, Conditional, Matching):
-    """A flow that carries noise to data, whose velocity is that of straight lines between the two, on average.
+    """A flow from noise to data, whose velocity is the mean of straight lines between the two.
 
         x_t = (1 - t) x0 + t x1,  x0 ~ N(0, I),  x1 data,  loss = mean |v(x_t, t) - (x1 - x0)|^2 over coordinates
 
-    The flow dx/dt = v(x, t) has the law of x_t at every t whatever the coupling of x0 and x1; the nearer they are
-    coupled, the straighter are its paths and the fewer steps follow them. The network corrects the velocity that is
-    exact for Gaussian data of the training set's mean and covariance, coupled as much (`pcgen.nets.gaussian`), so that
-    training starts from a full Gaussian. With classes the network sees the label too, as in `diffusion`.
+    For any coupling of x0 and x1, the flow dx/dt = v(x, t) has the distribution of x_t at every t. The closer coupled
+    pairs are, the straighter are its paths, and the fewer steps are needed. The network corrects the velocity that is
+    exact for Gaussian data with the training set's mean and covariance and the same coupling (`pcgen.nets.gaussian`),
+    so training starts from a full Gaussian. With classes the network also sees the label, as in `diffusion`.
 
     Args:
-        shape: (dim,), (members, channels) or (points, 3). A set's network permutes with its members.
+        shape: (dim,), (members, channels) or (points, 3). The network of sets is permutation-equivariant.
         coupling: "independent", or "optimal": noise and data are paired by optimal transport, rows of a batch for
             vectors, the members within each row for sets and clouds.
-        fresh: share of the variance of coupled noise that is drawn anew, so that the field is less steep near it.
+        fresh: share of the variance of coupled noise that is replaced by new noise, so that the field is smoother near
+            it.
         gap: of the matching of clouds, 0 is exact (`pcgen.ops.match`).
         width: of the network's hidden layers.
         blocks: number of its blocks.
         network: of sets and clouds, "pooled", "attention", "tokens", or None by the number of members; heads, tokens:
             its sizes (see `pcgen.nets.denoiser`).
-        dropout: of the network. At .2 training rows are learned hardly better than others are, for a tenth more time.
+        dropout: of the network. At .2 there is little overfitting, for a tenth more time.
         classes: names of the labels' classes; () learns without labels.
         lr: Adam's learning rate.
 
     Logged:
-        mse: |x_1 - x_0 - v(x_t, t)|^2, a mean over coordinates, rows and times; far above 0 for the best of networks,
-            which gives the mean of all lines through a place.
+        mse: |x_1 - x_0 - v(x_t, t)|^2, mean over coordinates, rows and times; far above 0 even for the best network,
+            which predicts the mean of all lines through a point.
 
     Raises:
-        ValueError: a shape of none of them, or an argument out of range.
+        ValueError: an unsupported shape, or an argument out of range.
 
     References:
         Lipman, Chen, Ben-Hamu, Nickel, Le (2023). Flow Matching for Generative Modeling.
@@ -108,7 +109,7 @@ class FlowMatching(GradientLearner, Conditional, Matching):
         self.gaussian.fit_correlation(torch.cat([pair[0] for pair in pairs]), torch.cat([pair[1] for pair in pairs]))
 
     def noise(self, batch: Batch) -> Tensor:
-        """Noise for a batch of data, (B, *shape), coupled to it as the model has it."""
+        """Noise for a batch of data, (B, *shape), with the model's coupling."""
         x, noise = batch.x, torch.randn_like(batch.x)
         if self.coupling == "independent":
             return noise
@@ -128,8 +129,8 @@ class FlowMatching(GradientLearner, Conditional, Matching):
         Args:
             x: x_t, (B, *shape).
             t: times, (B,), in [0, 1]: 0 is noise, 1 data.
-            y: labels as vectors, (B, classes), 0 where they are not known; None is known of no row.
-            guidance: 1 is the velocity for the label, 0 that without one, more exaggerates the label.
+            y: labels as vectors, (B, classes), 0 if not known; None if no label is known.
+            guidance: 1 is the velocity for the label, 0 that without a label; larger values exaggerate the label.
         """
         y = self.labels.vectors(None, x) if y is None else y
         correction = guided(lambda known: self.denoiser(x, t, known), y, guidance)
@@ -148,14 +149,14 @@ class FlowMatching(GradientLearner, Conditional, Matching):
         """Draw n new objects, (n, *shape), by following the flow from noise to data.
 
         Args:
-            n: how many.
+            n: number of samples.
             labels: (n,) int64, of a model with classes.
-            steps: evaluations of the network; None is 24. With guidance each is two.
+            steps: evaluations of the network; None is 24. With guidance each takes two passes.
             solver: "euler", "midpoint", "heun" or "rk4" of `pcgen.solvers`, which evaluate the network 1, 2, 2 and 4
-                times a step; a rest of `steps` that makes no step is left out. "adaptive" evaluates as often as its
-                tolerance asks for, at most `steps` times, or 10,000.
+                times a step; a remainder of `steps` that is less than a step is left out. "adaptive" evaluates as often
+                as its tolerance requires, at most `steps` times, or 10,000.
             guidance: how far to exaggerate the label; above 1 the objects are more typical of it and less diverse.
-            match: whether vectors are stretched until they vary as data does (`pcgen.models.matching`).
+            match: whether vectors are stretched until their variance is that of the data (`pcgen.models.matching`).
 
         Raises:
             ValueError: an unknown solver, fewer steps than one of its own takes, or guidance without labels.
@@ -173,10 +174,10 @@ class FlowMatching(GradientLearner, Conditional, Matching):
         guidance: float = 1.0,
         match: bool = True,
     ) -> Iterator[State]:
-        """Noise, at t = 0, and where the flow has carried it after each of the solver's steps, to t = 1.
+        """Noise, at t = 0, and the state after each of the solver's steps, to t = 1.
 
-        Arguments and errors are those of `draw`, which gives the last state; the others are as the solver leaves them,
-        also where the last one is stretched.
+        Arguments and errors are those of `draw`, which returns the last state. If the last state is stretched, the
+        others are not.
         """
         choose(solver, [*METHODS, "adaptive"], "solver")
         self.labels.check_guidance(guidance, labels)
@@ -190,7 +191,7 @@ class FlowMatching(GradientLearner, Conditional, Matching):
             yield State(f"t = {t:.3f}", x)
 
     def _stretch(self, steps: int | None, solver: str) -> Tensor:
-        """By how much each principal axis of what is drawn so is stretched, (dim,)."""
+        """The factor by which each principal axis of samples is stretched, (dim,)."""
         return self.stretch(
             (steps, solver), lambda noise: last(self._way(noise, self.labels.draw(len(noise)), steps, solver, 1.0))
         )
@@ -218,16 +219,16 @@ class FlowMatching(GradientLearner, Conditional, Matching):
     def log_prob(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
         """log p(x) of vectors in nats, (B, dim) -> (B,): log N(x_0; 0, I) - integral of the velocity's divergence.
 
-        Along the flow from x back to noise, by the adaptive solver, with exact divergences: each evaluation of the
-        network costs dim passes backwards. It is that of what is drawn, which is stretched (see `draw`). With labels,
+        The adaptive solver follows the flow from x back to noise, with exact divergences: each evaluation of the
+        network costs dim backward passes. It is the density of samples, which are stretched (see `draw`). With labels,
         (B,), it is the density given the label.
 
         Raises:
             ValueError: the model is of sets.
-            FloatingPointError: the solver could not keep its tolerance: the data lies on a plane, say.
+            FloatingPointError: the solver could not keep its tolerance, for example because the data lies on a plane.
         """
         if self.lacks:
-            raise ValueError(f"log_prob: is of vectors, this model is of sets of shape {self.shape}")
+            raise ValueError(f"log_prob: is for vectors, this model is of sets of shape {self.shape}")
         y, by = self.labels.vectors(labels, x), self._stretch(None, "adaptive")
         x = self.gaussian.stretched(x, 1 / by)
 

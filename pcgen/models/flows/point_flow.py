@@ -1,4 +1,4 @@
-"""Clouds as draws from a distribution of points that a code tells, both by continuous flows."""
+"""Clouds as samples of a distribution of points given a code; both are continuous flows."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -29,19 +29,19 @@ _LOG_VARIANCE = -4.0
 
 
 class PointFlow(GradientLearner, GenerativeModel):
-    """A distribution of shapes, each of which is a distribution of points: a flow of codes, and one of points.
+    """A distribution of shapes, each of which is a distribution of points: a flow of codes and a flow of points.
 
         log p(x) >= E[sum over points i of log p(x_i | z) + log p(z) - log q(z | x)],  q(z | x) = N(m(x), diag v(x))
 
-    The points of a cloud are independent draws given its code z, so a cloud may have any number of them. p(x_i | z) is
-    that of noise carried along dx/dt = f(x, t, z), p(z) that of noise carried along a field of its own
-    (`pcgen.models.flows.continuous`); both are the identity at first, of points that are whitened by the mean and
-    covariance of all: training starts from one Gaussian for all points.
+    The points of a cloud are independent given its code z, so a cloud can have any number of them. p(x_i | z) is a flow
+    of noise along dx/dt = f(x, t, z), and p(z) a flow of noise along a separate field
+    (`pcgen.models.flows.continuous`). Both are the identity at first, of points that are whitened by the mean and
+    covariance of all, so training starts from one Gaussian for all points.
 
-    The paper learns through an adaptive solver by the adjoint equation. Here training takes a few steps of fixed
-    length, whose gradient is that of what is computed, and the trace is exact unless an estimate is asked for: three
-    directions are few. The bound that is asked for, and drawing, take the adaptive solver. The paper's networks
-    are of width 512 and its training takes days on GPUs; the defaults are for some hundred points on a CPU.
+    The paper trains through an adaptive solver by the adjoint equation. Here training takes a few steps of fixed length
+    with their exact gradient, and the trace is exact by default, since there are only three directions.
+    `log_prob_bound` and sampling use the adaptive solver. The paper's networks have width 512, and their training takes
+    days on GPUs; the defaults are for a few hundred points on a CPU.
 
     Args:
         shape: (points, 3).
@@ -50,12 +50,12 @@ class PointFlow(GradientLearner, GenerativeModel):
         latent_widths: hidden widths of the field of codes.
         encoder: a part by name and arguments, or a module (B, N, 3) -> (B, 128).
         steps: of the fourth-order method, in training and on held-out rows; each takes four evaluations of a field.
-        trace: in training, "exact", or "hutchinson": an unbiased estimate, at half of the time.
+        trace: in training, "exact", or "hutchinson": an unbiased estimate, in half the time.
         lr: Adam's learning rate; the paper's is 2e-3, for trainings of days.
 
     Logged:
-        reconstruction: -log p(x | z) in nats for each point at one draw of z, a mean over rows.
-        kl: log q(z | x) - log p(z) in nats for each point, a mean over rows.
+        reconstruction: -log p(x | z) in nats for each point at one sample of z, mean over rows.
+        kl: log q(z | x) - log p(z) in nats for each point, mean over rows.
 
     Raises:
         ValueError: a shape that is not (points, 3), or an argument out of range.
@@ -130,7 +130,7 @@ class PointFlow(GradientLearner, GenerativeModel):
 
             E log mean over k of p(x | z_k) p(z_k) / q(z_k | x),  z_k ~ q(z | x)
 
-        p(x) is the density of an array of points whose order does not matter to it. Paths are the adaptive solver's.
+        p(x) is the density of an array of points in any order. Paths are computed by the adaptive solver.
 
         Raises:
             ValueError: no draws.
@@ -156,9 +156,9 @@ class PointFlow(GradientLearner, GenerativeModel):
         """Draw n new clouds, (n, points, 3).
 
         Args:
-            n: how many.
+            n: number of samples.
             points: of each cloud, any number; None is that of the shape.
-            truncation: of the codes' noise, in standard deviations: less is nearer to the typical, and less diverse.
+            truncation: of the codes' noise, in standard deviations: smaller is more typical and less diverse.
 
         Raises:
             FloatingPointError: the solver could not keep its tolerance.
@@ -167,9 +167,9 @@ class PointFlow(GradientLearner, GenerativeModel):
 
     @torch.no_grad()
     def states(self, n: int, *, points: int | None = None, truncation: float | None = None) -> Iterator[State]:
-        """Points of noise, at t = 0, and where their clouds' codes have carried them after each of the solver's steps.
+        """Points of noise, at t = 0, and their positions after each of the solver's steps.
 
-        Arguments and errors are those of `draw`, which gives the last state, at t = 1.
+        Arguments and errors are those of `draw`, which returns the last state, at t = 1.
         """
         noise = self.prior.draw(n, truncation)
         z = self.of_codes.to_data(noise[:, None], noise.new_zeros(n, 0), adaptive)[:, 0]

@@ -1,4 +1,4 @@
-"""A flow of coupling layers: exact density, exact code, and a draw in one pass."""
+"""A flow of coupling layers: exact density, exact code, and sampling in one pass."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,38 +19,39 @@ __all__ = ["RealNVP"]
 
 
 class RealNVP(ExactLikelihood):
-    """A map from data to noise that is inverted as easily as it is followed, by layers that change half at a time.
+    """An invertible map from data to noise, by layers that each change one half of the coordinates.
 
         z = f(x),  p(x) = N(f(x); 0, I) |df / dx|,  f = whitening, then coupling layers at every scale
 
-    A coupling layer shifts and scales one half of the numbers by functions of the other half, which stays, so that its
-    inverse is as cheap and its Jacobian triangular (`pcgen.models.flows.affine_coupling`). The encoder is f, the
-    decoder its inverse, exactly.
+    A coupling layer shifts and scales one half of the coordinates by functions of the other half, which is unchanged.
+    So its inverse is as cheap, and its Jacobian is triangular (`pcgen.models.flows.affine_coupling`). The encoder is f,
+    the decoder its exact inverse.
 
-    The paper's data are images, which it takes apart by scales: half of the numbers leave at each, and those that stay
-    are a coarser image. Here the coarser half are the principal axes along which the data varies more. The layers of a
-    scale change the axes that leave there, and see the coarser ones. Without scales the likelihood, to which all
-    directions are alike, is raised where the data is thin, at the cost of those few along which it varies most.
+    The paper's data are images, which it factors into scales: half of the coordinates are split off at each scale, and
+    the rest are a coarser image. Here the coarser half are the principal axes with more variance. The layers of a scale
+    change the axes that are split off there, and depend on the coarser ones. Without scales, training improves the
+    likelihood along the many axes of little variance, at the cost of the few with the largest variance, because the
+    likelihood weighs all axes equally.
 
-    The paper normalises by batch norm between the layers, which lets the rows of a batch know of each other; here the
-    data is whitened once, and the layers begin as the identity: what every layer sees is normalised when training
-    starts, and training starts from a full Gaussian. With classes the networks see the label too.
+    The paper uses batch norm between the layers, which makes the rows of a batch dependent on each other. Here the data
+    is whitened once and the layers start as the identity, so the input of every layer is normalised when training
+    starts, and training starts from a full Gaussian. With classes the networks also see the label.
 
     Args:
-        shape: (dim,), of at least 2 numbers.
-        scales: how often the axes are halved, plus 1; no more than leaves 2 of them.
+        shape: (dim,), with dim at least 2.
+        scales: how often the axes are halved, plus 1; at least 2 axes must remain.
         pairs: of coupling layers at every scale, each after a rotation.
         widths: hidden widths of the layers' networks; () makes them linear.
-        dropout: probability that a hidden number of theirs is zeroed.
-        smoothing: share of a row's variance that is drawn anew each time that it is seen.
+        dropout: probability that a hidden unit is zeroed.
+        smoothing: share of a row's variance that is replaced by noise each time it is used.
         classes: names of the labels' classes; () learns without labels.
         lr: Adam's learning rate.
 
     Logged:
-        nll: minus the log-likelihood of the smoothed rows in nats, a mean over rows.
+        nll: minus the log-likelihood of the smoothed rows in nats, mean over rows.
 
     Raises:
-        ValueError: a shape that is not (dim,) with at least 2 numbers, or an argument out of range.
+        ValueError: a shape that is not (dim,) with dim at least 2, or an argument out of range.
 
     References:
         Dinh, Sohl-Dickstein, Bengio (2017). Density Estimation Using Real NVP.
@@ -109,11 +110,11 @@ class RealNVP(ExactLikelihood):
         return torch.cat(z, dim=1), log_det
 
     def encode(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
-        """The noise that a row is made of, f(x), (B, dim) -> (B, dim)."""
+        """The noise of a row, f(x), (B, dim) -> (B, dim)."""
         return self.to_noise(x, self.labels.vectors(labels, x))[0]
 
     def decode(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """The row that is made of noise, the inverse of `encode`, (B, dim) -> (B, dim)."""
+        """The row of given noise, the inverse of `encode`, (B, dim) -> (B, dim)."""
         y, e = self.labels.vectors(labels, z), z[:, :0]
         for (start, end), stack in zip(self.blocks, self.stacks, strict=True):
             part = cast(CouplingStack, stack).inverse(z[:, start:end], torch.cat([e, y], dim=1))
@@ -125,8 +126,8 @@ class RealNVP(ExactLikelihood):
         """Draw n new vectors, (n, dim).
 
         Args:
-            n: how many.
+            n: number of samples.
             labels: (n,) int64, of a model with classes.
-            truncation: of the noise, in standard deviations: less is nearer to the typical, and less diverse.
+            truncation: of the noise, in standard deviations: smaller is more typical and less diverse.
         """
         return self.decode(self.prior.draw(n, truncation), labels)

@@ -1,1 +1,1 @@
-"""Models that are known by their samples alone."""
+"""Models that are defined only by their samples."""

@@ -14,13 +14,13 @@ __all__ = ["DeepImplicit", "NoisyLayers"]
 
 
 class DeepImplicit(Adversarial):
-    """A hierarchy of latents, each made of the one above and of noise of its own, known by its samples alone.
+    """A hierarchy of latents, each a function of the one above and of its own noise, without a density.
 
         h_L = g_L(e_L),  h_l = h_(l+1) + g_l(h_(l+1), e_l),  x = g_0(h_1),  e_l ~ prior
 
-    Its ratio to the data is estimated by a discriminator in logits, and the generator descends by it: the fit is that
-    of `gan`. The paper infers parameters and latents by the same ratio; of a generator that is fitted to data alone
-    this is what is left of it.
+    A discriminator estimates the log-ratio of its density to that of the data, and the generator is trained by it, as
+    in `gan`. The paper uses the same ratio to infer parameters and latents; for a generator that is only fitted to
+    data, this is what remains.
 
     Args:
         shape: (dim,).
@@ -31,18 +31,19 @@ class DeepImplicit(Adversarial):
             `pcgen.models.priors`).
         width: of every h_l.
         discriminator_widths: hidden widths; None are 256-512.
-        r1: weight of the penalty on the discriminator's slope at the data; 0 is none.
+        r1: weight of the penalty on the discriminator's gradient at the data; 0 is none.
         lr: Adam's learning rate of both networks.
         betas: Adam's moments.
 
     Logged:
-        generator: softplus(-D(G(z))), a mean over rows: what the generator descends, .693 (log 2) if D knows nothing.
-        discriminator: softplus(-D(x)) + softplus(D(G(z))), a mean over rows: 1.386 (2 log 2) if D knows nothing, 0 if
+        generator: the generator's loss, mean softplus(-D(G(z))): .693 (log 2) if D cannot distinguish samples from
+            data.
+        discriminator: mean softplus(-D(x)) + softplus(D(G(z))): 1.386 (2 log 2) if D cannot distinguish them, 0 if
             it is never wrong.
-        r1: the penalty, with its weight; there if that is not 0.
+        r1: the penalty, with its weight; logged if r1 is not 0.
 
     Raises:
-        ValueError: a shape that is none of vectors, or an argument out of range.
+        ValueError: a shape that is not that of vectors, or an argument out of range.
 
     References:
         Tran, Ranganath, Blei (2017). Hierarchical Implicit Models and Likelihood-Free Variational Inference.
@@ -88,12 +89,12 @@ class DeepImplicit(Adversarial):
 
 
 class NoisyLayers(nn.Module):
-    """Layers of which each adds to what it is given a perceptron of that and of its own noise.
+    """Residual layers: each adds to its input a perceptron of the input and of its own noise.
 
     Args:
-        layers: how many, L.
-        noise_dim: numbers of noise of each.
-        width: of what goes from layer to layer.
+        layers: number of layers, L.
+        noise_dim: dimensions of the noise of each.
+        width: of the layers.
         out: width of the output.
 
     Shapes: (B, L * noise_dim) -> (B, out).

@@ -1,4 +1,4 @@
-"""Generative latent optimization: a generator and a code of every training row, learned together."""
+"""Generative latent optimization: a generator and a code for every training row, learned together."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,29 +24,29 @@ LOSSES = ("squared", "l1")
 
 
 class GLO(GenerativeModel, GradientLearner):
-    """A generator without an encoder or a critic: every training row has a code of its own, which learns too.
+    """A generator without an encoder or a critic: the code of every training row is a learned parameter.
 
         minimise over G and z_1 ... z_S in the unit ball  mean over i of l(G(z_i), x_i)
 
-    New codes are drawn from the Gaussian of the mean and covariance of the learned ones, and brought into the ball. A
-    row that is not of the training is encoded by descent from the code of the training row that is decoded nearest.
-    Where rows are few the codes of neighbours need not lie near each other: the paper's samples are worse than its
-    reconstructions, and so are these.
+    New codes are sampled from the Gaussian with the mean and covariance of the learned codes, and projected into the
+    ball. A new row is encoded by gradient descent that starts at the code of the nearest decoded training row. With few
+    rows, similar rows need not have similar codes: as in the paper, samples are worse than reconstructions.
 
     Args:
         shape: (dim,) or (points, 3).
-        rows: S, of the training data.
+        rows: S, the number of training rows.
         code: dimensions of z.
         widths: hidden widths of the generator of vectors.
-        decoder: of clouds, a part by name and arguments, or a module (B, code) -> (B, points, 3).
-        loss: of vectors, "squared" or "l1"; of clouds it is the reconstruction. (The paper's is a Laplacian pyramid of
-            images.)
-        reconstruction: of clouds, "emd" (not squared) or "chamfer" (squared).
+        decoder: for clouds, a part by name and arguments, or a module (B, code) -> (B, points, 3).
+        loss: for vectors, "squared" or "l1"; for clouds it is the reconstruction. (The paper's is a Laplacian pyramid
+            of images.)
+        reconstruction: for clouds, "emd" (not squared) or "chamfer" (squared).
         lr: Adam's learning rate of the generator.
-        code_lr: of the codes, ten times that of the weights as in the paper, which takes plain gradient steps.
+        code_lr: learning rate of the codes, ten times that of the weights as in the paper, which takes plain gradient
+            steps.
 
     Logged:
-        reconstruction: the loss of training rows decoded from their codes, a mean over rows.
+        reconstruction: the loss of training rows decoded from their codes, mean over rows.
 
     Raises:
         ValueError: a shape that is neither, or an argument out of range; in training, data of another number of rows.
@@ -56,7 +56,7 @@ class GLO(GenerativeModel, GradientLearner):
     """
 
     objective: ClassVar[str] = "reconstruction of the training rows by codes of their own"
-    sampling: ClassVar[str] = "a decoded draw of a Gaussian of codes"
+    sampling: ClassVar[str] = "a decoded sample of a Gaussian of codes"
     accepts: ClassVar[tuple[str, ...]] = ("vector", "cloud")
 
     def __init__(
@@ -121,12 +121,12 @@ class GLO(GenerativeModel, GradientLearner):
         return terms
 
     def decode(self, z: Tensor) -> Tensor:
-        """What the generator makes of codes, (B, code) -> (B, *shape)."""
+        """The generator's output for codes, (B, code) -> (B, *shape)."""
         x: Tensor = self.decoder(z)
         return x
 
     def encode(self, x: Tensor, steps: int = 100) -> Tensor:
-        """Codes (B, code) of rows (B, *shape), by descent from the best of up to 256 codes of training rows."""
+        """Codes (B, code) of rows (B, *shape), by gradient descent from the best of up to 256 training codes."""
         with torch.no_grad():
             tried = self.codes[:: -(-len(self.codes) // _TRIED)]
             made = self.decode(tried)
@@ -144,7 +144,7 @@ class GLO(GenerativeModel, GradientLearner):
 
     @torch.no_grad()
     def draw(self, n: int, truncation: float | None = None) -> Tensor:
-        """Draw n new objects, (n, *shape), from within so many deviations along each axis of the codes if truncated."""
+        """Draw n new objects, (n, *shape); codes can be truncated, in standard deviations along each axis."""
         codes = self.codes.double()
         mean = codes.mean(0)
         covariance = (codes - mean).T @ (codes - mean) / len(codes)
@@ -161,7 +161,7 @@ class GLO(GenerativeModel, GradientLearner):
 
 
 def into_ball(z: Tensor) -> Tensor:
-    """Codes (B, code), those outside the unit ball brought to its surface."""
+    """Codes (B, code), with those outside the unit ball projected to its surface."""
     inside: Tensor = z / z.norm(dim=1, keepdim=True).clamp_min(1)
     return inside
 

@@ -1,4 +1,4 @@
-"""Generative moment matching network, under a fixed kernel or a learned one."""
+"""Generative moment matching network, with a fixed or a learned kernel."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -23,16 +23,16 @@ _MEDIAN_ROWS = 1000
 
 
 class GMMN(GenerativeModel):
-    """A generator whose samples have the moments of the data, all those that a kernel sees.
+    """A generator trained by maximum mean discrepancy: its samples match the moments of the data under a kernel.
 
-        "fixed":    G descends sqrt(MMD^2(data, G(z))) in batches, k a sum of Gaussians of 1/4 to 4 times the data's
+        "fixed":    G minimises sqrt(MMD^2(data, G(z))) in batches, k a sum of Gaussians of 1/4 to 4 times the data's
                     median distance
-        "learned":  k(x, y) = -|f(x) - f(y)|; f ascends MMD^2 - penalty * mean (|grad w(x)| - 1)^2, G descends MMD^2,
+        "learned":  k(x, y) = -|f(x) - f(y)|; f maximises MMD^2 - penalty * mean (|grad w(x)| - 1)^2, G minimises MMD^2,
                     with the witness w(x) = mean over data of k(x, .) - mean over samples of it
 
-    The fixed kernel's MMD is the biased one, which is never negative, the learned kernel's the unbiased one. Li et al.
-    (2017) take Gaussians of f(x), clip the weights of f, and keep it invertible by an autoencoder. Gaussians are flat
-    where features are far apart, and with them our generators learned little; the distance, with the penalty, is the
+    The MMD of the fixed kernel is the biased one, which is never negative; that of the learned kernel is unbiased. Li
+    et al. (2017) use Gaussians of f(x), clip the weights of f, and keep it invertible by an autoencoder. Gaussians are
+    flat if features are far apart, and our generators learned little with them; the distance, with the penalty, is the
     kernel of Bellemare et al.
 
     Args:
@@ -43,21 +43,21 @@ class GMMN(GenerativeModel):
         noise: "uniform", as in the paper; "normal", "censored", "ball" or "mixture" (see `pcgen.models.priors`).
         generator_widths: hidden widths.
         critic_widths: hidden widths of f.
-        features: numbers of f.
+        features: number of outputs of f.
         penalty: weight of the penalty on f.
-        critic_steps: updates of f for each of G; a batch is shared among them.
+        critic_steps: updates of f for each update of G; the batch is divided among them.
         lr: Adam's learning rate.
         betas: Adam's moments.
 
     Logged:
         mmd: of the fixed kernel, the root of the squared MMD of data and samples.
-        generator: of the learned kernel, the squared MMD that the generator descends; it can be negative.
-        squared_mmd: the same as f last saw it.
+        generator: of the learned kernel, the squared MMD that the generator minimises; it can be negative.
+        squared_mmd: the squared MMD in the last update of f.
         penalty: the penalty on f without its weight.
 
     Raises:
-        ValueError: a shape that is none of vectors, or an argument out of range; in training, data of which most rows
-            are equal, whose median distance is 0.
+        ValueError: a shape that is not that of vectors, or an argument out of range; in training, data whose median
+            distance is 0, because most rows are equal.
 
     References:
         Li, Swersky, Zemel (2015). Generative Moment Matching Networks.
@@ -120,7 +120,7 @@ class GMMN(GenerativeModel):
             self.bandwidths = self.bandwidths.new_tensor(median_bandwidths(some))
 
     def draw(self, n: int, truncation: float | None = None) -> Tensor:
-        """Draw n new vectors, (n, dim), of a normal or censored noise within so many deviations if truncated."""
+        """Draw n new vectors, (n, dim), truncated to so many deviations of normal or censored noise."""
         x: Tensor = self.generator(self.prior.draw(n, truncation))
         return x
 
@@ -146,7 +146,7 @@ class GMMN(GenerativeModel):
         return kernel_mmd(x, y, self.bandwidths.tolist(), unbiased=unbiased)
 
     def critic_loss(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        """What f ascends, "squared_mmd", and "penalty", its weight left out, of rows (B, dim) each."""
+        """The terms of f's objective, "squared_mmd" and "penalty" without its weight, for rows (B, dim) each."""
         seen, made = self.critic(real), self.critic(fake)
         share = torch.rand(len(real), 1, device=real.device)
         between = (share * real + (1 - share) * fake).detach().requires_grad_()

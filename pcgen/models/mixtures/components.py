@@ -1,4 +1,4 @@
-"""What mixtures of Gaussians, and of their relatives, share: components by their means and precision factors.
+"""Shared parts of mixtures of Gaussians and similar components: means and precision factors.
 
 A component's precision matrix is U U^T, U upper triangular, as scikit-learn keeps it.
 """
@@ -29,7 +29,7 @@ def shaped(noise: Tensor, component: Tensor, factors: Tensor) -> Tensor:
 
 
 def check_components(components: int, rows: int) -> None:
-    """Refuse more components than there are training rows."""
+    """Raise an error for more components than training rows."""
     if rows < components:
         raise ValueError(
             f"components: must be at most the number of training rows, {rows}, got {components}; "
@@ -38,10 +38,10 @@ def check_components(components: int, rows: int) -> None:
 
 
 def fit_on(estimator: Any, x: Tensor, blame: str) -> None:
-    """Let a mixture of scikit-learn do the iterations that it is set to, from rows (B, D).
+    """Run the iterations of a scikit-learn mixture on rows (B, D).
 
     Raises:
-        FloatingPointError: it cannot; `blame` begins the text.
+        FloatingPointError: they failed; the text starts with `blame`.
     """
     from sklearn.exceptions import ConvergenceWarning
 

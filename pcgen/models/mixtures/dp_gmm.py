@@ -1,4 +1,4 @@
-"""Mixture of Gaussians whose number of components a Dirichlet process finds."""
+"""Mixture of Gaussians whose number of components is inferred by a Dirichlet process."""
 
 import math
 from collections.abc import Sequence
@@ -24,36 +24,37 @@ _LEAST = 1e-6
 
 
 class DPGMM(GenerativeModel):
-    """A Dirichlet process mixture of Gaussians by variational inference: what the data does not need stays empty.
+    """A Dirichlet process mixture of Gaussians by variational inference: components that are not needed stay empty.
 
         v_k ~ Beta(1, concentration),  w_k = v_k prod over j < k of (1 - v_j)
         P_k ~ Wishart with dim + 2 degrees of freedom, so that E[P_k^-1] = spread * C,  m_k ~ N(m, P_k^-1)
         x ~ sum over k of w_k N(m_k, P_k^-1)
 
-    m and C are mean and covariance of the training rows. The posterior is taken to factorise, Beta v_k, Normal-Wishart
-    (m_k, P_k), and which component each row is of; one update is one iteration of coordinate ascent on the bound, by
-    scikit-learn, of the whole training set. `setup` starts from the clusters of k-means, which updates then merge. In
-    many dimensions rows hardly ever lie between components, and none merge: of codes all components stay in use.
+    m and C are mean and covariance of the training rows. The posterior is assumed to factorise into Beta v_k,
+    Normal-Wishart (m_k, P_k), and the assignments of rows to components. One update is one iteration of coordinate
+    ascent on the bound, by scikit-learn, on the whole training set. `setup` starts from the clusters of k-means, which
+    updates then merge. In many dimensions, rows hardly ever lie between components, so none merge: for codes, all
+    components stay in use.
 
-    Samples and `log_prob` are of the predictive density: the mixture with its parameters integrated out under that
-    posterior, which is exact, and no plug-in of their means,
+    Samples and `log_prob` use the predictive density: the mixture with its parameters integrated out under that
+    posterior, which is exact, instead of plugging in their means,
 
         p(x) = sum over k of E[w_k] St(x; m_k, S_k (1 + 1 / b_k) / d_k, d_k),  d_k = n_k + 3
 
-    St being Student's t of d_k degrees of freedom, n_k the rows that component k is expected to have, b_k = 1 + n_k and
-    S_k the inverse of its Wishart's scale. In many dimensions E[P_k]^-1, which the plug-in of scikit-learn has, is less
-    than the covariance of the rows by n_k / (n_k + dim).
+    where St is Student's t with d_k degrees of freedom, n_k the expected number of rows of component k, b_k = 1 + n_k
+    and S_k the inverse of its Wishart's scale. In many dimensions E[P_k]^-1, the plug-in of scikit-learn, is smaller
+    than the covariance of the rows by the factor n_k / (n_k + dim).
 
     Args:
         shape: (dim,).
-        components: the most that there can be, at which the process is truncated; the weight of those beyond is shared
-            out in proportion.
-        concentration: of the process: the larger, the more components are believed in before there is data.
+        components: the largest number, at which the process is truncated; the weight of the rest is distributed in
+            proportion.
+        concentration: of the process: larger values expect more components a priori.
         spread: expected covariance of a component, as a share of that of the data.
 
     Logged:
-        bound: minus the variational bound on the log-evidence, without its constants, in nats a row; it never rises.
-        components: how many are expected to have a row or more.
+        bound: minus the variational bound on the log-evidence, without its constants, in nats per row; it never rises.
+        components: number of components with an expected row or more.
 
     Raises:
         ValueError: a shape that is not (dim,), or an argument out of range; in `setup`, fewer rows than components.
@@ -66,7 +67,7 @@ class DPGMM(GenerativeModel):
 
     objective: ClassVar[str] = "a lower bound on the log-evidence"
     learning: ClassVar[str] = "coordinate ascent of a factorised posterior"
-    sampling: ClassVar[str] = "a part, then a Student's t"
+    sampling: ClassVar[str] = "a component, then a Student's t"
     sticks: Tensor
     mean_precision: Tensor
     means: Tensor
@@ -98,7 +99,7 @@ class DPGMM(GenerativeModel):
 
     @classmethod
     def arguments(cls, facts: Facts) -> dict[str, Any]:
-        """At most a component for every ten rows, as of `gmm`."""
+        """At most one component for every ten rows, as in `gmm`."""
         return {"shape": facts.shape, "components": max(1, min(20, facts.rows // 10))}
 
     @property
@@ -116,7 +117,7 @@ class DPGMM(GenerativeModel):
         return weights / weights.sum()
 
     def occupied(self) -> int:
-        """How many components are expected to have a row or more."""
+        """The number of components with an expected row or more."""
         return int((self.sticks[0] - 1 >= 1).sum())
 
     @torch.no_grad()

@@ -16,20 +16,20 @@ __all__ = ["Gaussian"]
 
 
 class Gaussian(GenerativeModel):
-    """A Gaussian of vectors, fitted by maximum likelihood in closed form; diagonal, it is the baseline of the suite.
+    """A Gaussian, fitted by maximum likelihood in closed form; with diagonal covariance, the baseline of the suite.
 
         p(x) = N(x; m, C),  m = mean x,  C = mean (x - m)(x - m)^T + ridge I
 
-    Each update fits the batch anew, so that one update with all rows is the whole training.
+    Each update fits the batch from scratch, so one update with all rows is the whole training.
 
     Args:
         shape: (dim,).
         covariance: "diagonal" (independent dimensions) or "full".
-        ridge: variance added in every direction, in the squared units of x: the covariance of fewer rows than
-            dimensions is singular without it.
+        ridge: variance added in every direction, in the squared units of x; without it, the covariance of fewer rows
+            than dimensions is singular.
 
     Logged:
-        nll: minus the log-likelihood in nats, a mean over the training rows.
+        nll: minus the log-likelihood in nats, mean over the training rows.
 
     Raises:
         ValueError: a shape that is not (dim,), an unknown covariance, or a ridge that is not positive.

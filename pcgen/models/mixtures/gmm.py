@@ -19,23 +19,23 @@ __all__ = ["GMM"]
 
 
 class GMM(GenerativeModel):
-    """A mixture of Gaussians; one update is one iteration of expectation maximisation, by scikit-learn.
+    """A mixture of Gaussians, fitted by expectation maximisation; one update is one iteration, by scikit-learn.
 
         p(x) = sum_k w_k N(x; m_k, C_k)
 
-    The iteration is that of the whole training set, which its recipe gives; a smaller batch is fitted as if it were
-    the whole. `setup` starts from the clusters of k-means. The state is in buffers, so an iteration needs nothing else.
+    By its recipe, an iteration uses the whole training set; a smaller batch is fitted as if it were the whole set.
+    `setup` starts from the clusters of k-means. The state is in buffers, so an iteration needs nothing else.
 
     Args:
         shape: (dim,).
         components: number of Gaussians.
         covariance: "full" or "diagonal".
-        ridge: variance added in every direction of every component, in the squared units of x. A component of fewer
-            rows than dimensions has a singular covariance without it; the default is for standardised vectors, of
-            which it adds one hundredth of their variance. EM never lowers the likelihood as the ridge goes to 0.
+        ridge: variance added in every direction of every component, in the squared units of x. Without it, a component
+            with fewer rows than dimensions has a singular covariance. The default is for standardised vectors: a
+            hundredth of their variance. EM never lowers the likelihood in the limit of ridge 0.
 
     Logged:
-        nll: minus the log-likelihood in nats, a mean over the training rows.
+        nll: minus the log-likelihood in nats, mean over the training rows.
 
     Raises:
         ValueError: a shape that is not (dim,), no components, an unknown covariance, a negative ridge; in `setup`,
@@ -49,7 +49,7 @@ class GMM(GenerativeModel):
 
     objective: ClassVar[str] = "log-likelihood"
     learning: ClassVar[str] = "expectation maximisation"
-    sampling: ClassVar[str] = "a part, then a Gaussian"
+    sampling: ClassVar[str] = "a component, then a Gaussian"
     weights: Tensor
     means: Tensor
     precision_factors: Tensor
@@ -72,7 +72,7 @@ class GMM(GenerativeModel):
 
     @classmethod
     def arguments(cls, facts: Facts) -> dict[str, Any]:
-        """At most a component for every ten rows: fewer rows say little of a covariance."""
+        """At most one component for every ten rows: fewer rows do not determine a covariance."""
         return {"shape": facts.shape, "components": max(1, min(32, facts.rows // 10))}
 
     @property

@@ -1,4 +1,4 @@
-"""Mean and covariance of a batch, of which every rank may have a share."""
+"""Mean and covariance of a batch that is divided among ranks."""
 
 import torch
 from torch import Tensor
@@ -9,7 +9,7 @@ __all__ = ["mean_and_covariance"]
 
 
 def mean_and_covariance(x: Tensor, model: str) -> tuple[Tensor, Tensor]:
-    """Mean (D,) and covariance (D, D) of the rows (B, D) of all ranks, each row counting by 1 / S, in float64.
+    """Mean (D,) and covariance (D, D) of the rows (B, D) of all ranks, each row with weight 1 / S, in float64.
 
     Args:
         x: the rows of this rank.

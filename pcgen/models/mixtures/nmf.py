@@ -1,4 +1,4 @@
-"""Nonnegative matrix factorisation, with a law of its activations that makes it a generator."""
+"""Nonnegative matrix factorisation, with a distribution of its activations that makes it a generator."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -17,39 +17,41 @@ _TINY = 1e-12  # keeps a quotient of two zeros at zero
 
 
 class NMF(GenerativeModel):
-    """Nonnegative matrix factorisation: rows as sums of parts, with nothing ever taken away, so that parts are local.
+    """Nonnegative matrix factorisation: rows are sums of nonnegative parts.
 
-        minimise over H (S, parts) and W (parts, dim), both from 0 on,  sum of d(x | H W)
+        minimise over H (S, parts) and W (parts, dim), both nonnegative,  sum of d(x | H W)
         H <- H * (X (HW)^(beta-2)) W^T / (HW)^(beta-1) W^T,   W <- W * H^T (X (HW)^(beta-2)) / H^T (HW)^(beta-1)
 
-    The multiplicative rules are used as they stand in the papers and not through scikit-learn: they keep every factor
-    from 0 on, never raise the divergence, have no rate to choose, and their state is the two factors alone. One update
-    is one step of both for the rows of the batch, of which each has its own activations; rows of W are brought to sum
-    1. A new row is encoded by the rule of H alone, which has one minimum.
+    The multiplicative updates are those of the papers, not of scikit-learn. They keep every factor nonnegative, never
+    raise the divergence, and have no learning rate; their state is only the two factors. One update is one step of both
+    for the rows of the batch, each of which has its own activations; rows of W are scaled to sum 1. A new row is
+    encoded by the update of H alone, which has one minimum.
 
-    A factorisation is no density. To draw, the activations of a random training row are taken, each times a gamma
-    variable of mean 1: nothing falls below 0, what a row lacks stays absent, and parts that go together stay together.
-    Independent gammas of each activation, and a Gaussian copula of them, lose the last: on codes their samples were
-    several times farther from held-out ones. Then the vector is gamma about its mean, with the variance that the
-    divergence implies:
+    A factorisation is not a density. A sample takes the activations of a random training row, each times a gamma
+    variable of mean 1: nothing becomes negative, absent parts stay absent, and parts that occur together stay together.
+    Independent gammas for each activation, or a Gaussian copula of them, lose the last property: on codes, their
+    samples were several times farther from held-out ones. The vector is then gamma distributed about its mean, with the
+    variance that the divergence implies:
 
         z = h_i * g,  g ~ Gamma(mean 1, deviation `smoothing`),  x ~ Gamma(mean z W, variance v (z W)^(2-beta))
 
-    v is that of the training rows' errors, dimension by dimension; for beta = 1 it is that of a scaled Poisson law.
+    v is fitted to the errors of the training rows, for each dimension; for beta = 1 the variance is that of a scaled
+    Poisson distribution.
 
     Args:
         shape: (dim,).
-        rows: S, of the training data.
+        rows: S, the number of training rows.
         parts: rows of W.
-        beta: of the divergence d, from 1 (Kullback-Leibler's of numbers, as in the paper) to 2 (half the square).
-        smoothing: deviation of the gamma variables; 0 draws training rows' activations as they are, and the more there
-            is, the more the samples' variance exceeds the data's.
+        beta: of the divergence d, from 1 (the generalised Kullback-Leibler divergence, as in the paper) to 2 (half the
+            squared error).
+        smoothing: standard deviation of the gamma variables; 0 keeps the activations of training rows. The larger it
+            is, the more the variance of samples exceeds that of the data.
 
     Logged:
-        divergence: the divergence of the training rows from their sums of parts, a mean over rows; it never rises.
+        divergence: the divergence of the training rows from their sums of parts, mean over rows; it never rises.
 
     Raises:
-        ValueError: a shape that is not (dim,), or an argument out of range; in training, data of another number of
+        ValueError: a shape that is not (dim,), or an argument out of range; in training, data with another number of
             rows.
 
     References:
@@ -59,8 +61,8 @@ class NMF(GenerativeModel):
     """
 
     objective: ClassVar[str] = "a divergence of rows from sums of parts"
-    learning: ClassVar[str] = "multiplicative rules"
-    sampling: ClassVar[str] = "parts of a training row in other amounts, then a gamma"
+    learning: ClassVar[str] = "multiplicative updates"
+    sampling: ClassVar[str] = "activations of a training row times gammas, then a gamma"
     domain: ClassVar[str] = "nonnegative"
     parts: Tensor
     activations: Tensor
@@ -92,7 +94,7 @@ class NMF(GenerativeModel):
 
     @torch.no_grad()
     def setup(self, data: Batch) -> None:
-        """Parts start half way from the mean to random rows, without zeros, which the rules would never leave."""
+        """Parts start half way from the mean to random rows, without zeros, which the updates would never change."""
         if len(data) != len(self.activations):
             raise ValueError(f"rows: must be the {len(data)} rows of the data, got {len(self.activations)}")
         some = data.x[torch.randint(len(data), (len(self.parts),), device=data.x.device)]
@@ -123,7 +125,7 @@ class NMF(GenerativeModel):
 
     @torch.no_grad()
     def encode(self, x: Tensor, steps: int = 200) -> Tensor:
-        """Activations of rows, (B, D) -> (B, parts), by so many steps of their rule."""
+        """Activations of rows, (B, D) -> (B, parts), by a number of steps of their update."""
         z = self._start(x)
         for _ in range(steps):
             z = self._step(x, z)
@@ -148,18 +150,18 @@ class NMF(GenerativeModel):
         return (x.sum(1, keepdim=True) / len(self.parts)).expand(-1, len(self.parts))
 
     def _step(self, x: Tensor, z: Tensor) -> Tensor:
-        """One step of the rule of activations (B, parts)."""
+        """One step of the update of activations (B, parts)."""
         pull, push = self._sides(x, z)
         return z * (pull @ self.parts.T) / (push @ self.parts.T).clamp_min(_TINY)
 
     def _sides(self, x: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
-        """x (zW)^(beta-2) and (zW)^(beta-1), (B, D): minus and plus the two parts of the divergence's slope in zW."""
+        """x (zW)^(beta-2) and (zW)^(beta-1), (B, D): the negative and positive parts of the gradient in zW."""
         made = self.decode(z).clamp_min(_TINY)
         return x * made.pow(self.beta - 2), made.pow(self.beta - 1)
 
 
 def beta_divergence(x: Tensor, y: Tensor, beta: float) -> Tensor:
-    """The divergence of rows x from y, (B, D) both and from 0 on, a sum over dimensions, (B,).
+    """The divergence of rows x from y, (B, D) both and nonnegative, summed over dimensions, (B,).
 
     (x^beta + (beta - 1) y^beta - beta x y^(beta - 1)) / (beta (beta - 1));  x log(x / y) - x + y at beta = 1
     """

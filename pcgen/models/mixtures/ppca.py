@@ -20,25 +20,26 @@ _FACTORS = 64
 
 
 class PPCA(GenerativeModel):
-    """Probabilistic principal component analysis: a Gaussian of a few factors and of equal noise, in closed form.
+    """Probabilistic principal component analysis: a Gaussian with a few factors and isotropic noise, in closed form.
 
         x = W z + m + e,  z ~ N(0, I),  e ~ N(0, s^2 I),  so that  p(x) = N(x; m, W W^T + s^2 I)
-        W = U (L - s^2 I)^(1/2),  s^2 = the mean of the eigenvalues that are left over
+        W = U (L - s^2 I)^(1/2),  s^2 = the mean of the remaining eigenvalues
 
     L are the largest eigenvalues of the covariance of the training rows, U their eigenvectors. Each update fits the
-    batch anew, so that one update with all rows is the whole training. `encode` gives the posterior's mean,
-    (W^T W + s^2 I)^-1 W^T (x - m); what is decoded of it lies nearer to the mean than the orthogonal projection does,
-    the more so the larger s^2 is.
+    batch from scratch, so one update with all rows is the whole training. `encode` gives the posterior mean, (W^T W +
+    s^2 I)^-1 W^T (x - m). Its decoding is nearer to the mean than the orthogonal projection, and more so for larger
+    s^2.
 
-    It has no more than a mean and a covariance: on codes its samples are as far from held-out ones as those of the full
-    Gaussian, whose covariance it comes near to with fewer numbers. Where rows are few that makes it the better density.
+    The model has only a mean and a covariance: on codes, its samples are as far from held-out ones as those of the full
+    Gaussian, whose covariance it approximates with fewer parameters. With few rows, this makes it the better density.
 
     Args:
         shape: (dim,).
-        factors: dimensions of z, columns of W; those beyond dim - 1 stay 0, since dim - 1 give every covariance.
+        factors: dimensions of z, columns of W; columns beyond dim - 1 stay 0, since dim - 1 can represent every
+            covariance.
 
     Logged:
-        nll: minus the log-likelihood in nats, a mean over the training rows.
+        nll: minus the log-likelihood in nats, mean over the training rows.
         noise: s^2, in the squared units of x; at least 1e-6.
 
     Raises:
@@ -77,7 +78,7 @@ class PPCA(GenerativeModel):
 
     @property
     def factors(self) -> Factors:
-        """The fitted factors, with the posterior of z that they have."""
+        """The fitted factors, with the posterior of z."""
         return Factors(self.loadings, self.noise)
 
     @torch.no_grad()
@@ -110,6 +111,6 @@ class PPCA(GenerativeModel):
 
     @torch.no_grad()
     def draw(self, n: int, truncation: float | None = None) -> Tensor:
-        """Draw n new vectors, (n, dim), with the factors' z within so many deviations of 0 if truncated."""
+        """Draw n new vectors, (n, dim); z can be truncated, in standard deviations."""
         x = self.decode(self.prior.draw(n, truncation))
         return x + self.noise.sqrt() * torch.randn_like(x)

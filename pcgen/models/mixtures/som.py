@@ -19,24 +19,24 @@ _RIDGE = 1e-6  # of the mean variance of what is left over, added in every direc
 
 
 class SOM(GenerativeModel):
-    """A self-organising map: a grid of units among the rows, whose neighbours on the grid are alike.
+    """A self-organising map: a grid of units in the space of the data, whose neighbours on the grid are similar.
 
-        c(x) = the unit u whose m_u is nearest to x,  h(u, v) = exp(-|place of u - place of v|^2 / (2 r^2))
+        c(x) = the unit u whose m_u is nearest to x,  h(u, v) = exp(-|position of u - position of v|^2 / (2 r^2))
         m_u <- sum over rows of h(u, c(x)) x / sum over rows of h(u, c(x))
 
-    The radius r falls from half of the grid's longer side to `radius`, by equal factors. The paper moves the units
-    row by row, by a rate that falls too; this is the batch rule, whose step is where that rule would come to rest at a
-    fixed radius: it has no rate, and does not depend on the order of the rows. Units start at random rows, as in the
-    paper, and it is the wide radius at first that puts them in order. One update is one step for the rows of the batch,
-    all of the training in its recipe.
+    The radius r falls from half of the grid's longer side to `radius`, by equal factors. The paper moves the units row
+    by row, with a decreasing learning rate. This is the batch rule, whose step is the fixed point of that rule at a
+    fixed radius: it has no learning rate, and does not depend on the order of the rows. Units start at random rows, as
+    in the paper; the wide radius at first orders them. One update is one step for the rows of the batch, which by the
+    recipe are all training rows.
 
-    It has no density of its own. To draw, a unit is taken as often as training rows fall to it, and what falls to it is
-    taken to be Gaussian, about its own mean with the correlations of all that is left over and the unit's own size:
+    The map has no density of its own. To sample, a unit is chosen in proportion to its number of training rows, and its
+    rows are assumed to be Gaussian, about their mean, with a covariance shared by all units and scaled for each:
 
         x ~ N(mean of unit u's rows, s_u C),  C = the mean of (x - their mean)(x - their mean)^T over all rows
 
-    `encode` gives the place of the nearest unit, row and column of the grid, and `decode` what the map holds at a
-    place, between units by the four nearest.
+    `encode` gives the position of the nearest unit, row and column of the grid; `decode` gives the vector at a
+    position, interpolated between the four nearest units.
 
     Args:
         shape: (dim,).
@@ -46,7 +46,7 @@ class SOM(GenerativeModel):
 
     Logged:
         quantisation: mean distance of rows to their nearest unit.
-        topographic: share of the rows whose nearest and second nearest unit are no neighbours on the grid.
+        topographic: share of the rows whose nearest and second nearest unit are not neighbours on the grid.
         radius: of the neighbourhood, in steps of the grid.
 
     Raises:
@@ -58,9 +58,9 @@ class SOM(GenerativeModel):
         Kiviluoto (1996). Topology Preservation in Self-Organizing Maps. (The topographic error.)
     """
 
-    objective: ClassVar[str] = "none: distances to units that their neighbours share"
-    learning: ClassVar[str] = "the batch rule, its radius falling"
-    sampling: ClassVar[str] = "a unit, then a Gaussian of what falls to it"
+    objective: ClassVar[str] = "none: distances to units, smoothed over neighbours"
+    learning: ClassVar[str] = "the batch rule, with decreasing radius"
+    sampling: ClassVar[str] = "a unit, then a Gaussian of its rows"
     units: Tensor
     shares: Tensor
     centres: Tensor
@@ -125,17 +125,17 @@ class SOM(GenerativeModel):
         return away.square().sum(1).sqrt().mean()
 
     def topographic_error(self, x: Tensor) -> Tensor:
-        """The share of rows (B, D) whose nearest and second nearest units do not touch on the grid, corners too, ()."""
+        """The share of rows (B, D) whose two nearest units are not neighbours on the grid, diagonals included, ()."""
         first, second = self._nearest(x, 2).T
         steps = (self.places[first] - self.places[second]).abs().amax(1)
         return (steps > 1).float().mean()
 
     def encode(self, x: Tensor) -> Tensor:
-        """Places on the map, (B, D) -> (B, 2): row and column of the nearest unit."""
+        """Positions on the map, (B, D) -> (B, 2): row and column of the nearest unit."""
         return self.places[self._nearest(x)[:, 0]]
 
     def decode(self, z: Tensor) -> Tensor:
-        """What the map holds at places (B, 2), between units by the four nearest, at its edge beyond: (B, D)."""
+        """The vectors at positions (B, 2) of the map, interpolated between units, and clamped at its edge: (B, D)."""
         last = z.new_tensor([self.height - 1, self.width - 1])
         place = torch.minimum(z.clamp_min(0), last)
         low = place.floor()
@@ -167,14 +167,14 @@ class SOM(GenerativeModel):
         return self.places[:, None] - self.places
 
     def _gather(self, x: Tensor, unit: Tensor) -> tuple[Tensor, Tensor]:
-        """How many rows of all ranks fall to each unit, (U,), and their sum, (U, D)."""
+        """The number of rows of all ranks at each unit, (U,), and their sum, (U, D)."""
         count = torch.bincount(unit, minlength=len(self.units)).to(x.dtype)
         total = torch.zeros_like(self.units).index_add_(0, unit, x)
         reduce_sum([count, total])
         return count, total
 
     def _fit_noise(self, x: Tensor) -> None:
-        """Fit what is drawn to the rows that fall to each unit."""
+        """Fit the sampling distribution to the rows of each unit."""
         unit = self._nearest(x)[:, 0]
         count, total = self._gather(x, unit)
         self.shares.copy_(count / count.sum())

@@ -1,1 +1,1 @@
-"""Models of scenes: clouds of several objects, which they find, count and make."""
+"""Models of scenes: clouds of several objects, which they find, count and generate."""

@@ -1,4 +1,4 @@
-"""Difference attend, infer, repeat: each step sees what the steps before have left unexplained."""
+"""Difference attend, infer, repeat: each step sees what the steps before have not explained."""
 
 from collections.abc import Sequence
 
@@ -12,33 +12,33 @@ __all__ = ["DAIR"]
 
 
 class DAIR(Attending):
-    """Attend, infer, repeat, where each step sees the scene less what the steps before have explained of it.
+    """Attend, infer, repeat, where each step sees only what the steps before have not explained.
 
         weight of a point in step t = p_any / (p_any + p_background + sum over s < t of p(point | where_s, what_s)),
 
-    p_any being spread evenly over the frame of all scenes. All else is the model and the bound of `AIR`. An object that
-    is found is no longer seen, so each step has the same task however many there are: find one of those that are left,
-    and say whether there is any. So it is told nothing of the steps before, and counts that no training scene has are
-    inferred as well. The paper has it as a variant for this. Ours differs as `AIR` does; there a step sees the
-    difference of two pictures, and has a state; here it sees how much of each point is left unexplained, and has none,
-    since a state would tell it how many steps there were, and so the largest count that training scenes had.
+    where p_any is uniform over the frame of all scenes. The rest is the model and the bound of `AIR`. An object that is
+    found is no longer visible, so each step has the same task for any number of objects: find one of the remaining
+    ones, or infer that there is none. A step therefore needs no information about the steps before, and counts that no
+    training scene has are also inferred; this is the purpose of this variant in the paper. The differences from the
+    paper are those of `AIR`. The paper's step sees the difference of two pictures, and has a state. Here it sees how
+    much of each point is not explained, and has no state, since a state would count the steps and learn the largest
+    count of training scenes.
 
     Args:
-        shape: (points, 3) of the scenes that are drawn; y is up.
+        shape: (points, 3) of generated scenes; y is up.
         steps: T, the most objects of a scene.
         hidden: width of the encoder's state and of the decoder.
         code: dimensions of what an object is.
         background: Gaussians of the background, fitted to all points before the first update.
         grid: cells of the plan along each side.
-        presence: the prior odds of an object more.
-        explore: the share of the training until which objects learn as if other counts than the inferred ones were
-            there too.
-        lr: Adam's learning rate; single numbers, and the background, have ten times as much.
+        presence: the prior odds of one more object.
+        explore: the share of the training in which objects are also trained for counts other than the inferred ones.
+        lr: Adam's learning rate; it is ten times as large for scalars and for the background.
 
     Logged:
-        objects: -log p(x | objects), plus the divergence of where and what from their priors, in nats, a mean over
+        objects: -log p(x | objects), plus the divergence of where and what from their priors, in nats, mean over
             scenes.
-        count: the divergence of the count from its prior, in nats, a mean over scenes.
+        count: the divergence of the count from its prior, in nats, mean over scenes.
 
     Raises:
         ValueError: a shape that is not (points, 3), or an argument out of range.

@@ -1,4 +1,4 @@
-"""What the points of a scene are drawn from: a background that every scene has, and objects in boxes."""
+"""The densities of the points of a scene: a background that every scene has, and objects in boxes."""
 
 import math
 import warnings
@@ -14,7 +14,7 @@ _LOG_2PI = math.log(2 * math.pi)
 
 
 class Frame(nn.Module):
-    """The box of all training clouds, whose longest side runs from -1 to 1: models of scenes count in it."""
+    """The frame of models of scenes: the box of all training clouds, with its longest side from -1 to 1."""
 
     middle: Tensor
     unit: Tensor
@@ -44,7 +44,7 @@ class Frame(nn.Module):
 
 
 class Background(nn.Module):
-    """A mixture of Gaussians along the axes, which is first fitted to all points and then learns what no object says.
+    """A mixture of axis-aligned Gaussians, fitted to all points at first, which then learns what no object explains.
 
     Args:
         components: K.
@@ -102,7 +102,7 @@ def object_density(u: Tensor, made: Tensor, log_scale: Tensor) -> Tensor:
 
 
 def log_mixture(background: Tensor, objects: Tensor, log_share: Tensor) -> Tensor:
-    """Log-density of points where the first n objects are there, for every n from 0 to T.
+    """Log-density of points if the first n objects exist, for every n from 0 to T.
 
         p_n = (1 - n w) p_background + w (p_1 + ... + p_n)
 
@@ -120,13 +120,13 @@ def log_mixture(background: Tensor, objects: Tensor, log_share: Tensor) -> Tenso
 
 
 def draw_mixture(background: Tensor, made: Tensor, log_scale: Tensor, number: Tensor, log_share: Tensor) -> Tensor:
-    """Points of scenes, drawn from the density that `log_mixture` tells.
+    """Points of scenes, sampled from the density of `log_mixture`.
 
     Args:
-        background: a draw of the background in place of each point, (B, N, 3).
-        made: the points that a decoder made of each object, (B, T, M, 3).
-        log_scale: of the deviation of the Gaussians about them, (B, T).
-        number: how many of the objects are there, the first ones, (B,) int64.
+        background: a sample of the background for each point, (B, N, 3).
+        made: the decoded points of each object, (B, T, M, 3).
+        log_scale: of the standard deviation of the Gaussians about them, (B, T).
+        number: how many of the objects exist, the first ones, (B,) int64.
         log_share: log w, as in `log_mixture`.
 
     Shapes: (B, N, 3).

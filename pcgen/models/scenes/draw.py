@@ -25,34 +25,34 @@ _LACKING = 1e-3  # distance at which a point counts as drawn, a share of the sce
 
 
 class DRAW(GradientLearner, GenerativeModel):
-    """A cloud that a recurrent network draws in steps, each of which adds a patch that a code of its own describes.
+    """A recurrent autoencoder that writes a cloud in steps, each of which adds a patch with its own code.
 
         r_t = read(x, c_(t-1), h_(t-1)),  z_t ~ q(z_t | r_1 ... r_t) = N(m_t, diag v_t),  h_t = decoder(h_(t-1), z_t),
         c_t = c_(t-1) + write(h_t),  loss = d(x, c_T) / (2 scale^2) + sum over t of KL(q(z_t | r_1 ... r_t) | N(0, I))
 
-    What makes q of the r_t, and the decoder, are LSTMs; d is the mean squared Chamfer distance, which stands for a
-    log-likelihood, so the loss bounds nothing. An adaptation of the paper to clouds, of which there is none:
-    - The canvas is a cloud. It begins with points that are learned and the same in every cloud, the ground of a scene,
-      and `+` adds the points of a patch to it, where the paper adds to the pixels of a picture.
-    - A patch is written in a window: a place, a size, and points in that frame. So the paper's write attention needs
+    The encoder (from r_t to q) and the decoder are LSTMs. d is the mean squared Chamfer distance, which replaces a
+    log-likelihood, so the loss is not a bound. This is an adaptation of the paper from pictures to clouds:
+    - The canvas is a cloud. It starts with learned points that are the same in every cloud, such as the ground of a
+      scene, and `+` adds the points of a patch; the paper adds to the pixels of a picture.
+    - A patch is written in a window: a position, a size, and points in that frame. So the paper's write attention needs
       no grid of filters.
-    - The code sees what is read, and the writer the code, past the LSTMs too, and at first the divergence counts
-      little: without either, codes were still unused after 1,000 updates.
-    - The reader sees each point of x with the way to it from the canvas, which is what the difference of picture and
-      canvas is in the paper. It attends, by a softmax of a query that the decoder asks, to points not yet drawn.
+    - The code sees what is read, and the writer sees the code, also by connections that bypass the LSTMs, and the
+      divergence has a small weight at first: without either, codes were still unused after 1,000 updates.
+    - The reader sees each point of x with its offset from the canvas, which corresponds to the difference of picture
+      and canvas in the paper. It attends, by a softmax of a query from the decoder, to points that are not yet written.
 
     Args:
-        shape: (points, 3); half of the points are the ground's, the others are shared among the patches.
+        shape: (points, 3); half of the points belong to the ground, the others are divided among the patches.
         steps: T.
         hidden: width of both LSTMs.
         code: dimensions of each z_t.
         scale: the distance between clouds at which they count as different, in the units of x.
-        warmup: the share of the training over which the divergence comes to count in full: at first codes are free.
+        warmup: the share of the training over which the weight of the divergence rises to 1.
         lr: Adam's learning rate; its first moment decays by .5, as in the authors' trainings.
 
     Logged:
-        reconstruction: d(x, c_T) / (2 scale^2), a mean over clouds.
-        kl: the divergences of all T steps from the prior as far as they count yet, in nats, a mean over clouds.
+        reconstruction: d(x, c_T) / (2 scale^2), mean over clouds.
+        kl: the divergences of all T steps from the prior, with their present weight, in nats, mean over clouds.
 
     Raises:
         ValueError: a shape that is not (points, 3), fewer than 2 T points, or an argument out of range.
@@ -110,7 +110,7 @@ class DRAW(GradientLearner, GenerativeModel):
 
     @torch.no_grad()
     def setup(self, data: Batch) -> None:
-        """Take the frame of all clouds, and begin the ground at one point each of as many of them as it has points."""
+        """Take the frame of all clouds, and start each point of the ground at a point of a different cloud."""
         points = data.x.flatten(0, 1)
         self.middle.copy_(points.mean(0))
         self.unit.copy_((points - self.middle).square().sum(1).mean().sqrt().clamp_min(1e-12))
@@ -119,7 +119,7 @@ class DRAW(GradientLearner, GenerativeModel):
         self.ground.copy_((drawn - self.middle) / self.unit)
 
     def unrolled(self, x: Tensor, sampled: bool) -> tuple[Tensor, Tensor, Tensor]:
-        """The codes of clouds, (B, T, code), drawn or means; the last canvas, (B, N, 3); the KL of all steps, (B,)."""
+        """Codes of clouds, (B, T, code), samples or means; the last canvas, (B, N, 3); the KL of all steps, (B,)."""
         u = (x - self.middle) / self.unit
         canvas = self.ground.expand(len(x), -1, 3)
         seen, state = self._still(len(x)), self._still(len(x))
@@ -143,7 +143,7 @@ class DRAW(GradientLearner, GenerativeModel):
         return self.canvases(z)[-1]
 
     def canvases(self, z: Tensor) -> list[Tensor]:
-        """The canvas at first and after each step of codes (B, T, code): T + 1 clouds of more and more points."""
+        """The first canvas and that after each step of codes (B, T, code): T + 1 clouds with more and more points."""
         canvas, state = self.ground.expand(len(z), -1, 3), self._still(len(z))
         found = [canvas]
         for each in z.unbind(1):
@@ -156,8 +156,8 @@ class DRAW(GradientLearner, GenerativeModel):
         """Draw n new clouds, (n, points, 3).
 
         Args:
-            n: how many.
-            truncation: of the codes, in standard deviations: less is nearer to the typical, and less diverse.
+            n: number of samples.
+            truncation: of the codes, in standard deviations: smaller is more typical and less diverse.
         """
         return self.decode(self.prior.draw(n, truncation).view(n, *self.code_shape))
 
@@ -176,7 +176,7 @@ class DRAW(GradientLearner, GenerativeModel):
         return canvas * self.unit + self.middle
 
     def _read(self, u: Tensor, canvas: Tensor, h: Tensor) -> Tensor:
-        """What the encoder sees of clouds, and of what the canvas still lacks of them, (B, 2 READ + 6)."""
+        """The encoder's input for clouds: what is read, and what the canvas still lacks, (B, 2 READ + 6)."""
         nearest = ops.knn(u, canvas.detach(), 1)[1][..., 0]
         lacking = u - ops.take_points(canvas.detach(), nearest)
         distance = lacking.norm(dim=2, keepdim=True)

@@ -1,4 +1,4 @@
-"""How models of scenes look: a plan of a whole scene from above, and a glimpse of what is in a box."""
+"""Views of scenes: a plan of a whole scene from above, and a glimpse of the points in a box."""
 
 import math
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _GLIMPSED = (32, 64)  # widths of a glimpse, on each point and on all
 
 @dataclass(frozen=True)
 class Look:
-    """What the plan of scenes says of each of its cells."""
+    """The features of each cell of the plan of scenes."""
 
     features: Tensor  # (B, C, cells)
     places: Tensor  # (B, 3, cells): where an object of each cell would be
@@ -34,9 +34,9 @@ class Look:
 
 
 class Plan(nn.Module):
-    """A convolutional network of what is seen in the cells of a grid from above, in a few layers of height.
+    """A convolutional network of the cells of a grid seen from above, with a few layers of height.
 
-    A cell's feature holds waves of its place too: a query then has a bump, or a dent, wherever it wants one.
+    A cell's feature also has waves of its position, so a query can attend to any position, or avoid it.
 
     Args:
         grid: cells along x, and along z.
@@ -78,10 +78,10 @@ class Plan(nn.Module):
 
 
 class Glimpse(nn.Module):
-    """What is in a box: a perceptron of every point there, in the box's own frame, and the maximum over them.
+    """The content of a box: a perceptron of every point in it, in the box's own frame, and the maximum over points.
 
     Args:
-        code: numbers that come out.
+        code: dimensions of the output.
     """
 
     def __init__(self, code: int) -> None:

@@ -16,14 +16,14 @@ __all__ = ["AutoregressiveGaussian", "AutoregressiveMixture", "FlowPrior"]
 
 
 class AutoregressiveMixture(nn.Module):
-    """p(u) = product over i of a mixture of Gaussians of u_i, whose weights, means and deviations are told by u_<i.
+    """p(u) = product over i of a mixture of Gaussians of u_i, with weights, means and deviations that depend on u_<i.
 
-    One part is N(0, 1) until it learns; several have means spread over it.
+    Before training, a single component is N(0, 1), and several components have means spread over it.
 
     Args:
         dim: of u.
-        parts: of each mixture.
-        widths: hidden widths of the masked perceptron that makes them.
+        parts: components of each mixture.
+        widths: hidden widths of the masked perceptron that computes them.
 
     References:
         Papamakarios, Pavlakou, Murray (2017). Masked Autoregressive Flow for Density Estimation.
@@ -46,7 +46,7 @@ class AutoregressiveMixture(nn.Module):
         return (each.logsumexp(2) - 0.5 * math.log(2 * math.pi)).sum(1)
 
     def draw(self, noise: Tensor) -> Tensor:
-        """u, (B, dim), of standard normal noise, (B, dim), and of parts that are drawn, one number after another."""
+        """u, (B, dim), from standard normal noise, (B, dim), and random components, one coordinate after another."""
         u = torch.zeros_like(noise)
         for i in range(u.shape[1]):
             log_weight, mean, log_scale = (each[:, i] for each in self._parts(u))  # (B, parts)
@@ -61,7 +61,7 @@ class AutoregressiveMixture(nn.Module):
 
 
 class FlowPrior(Normal):
-    """p(z) of z that autoregressive maps turn into autoregressive mixtures, each with the coordinates turned round.
+    """p(z) of z that autoregressive maps turn into autoregressive mixtures, with reversed coordinates in each map.
 
     Args:
         dim: of a latent.
@@ -93,14 +93,14 @@ class FlowPrior(Normal):
 
 
 class AutoregressiveGaussian(VectorGaussian):
-    """p(x | z) of x = decode(z) + e, e_i ~ N(m_i, scale^2), m_i a function of the e before it that a window shows.
+    """p(x | z) of x = decode(z) + e, e_i ~ N(m_i, scale^2), m_i a function of the preceding e in a window.
 
     Args:
         dim: of x.
-        scale: deviation of every e_i about its mean, in the units of x.
-        learned: whether it learns too.
-        window: how many coordinates before the i-th it sees; 0 is none of them.
-        widths: hidden widths of the masked perceptron that makes m; () is linear.
+        scale: standard deviation of every e_i about its mean, in the units of x.
+        learned: whether the scale is learned.
+        window: how many preceding coordinates m_i depends on; 0 is none.
+        widths: hidden widths of the masked perceptron that computes m; () is linear.
     """
 
     def __init__(self, dim: int, scale: float, learned: bool, window: int, widths: Sequence[int]) -> None:

@@ -1,4 +1,4 @@
-"""How an encoder of bits learns: the estimators of `pcgen.estimators`, each with what it learns beside the model."""
+"""Gradients for an encoder of bits: the estimators of `pcgen.estimators`, each with its own learned parts."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -24,12 +24,12 @@ def entropy(logits: Tensor) -> Tensor:
 
 
 class BitGradient(nn.Module, ABC):
-    """Minus the bound of bits b ~ q = Bernoulli(logits), with a gradient for the logits and for what the energy holds.
+    """Minus the bound of bits b ~ q = Bernoulli(logits), with gradients for the logits and the energy's parameters.
 
         E energy(b) - H(q),  energy(b) = -log p(x, b)
 
-    The entropy and its gradient are exact. Its methods take the energy, (B, K) -> (B,), the logits (B, K), and the
-    rows x (B, dim) that they are of.
+    The entropy and its gradient are exact. The methods take the energy, (B, K) -> (B,), the logits (B, K), and their
+    rows x (B, dim).
     """
 
     @abstractmethod
@@ -37,13 +37,13 @@ class BitGradient(nn.Module, ABC):
         """Terms whose sum has the gradient of E energy(b), "bound" being its estimate, (B,); others are scalars."""
 
     def terms(self, energy: Function, logits: Tensor, x: Tensor) -> dict[str, Tensor]:
-        """Named scalar terms whose sum is descended; "bound" is minus the bound."""
+        """Named scalar terms whose sum is minimised; "bound" is minus the bound."""
         terms = self.expectation(energy, logits, x)
         return {**terms, "bound": (terms["bound"] - entropy(logits)).mean()}
 
 
 class Stateless(BitGradient):
-    """An estimator that learns nothing itself."""
+    """An estimator without learned parts."""
 
     def __init__(self, estimator: Callable[[Function, Tensor], Tensor]) -> None:
         super().__init__()
@@ -69,9 +69,9 @@ class ControlVariate(BitGradient):
 
 
 class NVIL(BitGradient):
-    """The score function with a baseline that a perceptron learns of x, and a running mean and scale of what is left.
+    """The score function with a baseline from a perceptron of x, and a running mean and scale of the remainder.
 
-    The scale divides the whole gradient of the logits, that of the entropy too, so that its direction stays.
+    The scale divides the whole gradient of the logits, including that of the entropy, so its direction is unchanged.
     """
 
     def __init__(self, dim: int) -> None:
@@ -91,7 +91,7 @@ class NVIL(BitGradient):
 
 
 class REBAR(BitGradient):
-    """REBAR; its temperature and its factor descend the square of the gradient that they give."""
+    """REBAR; its temperature and its factor minimise the square of the resulting gradient."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Priors of codes that are bits."""
+"""Priors of binary codes."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -18,8 +18,8 @@ class BitPrior(nn.Module, ABC):
     """p(b) = product over k of Bernoulli(b_k), the k-th with a log-odds that may depend on the bits before it.
 
     Args:
-        bits: how many, K.
-        condition: numbers that the prior is told of each row; 0 is none.
+        bits: number of bits, K.
+        condition: number of further inputs of the prior for each row; 0 is none.
     """
 
     def __init__(self, bits: int, condition: int) -> None:
@@ -35,13 +35,13 @@ class BitPrior(nn.Module, ABC):
         """Bits for each condition, (B, K)."""
 
     def log_prob(self, b: Tensor, y: Tensor) -> Tensor:
-        """log p(b) in nats, (B,); between 0 and 1 it goes on smoothly, as the relaxations need."""
+        """log p(b) in nats, (B,); it is smooth between 0 and 1, as relaxations need."""
         logits = self.logits(b, y)
         return (b * logits - softplus(logits)).sum(1)
 
 
 class Factorised(BitPrior):
-    """Independent bits, each with a frequency of its own, learned."""
+    """Independent bits, each with its own learned probability."""
 
     def __init__(self, bits: int, condition: int) -> None:
         super().__init__(bits, condition)
@@ -57,7 +57,7 @@ class Factorised(BitPrior):
 
 
 class Autoregressive(BitPrior):
-    """Each bit depends on those before it by a masked perceptron; bits are drawn one after another."""
+    """Each bit depends on those before it by a masked perceptron; bits are sampled one after another."""
 
     def __init__(self, bits: int, condition: int) -> None:
         super().__init__(bits, condition)

@@ -1,4 +1,4 @@
-"""The bounds on the log-likelihood that encoders make."""
+"""Lower bounds on the log-likelihood by encoders."""
 
 import math
 from collections.abc import Sequence
@@ -17,13 +17,13 @@ __all__ = ["Variational"]
 
 
 class Variational(GradientLearner, Coding):
-    """A model whose encoder bounds the log-likelihood from below: of vectors; an error between clouds is none.
+    """A model whose encoder gives a lower bound on the log-likelihood of vectors; errors of clouds give no bound.
 
-    It descends minus the bound unless a subclass has another loss. Args are those of `Coding`.
+    It minimises minus the bound unless a subclass has another loss. Args are those of `Coding`.
     """
 
     objective: ClassVar[str] = "a lower bound on the log-likelihood (ELBO)"
-    sampling: ClassVar[str] = "a decoded draw of the prior"
+    sampling: ClassVar[str] = "a decoded sample of the prior"
     prior: Density
 
     def __init__(self, shape: Sequence[int], **networks: Any) -> None:
@@ -40,16 +40,17 @@ class Variational(GradientLearner, Coding):
 
             draws = 1: E[log p(x | z)] - KL(q(z | x) | p(z));  else E log mean over k of p(x | z_k) p(z_k) / q(z_k | x)
 
-        With labels, (B,), it is that on log p(x | label).
+        With labels, (B,), it is the bound on log p(x | label).
 
         Raises:
-            ValueError: the model is one of clouds, whose reconstruction error is no log-likelihood, or no draws.
+            ValueError: the model is one of clouds, whose reconstruction error is not a log-likelihood, or draws is
+                below 1.
         """
         at_least(1, draws=draws)
         if not isinstance(self.likelihood, VectorGaussian):
             raise ValueError(
-                f"log_prob_bound: must be asked of a model of vectors, this one has shape {self.shape}; an error "
-                "between clouds is no log-likelihood: train it on the codes of an autoencoder"
+                f"log_prob_bound: is for models of vectors, this one has shape {self.shape}; an error "
+                "between clouds is not a log-likelihood: train it on the codes of an autoencoder"
             )
         y = self.labels.vectors(labels, x)
         if draws == 1:
@@ -62,12 +63,12 @@ class Variational(GradientLearner, Coding):
         return {"reconstruction": nll.mean(), "kl": divergence.mean()}
 
     def terms(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Minus log p(x | z) at one draw of z, or what stands for it, and KL(q(z | x) | p(z)), (B,) each."""
+        """Minus log p(x | z) at one sample of z, or the error of clouds, and KL(q(z | x) | p(z)), (B,) each."""
         posterior = self.posterior(x, y)
         return self.likelihood.nll(x, self.decoded(posterior.draw(), y)), posterior.kl_from_standard()
 
     def log_weights(self, x: Tensor, y: Tensor, draws: int) -> Tensor:
-        """log p(x | z_k) p(z_k) / q(z_k | x) of independent draws z_k, (draws, B)."""
+        """log p(x | z_k) p(z_k) / q(z_k | x) of independent samples z_k, (draws, B)."""
         posterior = self.posterior(x, y).repeated(draws)
         z = posterior.draw()  # (draws * B, code)
         nll = self.likelihood.nll(x.repeat(draws, 1), self.decoded(z, y.repeat(draws, 1)))
@@ -76,11 +77,11 @@ class Variational(GradientLearner, Coding):
 
     @torch.no_grad()
     def information(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
-        """The mutual information of row and code under q, in nats, by one draw of z for each row, ().
+        """The mutual information of row and code under q, in nats, by one sample of z for each row, ().
 
             mean over i of log q(z_i | x_i) - log mean over j of q(z_i | x_j),
 
-        which for S rows is at most log S: give it rows enough that it is well below that.
+        which for S rows is at most log S: use enough rows that it is well below that.
         """
         posterior = self.posterior(x, self.labels.vectors(labels, x))
         z = posterior.draw()

@@ -1,4 +1,4 @@
-"""What variational autoencoders that also say which cluster a row is of share."""
+"""The base of variational autoencoders that also infer the cluster of a row."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -23,9 +23,8 @@ _SCALE = 0.3  # deviation of a decoder of standardised vectors
 class Clustering(Variational):
     """A variational autoencoder whose prior is a mixture, and which infers the cluster of a row besides its code.
 
-    The cluster's posterior is the exact one of a draw of the code. Whatever distribution over clusters is put in its
-    place, the bound holds, and the draw that decides it is not the one that the divergences are taken of: they are
-    closed forms. It takes no labels.
+    The posterior of the cluster is the exact one given a sample of the code. The bound holds for any distribution over
+    clusters; the divergences are closed forms, not evaluated at that sample. The model takes no labels.
     """
 
     conditional: ClassVar[bool] = False
@@ -38,19 +37,19 @@ class Clustering(Variational):
 
     @staticmethod
     def vector_likelihood(dim: int, scale: float, learned: bool) -> VectorGaussian:
-        """Noise that is alike in all directions: clusters are told apart by how far rows are from each other."""
+        """Isotropic noise: clusters are distinguished by the distances between rows."""
         return Coding.vector_likelihood(dim, scale, learned)
 
     @classmethod
     def arguments(cls, facts: Facts) -> dict[str, Any]:
-        """No classes, since clusters are what it finds without labels; and at most a cluster for every ten rows."""
+        """No classes, since it finds clusters without labels; and at most one cluster for every ten rows."""
         return {"shape": facts.shape, "clusters": max(1, min(30, facts.rows // 10))}
 
     @abstractmethod
     def parts(self, x: Tensor) -> tuple[dict[str, Tensor], Tensor]:
-        """What the bound is made of, of rows (B, *shape), and the log shares of clusters in each row, (B, K).
+        """The terms of the bound, for rows (B, *shape), and the log probabilities of clusters for each row, (B, K).
 
-        "reconstruction" is minus log p(x | z), or what stands for it, the others are divergences, (B,) each in nats.
+        "reconstruction" is minus log p(x | z), or the error of clouds, the others are divergences, (B,) each in nats.
         """
 
     @abstractmethod
@@ -67,7 +66,7 @@ class Clustering(Variational):
         return DiagonalGaussian(*in_batches(self, statistics, x).chunk(2, dim=1))
 
     def cluster(self, x: Tensor) -> Tensor:
-        """The likeliest cluster of each row, (B, *shape) -> (B,) int64."""
+        """The most likely cluster of each row, (B, *shape) -> (B,) int64."""
         return self.log_shares(x).argmax(1)
 
     def descended(self, parts: dict[str, Tensor]) -> dict[str, Tensor]:

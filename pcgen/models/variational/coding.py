@@ -1,4 +1,4 @@
-"""What autoencoders with a prior share: networks from rows to Gaussians of codes and back."""
+"""The base of autoencoders with a prior: networks from rows to Gaussians of codes and back."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -27,8 +27,8 @@ class Coding(Conditional):
 
         q(z | x) = N(m(x), diag v(x)),  p(x | z) = N(decode(z), noise),  p(z) = N(0, I)
 
-    A subclass says what is learned. Args are those of the subclasses. One whose codes are not such Gaussians says by
-    `statistics` how many numbers the encoder is to give of each row, and overrides `posterior` and `prior`.
+    A subclass defines the loss. Args are those of the subclasses. If codes are not such Gaussians, a subclass sets
+    `statistics`, the number of outputs of the encoder for each row, and overrides `posterior` and `prior`.
 
     Raises:
         ValueError: a shape that the model does not accept, or an argument out of range.
@@ -68,7 +68,7 @@ class Coding(Conditional):
         else:
             if learn_scale:
                 raise ValueError(
-                    "learn_scale: must be False for clouds, whose error is no log-likelihood; give scale a number"
+                    "learn_scale: must be False for clouds, whose error is not a log-likelihood; give scale a number"
                 )
             self.likelihood = CloudError(reconstruction, 0.01 if scale is None else scale)
             self.features = build_part(encoder, ENCODERS, "encoder", code=2 * code)
@@ -90,9 +90,9 @@ class Coding(Conditional):
 
     @torch.no_grad()
     def start_linear(self, data: Batch) -> None:
-        """Set decoder and encoder of vectors to probabilistic PCA, with classes that of rows about their class's mean.
+        """Set decoder and encoder of vectors to probabilistic PCA, with classes of rows minus their class's mean.
 
-        Of an encoder that gives more than means and log-variances, the rest is left as it is.
+        If an encoder has more outputs than means and log-variances, the others are not changed.
         """
         if not isinstance(self.likelihood, VectorGaussian) or not isinstance(self.decoder, CorrectedLinear):
             return
@@ -127,9 +127,9 @@ class Coding(Conditional):
         """Draw n new vectors from p(x | z), or the decoder's clouds, (n, *shape), with z from the prior.
 
         Args:
-            n: how many.
+            n: number of samples.
             labels: (n,) int64, of a model with classes.
-            truncation: of z, in standard deviations: less is nearer to the typical, and less diverse.
+            truncation: of z, in standard deviations: smaller is more typical and less diverse.
         """
         return self.likelihood.draw(self.decode(self.prior.draw(n, truncation), labels))
 
@@ -139,7 +139,7 @@ class Coding(Conditional):
         return DiagonalGaussian(mean, log_variance)
 
     def encoded(self, x: Tensor, y: Tensor) -> Tensor:
-        """What the encoder gives of rows (B, *shape) with labels as vectors (B, K): (B, statistics)."""
+        """The encoder's outputs for rows (B, *shape) with labels as vectors (B, K): (B, statistics)."""
         given: Tensor = self.encoder(torch.cat([self.features(x), y], dim=1))
         return given
 

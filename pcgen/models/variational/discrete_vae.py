@@ -1,4 +1,4 @@
-"""Variational autoencoder whose code is bits."""
+"""Variational autoencoder with binary codes."""
 
 import math
 from collections.abc import Sequence
@@ -24,38 +24,39 @@ __all__ = ["DiscreteVAE"]
 
 
 class DiscreteVAE(Conditional, GradientLearner):
-    """A variational autoencoder of vectors whose code is bits, so that its encoder needs an estimator to learn.
+    """A variational autoencoder of vectors with binary codes, whose encoder is trained by a gradient estimator.
 
         log p(x) >= E[log p(x | b) + log p(b)] + H(q(b | x)),  q(b | x) = Bernoulli(sigmoid(encoder(x)))
 
-    with p(x | b) = N(decode(b), scale^2 I). A draw of bits has no derivative, so the gradient of the expectation for
-    the encoder is estimated (`pcgen.estimators`); decoder and prior have that of the draw, and the entropy is exact.
-    With classes, encoder, decoder and prior see the label too; a tenth of the labels is hidden in training.
+    with p(x | b) = N(decode(b), scale^2 I). A sample of bits has no derivative, so the encoder's gradient of the
+    expectation is estimated (`pcgen.estimators`). Decoder and prior have the gradient at the sample, and the entropy is
+    exact. With classes, encoder, decoder and prior also see the label; a tenth of the labels is hidden in training.
 
-    The papers' data are binary and their energies learn from log q(b | x) at the draw where ours is the exact entropy,
-    which has the same mean and less variance. "concrete" follows Jang et al.: the energy, and log p(b), of relaxed bits
-    beside the entropy of the bits themselves, which is no bound; what is measured afterwards is that of bits.
+    The papers' data is binary, and they use log q(b | x) at the sample; ours is the exact entropy, which has the same
+    mean and less variance. "concrete" follows Jang et al.: the energy and log p(b) of relaxed bits, with the entropy of
+    the bits themselves. Its loss is not a bound; `log_prob_bound` and validation use real bits.
 
     Args:
         shape: (dim,).
-        estimator: of the encoder's gradient. Unbiased are "score_function", "control_variate" (its running mean
-            subtracted), "nvil" (and what a perceptron expects of x), "muprop", "rebar" (its temperature and factor
-            learned), "local_expectation" (the decoder is evaluated once for each bit) and, of the bound by five draws,
-            "vimco"; biased are "concrete", and "straight_through", which decodes bits and takes the relaxed gradient.
+        estimator: of the encoder's gradient. Unbiased are "score_function", "control_variate" (with its running mean
+            subtracted), "nvil" (with a baseline from a perceptron of x), "muprop", "rebar" (with learned temperature
+            and factor), "local_expectation" (one evaluation of the decoder for each bit) and, for the bound of five
+            samples, "vimco". Biased are "concrete", and "straight_through", which decodes bits and uses the relaxed
+            gradient.
         prior: of bits, learned: "factorised", or "autoregressive", where each bit depends on those before it. Bits of
-            codes are far from independent: of an independent prior, samples are much worse.
+            codes are far from independent, so samples of a factorised prior are much worse.
         code: bits, K.
-        widths: hidden widths of the encoder, and reversed of the decoder, both a linear map plus a perceptron that
-            starts at zero; () is linear.
-        scale: deviation of the decoder, in the units of x.
-        learn_scale: whether the scale is learned too, which makes the bound highest.
+        widths: hidden widths of the encoder, and in reverse of the decoder; both are a linear map plus a perceptron
+            that starts at zero; () is linear.
+        scale: standard deviation of the decoder's noise, in the units of x.
+        learn_scale: whether the scale is also learned, which gives the highest bound.
         classes: names of the labels' classes; () learns without labels.
         lr: Adam's learning rate.
 
     Logged:
-        bound: minus the bound in nats, a mean over rows; of "concrete", what stands for it.
-        baseline: of "nvil", the squared error of what its perceptron expects.
-        spread: of "rebar", the squared gradient of the log-odds, which its temperature and factor descend.
+        bound: minus the bound in nats, mean over rows; for "concrete", its relaxed loss.
+        baseline: for "nvil", the squared error of its baseline.
+        spread: for "rebar", the squared gradient of the log-odds, which its temperature and factor minimise.
 
     Raises:
         ValueError: a shape that is not (dim,), a name that does not exist, or an argument out of range.
@@ -71,7 +72,7 @@ class DiscreteVAE(Conditional, GradientLearner):
 
     objective: ClassVar[str] = "a lower bound on the log-likelihood (ELBO)"
     learning: ClassVar[str] = "gradient descent, estimated through bits"
-    sampling: ClassVar[str] = "a decoded draw of the prior"
+    sampling: ClassVar[str] = "a decoded sample of the prior"
     accepts: ClassVar[tuple[str, ...]] = ("vector",)
 
     def __init__(
@@ -136,7 +137,7 @@ class DiscreteVAE(Conditional, GradientLearner):
         return x
 
     def energy(self, x: Tensor, y: Tensor) -> Function:
-        """-log p(x, b) in nats as a function of bits, (B, K) -> (B,); between 0 and 1 it goes on smoothly."""
+        """-log p(x, b) in nats as a function of bits, (B, K) -> (B,); it is smooth between 0 and 1."""
         return lambda b: self.likelihood.nll(x, self.decoded(b, y)) - self.prior.log_prob(b, y)
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
@@ -147,7 +148,7 @@ class DiscreteVAE(Conditional, GradientLearner):
         """An unbiased estimate of a lower bound on log p(x), in nats, (B, dim) -> (B,); see `Variational`.
 
         Raises:
-            ValueError: no draws.
+            ValueError: draws is below 1.
         """
         at_least(1, draws=draws)
         y = self.labels.vectors(labels, x)
@@ -161,5 +162,5 @@ class DiscreteVAE(Conditional, GradientLearner):
 
     @torch.no_grad()
     def validate(self, data: Batch) -> Tensor:
-        """Minus the mean bound of held-out rows: the loss of some estimators is another number."""
+        """Minus the mean bound of held-out rows; the loss of some estimators is not the bound."""
         return -self.log_prob_bound(data.x, data.labels if self.classes else None).mean()

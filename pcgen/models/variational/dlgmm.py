@@ -28,36 +28,36 @@ class DLGMM(Variational):
         q(w | x): Kumaraswamy sticks;  q(z | w, x) = sum over k of w_k N(m_k(x), diag v_k(x))
         log p(x) >= E sum over k of w_k [log p(x | z_k) + log p(z_k | w) - log q(z_k | w, x)] - KL(q(w | x) | p(w)),
 
-    w drawn from q(w | x) and a z_k from every part of q(z | w, x), so that no gradient passes through the choice of a
-    part. A posterior of several modes is within reach. With the weights integrated out, prior and posterior of z are
-    mixtures of the mean weights, exactly: `log_prob_bound` of several draws takes these.
+    with w sampled from q(w | x) and one z_k from every component of q(z | w, x), so no gradient has to pass through the
+    choice of a component. The posterior can have several modes. With the weights integrated out, prior and posterior of
+    z are exactly mixtures with the mean weights: `log_prob_bound` of several samples uses these.
 
-    The paper fixes the prior's parts by hand; here their means and variances are learned. On clouds log p(x | z) is
-    replaced as in the VAE, and the loss bounds nothing.
+    The paper sets the components of the prior by hand; here their means and variances are learned. For clouds, log p(x
+    | z) is replaced as in the VAE, and the loss is not a bound.
 
     Args:
         shape: (dim,) or (points, 3).
-        parts: Gaussians of the mixtures, K, at least 2; an update decodes as many codes of each row.
-        concentration: of the weights' symmetric Dirichlet prior; the less, the more one of them takes all.
+        parts: Gaussians of the mixtures, K, at least 2; an update decodes K codes of each row.
+        concentration: of the weights' symmetric Dirichlet prior; with smaller values a single weight dominates.
         code: dimensions of z.
-        widths: hidden widths of the encoder, and reversed of the decoder, of vectors, both a linear map plus a
+        widths: for vectors, hidden widths of the encoder, and in reverse of the decoder; both are a linear map plus a
             perceptron that starts at zero; () is linear.
-        encoder: of clouds, a part by name and arguments, or a module (B, N, 3) -> (B, features).
-        decoder: of clouds, likewise, (B, code + classes) -> (B, points, 3).
-        reconstruction: of clouds, "chamfer" (mean squared), or "emd" (exact; a mean distance, which is squared here).
-        scale: least deviation of the decoder, in the units of x, as in `vae`; None is 0.4 for standardised vectors,
-            0.01 for clouds.
-        learn_scale: of vectors, whether the noise is alike in all directions instead, and its scale learned.
+        encoder: for clouds, a part by name and arguments, or a module (B, N, 3) -> (B, features).
+        decoder: for clouds, in the same way, (B, code + classes) -> (B, points, 3).
+        reconstruction: for clouds, "chamfer" (mean squared), or "emd" (exact; a mean distance, which is squared here).
+        scale: smallest standard deviation of the decoder's noise, in the units of x, as in `vae`; None is 0.4 for
+            standardised vectors, 0.01 for clouds.
+        learn_scale: for vectors, whether the noise is isotropic instead, with a learned scale.
         classes: names of the labels' classes; () learns without labels.
         lr: Adam's learning rate.
 
     Logged:
-        reconstruction: -log p(x | z) in nats at a draw of every part, weighed, a mean over rows; of clouds the squared
-            error in units of the scale.
-        kl: log q(z | w, x) - log p(z | w) at the same draws, plus KL(q(w | x) | p(w)), in nats, a mean over rows.
+        reconstruction: -log p(x | z) in nats at one sample of every component, weighted, mean over rows; for clouds the
+            squared error in units of the scale.
+        kl: log q(z | w, x) - log p(z | w) at the same samples, plus KL(q(w | x) | p(w)), in nats, mean over rows.
 
     Raises:
-        ValueError: a shape that is neither, or an argument out of range.
+        ValueError: an unsupported shape, or an argument out of range.
 
     References:
         Nalisnick, Hertel, Smyth (2016). Approximate Inference for Deep Latent Gaussian Mixtures.
@@ -103,7 +103,7 @@ class DLGMM(Variational):
 
     @torch.no_grad()
     def start_linear(self, data: Batch) -> None:
-        """Start every part of the posterior near that of probabilistic PCA, and the weights at their prior."""
+        """Start every component of the posterior near that of probabilistic PCA, and the weights at their prior."""
         super().start_linear(data)
         if len(self.shape) > 1 or not isinstance(self.encoder, CorrectedLinear):
             return
@@ -124,11 +124,11 @@ class DLGMM(Variational):
         return MixturePosterior(BrokenSticks(sticks, prior), DiagonalGaussian(mean, log_variance))
 
     def encode(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
-        """The mean of the posterior's likeliest part, (B, *shape) -> (B, code); that of all may be between two."""
+        """The mean of the most likely component of the posterior, (B, *shape) -> (B, code)."""
         return self.posterior(x, self.labels.vectors(labels, x)).likeliest
 
     def terms(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Minus log p(x | z), and log q(z | w, x) / p(z | w) + KL(q(w | x) | p(w)), by a z of every part, (B,) each."""
+        """Minus log p(x | z), log q(z | w, x) / p(z | w) + KL(q(w | x) | p(w)), at one z per component, (B,) each."""
         posterior = self.posterior(x, y)
         log_w = posterior.weights.draw_log()  # (B, K)
         z, parts, w = posterior.parts.draw(), self.prior.weights.dim, log_w.exp()  # z (B, K, code)

@@ -1,4 +1,4 @@
-"""A sparse Gaussian process whose inputs are Gaussian: its variational bound, and how its posterior is learned."""
+"""A sparse Gaussian process with Gaussian inputs: its variational bound, and the training of its posterior."""
 
 import math
 from collections.abc import Sequence
@@ -18,14 +18,14 @@ _LEAST = 1e-12  # variance of rows that are all alike
 
 @dataclass(frozen=True)
 class Statistics:
-    """What the best q(u) depends on, as means over rows, float64."""
+    """The statistics of rows that determine the best q(u), as means over rows, float64."""
 
     outputs: Tensor  # (M, D), of E k(z, h) y^T
     products: Tensor  # (M, M), of E k(z, h) k(h, z)
 
     @classmethod
     def mean(cls, parts: Sequence["Statistics"], shares: Sequence[float]) -> "Statistics":
-        """Of rows in parts, which hold those shares of them."""
+        """The statistics of parts of the rows combined, with their shares."""
         return cls(
             torch.stack([share * part.outputs for part, share in zip(parts, shares, strict=True)]).sum(0),
             torch.stack([share * part.products for part, share in zip(parts, shares, strict=True)]).sum(0),
@@ -37,10 +37,10 @@ class SparseGP(nn.Module):
 
         u = f(Z) - mean = L v,  L L^T = k(Z, Z),  p(v_d) = N(0, I),  q(v_d) = N(P^-1 r_d, P^-1)
 
-    The functions share their kernel, their noise, and so the covariance of the best q. The values u at M inducing
-    inputs Z stand for the functions, given which rows are independent: the bound is a sum over rows, less
-    KL(q(u) | p(u)). P and r, the natural parameters of q, are buffers: they are learned by natural-gradient steps, not
-    by an optimizer. All is computed in float64.
+    The functions share their kernel and noise, and therefore the covariance of the best q. The values u at M inducing
+    inputs Z represent the functions; given u, rows are independent, and the bound is a sum over rows minus KL(q(u) |
+    p(u)). P and r, the natural parameters of q, are buffers: they are learned by natural-gradient steps, not by an
+    optimizer. All is computed in float64.
 
     Args:
         inputs: dimensions of h.
@@ -67,18 +67,18 @@ class SparseGP(nn.Module):
 
     @torch.no_grad()
     def fix_noise(self, variance: float) -> None:
-        """Let the noise have that variance, and not learn."""
+        """Fix the variance of the noise."""
         self.log_noise.fill_(math.log(variance))
         self.log_noise.requires_grad_(False)
 
     @property
     def fixed_noise(self) -> Tensor | None:
-        """Its variance, (), where it does not learn."""
+        """The variance of the noise, (), if it is fixed."""
         return None if self.log_noise.requires_grad else self.log_noise.exp()
 
     @torch.no_grad()
     def start(self, h: Tensor, y: Tensor, noise: Tensor) -> None:
-        """Begin with a smooth function from inputs (S, inputs) to outputs (S, D), and inducing inputs among the first.
+        """Start with a smooth function from inputs (S, inputs) to outputs (S, D), and inducing inputs among the inputs.
 
         Raises:
             ValueError: there are fewer rows than inducing inputs.
@@ -126,7 +126,7 @@ class SparseGP(nn.Module):
 
     @torch.no_grad()
     def statistics(self, h: DiagonalGaussian, y: DiagonalGaussian) -> Statistics:
-        """What rows with inputs (B, inputs) and outputs (B, D) say of the best q(u)."""
+        """The statistics for the best q(u) of rows with inputs (B, inputs) and outputs (B, D)."""
         psi = self.expectations(h)
         first, second = pairs(len(self.inducing), self.mean.device)
         products = psi.psi2.new_empty(len(self.inducing), len(self.inducing))
@@ -140,7 +140,7 @@ class SparseGP(nn.Module):
             P <- (1 - rate) P + rate (I + rows / noise L^-1 E[psi2] L^-T)
             r <- (1 - rate) r + rate rows / noise L^-1 E[psi1^T y]
 
-        A step of rate 1 ends where the bound is highest.
+        A step of rate 1 ends at the maximum of the bound.
         """
         factor, weight = self._factor(), rows / self.log_noise.double().exp()
         products = _whitened(factor, _whitened(factor, statistics.products).T)
@@ -175,7 +175,7 @@ class SparseGP(nn.Module):
 
 
 def _centres(h: Tensor, count: int) -> Tensor:
-    """So many centres of k-means, (count, dim): inputs spread as the data is."""
+    """Centres of k-means, (count, dim): inputs that are distributed like the data."""
     from sklearn.cluster import KMeans
 
     if len(h) < count:

@@ -1,4 +1,4 @@
-"""Gaussian mixture variational autoencoder: clusters whose shape is learned."""
+"""Gaussian mixture variational autoencoder: clusters with learned shapes."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,7 +19,7 @@ __all__ = ["GMVAE"]
 
 
 class GMVAE(Clustering):
-    """A variational autoencoder whose codes come from one of K clusters, each a Gaussian that a second latent moves.
+    """A variational autoencoder whose codes come from K clusters, each a Gaussian that depends on a second latent.
 
         w ~ N(0, I),  p(y) = pi_y,  p(z | w, y) = N(mean_y(w), diag v_y(w)),  p(x | z) as in `vae`
         log p(x) >= E[log p(x | z)]                                             "reconstruction"
@@ -27,37 +27,39 @@ class GMVAE(Clustering):
                     - KL(q(w | x) | p(w))                                       "kl_w", the w-prior term
                     - E KL(p(y | z, w) | p(y)),                                 "kl_y", the y-prior term
 
-    expectations under the Gaussians q(z | x) q(w | x), p(y | z, w) exact. (The paper writes y, x, z for x, z, y.) The
-    weights pi are learned, where the paper's are 1 / K: clusters of shapes differ in size, and equal weights draw the
-    small ones too often.
+    with expectations under the Gaussians q(z | x) q(w | x), and the exact p(y | z, w). (The paper writes y, x, z for x,
+    z, y.) The weights pi are learned; the paper's are 1 / K. Clusters of shapes differ in size, and equal weights would
+    sample the small ones too often.
 
-    The bound has a degenerate minimum, where the last term is 0: all clusters have merged into one, and y says nothing
-    of x. So it logs "clusters", how many are told apart: the exponential of the mutual information of row and cluster,
-    which is 1 there and K at most. `minimum_information` is the paper's way out. Clusters start here apart from one
-    another, where the paper's are random: as a mixture fitted to the codes of the linear model that `setup` finds.
+    The bound has a degenerate optimum where the last term is 0: all clusters have merged into one, and y has no
+    information about x. So the training logs "clusters", the effective number of clusters: the exponential of the
+    mutual information of row and cluster, which is 1 in that case and at most K. `minimum_information` is the paper's
+    remedy. Here clusters start separated, as a mixture fitted to the codes of the linear model that `setup` finds; the
+    paper's start is random.
 
     Args:
         shape: (dim,) or (points, 3).
         clusters: K.
         code: dimensions of z.
         noise: dimensions of w.
-        widths: hidden widths of the encoder, and reversed of the decoder, of vectors, both a linear map plus a
+        widths: for vectors, hidden widths of the encoder, and in reverse of the decoder; both are a linear map plus a
             perceptron that starts at zero; () is linear.
         prior_widths: hidden widths of the network from w to the Gaussians of z, of the same kind.
-        minimum_information: nats of kl_y, in the mean of a batch, that cost nothing: below it the term has no gradient.
-        encoder: of clouds, a part by name and arguments, or a module (B, N, 3) -> (B, features).
-        decoder: of clouds, likewise, (B, code) -> (B, points, 3).
-        reconstruction: of clouds, "chamfer" (mean squared), or "emd" (exact; a mean distance, which is squared here).
-        scale: deviation of the decoder, in the units of x; None is 0.3 for standardised vectors, 0.01 for clouds.
+        minimum_information: nats of kl_y, mean over the batch, below which the term has no gradient.
+        encoder: for clouds, a part by name and arguments, or a module (B, N, 3) -> (B, features).
+        decoder: for clouds, in the same way, (B, code) -> (B, points, 3).
+        reconstruction: for clouds, "chamfer" (mean squared), or "emd" (exact; a mean distance, which is squared here).
+        scale: standard deviation of the decoder's noise, in the units of x; None is 0.3 for standardised vectors, 0.01
+            for clouds.
         lr: Adam's learning rate.
 
     Logged:
-        reconstruction: -log p(x | z) in nats at one draw of z, a mean over rows; of clouds the squared error in units
+        reconstruction: -log p(x | z) in nats at one sample of z, mean over rows; for clouds the squared error in units
             of the scale.
-        kl_z: the conditional prior term in nats, a mean over rows.
-        kl_w: the w-prior term, likewise.
-        kl_y: the y-prior term, likewise, and at least `minimum_information`.
-        clusters: how many are told apart in the batch, from 1, where they have merged, to K.
+        kl_z: the conditional prior term in nats, mean over rows.
+        kl_w: the w-prior term in nats, mean over rows.
+        kl_y: the y-prior term in nats, mean over rows, and at least `minimum_information`.
+        clusters: effective number of clusters in the batch, from 1, if all have merged, to K.
 
     Raises:
         ValueError: a shape that is neither, or an argument out of range; in training, one row, or fewer than clusters.
@@ -144,7 +146,7 @@ class GMVAE(Clustering):
         return self.prior.log_shares(code.mean, noise.mean)
 
     def log_weights(self, x: Tensor, y: Tensor, draws: int) -> Tensor:
-        """log p(x | z_k) p(z_k | w_k) p(w_k) / q(z_k | x) q(w_k | x) of independent draws, (draws, B)."""
+        """log p(x | z_k) p(z_k | w_k) p(w_k) / q(z_k | x) q(w_k | x) of independent samples, (draws, B)."""
         code, noise = (each.repeated(draws) for each in self.posteriors(x))
         z, w = code.draw(), noise.draw()  # (draws * B, ...)
         prior = self.prior.log_prob_given(z, w) + self.prior.noise.log_prob(w)

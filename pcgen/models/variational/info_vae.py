@@ -1,4 +1,4 @@
-"""Variational autoencoder whose code keeps information."""
+"""Variational autoencoder with separate weights for information and for the prior."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,37 +18,38 @@ _SHARES = (0.25, 0.5, 1.0, 2.0, 4.0)  # of the prior's median distance: bandwidt
 
 
 class InfoVAE(Variational):
-    """A variational autoencoder that weighs what a code tells of its row apart from how codes are distributed.
+    """A variational autoencoder with separate weights for the information in codes and for their distribution.
 
         loss = E[-log p(x | z)] + (1 - alpha) KL(q(z | x) | p(z)) + (alpha + lam - 1) MMD^2(q(z), p(z))
 
-    with q(z) the codes of all rows. A divergence of the posterior of each row from the prior takes information away
-    from the code; that of the whole does not, and is all that sampling needs. alpha = 0, lam = 1 is the variational
-    autoencoder, alpha = 1 - b, lam = b the beta-VAE and the variational information bottleneck, alpha = 1 the MMD-VAE.
+    with q(z) the distribution of the codes of all rows. The divergence of each row's posterior from the prior removes
+    information from the code. The divergence of q(z) does not, and sampling needs only that. alpha = 0, lam = 1 is the
+    variational autoencoder; alpha = 1 - b, lam = b the beta-VAE and the variational information bottleneck; alpha = 1
+    the MMD-VAE.
 
     Args:
         shape: (dim,) or (points, 3).
-        alpha: how much of each row's divergence is left out, at most 1.
+        alpha: share of each row's divergence that is left out, at most 1.
         lam: lambda; alpha + lam must be at least 1.
         code: dimensions of z.
-        widths: hidden widths of the encoder, and reversed of the decoder, of vectors, both a linear map plus a
+        widths: for vectors, hidden widths of the encoder, and in reverse of the decoder; both are a linear map plus a
             perceptron that starts at zero; () is linear.
-        encoder: of clouds, a part by name and arguments, or a module (B, N, 3) -> (B, features).
-        decoder: of clouds, likewise, (B, code + classes) -> (B, points, 3).
-        reconstruction: of clouds, "chamfer" (mean squared), or "emd" (exact; a mean distance, which is squared here).
-        scale: least deviation of the decoder, in the units of x, as in `vae`; None is 0.6 for standardised vectors,
-            0.01 for clouds.
+        encoder: for clouds, a part by name and arguments, or a module (B, N, 3) -> (B, features).
+        decoder: for clouds, in the same way, (B, code + classes) -> (B, points, 3).
+        reconstruction: for clouds, "chamfer" (mean squared), or "emd" (exact; a mean distance, which is squared here).
+        scale: smallest standard deviation of the decoder's noise, in the units of x, as in `vae`; None is 0.6 for
+            standardised vectors, 0.01 for clouds.
         classes: names of the labels' classes; () learns without labels.
         lr: Adam's learning rate.
 
     Logged:
-        reconstruction: -log p(x | z) in nats at one draw of z, a mean over rows; of clouds the squared error in units
+        reconstruction: -log p(x | z) in nats at one sample of z, mean over rows; for clouds the squared error in units
             of the scale.
-        kl: (1 - alpha) KL(q(z | x) | p(z)) in nats, a mean over rows.
-        mmd: (alpha + lambda - 1) MMD^2 of the batch's codes and as many draws of the prior, which can be negative.
+        kl: (1 - alpha) KL(q(z | x) | p(z)) in nats, mean over rows.
+        mmd: (alpha + lambda - 1) MMD^2 of the batch's codes and as many samples of the prior; it can be negative.
 
     Raises:
-        ValueError: a shape that is neither, or an argument out of range.
+        ValueError: an unsupported shape, or an argument out of range.
 
     References:
         Zhao, Song, Ermon (2019). InfoVAE: Balancing Learning and Inference in Variational Autoencoders.

@@ -16,26 +16,27 @@ __all__ = ["IWAE"]
 
 
 class IWAE(Variational):
-    """A variational autoencoder trained by the bound of several draws, which is tighter the more there are.
+    """A variational autoencoder trained by the bound of k samples of the code, which is tighter with larger k.
 
         log p(x) >= E log mean over k of p(x, z_k) / q(z_k | x),  z_k ~ q(z | x) = N(m(x), diag v(x))
 
-    Its gradient is that of the draws' mean, each weighted by its share of the sum of p(x, z_k) / q(z_k | x). One draw
-    is the variational autoencoder. With classes, encoder and decoder see the label too.
+    In its gradient, each sample is weighted by its share of the sum of p(x, z_k) / q(z_k | x). With one sample it is
+    the variational autoencoder. With classes, encoder and decoder also see the label.
 
     Args:
         shape: (dim,).
-        draws: k, of each row in every update; the paper's are 5 and 50.
+        draws: k, samples of the code of each row in every update; 5 and 50 in the paper.
         code: dimensions of z.
-        widths: hidden widths of the encoder, and reversed of the decoder, both a linear map plus a perceptron that
-            starts at zero; () is linear.
-        scale: least deviation of the decoder, in the units of x, as in `vae`; None is 0.6 for standardised vectors.
-        learn_scale: whether the noise is alike in all directions instead, and its scale learned.
+        widths: hidden widths of the encoder, and in reverse of the decoder; both are a linear map plus a perceptron
+            that starts at zero; () is linear.
+        scale: smallest standard deviation of the decoder's noise, in the units of x, as in `vae`; None is 0.6 for
+            standardised vectors.
+        learn_scale: whether the noise is isotropic instead, with a learned scale.
         classes: names of the labels' classes; () learns without labels.
         lr: Adam's learning rate.
 
     Logged:
-        bound: minus the bound in nats, a mean over rows.
+        bound: minus the bound in nats, mean over rows.
 
     Raises:
         ValueError: a shape that is not (dim,), or an argument out of range.
@@ -44,7 +45,7 @@ class IWAE(Variational):
         Burda, Grosse, Salakhutdinov (2016). Importance Weighted Autoencoders.
     """
 
-    objective: ClassVar[str] = "a lower bound on the log-likelihood, by several draws"
+    objective: ClassVar[str] = "a lower bound on the log-likelihood, by several samples"
     accepts: ClassVar[tuple[str, ...]] = ("vector",)
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Mixtures of Gaussians whose weights are broken sticks: a prior of latents, and the posterior of an encoder."""
+"""Mixtures of Gaussians with stick-breaking weights: a prior of latents, and the posterior of an encoder."""
 
 import math
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ __all__ = ["LatentMixture", "MixturePosterior"]
 
 
 class LatentMixture(Density):
-    """p(z | w) = sum over k of w_k N(z; m_k, diag v_k), means and variances learned, the weights w broken sticks.
+    """p(z | w) = sum over k of w_k N(z; m_k, diag v_k), with learned means and variances, and stick-breaking weights w.
 
-    A draw and its density are those of p(z), which has the mean weights, since p(z | w) is linear in w.
+    Samples and density are those of p(z), which has the mean weights, since p(z | w) is linear in w.
 
     Args:
         weights: p(w).
@@ -47,7 +47,7 @@ class LatentMixture(Density):
 class MixturePosterior:
     """q(w | x) and q(z | w, x) = sum over k of w_k N(z; m_k(x), diag v_k(x)).
 
-    A draw and its density are those of q(z | x), which has the mean weights.
+    Samples and density are those of q(z | x), which has the mean weights.
     """
 
     weights: BrokenSticks
@@ -55,7 +55,7 @@ class MixturePosterior:
 
     @property
     def likeliest(self) -> Tensor:
-        """The mean of the part of the largest mean weight, (B, dim)."""
+        """The mean of the component with the largest mean weight, (B, dim)."""
         return self._of(self.weights.mean.argmax(1), self.parts.mean)
 
     def draw(self) -> Tensor:

@@ -1,4 +1,4 @@
-"""What a decoder's output says of the data: minus a log-likelihood of vectors, an error between clouds."""
+"""The loss of decoded data: minus a log-likelihood for vectors, an error for clouds."""
 
 import math
 
@@ -19,8 +19,8 @@ class VectorGaussian(nn.Module):
     """p(x | z) = N(decode(z), scale^2 I) of vectors.
 
     Args:
-        scale: deviation, in the units of x.
-        learned: whether it learns too.
+        scale: standard deviation, in the units of x.
+        learned: whether the scale is learned.
     """
 
     def __init__(self, scale: float, learned: bool) -> None:
@@ -29,7 +29,7 @@ class VectorGaussian(nn.Module):
         self.log_scale = nn.Parameter(torch.tensor(math.log(scale)), requires_grad=learned)
 
     def fit(self, covariance: Tensor, left: Tensor) -> None:
-        """Take what depends on covariances (D, D), of the data and of what codes leave of it at first: nothing."""
+        """Set what depends on covariances (D, D) of the data and of the initial residuals: nothing."""
 
     def nll(self, x: Tensor, decoded: Tensor) -> Tensor:
         """-log p(x | z) of each row in nats, (B,), for decoded = decode(z)."""
@@ -42,16 +42,18 @@ class VectorGaussian(nn.Module):
 
 
 class AxisGaussian(VectorGaussian):
-    """p(x | z) = N(decode(z), V diag(n) V^T) of vectors: along each principal axis of the data a variance of its own.
+    """p(x | z) = N(decode(z), V diag(n) V^T) of vectors, with a separate variance for each principal axis.
 
         n_i = min(scale^2, l_i) + exp(a_i)
 
-    with V the axes, l the data's variances along them, and a learned. Where the data varies more than the scale, the
-    noise is no narrower, so that codes of few rows leave no holes in the prior; where it varies less, the noise is not
-    wider than the data; and what no code tells of is noise altogether, as in a Gaussian of the data's covariance.
+    with V the axes, l the data's variances along them, and a learned. Along axes where the data varies more than the
+    scale, the noise is at least the scale, so that codes of few rows leave no holes in the prior. Along other axes, the
+    noise can be as small as the data's variance. Axes that codes do not explain become noise, as in a Gaussian with the
+    data's covariance.
 
     Args:
-        dim: of the vectors. Before `fit` the axes are the coordinates, and the data varies more than the scale.
+        dim: of the vectors. Before `fit`, the axes are the coordinates, and the data is assumed to vary more than the
+            scale.
         scale: in the units of x.
     """
 
@@ -66,13 +68,13 @@ class AxisGaussian(VectorGaussian):
 
     @torch.no_grad()
     def fit(self, covariance: Tensor, left: Tensor) -> None:
-        """Take the axes and their least noise from the data's covariance, the noise from that of what codes leave.
+        """Set the axes and their smallest noise from the data's covariance, and the noise from that of residuals.
 
-        Where a linear decoder with `principal_factors` leaves that, x is the Gaussian of the data's covariance.
+        With the residuals of a linear decoder by `principal_factors`, x is the Gaussian with the data's covariance.
 
         Args:
             covariance: (D, D).
-            left: (D, D), of x - decode(z), z ~ q(z | x).
+            left: the covariance (D, D) of the residuals x - decode(z), z ~ q(z | x).
         """
         variances, axes = torch.linalg.eigh(covariance.double())
         variances = variances.flip(0).clamp_min(_CONSTANT * float(variances.max().clamp_min(1e-12)))
@@ -85,7 +87,7 @@ class AxisGaussian(VectorGaussian):
 
     @property
     def variances(self) -> Tensor:
-        """Of the noise along the axes, n, (D,)."""
+        """Variances n of the noise along the axes, (D,)."""
         return self.least + self.log_more.exp()
 
     def nll(self, x: Tensor, decoded: Tensor) -> Tensor:
@@ -98,9 +100,9 @@ class AxisGaussian(VectorGaussian):
 
 
 class CloudError(nn.Module):
-    """d(x, decode(z)) / (2 scale^2) of clouds, d a squared error, in the place of -log p(x | z).
+    """d(x, decode(z)) / (2 scale^2) for clouds, d a squared error, instead of -log p(x | z).
 
-    Points have no order, so no density of theirs is at hand; nothing that is made of this error is a bound.
+    Points have no order, so there is no simple density of clouds; nothing computed from this error is a bound.
 
     Args:
         reconstruction: "chamfer" (mean squared), or "emd" (exact; a mean distance, which is squared here).

@@ -1,4 +1,4 @@
-"""Mixtures of diagonal Gaussians of codes: as a prior that is learned, and as one that another latent moves."""
+"""Mixtures of diagonal Gaussians of codes: as a learned prior, and as one that depends on another latent."""
 
 import math
 import warnings
@@ -40,12 +40,13 @@ class Components:
 def fitted(codes: DiagonalGaussian, decoded: Tensor, count: int) -> tuple[Tensor, Components]:
     """Weights (K,) and components (K, D) of a mixture fitted to codes by expectation maximisation.
 
-    It starts from k-means of what the codes stand for: a code's dimensions have no common unit of length, a decoder may
-    stretch any of them. It is fitted to the codes' means; draws scatter about them, so their mean variance is added.
+    It starts from k-means of decoded codes, because the dimensions of a code have no common unit of length: a decoder
+    may stretch any of them. It is fitted to the means of the codes; samples scatter about them, so their mean variance
+    is added.
 
     Args:
-        codes: S of them.
-        decoded: of their means, (S, *shape).
+        codes: S codes.
+        decoded: their decoded means, (S, *shape).
         count: K.
 
     Raises:
@@ -85,7 +86,7 @@ def fitted(codes: DiagonalGaussian, decoded: Tensor, count: int) -> tuple[Tensor
 
 
 class Weights(nn.Module):
-    """Probabilities of K clusters, which are learned; they begin equal."""
+    """Learned probabilities of K clusters; they start equal."""
 
     def __init__(self, clusters: int) -> None:
         super().__init__()
@@ -110,11 +111,11 @@ class Weights(nn.Module):
 
 
 class LearnedMixture(Density):
-    """p(z) = sum_c pi_c N(mean_c, diag v_c), all of which is learned; it begins as N(0, I).
+    """p(z) = sum_c pi_c N(mean_c, diag v_c), with all parameters learned; it starts as N(0, I).
 
     Args:
         dim: of z.
-        clusters: how many.
+        clusters: number of clusters.
     """
 
     def __init__(self, dim: int, clusters: int) -> None:
@@ -151,14 +152,14 @@ class LearnedMixture(Density):
 
 
 class MovedMixture(Prior):
-    """p(z | w) = sum_y pi_y N(mean_y(w), diag v_y(w)), w ~ N(0, I): clusters that need not be Gaussian.
+    """p(z | w) = sum_y pi_y N(mean_y(w), diag v_y(w)), w ~ N(0, I): clusters that are not Gaussian in general.
 
     The network of w is a linear map plus a perceptron that starts at zero.
 
     Args:
         dim: of z.
         noise: dimensions of w.
-        clusters: how many.
+        clusters: number of clusters.
         widths: hidden widths of the network; () is linear.
     """
 
@@ -170,7 +171,7 @@ class MovedMixture(Prior):
 
     @torch.no_grad()
     def start(self, codes: DiagonalGaussian, decoded: Tensor) -> None:
-        """Begin with the components that `fitted` finds, which w does not move."""
+        """Start with the components that `fitted` finds, independent of w."""
         weights, components = fitted(codes, decoded, len(self.weights))
         self.weights.start(weights)
         self.network.linear.weight.zero_()
@@ -209,8 +210,9 @@ def divergence_of_shares(log_shares: Tensor, log_weights: Tensor) -> Tensor:
 def found_clusters(log_shares: Tensor) -> Tensor:
     """exp of the mutual information of row and cluster, H(mean share) - mean H(share), of (B, K): between 1 and K.
 
-    It is K if rows are told apart into K clusters of equal size. It is 1 if one cluster has all rows, and also if every
-    row belongs to all clusters alike, because they have merged: the entropy of the mean share alone does not see that.
+    It is K if rows are divided into K clusters of equal size. It is 1 if one cluster has all rows, and also if every
+    row belongs equally to all clusters, because they have merged; the entropy of the mean share alone would not detect
+    that.
     """
     # In logarithms: the share of a cluster that is far from every row is 0 in floating point.
     mean = log_shares.logsumexp(0) - math.log(len(log_shares))

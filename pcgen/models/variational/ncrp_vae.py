@@ -19,51 +19,52 @@ __all__ = ["NCRPVAE", "grown"]
 
 
 class NCRPVAE(Clustering):
-    """A variational autoencoder whose prior is a tree of clusters that it learns: a nested Chinese restaurant process.
+    """A variational autoencoder whose prior is a learned tree of clusters: a nested Chinese restaurant process.
 
-        a_root ~ N(0, step^2 V),  a_node ~ N(a_parent, step^2 V): places of nodes, a random walk down the tree
-        p(c) = w_c of leaves c, by sticks broken at every node,  p(z | c) = N(a_c, V),  p(x | z) as in `vae`
+        a_root ~ N(0, step^2 V),  a_node ~ N(a_parent, step^2 V): means of nodes, a random walk down the tree
+        p(c) = w_c of leaves c, by stick breaking at every node,  p(z | c) = N(a_c, V),  p(x | z) as in `vae`
         log p(rows) >= sum over x of E[log p(x | z)] - sum_c q(c | x) E[KL(q(z | x) | p(z | c)) + log(q(c | x) / w_c)]
                        - KL(q(a) | p(a)) - KL(q(w) | p(w)),  q(z | x) = N(m(x), diag v(x)),  E over z, a and w
 
-    Encoder and decoder climb the gradient of the bound. After each of their steps the tree climbs it in closed form:
-    q(c | x) is proportional to exp(E log w_c - E KL(q(z | x) | p(z | c))), and q(a), q(w) and V follow from sums over
-    about as many of the last rows as there are in the training data (see `trees.NestedCRP`). Training has two phases.
-    Each begins with a tree that is grown anew by k-means of decoded codes at every node, each row at one leaf: the
-    first from codes of probabilistic PCA, or of networks of clouds that have learned nothing yet, the second from
-    learned codes. `cluster` gives the leaf of a row, and `path` the branches that lead to it.
+    Encoder and decoder maximise the bound by gradient steps. After each step, the tree maximises it in closed form: q(c
+    | x) is proportional to exp(E log w_c - E KL(q(z | x) | p(z | c))), and q(a), q(w) and V follow from sums over about
+    as many recent rows as there are in the training data (see `trees.NestedCRP`). Training has two phases. Each starts
+    with a new tree, built by k-means of decoded codes at every node, with each row at one leaf: the first from codes of
+    probabilistic PCA, or of untrained networks for clouds, the second from learned codes. `cluster` gives the leaf of a
+    row, and `path` the branches that lead to it.
 
-    In the paper rows are frames of videos, each video with its own weights; here each row stands alone, and the weights
-    are of all rows. The paper's tree grows, is pruned and merged; here it has limited levels and branches, and branches
-    without rows have next to no weight. The paper's q holds places of nodes for independent, and its V is 1; here they
-    are believed in together, and V is learned, so that codes may have any unit of length. The paper's concentration is
+    In the paper rows are frames of videos, and each video has its own weights; here rows are independent, and all share
+    the weights. The paper's tree grows, and is pruned and merged; here its levels and branches are limited, and
+    branches without rows have almost no weight. The paper's q treats the means of nodes as independent, and its V is 1;
+    here their posterior is joint, and V is learned, so codes can have any unit of length. The paper's concentration is
     10, which would give the last of four branches three quarters of the prior's weight.
 
     Args:
         shape: (dim,) or (points, 3).
-        levels: of the tree, the root's and the leaves' among them.
-        branching: branches of each node; leaves are branching^(levels - 1).
-        concentration: of the sticks; the more, the more branches are used.
-        step: deviation of a node about its parent, in units of that of codes about their leaf.
+        levels: of the tree, including root and leaves.
+        branching: branches of each node; there are branching^(levels - 1) leaves.
+        concentration: of the sticks; larger values use more branches.
+        step: standard deviation of a node about its parent, in units of that of codes about their leaf.
         code: dimensions of z.
-        widths: hidden widths of the encoder, and reversed of the decoder, of vectors, both a linear map plus a
+        widths: for vectors, hidden widths of the encoder, and in reverse of the decoder; both are a linear map plus a
             perceptron that starts at zero; () is linear.
-        encoder: of clouds, a part by name and arguments, or a module (B, N, 3) -> (B, features).
-        decoder: of clouds, likewise, (B, code) -> (B, points, 3).
-        reconstruction: of clouds, "chamfer" (mean squared), or "emd" (exact; a mean distance, which is squared here).
-        scale: deviation of the decoder, in the units of x; None is 0.3 for standardised vectors, 0.01 for clouds.
+        encoder: for clouds, a part by name and arguments, or a module (B, N, 3) -> (B, features).
+        decoder: for clouds, in the same way, (B, code) -> (B, points, 3).
+        reconstruction: for clouds, "chamfer" (mean squared), or "emd" (exact; a mean distance, which is squared here).
+        scale: standard deviation of the decoder's noise, in the units of x; None is 0.3 for standardised vectors, 0.01
+            for clouds.
         lr: Adam's learning rate.
 
     Logged:
-        reconstruction: -log p(x | z) in nats at one draw of z, a mean over rows; of clouds the squared error in units
+        reconstruction: -log p(x | z) in nats at one sample of z, mean over rows; for clouds the squared error in units
             of the scale.
-        kl_z: the divergence of the code in nats, a mean over rows.
-        kl_c: that of the leaf, likewise.
-        clusters: how many leaves are told apart in the batch, from 1, where they have merged, to their number.
-        tree: that of the tree's places, weights and V in nats, divided by the number of training rows.
+        kl_z: the divergence of the code in nats, mean over rows.
+        kl_c: the divergence of the leaf in nats, mean over rows.
+        clusters: effective number of leaves in the batch, from 1, if all have merged, to the number of leaves.
+        tree: the divergence of the tree's means, weights and V in nats, divided by the number of training rows.
 
     Raises:
-        ValueError: a shape that is neither, or an argument out of range.
+        ValueError: an unsupported shape, or an argument out of range.
 
     References:
         Goyal, Hu, Liang, Wang, Xing (2017). Nonparametric Variational Auto-encoders for Hierarchical Representation
@@ -105,7 +106,7 @@ class NCRPVAE(Clustering):
 
     @classmethod
     def arguments(cls, facts: Facts) -> dict[str, Any]:
-        """No classes, since clusters are what it finds without labels."""
+        """No classes, since it finds clusters without labels."""
         return {"shape": facts.shape}
 
     @property
@@ -114,7 +115,7 @@ class NCRPVAE(Clustering):
 
     @torch.no_grad()
     def enter(self, phase: str, data: Batch) -> None:
-        """Grow the tree anew from k-means of what the codes stand for: a code's dimensions have no common unit."""
+        """Build a new tree by k-means of decoded codes, because the dimensions of a code have no common unit."""
         codes = self.codes(data.x)
         decoded = in_batches(self, self.decode, codes.mean).flatten(1)
         self.prior.start(codes, grown(decoded, self.prior.levels, self.prior.branching))
@@ -136,7 +137,7 @@ class NCRPVAE(Clustering):
         return belief.log_shares(belief.divergences(self.posterior(x, x.new_zeros(len(x), 0))))
 
     def path(self, x: Tensor) -> Tensor:
-        """Which branch is taken at each level to the likeliest leaf of each row, (B, *shape) -> (B, levels - 1)."""
+        """The branch at each level on the path to the most likely leaf, (B, *shape) -> (B, levels - 1)."""
         return self.prior.path(self.cluster(x))
 
     def update(self, batch: Batch) -> dict[str, Tensor]:
@@ -150,7 +151,7 @@ class NCRPVAE(Clustering):
 def grown(x: Tensor, levels: int, branching: int) -> Tensor:
     """The leaf of each of S rows, (S, dim) -> (S,), by k-means of the rows, then of those of each branch, and so on.
 
-    The first branch of a node has the most rows, as sticks have it.
+    The first branch of a node has the most rows, as in stick breaking.
     """
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning

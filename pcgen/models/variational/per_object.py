@@ -1,4 +1,4 @@
-"""Inference that is not amortised: posteriors of rows of their own, in the place of an encoder's."""
+"""Inference without amortisation: a separate posterior for each row, instead of an encoder."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -18,10 +18,10 @@ _BETAS = (0.9, 0.95)  # a short memory: the first slopes, of a start far off, wo
 
 
 class Posteriors(nn.Module):
-    """Numbers of each row that stand where an encoder would compute them: a mean and a log-variance, say.
+    """Learned posterior parameters of each row instead of an encoder's output, such as a mean and a log-variance.
 
     Args:
-        numbers: of each row, (B, statistics), from where they learn.
+        numbers: initial parameters of each row, (B, statistics).
     """
 
     def __init__(self, numbers: Tensor) -> None:
@@ -29,7 +29,7 @@ class Posteriors(nn.Module):
         self.numbers = nn.Parameter(numbers.detach().clone())
 
     def forward(self, x: Tensor) -> Tensor:
-        """The numbers of the rows, however they look; of rows repeated, one whole batch after another, likewise."""
+        """The parameters of the rows, whatever their values; also for rows repeated one whole batch after another."""
         if len(x) % len(self.numbers):
             raise ValueError(f"x: must be the {len(self.numbers)} rows that the posteriors are of, got {len(x)}")
         return self.numbers.repeat(len(x) // len(self.numbers), 1)
@@ -37,7 +37,7 @@ class Posteriors(nn.Module):
 
 @contextmanager
 def inferring(model: Variational, posteriors: Posteriors) -> Iterator[None]:
-    """Within it the model's encoder is these posteriors: `encode` and `log_prob_bound` of their rows are by them."""
+    """Within this context, the model uses these posteriors as its encoder, in `encode` and `log_prob_bound`."""
     own, model.encoder = model.encoder, posteriors  # type: ignore[assignment]
     try:
         yield
@@ -48,13 +48,13 @@ def inferring(model: Variational, posteriors: Posteriors) -> Iterator[None]:
 def fit_posteriors(
     model: Variational, x: Tensor, labels: Tensor | None = None, *, steps: int = 300, draws: int = 8
 ) -> Posteriors:
-    """The posterior of each row by itself, by ascent of its own bound from where the encoder begins.
+    """A posterior for each row, fitted by maximising its bound, starting at the encoder's.
 
         for every i  maximise over q_i  E[log p(x_i | z)] - KL(q_i(z) | p(z)),  z ~ q_i
 
-    The decoder stays. The family of q is the model's: Gaussians of diagonal covariance for most. An encoder finds all
-    rows' posteriors by one function, and what that loses of the bound is the amortisation gap; it is largest where
-    training did not lead it, on held-out and on strange rows.
+    The decoder is fixed. The family of q is the model's: Gaussians of diagonal covariance for most. An encoder infers
+    the posteriors of all rows by one function; the resulting loss of the bound is the amortisation gap. It is largest
+    for held-out and unusual rows.
 
         own = fit_posteriors(model, x)
         with inferring(model, own):
@@ -64,8 +64,8 @@ def fit_posteriors(
         model: of vectors.
         x: rows (B, dim).
         labels: (B,) int64, of a model with classes.
-        steps: of Adam, whose rate falls to 0.
-        draws: of z for each row in every step.
+        steps: of Adam, with a learning rate that falls to 0.
+        draws: samples of z for each row in every step.
 
     Raises:
         ValueError: a model of clouds, no rows, or an argument out of range.
@@ -85,12 +85,12 @@ def fit_posteriors(
 def amortisation_gap(
     model: Variational, posteriors: Posteriors, x: Tensor, labels: Tensor | None = None, *, draws: int = 100
 ) -> Tensor:
-    """How much higher the rows' own posteriors make the bound than the encoder does, in nats, (B,).
+    """The bound with fitted posteriors minus the bound with the encoder, in nats, (B,).
 
-    Both bounds are means of `draws` estimates, by the same noise.
+    Both bounds are means of `draws` estimates, with the same noise.
 
     Raises:
-        ValueError: the posteriors are not of that many rows, a model of clouds, or no draws.
+        ValueError: the number of posteriors is not that of rows, a model of clouds, or draws is below 1.
     """
     y = _checked(model, x, labels, 0, draws)
     with evaluating(model):
@@ -110,21 +110,21 @@ def monte_carlo_em(
     draws: int = 8,
     lr: float = 0.01,
 ) -> Iterator[Posteriors]:
-    """Learn a decoder, and a prior if it learns, without an encoder: one bound climbed in turns. Yields every round.
+    """Learn a decoder, and a learned prior, without an encoder, by maximising one bound in turn. Yields every round.
 
-        E: posteriors of all rows by `steps` of ascent, from those of the round before;  M: as many of the decoder
+        E: posteriors of all rows by `steps` steps, from those of the round before;  M: as many steps of the decoder
 
-    In neither turn the bound falls but by the noise of the draws. Where rows are few it needs no encoder that has to
-    generalise. The model's own encoder stays as it was and does not know the new decoder: infer by `fit_posteriors`.
+    Up to the noise of the samples, the bound never falls. With few rows, no encoder has to generalise. The model's own
+    encoder is not changed and does not fit the new decoder: use `fit_posteriors` to infer.
 
     Args:
-        model: of vectors; what it is when this begins is where it begins.
-        x: training rows (S, dim), all of which are in every step.
+        model: of vectors; training starts at its present state.
+        x: training rows (S, dim), all of which are used in every step.
         labels: (S,) int64, of a model with classes.
-        rounds: of the two turns.
-        steps: of Adam in each turn, whose rate falls to 0 in it.
-        draws: of z for each row in every step.
-        lr: rate of the decoder.
+        rounds: each with an E step and an M step.
+        steps: of Adam in each of them, with a learning rate that falls to 0.
+        draws: samples of z for each row in every step.
+        lr: learning rate of the decoder.
 
     Yields:
         The posteriors of the rows.
@@ -164,13 +164,13 @@ def _checked(model: Variational, x: Tensor, labels: Tensor | None, steps: int, d
 
 @torch.no_grad()
 def _start(model: Variational, x: Tensor, y: Tensor) -> Posteriors:
-    """What the encoder gives."""
+    """The encoder's output."""
     with evaluating(model):
         return Posteriors(model.encoded(x, y))
 
 
 def _bound(model: Variational, x: Tensor, y: Tensor, draws: int) -> Tensor:
-    """The mean of so many one-draw estimates of the bound on each row, (B,)."""
+    """The mean of `draws` one-sample estimates of the bound on each row, (B,)."""
     nll, divergence = model.terms(x.repeat(draws, 1), y.repeat(draws, 1))
     return -(nll + divergence).view(draws, -1).mean(0)
 
@@ -178,7 +178,7 @@ def _bound(model: Variational, x: Tensor, y: Tensor, draws: int) -> Tensor:
 def _ascend(
     model: Variational, x: Tensor, y: Tensor, parameters: Iterable[Tensor], steps: int, draws: int, rate: float
 ) -> None:
-    """So many steps of Adam up the sum of the rows' bounds, by some of the parameters."""
+    """Steps of Adam that maximise the sum of the rows' bounds, over some of the parameters."""
     learned = list(parameters)
     optimizer = torch.optim.Adam(learned, rate, _BETAS)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, steps))

@@ -1,4 +1,4 @@
-"""The diagonal Gaussian that an encoder makes of each row: its draws and its divergence from the prior."""
+"""The diagonal Gaussian posterior of each row: its samples and its divergence from the prior."""
 
 import math
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The squared exponential kernel, and what is expected of it where its input is Gaussian."""
+"""The squared exponential kernel, and its expectations under Gaussian inputs."""
 
 from dataclasses import dataclass
 
@@ -25,8 +25,8 @@ def pairs(count: int, device: torch.device) -> Tensor:
 class RBF(nn.Module):
     """k(a, b) = variance exp(-1/2 sum over q of (a_q - b_q)^2 / length_q^2), computed in float64.
 
-    A dimension with a long length has no say, so that lengths tell what each dimension is for (automatic relevance
-    determination).
+    A dimension with a large length has no influence, so the lengths show the relevance of each dimension (automatic
+    relevance determination).
 
     Args:
         dim: of its inputs.

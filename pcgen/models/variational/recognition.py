@@ -1,4 +1,4 @@
-"""How the recognition networks of a chain of latents begin: with principal components."""
+"""Initialisation of the recognition networks of a chain of latents, by principal components."""
 
 import torch
 from torch import Tensor
@@ -12,12 +12,12 @@ _LEAST = 1e-2  # of the variance: noise to start with where the components leave
 
 @torch.no_grad()
 def start_linear(network: CorrectedLinear, y: Tensor, noise: Tensor | None, white: bool) -> Tensor:
-    """Let a recognition network give the leading principal components of y, (S, D); returns the noise of y, ().
+    """Set a recognition network to the leading principal components of y, (S, D); returns the noise of y, ().
 
-    That is what the components leave of the variance, if it is not given.
+    If the noise is not given, it is the variance that the components do not explain.
 
-    White, all have variance 1, as the prior; else the first has. The others' smaller ones leave an order to the layer
-    above, which keeps the first. Components that y does not have are 0.
+    If `white`, all components have variance 1, like the prior; otherwise only the first has. The smaller variances of
+    the others give the layer above an order, of which it keeps the first. Components that y does not have are 0.
     """
     y, count = y.double(), network.linear.out_features // 2
     mean = y.mean(0)

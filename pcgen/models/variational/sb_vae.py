@@ -23,42 +23,42 @@ _RIDGE = 0.1  # of the features' variance: keeps the first decoder from trusting
 
 
 class SBVAE(Variational):
-    """A variational autoencoder whose code is a stick broken again and again: weights w that are above 0 and sum to 1.
+    """A variational autoencoder whose code is a vector of stick-breaking weights, which are positive and sum to 1.
 
         w_k = v_k prod over j < k of (1 - v_j),  v_k ~ Beta(1, concentration): the weights of a Dirichlet process
         log p(x) >= E[log p(x | w)] - sum over k of KL(q(v_k | x) | Beta(1, concentration))
 
-    How many weights matter is left to the data: a stick that tells nothing is left at its prior, which costs nothing.
-    A posterior's sticks are drawn with a gradient, either Kumaraswamy's by their inverse distribution function, or
-    Beta's as a ratio of Gamma draws. `encode` gives the mean weights, which are those of the mean sticks.
+    The data decides how many weights are used: a stick without information stays at its prior, at no cost. The sticks
+    of the posterior are sampled with a gradient, either Kumaraswamy sticks by their inverse distribution function, or
+    Beta sticks as a ratio of Gamma samples. `encode` gives the mean weights, which are those of the mean sticks.
 
-    The decoder sees the fourth roots of w_k / E[w_k], E over the prior, which are nearly normal; the paper's sees w,
-    which later on are small and have long tails. Clouds: minus log p(x | w) is replaced by
-    d(x, decode(w)) / (2 scale^2), as in the VAE, and the loss bounds nothing.
+    The decoder sees the fourth roots of w_k / E[w_k], E over the prior, which are nearly normal; the paper's decoder
+    sees w, whose later entries are small and have long tails. For clouds, minus log p(x | w) is replaced by d(x,
+    decode(w)) / (2 scale^2), as in the VAE, and the loss is not a bound.
 
     Args:
         shape: (dim,) or (points, 3).
-        truncation: number of weights, K, at least 2; the last one is all that is left.
-        concentration: of the prior; the more, the shorter the pieces, and the more of them.
+        truncation: number of weights, K, at least 2; the last one is the rest of the stick.
+        concentration: of the prior; larger values give more and smaller pieces.
         posterior: of the sticks, "kumaraswamy" or "gamma".
-        widths: hidden widths of the encoder, and reversed of the decoder, of vectors, both a linear map plus a
+        widths: for vectors, hidden widths of the encoder, and in reverse of the decoder; both are a linear map plus a
             perceptron that starts at zero; () is linear.
-        encoder: of clouds, a part by name and arguments, or a module (B, N, 3) -> (B, features).
-        decoder: of clouds, likewise, (B, truncation + classes) -> (B, points, 3).
-        reconstruction: of clouds, "chamfer" (mean squared), or "emd" (exact; a mean distance, which is squared here).
-        scale: least deviation of the decoder, in the units of x, as in `vae`; None is 0.4 for standardised vectors,
-            0.01 for clouds.
-        learn_scale: of vectors, whether the noise is alike in all directions instead, and its scale learned.
+        encoder: for clouds, a part by name and arguments, or a module (B, N, 3) -> (B, features).
+        decoder: for clouds, in the same way, (B, truncation + classes) -> (B, points, 3).
+        reconstruction: for clouds, "chamfer" (mean squared), or "emd" (exact; a mean distance, which is squared here).
+        scale: smallest standard deviation of the decoder's noise, in the units of x, as in `vae`; None is 0.4 for
+            standardised vectors, 0.01 for clouds.
+        learn_scale: for vectors, whether the noise is isotropic instead, with a learned scale.
         classes: names of the labels' classes; () learns without labels.
         lr: Adam's learning rate.
 
     Logged:
-        reconstruction: -log p(x | w) in nats at one draw of w, a mean over rows; of clouds the squared error in units
+        reconstruction: -log p(x | w) in nats at one sample of w, mean over rows; for clouds the squared error in units
             of the scale.
-        kl: the sum over sticks of their divergence from the prior, in nats, a mean over rows.
+        kl: the sum over sticks of their divergence from the prior, in nats, mean over rows.
 
     Raises:
-        ValueError: a shape that is neither, or an argument out of range.
+        ValueError: an unsupported shape, or an argument out of range.
 
     References:
         Nalisnick, Smyth (2017). Stick-Breaking Variational Autoencoders.
@@ -107,8 +107,8 @@ class SBVAE(Variational):
     def start_linear(self, data: Batch) -> None:
         """Start from probabilistic PCA: a stick for each factor, the first for the largest, and a linear decoder.
 
-        A stick's place is its factor's posterior mean, and it is narrower than the prior as that is; the decoder is
-        fitted by least squares to draws of the weights.
+        A stick has its factor's posterior mean, and is as much narrower than the prior as the factor; the decoder is
+        fitted by least squares to samples of the weights.
         """
         if not isinstance(self.likelihood, VectorGaussian) or not isinstance(self.decoder, CorrectedLinear):
             return
@@ -135,7 +135,7 @@ class SBVAE(Variational):
         return BrokenSticks(self.sticks.near(self.prior.alpha, self.prior.beta, self.encoded(x, y)), self.prior)
 
     def seen(self, w: Tensor) -> Tensor:
-        """What the decoder sees of weights, (B, K) -> (B, K)."""
+        """The decoder's input for weights, (B, K) -> (B, K)."""
         # The slope of a root is infinite at 0.
         return 4 * ((w / self.prior.mean).clamp_min(1e-12) ** 0.25 - 1)
 
@@ -144,6 +144,6 @@ class SBVAE(Variational):
         return super().decoded(self.seen(z), y)
 
     def terms(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Minus log p(x | w) at one draw of w, or what stands for it, and KL(q(w | x) | p(w)), (B,) each."""
+        """Minus log p(x | w) at one sample of w, or the error of clouds, and KL(q(w | x) | p(w)), (B,) each."""
         posterior = self.posterior(x, y)
         return self.likelihood.nll(x, self.decoded(posterior.draw(), y)), posterior.kl_from_prior()

@@ -1,4 +1,4 @@
-"""Weights that come of breaking a stick again and again: their prior, and the posterior that an encoder makes."""
+"""Stick-breaking weights: their prior, and the posterior of an encoder."""
 
 from dataclasses import dataclass
 
@@ -15,14 +15,14 @@ __all__ = ["BrokenSticks", "StickBreaking", "dirichlet", "gem", "log_weights", "
 def log_weights(v: Tensor) -> Tensor:
     """Logarithms of the weights of sticks between 0 and 1, (B, K - 1) -> (B, K).
 
-    w_k = v_k prod over j < k of (1 - v_j), the last one what is left
+    w_k = v_k prod over j < k of (1 - v_j), the last one is the rest
     """
     left = torch.log1p(-v).cumsum(-1)
     return torch.cat([v.log(), torch.zeros_like(v[..., :1])], -1) + torch.cat([torch.zeros_like(v[..., :1]), left], -1)
 
 
 def sticks_of(weights: Tensor) -> tuple[Tensor, Tensor]:
-    """The sticks of weights, and the length that each is broken from: (B, K) -> (B, K - 1) twice.
+    """The sticks of weights, and the length before each break: (B, K) -> (B, K - 1) twice.
 
     v_k = w_k / l_k,  l_k = sum over j >= k of w_j
     """
@@ -68,7 +68,7 @@ class StickBreaking(Density):
 
 
 def gem(parts: int, concentration: float) -> StickBreaking:
-    """The weights of a Dirichlet process, v_k ~ Beta(1, concentration), of which the last takes all that is left.
+    """The weights of a Dirichlet process, v_k ~ Beta(1, concentration); the last one is the rest.
 
     Named after Griffiths, Engen and McCloskey. Sethuraman (1994), A Constructive Definition of Dirichlet Priors.
     """

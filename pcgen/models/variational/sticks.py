@@ -1,4 +1,4 @@
-"""Distributions of sticks, numbers between 0 and 1: how they are drawn, and their divergence from Beta sticks."""
+"""Distributions of sticks, numbers between 0 and 1: their samples, and their divergence from Beta sticks."""
 
 import math
 from abc import ABC, abstractmethod
@@ -36,8 +36,8 @@ class Sticks(ABC):
     def near(cls, alpha: Tensor, beta: Tensor, numbers: Tensor) -> Self:
         """Sticks of any real numbers (B, 2 (K - 1)), an encoder's; zeros give a = alpha and b = beta, (K - 1,).
 
-        The first half says how narrow they are: log v varies by exp(-number) of the prior's. The other half says where:
-        log v is lower by that number.
+        The first half sets how narrow they are: the variation of log v is exp(-number) times that of the prior. The
+        other half shifts them: log v is lower by that number.
         """
 
     @property

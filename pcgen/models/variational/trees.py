@@ -1,4 +1,4 @@
-"""Trees of Gaussians: a prior of codes whose clusters are leaves, and what is known of such a tree, in closed form."""
+"""Trees of Gaussians: a prior of codes whose clusters are leaves, and the posterior of the tree in closed form."""
 
 import math
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ __all__ = ["NestedCRP", "TreeBelief"]
 
 @dataclass(frozen=True)
 class TreeBelief:
-    """What is believed of a tree with C leaves and P nodes, given the shares of the leaves in rows of codes."""
+    """The posterior of a tree with C leaves and P nodes, given the shares of the leaves in rows of codes."""
 
     mean: Tensor  # (P, D), of the nodes' places, level by level from the root
     covariance: Tensor  # (P, P), of nodes in units of `variance`, the same in every dimension
@@ -29,56 +29,57 @@ class TreeBelief:
 
     @property
     def leaves(self) -> Tensor:
-        """The mean places of the leaves, (C, D)."""
+        """The posterior means of the leaves, (C, D)."""
         return self.mean[-len(self.mean_weights) :]
 
     @property
     def doubt(self) -> Tensor:
-        """The variance of each leaf's place in units of `variance`, (C,)."""
+        """The posterior variance of each leaf's mean in units of `variance`, (C,)."""
         return self.covariance.diagonal()[-len(self.mean_weights) :]
 
     def divergences(self, q: DiagonalGaussian) -> Tensor:
-        """E KL(q(z | x) | N(place of leaf c, variance)) in nats, (B, C), E over the believed places."""
+        """E KL(q(z | x) | N(mean of leaf c, variance)) in nats, (B, C), E over the posterior of the means."""
         at_the_mean = Components(self.leaves, self.variance.log()).divergences(q)
         return at_the_mean + 0.5 * q.mean.shape[1] * self.doubt
 
     def log_shares(self, divergences: Tensor) -> Tensor:
-        """The log probability of each leaf for rows of such divergences that makes the bound highest, (B, C)."""
+        """The log probabilities of leaves that maximise the bound, for rows with these divergences, (B, C)."""
         return (self.expected_log_weights - divergences).log_softmax(1)
 
     def predicted(self) -> tuple[Tensor, Components]:
-        """Weights (C,) and Gaussians (C, D) of the mixture that a new code is of."""
+        """Weights (C,) and Gaussians (C, D) of the predictive mixture of a new code."""
         spread = (1 + self.doubt)[:, None] * self.variance
         return self.mean_weights, Components(self.leaves, spread.log())
 
 
 class NestedCRP(Density):
-    """A nested Chinese restaurant process of codes, of a tree of limited levels and branches, as it is believed to be.
+    """A nested Chinese restaurant process of codes, with limited levels and branches, by its posterior.
 
-        a_root ~ N(0, step^2 V),  a_node ~ N(a_parent, step^2 V): places of nodes, a random walk down the tree
+        a_root ~ N(0, step^2 V),  a_node ~ N(a_parent, step^2 V): means of nodes, a random walk down the tree
         v_ij ~ Beta(1, concentration),  w_c = product down the path to leaf c of v_ij prod over k < j of (1 - v_ik)
         z ~ N(a_c, V),  c ~ w,  V = diag(variance)
 
-    At node i the last branch j takes all that is left of the stick. Given each row's shares q(c) of leaves c, the best
-    belief is closed form in three sums over rows, which are buffers: counts of q(c), sums of q(c) E[z], squares E[z^2].
+    At node i the last branch j takes the rest of the stick. Given each row's shares q(c) of leaves c, the best
+    posterior has a closed form in three sums over rows, which are buffers: counts of q(c), sums of q(c) E[z], squares
+    E[z^2].
 
         q(a) = N(A^-1 sums, A^-1 V),  A = the walk's precision + diag(counts) of leaves, sums of leaves, 0 elsewhere
         q(v_ij) = Beta(1 + rows at branch j, concentration + rows at later branches)
         V = (1 + squares - sums' A^-1 sums) / (1 + number of rows)
 
-    The paper's q(a) is independent from node to node: its means are the same, its bound is lower. The paper's V, named
-    sigma_D^2, is 1; here the unit of length of each dimension is learned, whose prior counts as one row at a distance
-    of 1. Branches without rows, which start as the last ones of their node, need no pruning: together they have about
-    concentration / (the node's rows) of its mean weight.
+    The paper's q(a) is independent for each node: its means are the same, its bound is lower. The paper's V, named
+    sigma_D^2, is 1; here the unit of length of each dimension is learned, with a prior that counts as one row at a
+    distance of 1. Branches without rows, which start as the last ones of their node, need no pruning: together they
+    have about concentration / (the node's rows) of its mean weight.
 
-    As a density it is that of a new code given what is believed: sum_c E[w_c] N(z; E[a_c], (1 + A^-1_cc) V).
+    The density is the predictive density of a new code: sum_c E[w_c] N(z; E[a_c], (1 + A^-1_cc) V).
 
     Args:
         dim: of z.
-        levels: of nodes, the root's and the leaves' among them.
-        branching: branches of a node that is no leaf.
-        concentration: the more, the more branches are used.
-        step: deviation of a node's place about its parent's, in units of that of codes about their leaf.
+        levels: of nodes, including root and leaves.
+        branching: branches of a node that is not a leaf.
+        concentration: larger values use more branches.
+        step: standard deviation of a node's mean about its parent's, in units of that of codes about their leaf.
     """
 
     walk: Tensor  # (P, P), the precision of the nodes' places under the prior, in units of 1 / V
@@ -99,7 +100,7 @@ class NestedCRP(Density):
 
     @torch.no_grad()
     def belief(self) -> TreeBelief:
-        """What follows of the sums over rows."""
+        """The posterior, from the sums over rows."""
         leaves, rows = len(self.counts), self.counts.sum()
         precision = self.walk.clone()
         precision.diagonal()[-leaves:] += self.counts
@@ -128,7 +129,7 @@ class NestedCRP(Density):
         return found
 
     def _down(self, levels: list[Tensor]) -> Tensor:
-        """Sums down the paths to the leaves, (C,), of a number of each branch, (nodes, branching) at each level."""
+        """Sums along the paths to the leaves, (C,), of one value for each branch, (nodes, branching) at each level."""
         total = levels[0].flatten()
         for branches in levels[1:]:
             total = (total[:, None] + branches).flatten()
@@ -147,15 +148,15 @@ class NestedCRP(Density):
 
     @torch.no_grad()
     def start(self, q: DiagonalGaussian, leaf: Tensor) -> None:
-        """Believe what all rows say, S of them, each of which is at one leaf, (S,) int64."""
+        """Set the posterior from all S rows, each of which is at one leaf, (S,) int64."""
         shares = torch.nn.functional.one_hot(leaf, len(self.counts)).double()
         self._observe(q, shares, self.counts.new_tensor(float(len(leaf))))
 
     @torch.no_grad()
     def learn(self, q: DiagonalGaussian) -> None:
-        """Move by B / S towards what B rows say, as if they were all S: a running mean over about the last S rows.
+        """Move by B / S towards the posterior of B rows, as if they were all S: a running mean over about S rows.
 
-        Their shares of leaves follow from what is believed so far. With all S rows at once the bound never falls.
+        Their shares of leaves follow from the present posterior. With all S rows at once the bound never falls.
         """
         belief = self.belief()
         shares = belief.log_shares(belief.divergences(q)).exp().double()
@@ -168,7 +169,7 @@ class NestedCRP(Density):
         self.squares.lerp_((mean.square() + q.log_variance.double().exp()).sum(0) / rate, rate)
 
     def path(self, leaf: Tensor) -> Tensor:
-        """Which branch is taken at each level from the root to each leaf, (B,) int64 -> (B, levels - 1)."""
+        """The branch at each level from the root to each leaf, (B,) int64 -> (B, levels - 1)."""
         places = self.branching ** torch.arange(self.levels - 2, -1, -1, device=leaf.device)
         return leaf[:, None] // places % self.branching
 
@@ -183,7 +184,7 @@ class NestedCRP(Density):
 
 
 def _precision(levels: int, branching: int) -> Tensor:
-    """Of the places of all nodes under a walk of steps of variance 1, (P, P): D'D, D the differences from parents."""
+    """The precision of all nodes' means under a walk with variance 1, (P, P): D'D, D the differences from parents."""
     nodes = sum(branching**level for level in range(levels))
     differences = torch.eye(nodes, dtype=torch.float64)
     child = torch.arange(1, nodes)

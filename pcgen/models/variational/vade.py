@@ -1,4 +1,4 @@
-"""Variational deep embedding: an autoencoder whose prior is a mixture of Gaussians that it learns."""
+"""Variational deep embedding: an autoencoder whose prior is a learned mixture of Gaussians."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,36 +20,37 @@ _LEAST_VARIANCE = 1e-8  # of a dimension of the code that is not used
 
 
 class VaDE(Clustering):
-    """A variational autoencoder whose prior is a mixture of Gaussians that is learned with it, and clusters the rows.
+    """A variational autoencoder whose prior is a learned mixture of Gaussians, which clusters the rows.
 
         p(c) = pi_c,  p(z | c) = N(mean_c, diag v_c),  p(x | z) as in `vae`
         log p(x) >= E[log p(x | z)] - sum_c q(c | x) KL(q(z | x) | p(z | c)) - KL(q(c | x) | p(c)),
-        q(z | x) = N(m(x), diag v(x)),  q(c | x) = p(c | z) at a draw of z
+        q(z | x) = N(m(x), diag v(x)),  q(c | x) = p(c | z) at a sample of z
 
-    Training has two phases. "autoencoder" learns encoder and decoder from the reconstruction alone, of the posterior's
-    mean, without noise; the posterior's variance has no part in it. "clustering" begins with a mixture fitted to the
-    means of the training rows, and with a posterior whose variance is a hundredth of that of the means in every
-    dimension, and climbs the bound. The paper's autoencoder is a stacked one, and its mixture starts from k-means of
+    Training has two phases. "autoencoder" trains encoder and decoder by the reconstruction alone, from the posterior's
+    mean, without noise; the posterior's variance is not used. "clustering" starts with a mixture fitted to the means of
+    the training rows, and with a posterior whose variance is a hundredth of that of the means in every dimension, and
+    maximises the bound. The paper's autoencoder is pretrained layer by layer, and its mixture starts from k-means of
     codes; here it starts from k-means of decoded codes (see `mixture.fitted`).
 
     Args:
         shape: (dim,) or (points, 3).
-        clusters: how many; the more, the nearer the prior comes to the codes of many rows.
+        clusters: number of clusters; with more of them, the prior can be closer to the codes of many rows.
         code: dimensions of z.
-        widths: hidden widths of the encoder, and reversed of the decoder, of vectors, both a linear map plus a
+        widths: for vectors, hidden widths of the encoder, and in reverse of the decoder; both are a linear map plus a
             perceptron that starts at zero; () is linear.
-        encoder: of clouds, a part by name and arguments, or a module (B, N, 3) -> (B, features).
-        decoder: of clouds, likewise, (B, code) -> (B, points, 3).
-        reconstruction: of clouds, "chamfer" (mean squared), or "emd" (exact; a mean distance, which is squared here).
-        scale: deviation of the decoder, in the units of x; None is 0.3 for standardised vectors, 0.01 for clouds.
+        encoder: for clouds, a part by name and arguments, or a module (B, N, 3) -> (B, features).
+        decoder: for clouds, in the same way, (B, code) -> (B, points, 3).
+        reconstruction: for clouds, "chamfer" (mean squared), or "emd" (exact; a mean distance, which is squared here).
+        scale: standard deviation of the decoder's noise, in the units of x; None is 0.3 for standardised vectors, 0.01
+            for clouds.
         lr: Adam's learning rate.
 
     Logged:
-        reconstruction: -log p(x | z) in nats at one draw of z, in the first phase at the posterior's mean, a mean over
-            rows; of clouds the squared error in units of the scale.
-        kl_z: the first of the two divergences in nats, a mean over rows.
-        kl_c: the second, likewise.
-        clusters: how many are told apart in the batch, from 1, where they have merged, to K.
+        reconstruction: -log p(x | z) in nats at one sample of z, in the first phase at the posterior's mean, mean over
+            rows; for clouds the squared error in units of the scale.
+        kl_z: the first of the two divergences in nats, mean over rows.
+        kl_c: the second divergence in nats, mean over rows.
+        clusters: effective number of clusters in the batch, from 1, if all have merged, to K.
 
     Raises:
         ValueError: a shape that is neither, or an argument out of range; in training, one row, or fewer than clusters.
@@ -98,7 +99,7 @@ class VaDE(Clustering):
 
     @torch.no_grad()
     def enter(self, phase: str, data: Batch) -> None:
-        """Begin "clustering" with a posterior of small variance, and a prior fitted to the codes."""
+        """Start "clustering" with a posterior of small variance, and a prior fitted to the codes."""
         if phase != "clustering":
             return
         variance = _SHARE * self.codes(data.x).mean.var(0, correction=0).clamp_min(_LEAST_VARIANCE)

@@ -17,40 +17,42 @@ _SCALE = 1.0  # of standardised codes: the noise of axes on which they vary less
 
 
 class VAE(Variational):
-    """A decoder of Gaussian noise, trained with an encoder by a lower bound on the log-likelihood.
+    """A decoder of Gaussian noise, trained together with an encoder by a lower bound on the log-likelihood.
 
         log p(x) >= E[log p(x | z)] - KL(q(z | x) | N(0, I)),  q(z | x) = N(m(x), diag v(x))
 
-    Vectors: p(x | z) = N(decode(z), V diag(n) V^T), V being the principal axes of the data, so the loss is minus the
-    bound, in nats. n_i is learned: at least scale^2, or the data's own variance along the axis where that is less, and
-    more where codes tell little. So the model starts as the Gaussian of the data's covariance. The papers' noise is
-    alike in all directions (`learn_scale`), and wider than the data along most. Clouds: points have no order, so minus
-    log p(x | z) is replaced by d(x, decode(z)) / (2 scale^2), d being the squared reconstruction error, and the loss
-    bounds nothing. With classes, encoder and decoder see the label too, and the bound is that of
-    log p(x | label); a tenth of the labels is hidden in training, so that both know what to do without.
+    For vectors, p(x | z) = N(decode(z), V diag(n) V^T) with V the principal axes of the data, and the loss is minus the
+    bound, in nats. n_i is learned: at least scale^2, or the data's variance along the axis if that is smaller, and more
+    if codes explain little of the axis. So the model starts as the Gaussian of the data's covariance. The papers' noise
+    is isotropic (`learn_scale`), and wider than the data along most axes. For clouds, points have no order, so minus
+    log p(x | z) is replaced by d(x, decode(z)) / (2 scale^2), with d the squared reconstruction error, and the loss is
+    not a bound. With classes, encoder and decoder also see the label, and the bound is on log p(x | label); a tenth of
+    the labels is hidden in training, so that the model also works without labels.
 
     Args:
         shape: (dim,) or (points, 3).
         code: dimensions of z, D.
-        widths: hidden widths of the encoder, and reversed of the decoder, of vectors, both a linear map plus a
+        widths: for vectors, hidden widths of the encoder, and in reverse of the decoder; both are a linear map plus a
             perceptron that starts at zero; () is linear.
-        encoder: of clouds, a part by name and arguments, or a module (B, N, 3) -> (B, features).
-        decoder: of clouds, likewise, (B, code + classes) -> (B, points, 3).
-        reconstruction: of clouds, "chamfer" (mean squared), or "emd" (exact; a mean distance, which is squared here).
-        scale: least deviation of the decoder, in the units of x. None is 1 for vectors, taken to be standardised, and
-            0.01 for clouds. A smaller one reconstructs better, but on few rows the codes then leave holes in N(0, I).
-        learn_scale: of vectors, whether the noise is alike in all directions instead, and its scale learned.
+        encoder: for clouds, a part by name and arguments, or a module (B, N, 3) -> (B, features).
+        decoder: for clouds, in the same way, (B, code + classes) -> (B, points, 3).
+        reconstruction: for clouds, "chamfer" (mean squared), or "emd" (exact; a mean distance, which is squared here).
+        scale: smallest standard deviation of the decoder's noise, in the units of x. None is 1 for vectors, which
+            should be standardised, and 0.01 for clouds. A smaller one reconstructs better, but with few rows the codes
+            then leave holes in N(0, I).
+        learn_scale: for vectors, whether the noise is isotropic instead, with a learned scale.
         beta: weight of the KL in the loss; 1 is the bound.
         classes: names of the labels' classes; () learns without labels.
         lr: Adam's learning rate.
 
     Logged:
-        reconstruction: -log p(x | z) in nats at one draw of z, a mean over rows; of clouds the squared error in units
+        reconstruction: -log p(x | z) in nats at one sample of z, mean over rows; for clouds the squared error in units
             of the scale.
-        kl: KL(q(z | x) | p(z)) in nats, a mean over rows: what the codes tell of the rows, at most; with its weight.
+        kl: KL(q(z | x) | p(z)) in nats, mean over rows, with its weight; it is an upper bound on the information in
+            codes.
 
     Raises:
-        ValueError: a shape that is neither, or an argument out of range.
+        ValueError: an unsupported shape, or an argument out of range.
 
     References:
         Kingma, Welling (2014). Auto-Encoding Variational Bayes.

@@ -29,38 +29,39 @@ _FASTER = 10  # the processes' few parameters move by that much of the networks'
 
 
 class VAEDGP(GenerativeModel, GradientLearner):
-    """A variational autoencoder whose decoder is a chain of Gaussian processes, integrated over, not fitted.
+    """A variational autoencoder whose decoder is a chain of Gaussian processes, which are integrated out.
 
         h_L ~ N(0, I),  h_(l-1) = f_l(h_l) + N(0, noise_l I),  f_l ~ GP(mean_l, RBF kernel of layer l)
-        q(h_l | x) = N(m_l, diag s_l), the numbers of a network that sees m_(l-1), m_0 = h_0
+        q(h_l | x) = N(m_l, diag s_l), the outputs of a network of m_(l-1), m_0 = h_0
         log p(h_0) >= sum over l of E log N(h_(l-1); f_l(h_l), noise_l I) + sum over l < L of H[q(h_l)]
                       - KL(q(h_L) | p(h_L))
 
-    E is over q(h_(l-1)), q(h_l) and q(f_l), exact by the psi statistics: nothing is drawn in training. One layer is the
-    Bayesian Gaussian process latent variable model, with an encoder. The functions are known by their values u at
-    inducing inputs, and the loss has KL(q(u) | p(u)) of all layers, shared out among the rows.
+    E is over q(h_(l-1)), q(h_l) and q(f_l), exact by the psi statistics: training uses no samples. One layer is the
+    Bayesian Gaussian process latent variable model, with an encoder. The functions are represented by their values u at
+    inducing inputs, and the loss has KL(q(u) | p(u)) of all layers, divided among the rows.
 
-    h_0 is x along its leading principal axes. Along the others x is a Gaussian of the data's variance, independent of
-    h_0: the noise of h_0, alike in all directions, would be wider there than the data.
+    h_0 is x along its leading principal axes. Along the others, x is a Gaussian with the data's variance, independent
+    of h_0: the isotropic noise of h_0 would be wider there than the data.
 
-    The paper collapses q(u), which needs the statistics of all rows at every update, and distributes them. Here q(u)
-    is kept, and takes natural-gradient steps on batches: at rate 1 on all rows these end at the collapsed bound. The
-    paper's latents are 5 and 4, and its noises are learned, from a hundredth of the variance on. Here there are more
-    latents, the start is from principal components, the inner noises from what those leave, and that of h_0 is fixed:
-    learned, it makes the bound highest, but then the posteriors of few rows leave holes in the prior.
+    The paper collapses q(u), which needs the statistics of all rows in every update, and distributes their computation.
+    Here q(u) is explicit, and takes natural-gradient steps on batches: at rate 1 on all rows, these end at the
+    collapsed bound. The paper's latents have 5 and 4 dimensions, and its noises are learned, starting at a hundredth of
+    the variance. Here there are more latents, the start is from principal components, and the inner noises start at the
+    variance that these do not explain. The noise of h_0 is fixed: learning it gives the highest bound, but then the
+    posteriors of few rows leave holes in the prior.
 
     Args:
         shape: (dim,).
         latents: dimensions of every layer's h, the one nearest to the data first.
-        inducing: inducing inputs of every layer, M; an update costs M^2 / 2 numbers for each row and layer.
-        axes: leading principal axes of x that are h_0; all of them, if x has no more.
-        scale: deviation of h_0 given h_1, in the units of x, which is taken to be standardised; None learns it.
+        inducing: inducing inputs of every layer, M; an update takes M^2 / 2 values for each row and layer.
+        axes: number of leading principal axes of x that are h_0, at most all.
+        scale: standard deviation of h_0 given h_1, in the units of x, which should be standardised; None learns it.
         widths: hidden widths of each layer's recognition network, a linear map plus a perceptron that starts at zero;
             () is linear.
         lr: Adam's learning rate of the networks; that of kernels, noises and inducing inputs is ten times as large.
 
     Logged:
-        bound: minus the bound in nats, a mean over rows, without what follows.
+        bound: minus the bound in nats, mean over rows, without `kl`.
         kl: KL(q(u) | p(u)) of all layers in nats, for each row of the training data.
 
     Raises:
@@ -75,7 +76,7 @@ class VAEDGP(GenerativeModel, GradientLearner):
 
     objective: ClassVar[str] = "a lower bound on the log-likelihood (ELBO)"
     learning: ClassVar[str] = "gradient descent, natural gradients for q(u)"
-    sampling: ClassVar[str] = "a draw of the prior through Gaussian processes"
+    sampling: ClassVar[str] = "a sample of the prior through Gaussian processes"
     rows: Tensor
 
     def __init__(
@@ -113,20 +114,20 @@ class VAEDGP(GenerativeModel, GradientLearner):
 
     @classmethod
     def arguments(cls, facts: Facts) -> dict[str, Any]:
-        """At most an inducing input for every two rows."""
+        """At most one inducing input for every two rows."""
         return {"shape": facts.shape, "inducing": max(1, min(_INDUCING, facts.rows // 2))}
 
     @property
     def recipe(self) -> Recipe:
-        """The weights are not averaged: q(u) belongs to the present ones.
+        """The weights are not averaged, because q(u) belongs to the present weights.
 
-        A longer training raises the bound further, but its samples of codes are not nearer to held-out ones.
+        A longer training raises the bound further, but its samples are not nearer to held-out codes.
         """
         return replace(super().recipe, steps=300, batch_size=128, average=None)
 
     @torch.no_grad()
     def setup(self, data: Batch) -> None:
-        """Start from principal components, of which the top's are white, and from the best q(u) of all rows."""
+        """Start from principal components, white in the top layer, and from the best q(u) of all rows."""
         self.principal.fit(data.x)
         y, _ = self._along(data.x)
         networks = cast("Iterable[CorrectedLinear]", self.recognition)
@@ -151,7 +152,7 @@ class VAEDGP(GenerativeModel, GradientLearner):
 
     @torch.no_grad()
     def statistics(self, x: Tensor) -> list[Statistics]:
-        """What rows (B, dim) say of the best q(u) of each layer, the one nearest to the data first."""
+        """The statistics of rows (B, dim) for the best q(u) of each layer, the one nearest to the data first."""
         parts = x.split(_AT_ONCE)
         of_parts = [
             [process.statistics(h, y) for process, h, y in self._layers(self._along(part)[0])] for part in parts
@@ -160,11 +161,11 @@ class VAEDGP(GenerativeModel, GradientLearner):
         return [Statistics.mean(of_layer, shares) for of_layer in zip(*of_parts, strict=True)]
 
     def step(self, statistics: Sequence[Statistics], rate: float) -> None:
-        """A natural-gradient step of every layer's q(u), of a rate in (0, 1]; at 1 it ends where the bound is highest.
+        """A natural-gradient step of every layer's q(u), of a rate in (0, 1]; at 1 it ends at the maximum of the bound.
 
         Args:
-            statistics: what `statistics` gives.
-            rate: how far from the present q to the best one of these statistics, in natural parameters.
+            statistics: the result of `statistics`.
+            rate: share of the step from the present q to the best one for these statistics, in natural parameters.
         """
         for process, each in zip(self._processes, statistics, strict=True):
             process.step(each, self.rows, rate)
@@ -174,7 +175,7 @@ class VAEDGP(GenerativeModel, GradientLearner):
         return self._posteriors(self._along(x)[0])
 
     def log_prob_bound(self, x: Tensor) -> Tensor:
-        """A lower bound on the log-density of a draw, q(u) integrated over, in nats, (B, dim) -> (B,)."""
+        """A lower bound on the log-density of samples, with q(u) integrated out, in nats, (B, dim) -> (B,)."""
         return torch.cat([self._bound(part) for part in x.split(_AT_ONCE)])
 
     def encode(self, x: Tensor) -> Tensor:
@@ -193,7 +194,7 @@ class VAEDGP(GenerativeModel, GradientLearner):
 
     @torch.no_grad()
     def draw(self, n: int) -> Tensor:
-        """Draw n new vectors, (n, dim): the prior through the processes, with what q(u) leaves open, and noise."""
+        """Draw n new vectors, (n, dim): the prior through the processes, with their posterior variance, and noise."""
         z = torch.randn(n, *self.code_shape, device=self.device)
         for process in reversed(self._processes):
             mean, variance = process(z)

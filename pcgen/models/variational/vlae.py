@@ -1,4 +1,4 @@
-"""Variational autoencoder whose decoder sees only what is near, so that the code must say the rest."""
+"""Variational autoencoder with a local autoregressive decoder, so that the code has the global information."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,41 +17,42 @@ __all__ = ["VLAE"]
 
 
 class VLAE(Variational):
-    """A variational autoencoder of vectors with an autoregressive prior, and a decoder that sees a window of them.
+    """A variational autoencoder with an autoregressive prior, and a decoder that sees a window of coordinates.
 
         p(x | z) = product over i of N(x_i | m_i(z, x_(i - window) ... x_(i - 1)), scale^2),  p(z) that of a flow
         log p(x) >= E[log p(x | z) + log p(z) - log q(z | x)],  q(z | x) = N(m(x), diag v(x))
 
-    A code costs at least the divergence of q from the true posterior, so a decoder that can do without does: one that
-    sees all coordinates before its own models the data alone, and ignores z. One that sees a few leaves to the code
-    what they do not show. A prior that is learned goes where the codes are, and costs the decoder nothing.
+    A code costs at least the divergence of q from the true posterior, so a decoder that does not need the code ignores
+    it: a decoder that sees all preceding coordinates models the data alone. A decoder that sees only a few leaves the
+    rest to the code. A learned prior adapts to the codes, at no cost for the decoder.
 
-    The paper's data are images, its window a convolution's field, its decoder mixed with z throughout. Here the
-    coordinates that are seen are those of x - decode(z), so z enters by the decoder's mean, and the divergence is that
-    of a draw, since a flow's has no closed form. With classes, encoder and decoder see the label too.
+    The paper's data are images, its window is the field of a convolution, and z enters all layers of its decoder. Here
+    the decoder sees preceding coordinates of x - decode(z), so z enters by the decoder's mean. The divergence is
+    estimated by a sample, since that of a flow has no closed form. With classes, encoder and decoder also see the
+    label.
 
     Args:
         shape: (dim,).
-        window: how many coordinates before its own each sees; 0 is none of them, dim - 1 all.
+        window: how many preceding coordinates each one depends on; 0 is none, dim - 1 all.
         flows: maps of the prior, before its mixtures.
-        parts: Gaussians of each coordinate of the prior, given those before it; with 1 and no maps it is learned as a
-            Gaussian of the whole code, with more it has modes.
-        free_bits: nats of divergence for each dimension of the code, in the mean of a batch, below which it costs
-            nothing (Kingma et al. 2016).
+        parts: Gaussians of each coordinate of the prior, given those before it; with 1 and no maps the prior is a
+            Gaussian of the whole code, with more it can have several modes.
+        free_bits: nats of divergence for each dimension of the code, mean over the batch, below which it costs nothing
+            (Kingma et al. 2016).
         code: dimensions of z.
-        widths: hidden widths of the encoder, and reversed of the decoder, both a linear map plus a perceptron that
-            starts at zero; () is linear.
-        flow_widths: hidden widths of the prior's maps and of the decoder's, on the coordinates that it sees.
-        scale: deviation of the decoder, in the units of x. A smaller one reconstructs better, but on few rows the codes
-            then lie where no prior finds them.
-        learn_scale: whether the scale is learned too, which makes the bound highest.
+        widths: hidden widths of the encoder, and in reverse of the decoder; both are a linear map plus a perceptron
+            that starts at zero; () is linear.
+        flow_widths: hidden widths of the prior's maps, and of the decoder's map of preceding coordinates.
+        scale: standard deviation of the decoder's noise, in the units of x. A smaller one reconstructs better, but
+            with few rows no prior can then fit the codes.
+        learn_scale: whether the scale is also learned, which gives the highest bound.
         classes: names of the labels' classes; () learns without labels.
         lr: Adam's learning rate.
 
     Logged:
-        reconstruction: -log p(x | z) in nats at one draw of z, a mean over rows; of clouds the squared error in units
+        reconstruction: -log p(x | z) in nats at one sample of z, mean over rows; for clouds the squared error in units
             of the scale.
-        kl: log q(z | x) - log p(z) in nats at one draw of z, a mean over rows, and at least the free bits.
+        kl: log q(z | x) - log p(z) in nats at one sample of z, mean over rows, and at least the free bits.
 
     Raises:
         ValueError: a shape that is not (dim,), or an argument out of range.
@@ -96,7 +97,7 @@ class VLAE(Variational):
         return replace(super().recipe, steps=4000, batch_size=64)
 
     def terms(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Minus log p(x | z) and log q(z | x) - log p(z) at one draw of z, (B,) each."""
+        """Minus log p(x | z) and log q(z | x) - log p(z) at one sample of z, (B,) each."""
         posterior = self.posterior(x, y)
         z = posterior.draw()
         return self.likelihood.nll(x, self.decoded(z, y)), posterior.log_prob(z) - self.prior.log_prob(z)

@@ -22,7 +22,7 @@ def by_kullback_leibler(
     Args:
         x: (S, D), samples of p, about some of which the kernels stand.
         y: (R, D), samples of q.
-        kernels: at most so many.
+        kernels: at most this many.
         bandwidth: h of the kernels exp(-|x - c|^2 / (2 h^2)); None takes half the median distance of all rows.
         steps: of EM; a step never lowers the mean of log r(x).
 

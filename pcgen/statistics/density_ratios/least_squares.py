@@ -22,7 +22,7 @@ def by_least_squares(
     Args:
         x: (S, D), samples of p, about some of which the kernels stand.
         y: (R, D), samples of q.
-        kernels: at most so many.
+        kernels: at most this many.
         bandwidth: h of the kernels exp(-|x - c|^2 / (2 h^2)); None takes half the median distance of all rows.
         ridge: weight of half the squared a.
 

@@ -77,7 +77,7 @@ class Claim:
         comparisons: what must be larger than what; fixed before any number is seen.
         trial: the experiment, of a seed and an effort; its randomness is torch's global generator, and what has seeds
             of its own is given this one.
-        seeds: that decide, unless told otherwise.
+        seeds: default number of seeds.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Built-in shapes, heads on the codes of autoencoders, and how well two sets of clouds are told apart."""
+"""Built-in shapes, heads on the codes of autoencoders, and how well two sets of clouds can be distinguished."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -25,7 +25,7 @@ _POINTS = 256
 
 
 def shapes(families: Sequence[str], counts: Sequence[int], seed: int) -> list[tuple[Tensor, Tensor]]:
-    """Sets of clouds of built-in shapes, (S, 256, 3), and their families, (S,); every shape stands in one set alone.
+    """Sets of clouds of built-in shapes, (S, 256, 3), and their families, (S,); every shape is in only one set.
 
     Args:
         families: of which as many are in each set.
@@ -59,7 +59,7 @@ def with_head(autoencoder: Learner, clouds: Tensor, head: Mapping[str, Any], **o
 
 
 def quality(samples: Tensor, reference: Tensor) -> dict[str, float]:
-    """How well clouds (S, N, 3) are told apart from others, (R, N, 3), by `JSD` and by `ONE_NNA`."""
+    """How well clouds (S, N, 3) can be distinguished from others, (R, N, 3), by `JSD` and by `ONE_NNA`."""
     pairs = [(samples, reference), (samples, samples), (reference, reference)]
     return {
         JSD: jsd(samples, reference, Grid.around(reference)).value,

@@ -48,15 +48,15 @@ def _trial(seed: int, effort: float) -> Numbers:
 
 CLAIM = Claim(
     name="control_variates",
-    says="Control variates cut the variance of the score function's gradient.",
+    says="Control variates reduce the variance of the score function's gradient.",
     source=(
         "Williams (1992). Simple Statistical Gradient-Following Algorithms for Connectionist Reinforcement Learning. "
         "Gu, Levine, Sutskever, Mnih (2016). MuProp: Unbiased Backpropagation for Stochastic Neural Networks."
     ),
     test=(
-        "The gradient of E[-log p(x, b)] for the logits of 8 bits b, p a sigmoid belief net of random weights with 12 "
-        "visible bits, another one for each seed: 2000 draws at each of 8 rows, by the score function alone, less a "
-        "baseline (the mean energy of the row), and less a linear expansion."
+        "The gradient of E[-log p(x, b)] for the logits of 8 bits b, where p is a sigmoid belief net with 12 "
+        "visible bits and random weights, different for each seed: 2000 samples at each of 8 rows, by the score "
+        "function alone, minus a baseline (the mean energy of the row), and minus a linear expansion."
     ),
     comparisons=(
         Quotient(_VARIANCE, larger=_PLAIN, smaller=_BASELINE),

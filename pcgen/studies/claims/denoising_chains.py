@@ -25,15 +25,15 @@ def _trial(seed: int, effort: float) -> Numbers:
 
 CLAIM = Claim(
     name="denoising_chains",
-    says="Chains that learn from their own states, by infusion or walkback, draw better than a plain denoising chain.",
+    says="Chains trained on their own states, by infusion or walkback, sample better than a plain denoising chain.",
     source=(
         "Bordes, Honari, Vincent (2017). Learning to Generate Samples from Noise through Infusion Training. Goyal, Ke, "
         "Ganguli, Bengio (2017). Variational Walkback."
     ),
     test=(
-        "`dae` without its walkback, `infusion` and `walkback`, of the same network and else as they are by default, "
-        "learn eight Gaussians on a ring for 2500, 500 and 400 updates, which take about as long. 2000 samples of each "
-        "are measured."
+        "`dae` without its walkback, `infusion` and `walkback`, with the same network and otherwise default "
+        "options, learn eight Gaussians on a ring for 2500, 500 and 400 updates, which take about equally long. "
+        "2000 samples of each are measured."
     ),
     comparisons=(
         Quotient(_DISTANCE, larger=_PLAIN, smaller="infusion"),

@@ -38,14 +38,14 @@ def _trial(seed: int, effort: float) -> Numbers:
 
 CLAIM = Claim(
     name="divergences",
-    says="A model that cannot reach the data P covers it by KL[P||Q], and picks a part of it by KL[Q||P].",
+    says="A model that cannot represent the data P covers all of it by KL[P||Q], and a part of it by KL[Q||P].",
     source=(
         "Nowozin, Cseke, Tomioka (2016). f-GAN: Training Generative Neural Samplers using Variational Divergence "
         "Minimization. Minka (2005). Divergence Measures and Message Passing."
     ),
     test=(
-        "`f_gan` fits one Gaussian to a mixture of two that are 4 apart, of deviation .5 and weights .65 and .35, for "
-        "1200 updates from a start between them that differs from seed to seed."
+        "`f_gan` fits one Gaussian to a mixture of two with distance 4, standard deviation .5 and weights .65 and "
+        ".35, for 1200 updates. It starts between the two, at a different point for each seed."
     ),
     comparisons=(
         Difference(_COVERS, larger=_NAMES["kl"], smaller=_NAMES["reverse_kl"]),

@@ -23,15 +23,16 @@ def _trial(seed: int, effort: float) -> Numbers:
 
 CLAIM = Claim(
     name="emd_autoencoders",
-    says="An autoencoder trained by the Earth Mover's distance serves generation better than one by the Chamfer.",
+    says="An autoencoder trained by the Earth Mover's distance is better for generation than one by Chamfer.",
     source=(
         "Achlioptas, Diamanti, Mitliagkas, Guibas (2018). Learning Representations and Generative Models for 3D Point "
         "Clouds."
     ),
     test=(
-        "400 chairs of 256 points. An autoencoder learns them for 300 updates by either distance, and `gmm` of 4 full "
-        "covariances its codes. 100 decoded samples, their points as the decoder gives them, are measured against 100 "
-        "held-out chairs, by JSD and by 1-NNA under the Chamfer distance, which is not the one that is to win."
+        "400 chairs of 256 points. An autoencoder learns them for 300 updates with either distance, and `gmm` "
+        "with 4 full covariances learns its codes. 100 samples, with the decoder's own points, are compared with "
+        "100 held-out chairs, by JSD and by 1-NNA under the Chamfer distance, which is not the one that should "
+        "win."
     ),
     comparisons=tuple(
         Difference(measure, larger=_NAMES["chamfer"], smaller=_NAMES["emd"]) for measure in (JSD, ONE_NNA)

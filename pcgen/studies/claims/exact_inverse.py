@@ -23,7 +23,7 @@ def _trial(seed: int, effort: float) -> Numbers:
 
 CLAIM = Claim(
     name="exact_inverse",
-    says="The inverse of a diffusion is a chain of Gaussian steps only where the steps are many.",
+    says="The inverse of a diffusion is a chain of Gaussian steps only if there are many steps.",
     source=(
         "Sohl-Dickstein, Weiss, Maheswaranathan, Ganguli (2015). Deep Unsupervised Learning using Nonequilibrium "
         "Thermodynamics."

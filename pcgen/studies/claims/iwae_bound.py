@@ -1,4 +1,4 @@
-"""The bound by several draws against the bound by one. The draws make it a dear claim: minutes on one thread."""
+"""The bound by several draws against the bound by one. The samples make it expensive: minutes on one thread."""
 
 import torch
 
@@ -28,12 +28,12 @@ def _trial(seed: int, effort: float) -> Numbers:
 
 CLAIM = Claim(
     name="iwae_bound",
-    says="The bound by several draws is tighter than the one by one, and what is trained by it is likelier.",
+    says="The bound of several samples is tighter than that of one, and a model trained by it has a higher likelihood.",
     source="Burda, Grosse, Salakhutdinov (2016). Importance Weighted Autoencoders.",
     test=(
-        "`vae` and `iwae` of 16 draws, of the same networks with a code of 16 numbers, learn the 128-number codes of "
-        "600 chairs for 800 updates each. Codes of 200 other chairs are measured by each one's own bound, and by one "
-        "of 200 draws, which is nearer to the likelihood."
+        "`vae` and `iwae` with 16 samples, with the same networks and a code of 16 dimensions, learn the "
+        "128-dimensional codes of 600 chairs for 800 updates each. Codes of 200 other chairs are measured by the "
+        "bound of each model, and by the bound of 200 samples, which is closer to the likelihood."
     ),
     comparisons=(
         Difference(_BOUND, larger="iwae", smaller="vae"),

@@ -28,7 +28,7 @@ __all__ = [
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold here", "undecided"
 LEVEL = 0.95
 LEAST_SEEDS = 3
-"""Of fewer, nobody can say how far another one would be."""
+"""With fewer, the spread between seeds is not known."""
 
 
 @dataclass(frozen=True)

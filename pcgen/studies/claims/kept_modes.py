@@ -32,9 +32,10 @@ CLAIM = Claim(
         "Dumoulin, Courville (2017). Improved Training of Wasserstein GANs."
     ),
     test=(
-        "Eight narrow Gaussians on a ring in the plane. `gan` with the paper's loss alone learns them for 1000 "
-        "updates, `wgan_gp` of the same networks for 500 of three critic steps each, which is as many gradients. A "
-        "mode is kept if a quarter of its share of 2000 samples is near it; what counts is more than one mode."
+        "Eight narrow Gaussians on a ring in the plane. `gan` with only the paper's loss learns them for 1000 "
+        "updates, `wgan_gp` with the same networks for 500 updates of three critic steps each, which takes as "
+        "many gradients. A mode is kept if a quarter of its share of 2000 samples is near it; the difference must "
+        "be more than one mode."
     ),
     comparisons=(Difference(_KEPT, larger="wgan_gp", smaller="gan", least=1.0),),
     trial=_trial,

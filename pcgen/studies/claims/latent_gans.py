@@ -29,14 +29,15 @@ def _trial(seed: int, effort: float) -> Numbers:
 
 CLAIM = Claim(
     name="latent_gans",
-    says="A GAN of an autoencoder's codes comes to good clouds sooner than a GAN of clouds.",
+    says="A GAN on an autoencoder's codes reaches good clouds sooner than a GAN on clouds.",
     source=(
         "Achlioptas, Diamanti, Mitliagkas, Guibas (2018). Learning Representations and Generative Models for 3D Point "
         "Clouds."
     ),
     test=(
-        "400 chairs of 256 points. `gan` learns them for 150 updates of 16 clouds; or an autoencoder does for 200 "
-        "updates, and `gan` its codes for 800. As many samples as there are held-out chairs, 100, are measured."
+        "400 chairs of 256 points. Either `gan` learns them for 150 updates of 16 clouds, or an autoencoder does "
+        "for 200 updates, and `gan` learns its codes for 800. 100 samples are measured against 100 held-out "
+        "chairs."
     ),
     comparisons=(
         Difference(JSD, larger=_RAW, smaller=_LATENT),

@@ -50,12 +50,13 @@ def _correlation(both: Tensor) -> float:
 
 CLAIM = Claim(
     name="mixing",
-    says="A Markov chain moves within modes of the data, and hardly from one to another.",
+    says="A Markov chain moves within modes of the data, but rarely from one to another.",
     source="Bengio, Mesnil, Dauphin, Rifai (2013). Better Mixing via Deep Representations.",
     test=(
-        "Rows of 32 bits: one of four random patterns each, with 5% of the bits flipped. `rbm` learns them for 2000 "
-        "updates; chains of Gibbs sampling go from data through 100 sweeps. Of 1000 chains it is counted how many have "
-        "come to another pattern, and how far the flipped bits at the end are still those of the beginning."
+        "Rows of 32 bits: each is one of four random patterns, with 5% of the bits flipped. `rbm` learns them for "
+        "2000 updates. Then 1000 chains of Gibbs sampling start from data and run for 100 sweeps. Two things are "
+        "measured: how many have reached another pattern, and how similar the flipped bits at the end are to "
+        "those at the start."
     ),
     comparisons=(
         Difference(_CHANGED, larger="independent draws", smaller="chains", least=0.1),

@@ -59,14 +59,14 @@ def _spread(weights: Tensor) -> Tensor:
 
 CLAIM = Claim(
     name="parts",
-    says="Factors that are not negative are parts: few cells each, near each other.",
+    says="Nonnegative factors are parts: few cells each, close to each other.",
     source=(
         "Lee, Seung (1999). Learning the Parts of Objects by Non-negative Matrix Factorization. Hosseini-Asl, Zurada, "
         "Nasraoui (2016). Deep Learning of Part-Based Representation of Data."
     ),
     test=(
-        "How many points of a cloud are in each cell of a grid of 8 x 8 x 8, of 60 shapes of each of six families. "
-        "`nmf` of 16 parts is held against the first 16 principal axes, by their absolute values."
+        "The number of points in each cell of a grid of 8 x 8 x 8, for 60 shapes of each of six families. `nmf` "
+        "with 16 parts is compared with the absolute values of the first 16 principal axes."
     ),
     comparisons=(
         Difference(_SPARSE, larger=_NMF, smaller=_PCA),

@@ -31,9 +31,9 @@ CLAIM = Claim(
     says="Truncating a GAN's noise raises fidelity and lowers coverage.",
     source="Brock, Donahue, Simonyan (2019). Large Scale GAN Training for High Fidelity Natural Image Synthesis.",
     test=(
-        "`gan` learns codes of 600 chairs for 1500 updates; 300 samples are held against the codes of 300 other chairs "
-        "by precision and recall (Kynkäänniemi et al. 2019, 5 neighbours), with normal noise, and with noise that is "
-        f"drawn again where it is more than {_TRUNCATION} deviations from 0."
+        "`gan` learns codes of 600 chairs for 1500 updates; 300 samples are compared with the codes of 300 other "
+        "chairs by precision and recall (Kynkäänniemi et al. 2019, 5 neighbours), with normal noise, and with "
+        f"noise that is redrawn if it is more than {_TRUNCATION} standard deviations from 0."
     ),
     comparisons=(
         Difference(_FIDELITY, larger=_CUT, smaller=_WHOLE),

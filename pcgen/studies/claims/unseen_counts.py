@@ -1,4 +1,4 @@
-"""Counts that no training scene has. Its two models of scenes make it the dearest claim: minutes on one thread."""
+"""Counts that no training scene has. Its two models of scenes make it expensive: minutes on one thread."""
 
 import torch
 
@@ -28,15 +28,15 @@ def _trial(seed: int, effort: float) -> Numbers:
 
 CLAIM = Claim(
     name="unseen_counts",
-    says="DAIR counts objects of scenes also where there are more than any training scene has, and AIR does not.",
+    says="DAIR also counts objects in scenes with more objects than any training scene, and AIR does not.",
     source=(
         "Eslami, Heess, Weber, Tassa, Szepesvari, Kavukcuoglu, Hinton (2016). Attend, Infer, Repeat: Fast Scene "
         "Understanding with Generative Models."
     ),
     test=(
-        "`air` and `dair`, with up to four objects each, learn about 1500 scenes of none to two shapes, of 128 points, "
-        "for 600 updates of 16, and count about 500 scenes of three. The page of the models of scenes has both at a "
-        "larger size."
+        "`air` and `dair`, with up to four objects each, learn about 1500 scenes of zero to two shapes, with 128 "
+        "points, for 600 updates of 16 scenes, and count the objects of about 500 scenes of three. The page of "
+        "the models of scenes has both at a larger size."
     ),
     comparisons=(Difference(_RIGHT, larger="dair", smaller="air"),),
     trial=_trial,

@@ -1,4 +1,4 @@
-"""How far an encoder that has learned nothing separates classes. A dear claim: minutes on one thread."""
+"""How far an encoder that has learned nothing separates classes. An expensive claim: minutes on one thread."""
 
 import torch
 from torch import Tensor
@@ -47,9 +47,10 @@ CLAIM = Claim(
         "Clouds. Saxe, Koh, Chen, Bhand, Suresh, Ng (2011). On Random Weights and Unsupervised Feature Learning."
     ),
     test=(
-        "Shapes of six families, 256 points each, turned about the up axis, stretched and with noise on every point. "
-        "`autoencoder` learns 100 of each family for 300 updates, without labels; a linear SVM learns 10 of each with "
-        "them, and is asked about 60 others of each. What counts is .1 above chance, and anything above the untrained."
+        "Shapes of six families, 256 points each, rotated about the up axis, stretched, and with noise on every "
+        "point. `autoencoder` learns 100 of each family for 300 updates, without labels; a linear SVM learns 10 "
+        "labelled shapes of each, and is tested on 60 others of each. The claim needs .1 above chance for the "
+        "untrained encoder, and any improvement by training."
     ),
     comparisons=(
         Difference(_RIGHT, larger=_UNTRAINED, smaller=_CHANCE, least=0.1),

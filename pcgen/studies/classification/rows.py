@@ -1,4 +1,4 @@
-"""What stands in the table of a classification: floors, an SVM on codes, supervised references."""
+"""The rows of the table of a classification: baselines, an SVM on codes, supervised references."""
 
 import dataclasses
 import time
@@ -102,8 +102,8 @@ def supervised(
 ) -> Row:
     """Train one of `REFERENCES` on the labels, or go on with its training, and test it.
 
-    Clouds are put into the unit sphere, subsampled afresh at each draw, turned about the up axis and shaken; the rate
-    falls to zero along a cosine. The weights of the last step are tested: no test cloud chooses anything.
+    Clouds are normalised to the unit sphere, subsampled anew each time, rotated about the up axis and jittered; the
+    rate falls to zero along a cosine. The weights of the last step are tested: no test cloud chooses anything.
 
     Args:
         name: of `REFERENCES`.

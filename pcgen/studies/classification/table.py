@@ -68,7 +68,7 @@ def check_out(out: str | Path, runs: Collection[str]) -> None:
     if not there.is_dir():
         raise FileExistsError(f"--out: must be a folder, and {there} is a file; choose another one")
     if others and not (out / f"{_NAME}.json").is_file():
-        raise FileExistsError(f"{out}: has {others[0]} in it and is no classification; choose another --out")
+        raise FileExistsError(f"{out}: has {others[0]} in it and is not a classification; choose another --out")
 
 
 def kept(out: str | Path, about: Mapping[str, Any], runs: Collection[str]) -> list[Row]:

@@ -69,7 +69,7 @@ def kept(out: str | Path, about: Mapping[str, Any], models: Sequence[str]) -> li
         found = [each.name for each in out.iterdir()] if out.is_dir() else []
         others = [name for name in found if name not in known and not name.startswith("leaderboard-")]
         if others:
-            raise FileExistsError(f"{out}: has {others[0]} in it and is no leaderboard; choose another --out")
+            raise FileExistsError(f"{out}: has {others[0]} in it and is not a leaderboard; choose another --out")
         return []
     board = _read_board(path)
     for name, value in about.items():
@@ -89,7 +89,7 @@ def read(out: str | Path) -> tuple[dict[str, Any], list[Entry]]:
     out = Path(out)
     path = out / "leaderboard.json"
     if not path.is_file():
-        raise FileNotFoundError(f"{out}: is no leaderboard: has no {path.name}; `pcgen suite --out {out}` makes one")
+        raise FileNotFoundError(f"{out}: is not a leaderboard: has no {path.name}; `pcgen suite --out {out}` makes one")
     board = _read_board(path)
     rows = board.pop("rows")
     return board, [

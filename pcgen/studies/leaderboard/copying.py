@@ -8,9 +8,10 @@ from pcgen.studies.leaderboard.entry import Entry
 __all__ = ["copying_table"]
 
 _READ = (
-    "Read together: a model that copies has Z_U and C_T far below 0, fewer authentic samples, more copies and less "
-    "novelty than the second sample, which copies nothing; the memoriser, other points of training shapes, shows how a "
-    "copier scores. Vendi is shown beside that of the reference on as many clouds; below it, samples are less diverse."
+    "Read these together: a model that copies has Z_U and C_T far below 0, fewer authentic samples, more copies and "
+    "less novelty than the second sample, which has no copies; the memoriser (other points of training shapes) shows "
+    "the scores of copies. Vendi is shown with that of the reference on as many clouds; below it, samples are less "
+    "diverse."
 )
 
 

@@ -46,7 +46,7 @@ def run(
         autoencoder: the run folder of a trained autoencoder.
         out: the folder of the leaderboard.
         settings: how models are trained and measured.
-        say: told what is being done.
+        say: called with what is being done.
         progress: as in `pcgen.metrics.evaluate`.
 
     Raises:

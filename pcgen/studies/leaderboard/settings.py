@@ -22,7 +22,7 @@ class Settings:
         effort: multiplies every model's default number of steps.
         seeds: sets of samples of each model; more than one gives means and deviations.
         clouds: clouds in each set of samples; None is as many as the reference has.
-        reference_clouds: at most so many clouds of the reference, drawn by `seed`; None is all.
+        reference_clouds: at most this many clouds of the reference, chosen by `seed`; None is all.
         protocols: names of presets; the same samples are measured under each.
         distances: "cd", "emd" or both.
         emd_clouds, emd_points: limits under EMD, as in `pcgen.metrics.evaluate`.
@@ -55,7 +55,7 @@ class Settings:
             choose(distance, ["cd", "emd"], "distances")
 
     def measurement(self) -> dict[str, Any]:
-        """What two rows must share to stand in one table, as JSON values."""
+        """What two rows must share to be in one table, as JSON values."""
         return {
             "data": self.reference,
             "protocols": list(self.protocols),
