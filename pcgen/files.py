@@ -70,26 +70,36 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], about: dict[str, Any])
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read what `write_tensors` wrote.
+    """Read what `write_tensors` wrote: one version of it whole, also where a training writes the next one meanwhile.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: the file is truncated, too long, or not one of pcgen's.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
+    from safetensors.torch import load
 
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
+    # The library's `safe_open` opens a path twice, for the header and for the numbers; the file may be replaced between
+    # the two. An open file stays the version that it is.
+    data = path.read_bytes()
     try:
-        with safe_open(path, framework="pt") as file:
-            about = json.loads((file.metadata() or {})[_KEY])
-            # Cloned, since the tensors of an open file are windows into it.
-            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+        loaded = load(data)
+        about = json.loads(_metadata(data)[_KEY])
     except KeyError:
         raise ValueError(f"{path}: a safetensors file, but not one that pcgen wrote") from None
     except (SafetensorError, json.JSONDecodeError, UnicodeDecodeError, RuntimeError) as error:
         raise ValueError(f"{path}: damaged or not a safetensors file ({error})") from error
-    return tensors, about
+    # Cloned into memory that torch aligns; one after another, so that not all of them are held twice.
+    return {name: loaded.pop(name).clone() for name in list(loaded)}, about
+
+
+def _metadata(data: bytes) -> dict[str, str]:
+    """What a sound safetensors file says of itself in its header: JSON, behind 8 bytes that tell how long it is."""
+    end = 8 + int.from_bytes(data[:8], "little")
+    values: dict[str, str] = json.loads(data[8:end]).get("__metadata__") or {}
+    return values
 
 
 def pack(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:

@@ -20,7 +20,8 @@ from typing import Annotated
 
 import torch
 import typer
-from gpu_checks import checks, clouds, missing, with_gradient
+from gpu_checks import checks, missing
+from gpu_problems import clouds, with_gradient
 from torch import Tensor
 
 from pcgen import ops

@@ -1,15 +1,15 @@
 """The checks of scripts/check_gpu.py: every op on a device against the CPU."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 import torch
+from gpu_problems import close, clouds, problems, tolerance, with_gradient
+from gpu_training import check_training
 from torch import Tensor
 
 from pcgen import ops
-from pcgen.models.base import Batch
-from pcgen.models.clouds.autoencoder import Autoencoder
 from pcgen.ops import graph
 
 OPS = {
@@ -40,49 +40,6 @@ def kernel_is_there(op: str, device: torch.device) -> bool:
 
 def missing(names: tuple[str, ...], device: torch.device) -> list[str]:
     return [op for name in names for op in OPS[name] if not kernel_is_there(op, device)]
-
-
-# ---- problems
-
-
-def clouds(batch: int, points: int, dtype: torch.dtype = torch.float32) -> dict[str, tuple[Tensor, Tensor]]:
-    """Pairs (B, N, 3) of several kinds: cubes, spheres far from the origin, lattices full of ties, one place."""
-    shape = (batch, points, 3)
-    spheres = torch.nn.functional.normalize(torch.randn(2, *shape, dtype=torch.float64), dim=3) + 1e3
-    lattices = torch.randint(0, 4, (2, *shape)).to(dtype)
-    return {
-        "cubes": (torch.rand(shape, dtype=dtype), torch.rand(shape, dtype=dtype)),
-        "spheres": (spheres[0].to(dtype), spheres[1].to(dtype)),
-        "lattices": (lattices[0], lattices[1]),
-        "one place": (torch.ones(shape, dtype=dtype), torch.ones(shape, dtype=dtype)),
-    }
-
-
-def problems(sizes: tuple[int, ...]) -> Iterator[tuple[Tensor, Tensor]]:
-    for points in sizes:
-        for dtype in (torch.float32, torch.float64):
-            yield from clouds(3, points, dtype).values()
-
-
-def close(got: Tensor, expected: Tensor, rtol: float, atol: float = 0.0) -> float:
-    """The largest difference, relative to the largest value, of two tensors that must agree."""
-    got, expected = got.detach().cpu(), expected.detach().cpu()
-    torch.testing.assert_close(got, expected, rtol=rtol, atol=atol)
-    scale = float(expected.double().abs().max())
-    return float((got.double() - expected.double()).abs().max()) / scale if scale else 0.0
-
-
-def tolerance(x: Tensor) -> float:
-    return 1e-6 if x.dtype == torch.float32 else 1e-12
-
-
-def with_gradient(distance: Callable[[Tensor, Tensor], Tensor], x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    x, y = x.detach().requires_grad_(), y.detach().requires_grad_()
-    value = distance(x, y)
-    return (value.detach(), *torch.autograd.grad(value.sum(), (x, y)))
-
-
-# ---- checks
 
 
 def check_distance(distance: Callable[[Tensor, Tensor], Tensor], sizes: tuple[int, ...], device: torch.device) -> str:
@@ -257,25 +214,6 @@ def check_second_device(device: torch.device) -> str:
         found = ops.chamfer(x.to("cuda:1"), y.to("cuda:1"))
     assert found.device == torch.device("cuda:1"), f"the result is on {found.device}"
     return f"chamfer on cuda:1 within {close(found, ops.chamfer(x, y), 1e-6):.1g}"
-
-
-def check_training(reconstruction: str, steps: int, points: int, device: torch.device) -> str:
-    """The same autoencoder, the same batches: the losses of two trainings stay together."""
-    data = torch.rand(64, points, 3) * torch.rand(64, 1, 3)
-
-    def losses(where: torch.device) -> Tensor:
-        torch.manual_seed(0)
-        model = Autoencoder((points, 3), code=32, reconstruction=reconstruction).to(where)
-        order = torch.Generator().manual_seed(1)
-        history = []
-        for _ in range(steps):
-            rows = torch.randperm(len(data), generator=order)[:16]
-            history.append(sum(model.update(Batch(data[rows].to(where), rows.to(where))).values()))
-        return torch.stack([torch.as_tensor(loss).cpu() for loss in history])
-
-    found, expected = losses(device), losses(torch.device("cpu"))
-    assert expected[-1] < expected[0], f"the loss does not fall: {expected[0]} to {expected[-1]}"
-    return f"{steps} steps, loss {expected[0]:.3g} to {expected[-1]:.3g}, within {close(found, expected, 0.02):.1g}"
 
 
 def checks(quick: bool) -> list[Check]:

@@ -8,9 +8,12 @@ from functools import partial
 
 import api_reference
 import choosing
+import code_tables
 import costs
 import figures
+import generation_tables
 import tables
+import task_tables
 from claims_page import claims
 from families import families, sections
 
@@ -41,38 +44,42 @@ def _of(name: str, table: Callable[[tables.Rows], str], command: str) -> Table:
     return partial(tables.measured, name, table, f"python scripts/{command}")
 
 
-_LARGE = _of("generation_2048", tables.generation, "bench_generation.py --points 2048")
+_LARGE = _of("generation_2048", generation_tables.generation, "bench_generation.py --points 2048")
 
 PAGES: list[tuple[str, str, Table]] = [
     ("README.md", "models", models),
     ("docs/suite.md", "places", places),
-    ("docs/suite.md", "quality", _of("quality", tables.quality, "bench_quality.py")),
+    ("docs/suite.md", "quality", _of("quality", code_tables.quality, "bench_quality.py")),
     ("docs/choosing.md", "needs", choosing.needs),
     ("docs/choosing.md", "scores", _of("quality", choosing.scores, "bench_quality.py")),
     ("docs/performance.md", "memory", costs.memory),
-    ("docs/performance.md", "training", _of("training", tables.training, "bench_training.py")),
+    ("docs/performance.md", "training", _of("training", task_tables.training, "bench_training.py")),
     ("docs/performance.md", "heads", _of("quality", costs.training, "bench_quality.py")),
     ("docs/performance.md", "drawing", _of("samplers", costs.drawing, "bench_samplers.py")),
-    ("docs/generation.md", "autoencoders", _of("autoencoders", tables.autoencoders, "bench_autoencoders.py")),
-    ("docs/generation.md", "heads", _of("heads", tables.heads, "bench_heads.py")),
-    ("docs/generation.md", "generation", _of("generation_1024", tables.generation, "bench_generation.py")),
+    (
+        "docs/generation.md",
+        "autoencoders",
+        _of("autoencoders", generation_tables.autoencoders, "bench_autoencoders.py"),
+    ),
+    ("docs/generation.md", "heads", _of("heads", generation_tables.heads, "bench_heads.py")),
+    ("docs/generation.md", "generation", _of("generation_1024", generation_tables.generation, "bench_generation.py")),
     ("docs/generation.md", "generation_2048", _LARGE),
-    ("docs/generation.md", "copying", _of("generation_1024", tables.copying, "bench_generation.py")),
-    ("docs/generation.md", "turned", _of("copying", tables.turned, "bench_copying.py")),
-    ("docs/generation.md", "samplers", _of("samplers", tables.samplers, "bench_samplers.py")),
-    ("docs/generation.md", "couplings", _of("couplings", tables.couplings, "bench_couplings.py")),
-    ("docs/generation.md", "completion", _of("completion", tables.completion, "bench_completion.py")),
-    ("docs/generation.md", "training", _of("training", tables.training, "bench_training.py")),
-    ("docs/protocols.md", "protocols", _of("protocols", tables.protocols, "bench_protocols.py")),
+    ("docs/generation.md", "copying", _of("generation_1024", generation_tables.copying, "bench_generation.py")),
+    ("docs/generation.md", "turned", _of("copying", generation_tables.turned, "bench_copying.py")),
+    ("docs/generation.md", "samplers", _of("samplers", code_tables.samplers, "bench_samplers.py")),
+    ("docs/generation.md", "couplings", _of("couplings", generation_tables.couplings, "bench_couplings.py")),
+    ("docs/generation.md", "completion", _of("completion", generation_tables.completion, "bench_completion.py")),
+    ("docs/generation.md", "training", _of("training", task_tables.training, "bench_training.py")),
+    ("docs/protocols.md", "protocols", _of("protocols", generation_tables.protocols, "bench_protocols.py")),
     (
         "docs/classification.md",
         "classification",
-        _of("classification", tables.classification, "bench_classification.py"),
+        _of("classification", task_tables.classification, "bench_classification.py"),
     ),
-    ("docs/estimators.md", "estimators", _of("estimators", tables.estimators, "bench_estimators.py")),
-    ("docs/estimators.md", "control_variates", _of("estimators", tables.control_variates, "bench_estimators.py")),
+    ("docs/estimators.md", "estimators", _of("estimators", task_tables.estimators, "bench_estimators.py")),
+    ("docs/estimators.md", "control_variates", _of("estimators", task_tables.control_variates, "bench_estimators.py")),
     ("docs/claims.md", "claims", claims),
-    ("docs/models/scenes.md", "scenes", _of("scenes", tables.scenes, "bench_scenes.py")),
+    ("docs/models/scenes.md", "scenes", _of("scenes", task_tables.scenes, "bench_scenes.py")),
     *((f"docs/models/{family}.md", "models", partial(sections, family)) for family in families()),
 ]
 

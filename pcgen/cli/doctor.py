@@ -5,27 +5,15 @@ import platform
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
-from typing import Any
 
 import typer
 
-__all__ = ["Finding", "doctor", "report"]
+from pcgen.cli.cards import cuda
+from pcgen.cli.findings import BROKEN, BUILD, LACKS, OK, Finding, one_line
 
-_BUILD = "pip install --no-build-isolation -e . (in the source tree)"
-OK, LACKS, BROKEN = "ok", "optional", "missing"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at: `state` is "ok", "optional" (does without it) or "missing" (needed)."""
-
-    name: str
-    state: str
-    found: str
-    remedy: str = ""  # what to type; empty where nothing is wrong
+__all__ = ["doctor", "report"]
 
 
 def doctor() -> None:
@@ -62,7 +50,7 @@ def report() -> list[Finding]:
         _torch(),
         _waiting(),
         _library(),
-        _cuda(),
+        cuda(),
         _compiler(),
         *_open3d(),
         _display(),
@@ -96,7 +84,7 @@ def _torch() -> Finding:
     try:
         import torch
     except (ImportError, OSError) as error:
-        return Finding("torch", BROKEN, _line(error), "pip install torch")
+        return Finding("torch", BROKEN, one_line(error), "pip install torch")
     capability = torch.backends.cpu.get_cpu_capability()
     return Finding(
         "torch", OK, f"{torch.__version__}, {torch.get_num_threads()} threads, {capability} on this processor"
@@ -126,95 +114,9 @@ def _library() -> Finding:
 
         info = build_info()
     except (ImportError, OSError, RuntimeError, ValueError) as error:
-        return Finding(name, BROKEN, _line(error), _BUILD)
+        return Finding(name, BROKEN, one_line(error), BUILD)
     found = f"{info['instruction_set']} kernels, {info['cpu_library']}"
     return Finding(name, OK, f"{found}, {info['cuda_library']}" if info["cuda_loaded"] else found)
-
-
-@dataclass(frozen=True)
-class Card:
-    """A card as its driver tells it, whatever torch is installed."""
-
-    name: str
-    driver: str
-    capability: tuple[int, int]
-
-
-def _cards() -> list[Card]:
-    """What nvidia-smi, which comes with the driver, lists; nothing where it is absent or fails."""
-    path = shutil.which("nvidia-smi")
-    if path is None:
-        return []
-    command = [path, "--query-gpu=name,driver_version,compute_cap", "--format=csv,noheader"]
-    try:
-        said = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout
-        rows = [line.split(", ") for line in said.splitlines()]
-        return [Card(name, driver, (int(c.partition(".")[0]), int(c.partition(".")[2]))) for name, driver, c in rows]
-    except (OSError, subprocess.SubprocessError, ValueError):
-        return []
-
-
-def _cuda() -> Finding:
-    name = "CUDA"
-    try:
-        import torch
-
-        from pcgen.ops._library import build_info
-
-        info = build_info()
-    except (ImportError, OSError, RuntimeError, ValueError) as error:
-        return Finding(name, LACKS, f"not checked: {_line(error)}")
-    cards = _cards()
-    kernels = "no CUDA kernels of pcgen"
-    if info["cuda_library"] is not None:
-        least = "" if info["cuda_driver"] is None else f", driver {info['cuda_driver']} or newer"
-        kernels = f"pcgen's kernels are for {' '.join(info['cuda_targets'])} (CUDA {info['cuda_toolkit']}{least})"
-    seen = ", ".join(f"{card.name} (sm_{card.capability[0]}{card.capability[1]})" for card in cards) or "no card"
-    driver = f", driver {cards[0].driver}" if cards else ""
-    built = "without CUDA" if torch.version.cuda is None else f"for CUDA {torch.version.cuda}"
-    found = f"{seen}{driver}; torch {built}; {kernels}; {_nvcc()}"
-    if not cards and not torch.cuda.is_available():
-        return Finding(name, LACKS, f"{found}; everything runs on the CPU")
-    fault = _cuda_fault(info, cards)
-    return Finding(name, LACKS, f"{found}; {fault[0]}", fault[1]) if fault else Finding(name, OK, found)
-
-
-def _cuda_fault(info: dict[str, Any], cards: list[Card]) -> tuple[str, str] | None:
-    """Why pcgen's kernels cannot run on the cards that are there, and what to type; None where they can."""
-    import torch
-
-    from pcgen.ops._cuda_build import CudaBuild
-
-    if info["cuda_library"] is None:
-        return "pcgen is built without CUDA kernels", f"{_BUILD}, with nvcc on the PATH"
-    least = info["cuda_driver"]
-    if cards and least is not None and int(cards[0].driver.partition(".")[0]) < int(least):
-        return (
-            "the driver is too old for the kernels",
-            f"install a driver of version {least} or newer, or build with an older nvcc",
-        )
-    build = CudaBuild(info["cuda_toolkit"], info["cuda_targets"])
-    strange = [card for card in cards if not build.runs_on(card.capability)]
-    if strange:
-        architecture = "".join(map(str, strange[0].capability))
-        return f"the kernels have no code for {strange[0].name}", f"PCGEN_CUDA_ARCHITECTURES={architecture} {_BUILD}"
-    if torch.version.cuda is None:
-        return "this torch does not see it", "pip install --force-reinstall torch  (a build for CUDA)"
-    if not torch.cuda.is_available():
-        return "torch sees no device", "python -c 'import torch; torch.cuda.init()'  (it says why)"
-    return None
-
-
-def _nvcc() -> str:
-    path = shutil.which("nvcc")
-    if path is None:
-        return "no nvcc"
-    try:
-        said = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=5, check=False).stdout
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return f"nvcc at {path} does not run ({_line(error)})"
-    release = said.partition("release ")[2].partition(",")[0]
-    return f"nvcc {release}" if release else f"nvcc at {path} prints no version"
 
 
 def _compiler() -> Finding:
@@ -278,7 +180,3 @@ def _version(package: str) -> str | None:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

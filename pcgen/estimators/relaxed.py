@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid, one_hot, softplus
 
 from pcgen.errors import positive
+from pcgen.estimators.bits import bits_log_prob
 from pcgen.estimators.scores import Function, nought
 
 __all__ = ["concrete", "gumbel_softmax", "rebar"]
@@ -81,7 +82,7 @@ def rebar(f: Function, logits: Tensor, temperature: Tensor | float = 0.5, factor
     z = logits + _logistic(logits)
     given = _given(z.detach(), logits)
     b = (z > 0).to(logits)
-    log_q = (b * logits - softplus(logits)).sum(1)
+    log_q = bits_log_prob(b, logits)
     value = f(b)
     # What else f depends on learns from f(b) alone, so the relaxed value is followed by way of z only.
     at = z.detach().requires_grad_()

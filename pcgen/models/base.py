@@ -2,15 +2,15 @@
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 
-from pcgen.data.augmentation import Augmentation
 from pcgen.errors import at_least
+from pcgen.models.batch import Batch, Facts
+from pcgen.models.recipe import Recipe
 from pcgen.nets.modes import evaluating
 from pcgen.ops import chamfer_matrix
 from pcgen.ops.reference import chamfer
@@ -24,71 +24,6 @@ Progress = Callable[[int, int], None]
 _VALIDATION_BATCH = 64
 # Members of sets, and vectors, that are drawn at once: a network of width 256 then holds a few hundred MB.
 _MEMBERS_AT_ONCE, _VECTORS_AT_ONCE = 2**16, 2**12
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What of the data the shapes of a model may depend on."""
-
-    shape: tuple[int, ...]  # of a row: (dim,) vectors, (members, channels) sets, (points, 3) clouds
-    rows: int = 0  # of the training data
-    classes: tuple[str, ...] = ()  # which labels are places in; () where there are no labels
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Some rows of data, with what is known of each."""
-
-    x: Tensor  # (B, *shape)
-    rows: Tensor | None = None  # (B,) int64, their places in the training data; None: held out
-    labels: Tensor | None = None  # (B,) int64, places in the data's classes
-    progress: float = 0.0  # of the training, or of its present phase: in [0, 1)
-
-    def __len__(self) -> int:
-        return len(self.x)
-
-    def split(self, size: int) -> Iterator["Batch"]:
-        """The rows in parts of at most `size`."""
-        for start in range(0, len(self), size):
-            part = slice(start, start + size)
-            yield replace(
-                self,
-                x=self.x[part],
-                rows=None if self.rows is None else self.rows[part],
-                labels=None if self.labels is None else self.labels[part],
-            )
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a model trains unless told otherwise.
-
-    Attributes:
-        steps: number of updates.
-        batch_size: rows of each; None is the whole set at once.
-        average: largest decay of averaged weights, which samples and validation then use (see
-            `pcgen.training.averages`); None is not to average.
-        schedule: of the learning rates over each phase: "constant", "cosine" or "linear".
-        warmup: updates over which the rates rise from 0; at most a twentieth of a training that is given in steps.
-        clip: the largest norm of each optimizer group's gradients; None is not to clip.
-        augment: what every batch is changed by where the data has fewer than `few` rows; None is nothing.
-        few: rows, from which on the data has enough of its own.
-        bf16: whether it learns as well where most of its arithmetic is in bfloat16, so that a device which computes in
-            it takes that.
-        phases: names of trainings that follow one another, with the share of the steps that each takes, above 0 and 1
-            in all; a model without phases has one without a name.
-    """
-
-    steps: int = 2000
-    batch_size: int | None = 64
-    average: float | None = None
-    schedule: str = "constant"
-    warmup: int = 0
-    clip: float | None = None
-    augment: Augmentation | None = None
-    few: int = 1000
-    bf16: bool = False
-    phases: Mapping[str, float] = field(default_factory=lambda: {"": 1.0})
 
 
 class Learner(nn.Module, ABC):

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from pcgen.models.base import GenerativeModel
 from pcgen.nets.gaussian import GaussianPart
+from pcgen.nets.weights import fingerprint
 
 __all__ = ["Matching"]
 
@@ -32,8 +33,7 @@ class Matching(GenerativeModel):
             of: what `carry` depends on besides the weights.
             carry: from noise, (n, dim), to rows without the stretch.
         """
-        weights = torch.stack([value.double().sum() for value in (*self.parameters(), *self.gaussian.buffers())])
-        key = (of, *weights.tolist())  # fused optimizers do not count what they change
+        key = (of, *fingerprint((*self.parameters(), *self.gaussian.buffers())))
         if self._found is None or self._found[0] != key:
             devices = [] if self.device.type == "cpu" else [self.device]
             with torch.no_grad(), torch.random.fork_rng(devices, device_type=self.device.type):

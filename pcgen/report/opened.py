@@ -59,7 +59,7 @@ class Opened:
     def drawn(self, count: int) -> tuple[Tensor, Tensor] | None:
         """Clouds (count, N, 3) that the model samples, and their codes; None for a model that does not generate.
 
-        Codes of a head are those that it draws. Another generator's clouds are encoded.
+        Codes of a head are those that its samples are decoded from. Another generator's clouds are encoded.
 
         Raises:
             ValueError: a code is not finite.
@@ -69,7 +69,7 @@ class Opened:
             return None
         torch.manual_seed(self.seed)
         if isinstance(model, LatentCloudModel):
-            codes = model.to_head.inverse(model.head.sample(count)).cpu()
+            codes = model.codes_of(model.head.sample(count)).cpu()
             clouds = None
         else:
             clouds = self.run.sample(count, checkpoint=self.checkpoint, device=self.device).float()

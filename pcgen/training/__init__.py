@@ -7,7 +7,8 @@ from pcgen.training.jobs import Job, again, on_clouds, on_codes
 from pcgen.training.labels import spread_labels
 from pcgen.training.loop import NotFinite, Step, steps
 from pcgen.training.options import Options
-from pcgen.training.run import Run, load, save
+from pcgen.training.run import Run
+from pcgen.training.saving import load, save
 from pcgen.training.signals import Interrupted
 from pcgen.training.state import State
 

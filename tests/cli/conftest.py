@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import evaluated_sets
 import pytest
 import torch
 
@@ -42,3 +43,12 @@ def boxes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     points = (torch.rand(40, 96, 3, generator=generator) - 0.5) * sides
     clouds = data.Clouds(points, labels=torch.arange(40) % 2, classes=("even", "odd"))
     return data.save(tmp_path_factory.mktemp("boxes") / "boxes.npz", clouds)
+
+
+@pytest.fixture
+def sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder, made the current one, with samples a, b and c, and a reference."""
+    for seed, name in enumerate(("a", "b", "c", "reference")):
+        data.save(tmp_path / f"{name}.npz", evaluated_sets.boxes(seed))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

@@ -11,7 +11,9 @@ import pytest
 import torch
 import typer
 
-from pcgen.cli.doctor import Finding, doctor, report
+from pcgen.cli.cards import cuda
+from pcgen.cli.doctor import doctor, report
+from pcgen.cli.findings import Finding
 from pcgen.ops import build_info
 
 module: Any = importlib.import_module("pcgen.cli.doctor")  # pcgen.cli.doctor, as an attribute, is the command
@@ -104,8 +106,7 @@ def card(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], Fin
         program.write_text(f"#!/bin/sh\necho '{line}'\n")
         program.chmod(0o755)
         monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-        finding: Finding = module._cuda()
-        return finding
+        return cuda()
 
     return find
 
@@ -144,7 +145,7 @@ def test_a_card_that_can_be_used(card: Callable[[str], Finding], monkeypatch: py
 def test_no_card_is_no_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setenv("PATH", str(tmp_path))
-    finding = module._cuda()
+    finding = cuda()
     assert (finding.state, finding.remedy) == ("optional", "")
     assert finding.found.startswith("no card; ") and finding.found.endswith("no nvcc; everything runs on the CPU")
 

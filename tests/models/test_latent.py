@@ -1,6 +1,7 @@
 """An autoencoder and a head: what the head sees, what it draws, and whose the autoencoder is."""
 
 import json
+import math
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -13,6 +14,7 @@ from pcgen.models.abilities import can
 from pcgen.models.base import Batch, GenerativeModel, GradientLearner, Recipe
 from pcgen.models.clouds.autoencoder import Autoencoder
 from pcgen.models.clouds.latent import LatentCloudModel
+from pcgen.models.clouds.outward import outward
 from pcgen.models.diffusion.diffusion import Diffusion
 from pcgen.models.mixtures.gaussian import Gaussian
 from pcgen.models.variational.vae import VAE
@@ -47,6 +49,20 @@ class Tokens(GradientLearner):
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         return {"mse": (self.decode(self.encode(batch.x)) - batch.x).square().mean()}
+
+
+class Roots(Tokens):
+    """An autoencoder of points that all lie in one place, which is the root of the code: +-1 come back as they were."""
+
+    def __init__(self, shape: Sequence[int]) -> None:
+        super().__init__(shape)
+        self.code_shape = (3,)
+
+    def encode(self, x: Tensor) -> Tensor:
+        return x.mean(1)
+
+    def decode(self, z: Tensor) -> Tensor:
+        return (z.sign() * z.abs().sqrt())[:, None].expand(-1, *self.shape)
 
 
 class Bernoulli(GenerativeModel):
@@ -263,13 +279,49 @@ def test_samples_have_any_number_of_points_and_even_ones_are_the_decoders() -> N
     torch.manual_seed(0)
     even = model.sample(5, even=True)
     torch.manual_seed(0)
-    torch.testing.assert_close(even, model.decode(model.to_head.inverse(model.head.sample(5))))
+    codes = model.to_head.inverse(model.outward_factor() * model.head.sample(5))
+    torch.testing.assert_close(even, model.decode(codes))
     torch.manual_seed(0)
     many = model.sample(5, points=500)  # of the same five shapes
     assert many.shape == (5, 500, 3) and model.sample(2).shape == (2, 16, 3)
     assert (torch.cdist(many, even).amin(dim=2) <= torch.cdist(even, even).flatten(1).amax(dim=1)[:, None] / 2).all()
     with pytest.raises(ValueError, match=r"even: the decoder gives 16 points, got points=500; leave one of them out"):
         model.sample(2, points=500, even=True)
+
+
+def test_codes_are_moved_outward_until_clouds_vary_as_the_training_clouds_do() -> None:
+    """Of codes +-1 all is kept, of normal draws y moved by s: E|root(s y)|^2 = s E|y| = s sqrt(2 / pi)."""
+    model = LatentCloudModel(Roots((4, 3)), Gaussian((3,)))
+    fit(model, torch.cartesian_prod(*3 * [torch.tensor([-1.0, 1.0])]).repeat(40, 1))
+    assert float(model.kept) == pytest.approx(1, abs=1e-6)
+    assert model.outward_factor() == pytest.approx(1.25, abs=0.03)  # the most: sqrt(pi / 2) = 1.253
+    torch.manual_seed(0)
+    moved, as_drawn = (model.sample(4000, outward=outward).square().mean() for outward in (True, False))
+    assert float(moved) == pytest.approx(1, abs=0.05) and float(as_drawn) == pytest.approx(
+        math.sqrt(2 / math.pi), abs=0.03
+    )
+    state = torch.get_rng_state()
+    model._found = None
+    model.outward_factor()
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_how_far_outward_is_between_nothing_and_a_quarter_more() -> None:
+    y = torch.randn(256, 5, generator=torch.Generator().manual_seed(0))
+    share = float(y.abs().mean() / y.square().mean())  # what roots keep of y; of s y they keep s times as much
+    root = outward(lambda x: x.sign() * x.abs().sqrt(), y, 1.1 * share)
+    assert root == pytest.approx(1.1, abs=0.01)
+    assert outward(lambda x: x, y, 0.9) == 1 and outward(lambda x: x, y, 10.0) == 1.25
+    assert outward(lambda x: x, y * torch.nan, 1.0) == 1
+
+
+def test_sets_and_bits_stay_where_they_are_drawn() -> None:
+    for model, count in (
+        (LatentCloudModel(Tokens((16, 3)), Diffusion((4, 2), width=8)), 20),
+        (latent(name="rbm", shape=[24]), 20),
+    ):
+        fit(model, model.encode(boxes(count)), steps=2)
+        assert model.outward_factor() == 1
 
 
 def test_states_are_the_heads_decoded_and_only_where_the_head_has_some() -> None:

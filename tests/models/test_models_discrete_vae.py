@@ -8,7 +8,7 @@ from torch.distributions import Bernoulli
 from torch.nn.functional import one_hot
 
 from pcgen.models.base import Batch
-from pcgen.models.variational.bit_gradients import BIT_GRADIENTS, NVIL, entropy
+from pcgen.models.variational.bit_gradients import BIT_GRADIENTS, NVIL
 from pcgen.models.variational.bits import BIT_PRIORS
 from pcgen.models.variational.discrete_vae import DiscreteVAE
 
@@ -159,8 +159,3 @@ def test_bits_that_depend_on_each_other_are_drawn_so_by_the_autoregressive_prior
         drawn = prior.draw(y)
         found[name] = float((drawn == drawn[:, :1]).all(1).float().mean())
     assert found["autoregressive"] > 0.95 and found["factorised"] < 0.2
-
-
-def test_the_entropy_is_that_of_the_bits() -> None:
-    logits = torch.tensor([[-30.0, -1.0, 0.0, 2.5, 40.0]], dtype=torch.float64)
-    torch.testing.assert_close(entropy(logits), Bernoulli(logits=logits).entropy().sum(1))

@@ -137,7 +137,7 @@ def test_what_a_head_draws_stands_where_its_codes_are(opened: Opened, tmp_path: 
     assert drawn.name == "samples of gmm" and len(drawn.points) == 30 and drawn.labels == [None] * 30
     torch.manual_seed(0)
     model = drawing.model
-    codes = model.to_head.inverse(model.head.sample(30))
+    codes = model.codes_of(model.head.sample(30))
     np.testing.assert_allclose(drawn.points, drawing.decode(codes), atol=1e-6)
     axes = explored.principal_axes(drawing.encode(clouds))
     np.testing.assert_allclose(drawn.places[0], axes.along(codes), atol=1e-6)

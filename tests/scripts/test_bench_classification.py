@@ -16,4 +16,4 @@ def test_floors_codes_and_a_supervised_reference_are_rows(script: Callable[[str]
         0 <= float(row["accuracy_low"]) <= float(row["accuracy"]) <= float(row["accuracy_high"]) <= 1 for row in rows
     )
     assert int(rows[3]["epochs"]) >= 1 and rows[0]["classes"] == "2"
-    assert "| linear SVM on codes |" in script("tables").classification(rows)
+    assert "| linear SVM on codes |" in script("task_tables").classification(rows)

@@ -10,7 +10,7 @@ from pcgen import data
 
 
 def test_turned_copies_are_learned_and_measured(script: Callable[[str], Any], tmp_path: Path) -> None:
-    program, tables = script("bench_copying"), script("tables")
+    program, tables = script("bench_copying"), script("generation_tables")
     program.main(
         chairs=40,
         held_out="shapes:chair=200@test",

@@ -22,5 +22,5 @@ def test_a_row_for_each_model_and_one_for_each_baseline(script: Callable[[str], 
         assert (row["draws"], row["z_u_cd_mean"] != "") == ("6" if many else "", trained)
         if many:
             assert float(row["one_nna_cd_least"]) <= float(row["one_nna_cd_mean"]) <= float(row["one_nna_cd_most"])
-    tables = script("tables")
+    tables = script("generation_tables")
     assert "*training set decoded*" in tables.generation(rows) and "| gaussian |" in tables.copying(rows)

@@ -18,4 +18,4 @@ def test_a_row_for_the_decoded_training_set_and_one_for_each_variant(
     for row in rows:
         assert row["clouds"] == "6" and (row["loss_held_out"] == "") == (row is rows[0])
         assert float(row["one_nna_cd_least"]) <= float(row["one_nna_cd_mean"]) <= float(row["one_nna_cd_most"])
-    assert "*training set decoded*" in script("tables").heads(rows)
+    assert "*training set decoded*" in script("generation_tables").heads(rows)

@@ -17,4 +17,4 @@ def test_a_row_for_each_model_and_baseline_under_each_protocol(script: Callable[
     for row in rows:
         assert 0 <= float(row["one_nna_cd"]) <= 1 and (row["mmd_emd"] == "") == (row["protocol"] == "dpm")
     assert len({row["stamp"] for row in rows}) >= len(presets)
-    assert f"| gaussian | lion `{rows[4]['stamp']}` |" in script("tables").protocols(rows)
+    assert f"| gaussian | lion `{rows[4]['stamp']}` |" in script("generation_tables").protocols(rows)

@@ -17,4 +17,4 @@ def test_every_model_has_a_row_and_only_those_that_find_objects_have_counts(
         for task in ("count", "sum", "order"):
             assert float(row[f"read_{task}_low"]) <= float(row[f"read_{task}"]) <= float(row[f"read_{task}_high"])
             assert 0 < float(row[f"chance_{task}"]) <= 1
-    assert "| *chance* |" in script("tables").scenes(rows)
+    assert "| *chance* |" in script("task_tables").scenes(rows)

@@ -82,10 +82,10 @@ def test_what_is_not_measured_yet_says_so_and_how(script: Callable[[str], Any]) 
 
 
 def test_baselines_stand_last_and_what_is_missing_is_empty(script: Callable[[str], Any]) -> None:
-    figures, tables = script("figures"), script("tables")
+    figures, tables = script("figures"), script("generation_tables")
     names = ("training set", "gmm", "training set decoded", "diffusion")
     figures.write("some", [_generated(name, 0.5 + 0.01 * place) for place, name in enumerate(names)])
-    text = tables.measured("some", tables.generation, "python scripts/bench_generation.py")
+    text = script("tables").measured("some", tables.generation, "python scripts/bench_generation.py")
     rows = _cells(text)
     assert [row[0] for row in rows] == ["gmm", "diffusion", "*training set*", "*training set decoded*"]
     assert rows[0][-3:] == ["50.0 (25 to 25)", "51.0 (25 to 25)", "50.5 (48 to 52, 6 sets)"]
@@ -96,7 +96,7 @@ def test_baselines_stand_last_and_what_is_missing_is_empty(script: Callable[[str
 
 
 def test_autoencoders_are_in_thousandths_and_have_intervals_where_measured(script: Callable[[str], Any]) -> None:
-    figures, tables = script("figures"), script("tables")
+    figures, tables = script("figures"), script("generation_tables")
     kinds = {f"one_nna_{metric}_{kind}": 57.5 for metric in ("cd", "emd") for kind in ("train", "even", "decoded")}
     row = {"data": "a", "points": 64, "minutes": 2.5, "variant": "default", "steps": 1353, "weights": 2_345_678}
     row |= {"emd_train": 0.02841, "emd_test": 0.03164, "emd_floor": 0.021, **kinds, "clouds": 100}
@@ -116,11 +116,11 @@ def test_a_page_without_the_place_of_its_table_is_refused(script: Callable[[str]
 
 
 def test_every_table_of_a_benchmark_reads_what_it_writes(script: Callable[[str], Any], tmp_path: Path) -> None:
-    figures, tables = script("figures"), script("tables")
+    figures, tables = script("figures"), script("generation_tables")
     sampled = {"head": "diffusion", "sampler": "ddim", "held_out_codes": 20, "evaluations": 5, "score": 0.1234}
     sampled |= {"low": -0.5, "high": 0.5, "novelty": 1.0, "seconds_1000_codes": 0.25, "seconds_1000_clouds": ""}
     figures.write("samplers", [sampled])
-    assert _cells(tables.samplers(figures.read("samplers"))) == [
+    assert _cells(script("code_tables").samplers(figures.read("samplers"))) == [
         ["ddim", "5", "0.12", "-0.50 to 0.50", "1.00", "0.25 s", ""]
     ]
     completed = {
@@ -134,7 +134,7 @@ def test_every_table_of_a_benchmark_reads_what_it_writes(script: Callable[[str],
     figures.write(
         "training", [{"points": 64, "batch": 8, "variant": "v", "clouds_per_second": 100.4, "times_eager": 2.55}]
     )
-    assert _cells(tables.training(figures.read("training"))) == [["v", "100", "2.5"]]
+    assert _cells(script("task_tables").training(figures.read("training"))) == [["v", "100", "2.5"]]
 
 
 def test_rows_of_other_data_stay_with_what_they_were_made_on(

@@ -1,10 +1,12 @@
 """Files are whole or not at all, whatever happens while they are written; damaged ones are told by their path."""
 
 import errno
+import json
 import os
 import resource
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -113,6 +115,31 @@ def test_equal_contents_are_equal_files(tmp_path: Path) -> None:
     write_tensors(tmp_path / "one", {"x": x, "y": y}, {"a": 1, "b": 2})
     write_tensors(tmp_path / "two", {"y": y, "x": x}, {"b": 2, "a": 1})
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+
+
+@pytest.mark.parametrize("size", [4, 4000])
+def test_a_file_that_is_replaced_while_it_is_read_is_read_as_one_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    path, replaced = tmp_path / "file", list[bool]()
+    write_tensors(path, {"x": torch.zeros(4)}, {"step": 1})
+
+    def replacing(read: Any) -> Any:
+        def first_replace(*arguments: Any, **options: Any) -> Any:
+            if not replaced:
+                replaced.append(True)
+                write_tensors(path, {"x": torch.ones(size)}, {"step": 2})
+            return read(*arguments, **options)
+
+        return first_replace
+
+    # Both stand where a reader is between header and numbers: a header is JSON, and a library may map the numbers.
+    monkeypatch.setattr(json, "loads", replacing(json.loads))
+    monkeypatch.setattr(torch.UntypedStorage, "from_file", staticmethod(replacing(torch.UntypedStorage.from_file)))
+    tensors, about = read_tensors(path)
+    assert replaced
+    assert about == {"step": 1}
+    assert torch.equal(tensors["x"], torch.zeros(4))
 
 
 def damaged() -> dict[str, bytes]:

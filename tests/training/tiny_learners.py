@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from pcgen.models.base import Batch, GenerativeModel, GradientLearner, Recipe
+from pcgen.models.base import Batch, GenerativeModel, GradientLearner, Learner, Recipe
 from pcgen.optim import descend
 from pcgen.training import fit
 
@@ -66,6 +66,11 @@ class Line(GradientLearner):
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         return {"line": self.weight * batch.x.mean()}
+
+
+def equal(one: Learner, other: Learner) -> bool:
+    theirs = other.state_dict()
+    return all(torch.equal(value, theirs[name]) for name, value in one.state_dict().items())
 
 
 def vectors(rows: int = 37, dim: int = 5) -> Tensor:

@@ -6,10 +6,10 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import softplus
 
 from pcgen.errors import positive
 from pcgen.errors import widths as check_widths
+from pcgen.estimators.bits import bits_log_prob
 from pcgen.models.base import Batch, GenerativeModel, Recipe
 from pcgen.models.shape import accepted
 from pcgen.optim import descend
@@ -42,7 +42,7 @@ class SigmoidLayer(nn.Module):
         logits = self._from(u)
         if self.before is not None:
             logits = logits + b @ self.before.tril(-1).T
-        return (b * logits - softplus(logits)).sum(1)
+        return bits_log_prob(b, logits)
 
     @torch.no_grad()
     def draw(self, u: Tensor) -> Tensor:

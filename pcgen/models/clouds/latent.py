@@ -10,16 +10,19 @@ from torch import Tensor
 from pcgen.models import build
 from pcgen.models.abilities import can
 from pcgen.models.base import Batch, GenerativeModel, Learner, Recipe
+from pcgen.models.clouds.outward import kept, outward
 from pcgen.models.clouds.resampling import resample
 from pcgen.models.domains import check_domain, make_domain
 from pcgen.models.inference import encode_all, in_batches
 from pcgen.models.states import State
-from pcgen.seeds import isolated
+from pcgen.nets.weights import fingerprint
+from pcgen.seeds import isolated, stream
 
 __all__ = ["LatentCloudModel"]
 
 _CLOUDS_AT_ONCE = 64  # whose neighbours are searched
 _POINTS_AT_ONCE = 2**23  # of finished clouds: 100 MB; a head draws many codes as fast as few
+_ROWS = 256  # codes that are decoded and encoded again to find the outward factor
 
 
 class LatentCloudModel(GenerativeModel):
@@ -27,7 +30,8 @@ class LatentCloudModel(GenerativeModel):
 
     It learns from codes: `encode(clouds)` encodes the training clouds once, `setup` fits the map to the head's domain
     (see `pcgen.models.domains`), and the head learns the mapped codes. The autoencoder does not learn and is not
-    changed.
+    changed. Codes that are vectors are scaled up a little before they are decoded, so that the clouds vary as much as
+    the training clouds do (see `pcgen.models.clouds.outward`).
 
     Args:
         autoencoder: a learner with `encode`, `decode` and `code_shape`, or its description for `pcgen.models.build`.
@@ -43,6 +47,9 @@ class LatentCloudModel(GenerativeModel):
         Achlioptas, Diamanti, Mitliagkas, Guibas (2018). Learning Representations and Generative Models for 3D Point
         Clouds.
     """
+
+    kept: Tensor  # share of the training codes' mean square that is left after decoding and encoding
+    _found: tuple[tuple[float, ...], float] | None = None
 
     def __init__(
         self,
@@ -63,6 +70,7 @@ class LatentCloudModel(GenerativeModel):
         if domain is not None and made.domain != "real" and domain not in (made.domain, "raw"):
             raise ValueError(f"domain: must be {made.domain} (or raw) for a {type(made).__name__}, got {domain!r}")
         self.to_head = make_domain(domain or made.domain, code[-1])
+        self.register_buffer("kept", torch.ones(()))
         wanted = self.to_head.shape(code)
         if tuple(made.shape) != wanted:
             raise ValueError(
@@ -103,6 +111,9 @@ class LatentCloudModel(GenerativeModel):
         """Fit the domain to the training codes, and set up the head with what it makes of them."""
         self.to_head.fit(data.x)
         seen = self._seen(data)
+        if self._moves_out:
+            some = torch.randperm(len(seen), generator=stream("outward"))[:_ROWS].to(self.device)
+            self.kept.fill_(kept(self._again, seen.x[some]))
         check_domain(self.head.domain, seen.x, f"a {type(self.head).__name__} on {self.to_head.name} codes")
         self.head.setup(seen)
 
@@ -126,33 +137,78 @@ class LatentCloudModel(GenerativeModel):
     def at_once(self, points: int | None = None) -> int:
         return max(1, min(self.head.at_once(), _POINTS_AT_ONCE // (points or self.shape[0])))
 
+    def outward_factor(self) -> float:
+        """By how much the head's codes are scaled up before they are decoded, from 1 to 1.25.
+
+        It is computed once for the current weights, from samples of the head, and does not advance torch's generator.
+        It is 1 for codes that are sets, and for heads that do not learn standardised codes.
+        """
+        if not self._moves_out:
+            return 1.0
+        key = fingerprint(self.state_dict().values())
+        if self._found is None or self._found[0] != key:
+            try:
+                with isolated(0, self.device):
+                    drawn = self.head.sample(_ROWS)
+            except FloatingPointError:  # the head has diverged: the caller's own samples raise this error
+                return 1.0
+            self._found = key, outward(self._again, drawn, float(self.kept))
+        return self._found[1]
+
+    def codes_of(self, x: Tensor, outward: bool = True) -> Tensor:
+        """The codes (B, *code) that are decoded for samples of the head, (B, *shape).
+
+        Args:
+            x: samples of the head.
+            outward: as in `draw`.
+        """
+        return self.to_head.inverse(self.outward_factor() * x if outward else x)
+
+    @property
+    def _moves_out(self) -> bool:
+        return self.to_head.name == "real" and len(self.learns) == 1
+
     @torch.no_grad()
-    def draw(self, n: int, *, points: int | None = None, even: bool = False, **options: Any) -> Tensor:
+    def _again(self, x: Tensor) -> Tensor:
+        """Codes in the head's domain, (B, dim), decoded and encoded again."""
+        with isolated(0, self.device):
+            clouds = resample(self.decode(self.to_head.inverse(x)))
+        again: Tensor = self.to_head(self.encode(clouds))
+        return again
+
+    @torch.no_grad()
+    def draw(
+        self, n: int, *, points: int | None = None, even: bool = False, outward: bool = True, **options: Any
+    ) -> Tensor:
         """Draw n clouds, (n, points, 3), whose points are independent samples of the decoded surface.
 
         Args:
             n: number of samples.
             points: of each cloud, any number; None is that of the autoencoder.
             even: return the decoder's own points, which are spread more evenly than those of data.
+            outward: scale codes up by `outward_factor` before they are decoded.
             **options: the head's, such as labels.
 
         Raises:
             ValueError: `even` is asked for with another number of points than the autoencoder's.
         """
         self._check_even(points, even)
-        return self._clouds(self.head.draw(n, **options), points, even)
+        return self._clouds(self.head.draw(n, **options), points, even, outward)
 
     @torch.no_grad()
-    def states(self, n: int, *, points: int | None = None, even: bool = True, **options: Any) -> Iterator[State]:
-        """The clouds of the head's states; the last one is `draw(n, points=points, even=even, **options)`.
+    def states(
+        self, n: int, *, points: int | None = None, even: bool = True, outward: bool = True, **options: Any
+    ) -> Iterator[State]:
+        """The clouds of the head's states; the last one is `draw` with the same arguments.
 
         All states are decoded with the same random numbers, so only the code changes from state to state. Decoding the
-        states before the last does not advance torch's generator.
+        states before the last does not advance torch's generator. Only the last code is scaled up.
 
         Args:
             n: number of samples.
             points: of each cloud, as in `draw`.
             even: return the decoder's own points, which stay the same points from state to state.
+            outward: as in `draw`.
             **options: the head's, such as labels.
 
         Raises:
@@ -166,11 +222,11 @@ class LatentCloudModel(GenerativeModel):
         for state in head.states(n, **options):
             if before is not None:
                 with isolated(0, self.device):
-                    clouds = self._clouds(before.x, points, even)
+                    clouds = self._clouds(before.x, points, even, outward=False)
                 yield State(before.at, clouds)
             before = state
         if before is not None:
-            yield State(before.at, self._clouds(before.x, points, even))
+            yield State(before.at, self._clouds(before.x, points, even, outward))
 
     def _check_even(self, points: int | None, even: bool) -> None:
         if even and points not in (None, self.shape[0]):
@@ -178,9 +234,9 @@ class LatentCloudModel(GenerativeModel):
                 f"even: the decoder gives {self.shape[0]} points, got points={points}; leave one of them out"
             )
 
-    def _clouds(self, x: Tensor, points: int | None, even: bool) -> Tensor:
+    def _clouds(self, x: Tensor, points: int | None, even: bool, outward: bool) -> Tensor:
         """Clouds of the head's samples."""
-        decoded = self.decode(self.to_head.inverse(x))
+        decoded = self.decode(self.codes_of(x, outward))
         return decoded if even else torch.cat([resample(part, points) for part in decoded.split(_CLOUDS_AT_ONCE)])
 
     def encode(self, x: Tensor) -> Tensor:

@@ -11,7 +11,8 @@ from torch import Tensor
 from pcgen.errors import at_least, choose, positive
 from pcgen.models.base import Batch, GradientLearner, Recipe
 from pcgen.models.conditional import Conditional, Labels, guided
-from pcgen.models.diffusion.samplers import SAMPLERS, Way, ancestral, posterior
+from pcgen.models.diffusion.bounds import chain_bound
+from pcgen.models.diffusion.samplers import SAMPLERS, Way, ancestral
 from pcgen.models.diffusion.schedules import SCHEDULES
 from pcgen.models.matching import Matching
 from pcgen.models.shape import accepted
@@ -215,8 +216,7 @@ class Diffusion(GradientLearner, Conditional, Matching):
         y = self.labels.vectors(labels, noise)
 
         def predict(x: Tensor, t: int) -> Tensor:
-            data = self._predict_data(x, x.new_full((len(x),), t, dtype=torch.long), y, guidance)
-            return data.clamp(-self.limit, self.limit)
+            return self._predict_data(x, t, y, guidance).clamp(-self.limit, self.limit)
 
         if sampler == "ancestral":
             way = ancestral(predict, noise, self.signal, steps, self._step_variance)
@@ -233,28 +233,17 @@ class Diffusion(GradientLearner, Conditional, Matching):
         with s = t - 1: a chain of all T steps, whose last one has the forward variance; T evaluations of the network.
         A cloud's density is that of its points in their order. With labels, (B,), it is the density given the label.
         """
-        dim, signal, y = x[0].numel(), self.signal, self.labels.vectors(labels, x)
-        end = signal[-1]
-        bound = -0.5 * (end * x.square() + (1 - end) - 1 - (1 - end).log()).flatten(1).sum(dim=1)
-        for t in range(self.times, 0, -1):
-            at = x.new_full((len(x),), t, dtype=torch.long)
-            noisy = self.diffuse(x, at, torch.randn_like(x))
-            mean, variance = posterior(noisy, self._predict_data(noisy, at, y), signal, t, t - 1)
-            if t == 1:
-                step = 1 - signal[1]
-                bound -= 0.5 * ((x - mean).square().flatten(1).sum(dim=1) / step + dim * (2 * math.pi * step).log())
-            else:
-                step = self._step_variance(variance, t, t - 1)
-                error = (posterior(noisy, x, signal, t, t - 1)[0] - mean).square().flatten(1).sum(dim=1)
-                bound -= 0.5 * (error / step + dim * (variance / step - 1 - (variance / step).log()))
-        return bound
+        y = self.labels.vectors(labels, x)
+        return chain_bound(lambda noisy, t: self._predict_data(noisy, t, y), x, self.signal, self._step_variance)
 
     def _at(self, t: Tensor) -> Tensor:
         """Signal at times (B,), of a shape that goes with (B, *shape)."""
         return self.signal[t].view(-1, *(1 for _ in self.shape))
 
-    def _predict_data(self, x: Tensor, t: Tensor, y: Tensor, guidance: float = 1.0) -> Tensor:
-        return (x - (1 - self._at(t)).sqrt() * self.predict_noise(x, t, y, guidance)) / self._at(t).sqrt()
+    def _predict_data(self, x: Tensor, t: int, y: Tensor, guidance: float = 1.0) -> Tensor:
+        """What the data is taken for, (n, *shape), given x_t; labels are vectors, (n, classes)."""
+        at = x.new_full((len(x),), t, dtype=torch.long)
+        return (x - (1 - self._at(at)).sqrt() * self.predict_noise(x, at, y, guidance)) / self._at(at).sqrt()
 
     def _step_variance(self, of_posterior: Tensor, t: int, s: int) -> Tensor:
         return of_posterior if self.variance == "posterior" else 1 - self.signal[t] / self.signal[s]

@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from pcgen.errors import at_least
+from pcgen.estimators.bits import bits_entropy
 from pcgen.models.base import Batch, GenerativeModel, Recipe
 from pcgen.models.energy.annealing import LogPartition, log_partition
 from pcgen.models.energy.learning import RECIPE, Learning
 from pcgen.models.energy.two_layers import MeanField, TwoLayers
 from pcgen.models.shape import accepted
 from pcgen.models.states import State, sweeps
-from pcgen.models.variational.bit_gradients import entropy
 from pcgen.optim import descend
 
 __all__ = ["DBM"]
@@ -149,7 +149,7 @@ class DBM(GenerativeModel):
         """An upper bound on the free energy -log p(x) - log Z, in nats, (B, dim) -> (B,): E_q[E] - H(q)."""
         found = self.inferred(x)
         energy = self.machine.energy(x, found.first.sigmoid(), found.second.sigmoid())
-        return energy - entropy(found.first) - entropy(found.second)
+        return energy - bits_entropy(found.first) - bits_entropy(found.second)
 
     def log_partition(self, chains: int = 100, temperatures: int = 1000) -> LogPartition:
         """An estimate of log Z in nats, with its standard error, by annealed importance sampling from independent bits.

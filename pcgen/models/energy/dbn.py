@@ -11,13 +11,13 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from pcgen.errors import at_least
 from pcgen.errors import widths as check_widths
+from pcgen.estimators.bits import bits_entropy
 from pcgen.models.base import Batch, GenerativeModel, Recipe
 from pcgen.models.energy.annealing import LogPartition, log_partition
 from pcgen.models.energy.layers import BinaryLayer, path_of_bits
 from pcgen.models.energy.learning import RECIPE, Learning
 from pcgen.models.shape import accepted
 from pcgen.models.states import State, sweeps
-from pcgen.models.variational.bit_gradients import entropy
 
 __all__ = ["DBN"]
 
@@ -123,7 +123,7 @@ class DBN(GenerativeModel):
             logits = layer.hidden_logits(v)
             h = logits.sigmoid().bernoulli()
             nll = binary_cross_entropy_with_logits(layer.visible_logits(h), v, reduction="none").sum(1)
-            total, v = total + nll - entropy(logits), h
+            total, v = total + nll - bits_entropy(logits), h
         return total + top.free_energy(v)
 
     def log_partition(self, chains: int = 100, temperatures: int = 1000) -> LogPartition:

@@ -1,8 +1,7 @@
 """Energies of real numbers, learned by score matching at a ladder of noises."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
 from typing import ClassVar
 
 import torch
@@ -10,24 +9,18 @@ from torch import Tensor
 
 from pcgen.errors import at_least, choose, positive
 from pcgen.models.base import Batch, GradientLearner, Recipe
-from pcgen.models.chains.base import AlongAxes
 from pcgen.models.energy.annealing import LogPartition, Path, log_partition
-from pcgen.models.energy.langevin import langevin
+from pcgen.models.energy.cooling import Cooling
 from pcgen.models.energy.matchings import MATCHINGS
 from pcgen.models.shape import accepted
-from pcgen.models.states import State, last
-from pcgen.nets.denoiser import Denoiser, spread_times
-from pcgen.nets.gaussian import GaussianPart
-from pcgen.solvers import Field, solve
+from pcgen.nets.denoiser import Denoiser
 
 __all__ = ["ScoreModel"]
 
-_LENGTH = 1.5  # variance of a transition by that of the density, times D^(1/3); the fastest is about 1.7 for Gaussians
 _REACH = 3.0  # root of the mean square of numbers that networks see no more of
-_MEMORY = 0.01  # share of a new row in what is known of the slopes' size
 
 
-class ScoreModel(GradientLearner, AlongAxes):
+class ScoreModel(GradientLearner, Cooling):
     """An energy E(x, s) of data with noise s, for a ladder of noises, whose slope learns to be that of the log-density.
 
         p_s(x) = exp(-E(x, s)) / Z_s,  the density of x + s e,  e ~ N(0, I);  score -grad E
@@ -88,9 +81,6 @@ class ScoreModel(GradientLearner, AlongAxes):
     """
 
     objective: ClassVar[str] = "score matching of data with noise"
-    sampling: ClassVar[str] = "a Markov chain that cools"
-    sigma: Tensor
-    information: Tensor
 
     def __init__(
         self,
@@ -105,20 +95,16 @@ class ScoreModel(GradientLearner, AlongAxes):
         dropout: float = 0.2,
         lr: float = 2e-3,
     ) -> None:
-        super().__init__()
-        self.shape = accepted(self.accepts, shape, "score_model")
-        self.matching = choose(matching, MATCHINGS, "matching")
+        (dim,) = accepted(self.accepts, shape, "score_model")
+        choose(matching, MATCHINGS, "matching")
         at_least(2, levels=levels)
         at_least(1, steps=steps)
         positive(largest=largest, smallest=smallest, lr=lr)
         if not smallest < largest:
             raise ValueError(f"smallest: must be below largest, {largest:g}, got {smallest:g}; give a smaller one")
+        super().__init__(dim, levels)
+        self.shape, self.matching = (dim,), matching
         self.largest, self.smallest, self.steps = largest, smallest, steps
-        (dim,) = self.shape
-        self.gaussian = GaussianPart(dim)
-        self.register_buffer("sigma", torch.logspace(0, -1, levels))  # s, falling
-        # E[(dE/dx_i)^2] by what it is of Gaussian data, along the axes of the data: 1 or more, but for chance.
-        self.register_buffer("information", torch.ones(levels, dim))
         self.network = Denoiser((dim,), width, blocks, dropout=dropout)
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr, fused=True)
 
@@ -143,7 +129,7 @@ class ScoreModel(GradientLearner, AlongAxes):
         u = u / (1 + u.square().mean(1, keepdim=True) / _REACH**2).sqrt()
         time = level.to(y) / (len(self.sigma) - 1)
         correction = (variance.sqrt() / sigma * u * self.network(u, time, y.new_zeros(len(y), 0))).sum(1)
-        energy: Tensor = 0.5 * (y.square() / self._blurred(level)).sum(1) - share * correction
+        energy: Tensor = 0.5 * (y.square() / self.blurred(level)).sum(1) - share * correction
         return energy
 
     def slopes(self, y: Tensor, level: Tensor, share: float = 1.0) -> tuple[Tensor, Tensor]:
@@ -156,7 +142,7 @@ class ScoreModel(GradientLearner, AlongAxes):
         return (energy, slope) if recorded else (energy.detach(), slope)
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        y, level = self.along(batch.x), self._spread(len(batch))
+        y, level = self.along(batch.x), self.spread(len(batch))
         variance, sigma = self.variance.mean(), self.sigma[level][:, None]
         values = MATCHINGS[self.matching](lambda at: -self.slopes(at, level)[1], y, torch.randn_like(y), sigma)  # (B,)
         weight = 2 / len(self.variance) * sigma.square() * (1 + sigma.square() / variance)
@@ -164,65 +150,12 @@ class ScoreModel(GradientLearner, AlongAxes):
 
     def update(self, batch: Batch) -> dict[str, Tensor]:
         terms = super().update(batch)
-        self._measure(self.along(batch.x[: (len(batch) + 3) // 4]))
+        self.measure(self.along(batch.x[: (len(batch) + 3) // 4]))
         return terms
-
-    @torch.no_grad()
-    def _measure(self, y: Tensor) -> None:
-        """Let `information` know the slopes at rows along the axes, (B, dim), of one random noise each."""
-        level = self._spread(len(y))
-        noisy = y + self.sigma[level][:, None] * torch.randn_like(y)
-        found = self.slopes(noisy, level)[1].square() * self._blurred(level)
-        rows = torch.zeros_like(self.sigma).index_add_(0, level, torch.ones_like(found[:, 0]))[:, None]
-        sums = torch.zeros_like(self.information).index_add_(0, level, found)
-        mean = torch.where(rows > 0, sums / rows.clamp_min(1), self.information)
-        self.information.lerp_(mean, (_MEMORY * rows).clamp_max(1))
-
-    def start(self, n: int) -> Tensor:
-        first = self.sigma[:1].square()
-        return self.back((self.variance + first).sqrt() * torch.randn(n, *self.shape, device=self.device))
-
-    @torch.no_grad()
-    def draw(self, n: int, steps: int | None = None) -> Tensor:
-        """Draw n new objects, (n, dim).
-
-        Args:
-            n: how many.
-            steps: transitions of each chain at each noise; None is the model's own number.
-
-        Raises:
-            ValueError: no transition.
-            FloatingPointError: an energy is not finite: the model has diverged.
-        """
-        return last(self.states(n, steps))
-
-    @torch.no_grad()
-    def states(self, n: int, steps: int | None = None) -> Iterator[State]:
-        """Where n draws stand at the largest noise, and after each noise of the ladder; the last is `draw(n, steps)`.
-
-        Raises:
-            ValueError: no transition.
-            FloatingPointError: an energy is not finite: the model has diverged.
-        """
-        steps = self.steps if steps is None else steps
-        at_least(1, steps=steps)
-        begun, noises = self.start(n), [*self.sigma.tolist(), 0.0]
-        yield State(f"noise {noises[0]:.3g}", begun)
-        y = self.along(begun)
-        for level, (noise, less) in enumerate(pairwise(noises)):
-            y = self._moved(y, level, steps)
-            y = solve(self._field(self._all_at(level, y)), y, (noise, less), "euler")
-            yield State(f"noise {less:.3g}", self.back(y))
-
-    def moves(self, y: Tensor) -> Iterator[Tensor]:
-        """Langevin's chain at the smallest noise."""
-        while True:
-            y = self._moved(y, len(self.sigma) - 1, 1)
-            yield y
 
     def free_energy(self, x: Tensor) -> Tensor:
         """F(x) = -log p(x) - log Z in nats, (B, dim) -> (B,), p of data with the smallest noise."""
-        return self.energy(self.along(x), self._all_at(len(self.sigma) - 1, x))
+        return self.energy(self.along(x), self.all_at(len(self.sigma) - 1, x))
 
     @torch.no_grad()
     def log_partition(self, chains: int = 100, temperatures: int = 1000) -> LogPartition:
@@ -237,29 +170,7 @@ class ScoreModel(GradientLearner, AlongAxes):
         path = Path(
             start=lambda n: variance.sqrt() * torch.randn(n, *self.shape, dtype=variance.dtype, device=self.device),
             log_z=0.5 * (2 * torch.pi * variance).log().sum(),
-            energy=lambda y, share: self.energy(y, self._all_at(last, y), share),
-            move=lambda y, share: self._moved(y, last, 1, share),
+            energy=lambda y, share: self.energy(y, self.all_at(last, y), share),
+            move=lambda y, share: self.moved(y, last, 1, share),
         )
         return log_partition(path, chains, temperatures)
-
-    def _field(self, level: Tensor) -> Field:
-        """dy/dnoise of the probability flow at places in the ladder, (B,) int64."""
-        return lambda noise, y: noise * self.slopes(y, level)[1]
-
-    def _moved(self, y: Tensor, level: int, steps: int, share: float = 1.0) -> Tensor:
-        """States along the axes, (B, dim), after so many transitions at a place in the ladder."""
-        place = self._all_at(level, y)
-        variance = _LENGTH * y.shape[1] ** (-1 / 3) * self._blurred(place[0]) / self.information[level].clamp_min(1)
-        return langevin(lambda at: self.slopes(at, place, share), y, variance, steps)
-
-    def _blurred(self, level: Tensor) -> Tensor:
-        """Variances of data with noise along its axes, (B, dim), or (dim,) of one place."""
-        return self.variance + self.sigma[level].square()[..., None]
-
-    def _spread(self, rows: int) -> Tensor:
-        """A random place in the ladder for each of so many rows, (rows,) int64, all of them as often."""
-        last = len(self.sigma) - 1
-        return (spread_times(rows, self.device) * len(self.sigma)).long().clamp_max(last)
-
-    def _all_at(self, level: int, like: Tensor) -> Tensor:
-        return torch.full((len(like),), level, device=like.device)

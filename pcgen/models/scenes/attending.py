@@ -3,7 +3,7 @@
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
@@ -15,12 +15,13 @@ from pcgen.errors import at_least, fraction, positive
 from pcgen.models import name_of
 from pcgen.models.base import Batch, GenerativeModel, GradientLearner, Recipe
 from pcgen.models.priors import Normal as Prior
-from pcgen.models.scenes.densities import Background, Frame, draw_mixture, log_mixture, object_density
+from pcgen.models.scenes.densities import Background, Frame, draw_mixture, object_density
+from pcgen.models.scenes.inferred import Inferred
 from pcgen.models.scenes.looking import Glimpse, Look, Plan
 from pcgen.models.shape import accepted
 from pcgen.nets.mlp import MLP
 
-__all__ = ["Attending", "Inferred"]
+__all__ = ["Attending"]
 
 _WHERE = 4  # the centre, and the logarithm of half the size
 _MADE = 32  # points that the decoder makes of an object
@@ -28,25 +29,6 @@ _WHERE_PRIOR = ((0.0, 0.0, 0.0, -1.0), (-0.7, -0.7, -0.7, math.log(0.2)))  # mea
 _LOG_SPREAD = -0.5  # of an object's points at first, in its sizes: a blob finds its place before it has a form
 _QUICK = 10  # times the rate, of single numbers
 _KEPT = 0.98  # of the counts' frequencies at each update
-
-
-@dataclass(frozen=True)
-class Inferred:
-    """What one pass infers of the T objects of scenes."""
-
-    log_odds: Tensor  # (T, B): of each object being there, if the one before is
-    where: Tensor  # (T, B, 4), in the frame
-    what: Tensor  # (T, B, code)
-    divergence: Tensor  # (T, B): of where and what from their priors, in nats
-    objects: Tensor  # (T, B, N): log-density of each object at the scene's points
-    background: Tensor  # (B, N): log-density of the background there
-
-    @property
-    def log_count(self) -> Tensor:
-        """log q(n) of counts 0 to T, (T + 1, B): an object is there only if all before it are."""
-        none = torch.zeros_like(self.log_odds[:1])
-        there, gone = logsigmoid(self.log_odds).cumsum(0), logsigmoid(-self.log_odds)
-        return torch.cat([none, there]) + torch.cat([gone, none])
 
 
 class Attending(GradientLearner, GenerativeModel):
@@ -166,14 +148,6 @@ class Attending(GradientLearner, GenerativeModel):
         made: Tensor = self.decoder(what).view(len(what), -1, 3)
         return where[:, None, :3] + where[:, None, 3:].exp() * made
 
-    def energies(self, u: Tensor, found: Inferred) -> Tensor:
-        """-log p(x | n objects), plus the divergence of these objects, in nats, for every n, (T + 1, B)."""
-        density = log_mixture(found.background, found.objects, self.log_share).sum(2)
-        nll = 3 * u.shape[1] * self.frame.unit.log() - density
-        none = torch.zeros_like(found.divergence[:1])
-        energies: Tensor = nll + torch.cat([none, found.divergence.cumsum(0)])
-        return energies
-
     def terms(self, x: Tensor, any_count: float = 0.0) -> tuple[Tensor, Tensor, Tensor]:
         """Minus the bound at one draw, in nats: of the objects, (B,), KL(q(n) | p(n)), (B,); and q(n), (T + 1, B).
 
@@ -188,7 +162,7 @@ class Attending(GradientLearner, GenerativeModel):
         q = log_q.exp()
         weight = q + any_count * (1 / (self.steps + 1) - q.detach()) if any_count else q
         log_prior = (torch.arange(self.steps + 1, device=x.device)[:, None] * self.log_presence).log_softmax(0)
-        return (weight * self.energies(u, found)).sum(0), (q * (log_q - log_prior)).sum(0), q
+        return (weight * found.energies(self.frame, self.log_share)).sum(0), (q * (log_q - log_prior)).sum(0), q
 
     def log_prob_bound(self, x: Tensor) -> Tensor:
         """An unbiased estimate of a lower bound on log p(x), in nats, (B, N, 3) -> (B,)."""
@@ -208,9 +182,7 @@ class Attending(GradientLearner, GenerativeModel):
         The first number is the probability that it is there, the next four are its centre and the logarithm of half its
         size in the frame, and the others its code; means, not draws.
         """
-        found = self.infer(self.frame.enter(x), sampled=False)
-        there = logsigmoid(found.log_odds).cumsum(0).exp()
-        return torch.cat([there[..., None], found.where, found.what], dim=2).transpose(0, 1)
+        return self.infer(self.frame.enter(x), sampled=False).codes
 
     def decode(self, z: Tensor) -> Tensor:
         """Scenes of the most probable number of objects of codes (B, T, 5 + code), (B, points, 3).
@@ -225,17 +197,12 @@ class Attending(GradientLearner, GenerativeModel):
     @torch.no_grad()
     def count(self, x: Tensor) -> Tensor:
         """How many objects each scene most probably has, (B, N, 3) -> (B,), int64."""
-        return self.infer(self.frame.enter(x), sampled=False).log_count.argmax(0)
+        return self.infer(self.frame.enter(x), sampled=False).count
 
     @torch.no_grad()
     def boxes(self, x: Tensor) -> Tensor:
         """Centre and size of the boxes of objects in each scene, (B, T, 6): as many as `count` says, NaN for others."""
-        found = self.infer(self.frame.enter(x), sampled=False)
-        where = found.where.transpose(0, 1)  # (B, T, 4)
-        size = (2 * self.frame.unit * where[..., 3:].exp()).expand(*where.shape[:2], 3)
-        boxes = torch.cat([self.frame.leave(where[..., :3]), size], dim=2)
-        there = torch.arange(self.steps, device=x.device) < found.log_count.argmax(0)[:, None]
-        return torch.where(there[..., None], boxes, math.nan)
+        return self.infer(self.frame.enter(x), sampled=False).boxes(self.frame)
 
     @torch.no_grad()
     def draw(self, n: int, points: int | None = None, truncation: float | None = None) -> Tensor:

@@ -6,21 +6,16 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 from torch.distributions import Bernoulli
-from torch.nn.functional import softplus
 
 from pcgen import estimators
+from pcgen.estimators.bits import bits_entropy
 from pcgen.estimators.scores import Function, nought
 from pcgen.nets.mlp import MLP
 
-__all__ = ["BIT_GRADIENTS", "BitGradient", "entropy"]
+__all__ = ["BIT_GRADIENTS", "BitGradient"]
 
 _BASELINE_WIDTHS = (128,)
 _VIMCO_DRAWS = 5  # as in the paper
-
-
-def entropy(logits: Tensor) -> Tensor:
-    """Of independent bits, in nats, (B, K) -> (B,)."""
-    return (softplus(logits) - logits * logits.sigmoid()).sum(1)
 
 
 class BitGradient(nn.Module, ABC):
@@ -39,7 +34,7 @@ class BitGradient(nn.Module, ABC):
     def terms(self, energy: Function, logits: Tensor, x: Tensor) -> dict[str, Tensor]:
         """Named scalar terms whose sum is minimised; "bound" is minus the bound."""
         terms = self.expectation(energy, logits, x)
-        return {**terms, "bound": (terms["bound"] - entropy(logits)).mean()}
+        return {**terms, "bound": (terms["bound"] - bits_entropy(logits)).mean()}
 
 
 class Stateless(BitGradient):

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import softplus
 
+from pcgen.estimators.bits import bits_log_prob
 from pcgen.nets.masked import MaskedMLP
 
 __all__ = ["BIT_PRIORS", "Autoregressive", "BitPrior", "Factorised"]
@@ -36,8 +36,7 @@ class BitPrior(nn.Module, ABC):
 
     def log_prob(self, b: Tensor, y: Tensor) -> Tensor:
         """log p(b) in nats, (B,); it is smooth between 0 and 1, as relaxations need."""
-        logits = self.logits(b, y)
-        return (b * logits - softplus(logits)).sum(1)
+        return bits_log_prob(b, self.logits(b, y))
 
 
 class Factorised(BitPrior):

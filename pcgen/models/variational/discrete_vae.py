@@ -11,11 +11,12 @@ from torch.distributions import Bernoulli
 
 from pcgen.errors import at_least, choose, positive
 from pcgen.errors import widths as check_widths
+from pcgen.estimators.bits import bits_entropy
 from pcgen.estimators.scores import Function
 from pcgen.models.base import Batch, GradientLearner, Recipe
 from pcgen.models.conditional import Conditional, Labels
 from pcgen.models.shape import accepted
-from pcgen.models.variational.bit_gradients import BIT_GRADIENTS, entropy
+from pcgen.models.variational.bit_gradients import BIT_GRADIENTS
 from pcgen.models.variational.bits import BIT_PRIORS
 from pcgen.models.variational.likelihoods import VectorGaussian
 from pcgen.nets.corrected import CorrectedLinear
@@ -155,7 +156,7 @@ class DiscreteVAE(Conditional, GradientLearner):
         logits = self.logits(x, y)
         q, energy = Bernoulli(logits=logits), self.energy(x, y)
         if draws == 1:
-            return entropy(logits) - energy(q.sample())
+            return bits_entropy(logits) - energy(q.sample())
         drawn = [q.sample() for _ in range(draws)]
         weights = torch.stack([-energy(b) - q.log_prob(b).sum(1) for b in drawn])  # (draws, B)
         return weights.logsumexp(0) - math.log(draws)

@@ -1,0 +1,51 @@
+"""Scaling codes up before they are decoded, so that generated clouds vary as much as data does."""
+
+from collections.abc import Callable
+
+from scipy.optimize import brentq
+from torch import Tensor
+
+__all__ = ["kept", "outward"]
+
+_MOST = 1.25  # for larger factors, the errors of codes that no decoder has learned outweigh the gain in variation
+_CLOSE = 0.01
+
+RoundTrip = Callable[[Tensor], Tensor]
+
+
+def kept(again: RoundTrip, codes: Tensor, factor: float = 1.0) -> float:
+    """The share of the codes' mean square that is left after decoding and encoding: mean |R(s y)|^2 / mean |y|^2.
+
+    Args:
+        again: R, which decodes and encodes standardised codes, (n, dim) -> (n, dim); a function of the codes alone.
+        codes: y, (n, dim).
+        factor: s, by which the codes are multiplied before.
+    """
+    return float(again(factor * codes).double().square().mean() / codes.double().square().mean())
+
+
+def outward(again: RoundTrip, drawn: Tensor, wanted: float) -> float:
+    """The factor s by which samples of a head are multiplied, so that as much is kept of them as of training codes.
+
+        kept(R, y, s) = wanted,  1 <= s <= 1.25
+
+    The training codes of a few hundred shapes are far apart. Samples of a head are between them, where the decoder's
+    clouds are closer to the mean cloud than the clouds of training codes are: after decoding and encoding, samples have
+    moved towards the mean, and training codes have not. So samples are more similar to each other than data is. The
+    factor compensates for this. It is 1 if as much is kept of samples as of training codes, or if samples are not
+    finite.
+
+    Args:
+        again: R, as in `kept`.
+        drawn: y, samples of a head, (n, dim), standardised by the training codes.
+        wanted: what is kept of training codes.
+    """
+
+    def excess(s: float) -> float:
+        return kept(again, drawn, s) - wanted
+
+    if not excess(1.0) < 0:
+        return 1.0
+    if not excess(_MOST) > 0:
+        return _MOST
+    return float(brentq(excess, 1.0, _MOST, xtol=_CLOSE))

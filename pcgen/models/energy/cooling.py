@@ -1,0 +1,131 @@
+"""Chains that cool down a ladder of noises, for energies of data with each of them."""
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from pcgen.errors import at_least
+from pcgen.models.chains.base import AlongAxes
+from pcgen.models.energy.langevin import langevin
+from pcgen.models.states import State, last
+from pcgen.nets.denoiser import spread_times
+from pcgen.nets.gaussian import GaussianPart
+from pcgen.solvers import Field, solve
+
+__all__ = ["Cooling"]
+
+_LENGTH = 1.5  # variance of a transition by that of the density, times D^(1/3); the fastest is about 1.7 for Gaussians
+_MEMORY = 0.01  # share of a new row in what is known of the slopes' size
+
+
+class Cooling(AlongAxes):
+    """A model that draws by a chain which cools: at a ladder of noises s, the largest first, from energies E(y, s).
+
+        y <- y + (s' - s) s grad E(y, s)  from a noise to the next one, s';  before, transitions that keep exp(-E(y, s))
+
+    The transitions are those of Langevin's chain, with steps in proportion to 1 / E[(dE/dy_i)^2] along each axis, which
+    `measure` estimates at each noise. A subclass writes `slopes`, sets the noises in its `setup`, and calls `measure`
+    as it learns.
+
+    Args:
+        dim: of the rows.
+        levels: noises.
+    """
+
+    sampling: ClassVar[str] = "a Markov chain that cools"
+    sigma: Tensor
+    information: Tensor
+
+    def __init__(self, dim: int, levels: int) -> None:
+        super().__init__()
+        self.gaussian = GaussianPart(dim)
+        self.register_buffer("sigma", torch.logspace(0, -1, levels))  # s, falling
+        # E[(dE/dx_i)^2] by what it is of Gaussian data, along the axes of the data: 1 or more, but for chance.
+        self.register_buffer("information", torch.ones(levels, dim))
+
+    @abstractmethod
+    def slopes(self, y: Tensor, level: Tensor, share: float = 1.0) -> tuple[Tensor, Tensor]:
+        """E in nats, (B,), and its slope, (B, dim), of states along the axes (B, dim), at places in the ladder, (B,).
+
+        With a share of what is not Gaussian in E, from 0 to 1.
+        """
+
+    def start(self, n: int) -> Tensor:
+        first = self.sigma[:1].square()
+        return self.back((self.variance + first).sqrt() * torch.randn(n, *self.shape, device=self.device))
+
+    @torch.no_grad()
+    def draw(self, n: int, steps: int | None = None) -> Tensor:
+        """Draw n new objects, (n, dim).
+
+        Args:
+            n: how many.
+            steps: transitions of each chain at each noise; None is the model's own number.
+
+        Raises:
+            ValueError: no transition.
+            FloatingPointError: an energy is not finite: the model has diverged.
+        """
+        return last(self.states(n, steps))
+
+    @torch.no_grad()
+    def states(self, n: int, steps: int | None = None) -> Iterator[State]:
+        """Where n draws stand at the largest noise, and after each noise of the ladder; the last is `draw(n, steps)`.
+
+        Raises:
+            ValueError: no transition.
+            FloatingPointError: an energy is not finite: the model has diverged.
+        """
+        steps = self.steps if steps is None else steps
+        at_least(1, steps=steps)
+        begun, noises = self.start(n), [*self.sigma.tolist(), 0.0]
+        yield State(f"noise {noises[0]:.3g}", begun)
+        y = self.along(begun)
+        for level, (noise, less) in enumerate(pairwise(noises)):
+            y = self.moved(y, level, steps)
+            y = solve(self._field(self.all_at(level, y)), y, (noise, less), "euler")
+            yield State(f"noise {less:.3g}", self.back(y))
+
+    def moves(self, y: Tensor) -> Iterator[Tensor]:
+        """Langevin's chain at the smallest noise."""
+        while True:
+            y = self.moved(y, len(self.sigma) - 1, 1)
+            yield y
+
+    def moved(self, y: Tensor, level: int, steps: int, share: float = 1.0) -> Tensor:
+        """States along the axes, (B, dim), after so many transitions at a place in the ladder."""
+        place = self.all_at(level, y)
+        variance = _LENGTH * y.shape[1] ** (-1 / 3) * self.blurred(place[0]) / self.information[level].clamp_min(1)
+        return langevin(lambda at: self.slopes(at, place, share), y, variance, steps)
+
+    @torch.no_grad()
+    def measure(self, y: Tensor) -> None:
+        """Let `information` know the slopes at rows along the axes, (B, dim), of one random noise each."""
+        level = self.spread(len(y))
+        noisy = y + self.sigma[level][:, None] * torch.randn_like(y)
+        found = self.slopes(noisy, level)[1].square() * self.blurred(level)
+        rows = torch.zeros_like(self.sigma).index_add_(0, level, torch.ones_like(found[:, 0]))[:, None]
+        sums = torch.zeros_like(self.information).index_add_(0, level, found)
+        mean = torch.where(rows > 0, sums / rows.clamp_min(1), self.information)
+        self.information.lerp_(mean, (_MEMORY * rows).clamp_max(1))
+
+    def blurred(self, level: Tensor) -> Tensor:
+        """Variances of data with noise along its axes, (B, dim), or (dim,) of one place."""
+        return self.variance + self.sigma[level].square()[..., None]
+
+    def spread(self, rows: int) -> Tensor:
+        """A random place in the ladder for each of so many rows, (rows,) int64, all of them as often."""
+        last = len(self.sigma) - 1
+        return (spread_times(rows, self.device) * len(self.sigma)).long().clamp_max(last)
+
+    def all_at(self, level: int, like: Tensor) -> Tensor:
+        """A place in the ladder for each row of `like`, (B,) int64, all of them the same."""
+        return torch.full((len(like),), level, device=like.device)
+
+    def _field(self, level: Tensor) -> Field:
+        """dy/dnoise of the probability flow at places in the ladder, (B,) int64."""
+        return lambda noise, y: noise * self.slopes(y, level)[1]

@@ -1,0 +1,201 @@
+"""Tables in Markdown of generators, of their parts and of their samples, from results/: a function for each."""
+
+from tables import Rows, for_each_set, grid, interval, number, percent, percent_between
+
+BASELINES = ("training set", "training set decoded", "second sample")
+
+_NEW = ("copies:", "novelty:", "Z_U:", "C_T:", "authenticity:", "Vendi:")
+_SEVERAL = "Z_U, mean of sets:"
+
+
+def autoencoders(rows: Rows) -> str:
+    """Variants in their order: distances of what they decode, and 1-NNA of decoded training clouds."""
+
+    def of(data: str, own: Rows) -> str:
+        first = own[0]
+        lines = [
+            (
+                row["variant"],
+                f"{int(row['steps']):,}",
+                f"{int(row['weights']) / 1e6:.1f}",
+                *(_thousandths(row[f"emd_{kind}"]) for kind in ("train", "test")),
+                *(_pair(row, kind) for kind in ("even", "decoded")),
+            )
+            for row in own
+        ]
+        title = f"{first['points']} points, {_minutes(first['minutes'])} each, {first['clouds']} clouds a side"
+        floor = f"EMD of a second sampling {_thousandths(first['emd_floor'])}"
+        known = f"1-NNA of the training clouds themselves {_pair(first, 'train')}"
+        head = ("variant", "steps:", "10^6 weights:", "EMD train:", "EMD test:", "1-NNA even:", "1-NNA drawn anew:")
+        return f"**{data}**: {title}; {floor}; {known}\n\n{grid(head, lines)}"
+
+    return for_each_set(rows, of)
+
+
+def heads(rows: Rows) -> str:
+    """Variants of heads in their order: losses and 1-NNA of what they draw."""
+
+    def of(data: str, own: Rows) -> str:
+        first = own[0]
+        lines = [
+            (
+                _named(row, "variant"),
+                row["steps"] and f"{int(row['steps']):,}",
+                *(number(row[f"loss_{kind}"], 4) for kind in ("train", "held_out")),
+                _of_draws(row),
+                number(row["z_u_cd_mean"], 1),
+            )
+            for row in own
+        ]
+        title = f"{first['points']} points, {_minutes(first['minutes'])} each, {first['clouds']} clouds a side"
+        head = ("head", "steps:", "loss, train:", "held out:", "1-NNA-CD:", "Z_U:")
+        return f"**{data}**: {title}\n\n{grid(head, lines)}"
+
+    return for_each_set(rows, of)
+
+
+def generation(rows: Rows) -> str:
+    """Generators in their order, the training set's rows beneath."""
+
+    def of(data: str, own: Rows) -> str:
+        lines = [
+            (
+                _named(row),
+                "" if row["model"] in BASELINES else f"{float(row['seconds']) / 60:.1f} min",
+                number(row["jsd"], 3),
+                number(row["mmd_emd"], 4),
+                percent_between(row, "one_nna_emd"),
+                percent_between(row, "one_nna_cd"),
+                _of_draws(row),
+            )
+            for row in _baselines_last(own)
+        ]
+        nearest = ("1-NNA-EMD:", "1-NNA-CD:", "1-NNA-CD, mean of sets:")
+        head = ("model", "training:", "JSD:", "MMD-EMD:", *nearest)
+        return f"**{data}**: {own[0]['points']} points, {own[0]['clouds']} clouds a side\n\n{grid(head, lines)}"
+
+    return for_each_set(rows, of)
+
+
+def copying(rows: Rows) -> str:
+    """The columns of the same sets that tell copies from new shapes."""
+
+    def of(data: str, own: Rows) -> str:
+        lines = [(_named(row), *_new(row), number(row["z_u_cd_mean"], 1)) for row in _baselines_last(own)]
+        return f"**{data}**\n\n{grid(('model', *_NEW, _SEVERAL), lines)}"
+
+    return for_each_set(rows, of)
+
+
+def turned(rows: Rows) -> str:
+    """For each number of turned copies that were learned: what was drawn, and the baselines."""
+    first = rows[0]
+    lines = [
+        (row["turned"], _named(row), *(percent_between(row, f"one_nna_{each}") for each in ("cd", "emd")), *_new(row))
+        for row in rows
+    ]
+    head = ("turns learned:", "model", "1-NNA-CD:", "1-NNA-EMD:", *_NEW)
+    title = f"{first['chairs']} chairs, {first['points']} points, {first['clouds']} held-out clouds"
+    return f"**shapes:chair, turned**: {title}\n\n{grid(head, lines)}"
+
+
+def protocols(rows: Rows) -> str:
+    """For each model a line for each protocol; the rows that are of no model beneath."""
+
+    def of(data: str, own: Rows) -> str:
+        cells = []
+        for model in sorted(dict.fromkeys(row["model"] for row in own), key=lambda name: name in BASELINES):
+            for row in (row for row in own if row["model"] == model):
+                under = [
+                    (number(row[f"mmd_{each}"], 4), *(percent(row[f"{one}_{each}"], 1) for one in ("cov", "one_nna")))
+                    for each in ("cd", "emd")
+                ]
+                cells.append(
+                    (_named(row), f"{row['protocol']} `{row['stamp']}`", number(row["jsd"], 3), *under[0], *under[1])
+                )
+        head = [f"{name}-{each}:" for each in ("CD", "EMD") for name in ("MMD", "COV", "1-NNA")]
+        title = f"{own[0]['points']} points, {own[0]['clouds']} clouds a side"
+        return f"**{data}**: {title}\n\n{grid(('model', 'protocol and stamp', 'JSD:', *head), cells)}"
+
+    return for_each_set(rows, of)
+
+
+def couplings(rows: Rows) -> str:
+    """For each coupling a line for each number of evaluations."""
+    first = rows[0]
+    lines = [
+        (
+            _named(row, "coupling"),
+            row["updates"] and f"{int(row['updates']):,}",
+            number(row["bend"]),
+            row["evaluations"],
+            percent_between(row, "one_nna_cd"),
+            percent_between(row, "one_nna_emd"),
+            _thousandths(row["mmd_cd"]),
+        )
+        for row in rows
+    ]
+    head = ("coupling", "updates:", "bend:", "evaluations:", "1-NNA-CD:", "1-NNA-EMD:", "MMD-CD, thousandths:")
+    title = f"{first['points']} points, {_minutes(first['minutes'])} of training each, {first['clouds']} clouds a side"
+    return f"**shapes:chair**: {title}\n\n{grid(head, lines)}"
+
+
+def completion(rows: Rows) -> str:
+    """For each set and share that is kept: the distances of what completes it to the whole."""
+
+    def of(data: str, own: Rows) -> str:
+        lines = [
+            (
+                percent(row["share"]),
+                row["way"],
+                f"{number(row['emd_best'], 4)} ({interval(row, 'emd_best_', 4)})",
+                number(row["emd_mean"], 4),
+                number(row["cd_best"], 5),
+                number(row["diversity_emd"], 4),
+            )
+            for row in own
+        ]
+        head = ("points kept:", "way", "EMD, best:", "EMD, mean:", "CD, best:", "apart, EMD:")
+        return f"**{data}**: {own[0]['clouds']} test clouds\n\n{grid(head, lines)}"
+
+    return for_each_set(rows, of)
+
+
+def _new(row: dict[str, str]) -> tuple[str, ...]:
+    """The cells of `_NEW`, under CD."""
+    signed = (number(row[name]) for name in ("novelty", "z_u_cd", "c_t_cd"))
+    return (percent(row["copies"]), *signed, percent(row["authenticity_cd"]), number(row["vendi_cd"], 1))
+
+
+def _named(row: dict[str, str], column: str = "model") -> str:
+    return f"*{row[column]}*" if row[column] in BASELINES else row[column]
+
+
+def _baselines_last(rows: Rows) -> Rows:
+    return sorted(rows, key=lambda row: row["model"] in BASELINES)
+
+
+def _of_draws(row: dict[str, str]) -> str:
+    """The mean over several sets, the least and the most of them, and how many they are."""
+    if not row["draws"]:
+        return ""
+    mean, least, most = (100 * float(row[f"one_nna_cd_{each}"]) for each in ("mean", "least", "most"))
+    return f"{mean:.1f} ({least:.0f} to {most:.0f}, {row['draws']} sets)"
+
+
+def _pair(row: dict[str, str], kind: str) -> str:
+    """1-NNA under CD / under EMD, which are in percent already; the intervals where there are some."""
+    values = []
+    for metric in ("one_nna_cd", "one_nna_emd"):
+        low, high = row.get(f"{metric}_{kind}_low", ""), row.get(f"{metric}_{kind}_high", "")
+        ends = f" ({number(low, 0)} to {number(high, 0)})" if low and high else ""
+        values.append(f"{number(row[f'{metric}_{kind}'], 1)}{ends}")
+    return " / ".join(values)
+
+
+def _thousandths(value: str) -> str:
+    return f"{1000 * float(value):.1f}"
+
+
+def _minutes(value: str) -> str:
+    return f"{float(value):g} minutes"

@@ -1,0 +1,80 @@
+"""Tables in Markdown of estimators, scenes, classifiers and speed, from results/: a function for each."""
+
+from tables import Rows, grid, number, percent, percent_between
+
+
+def estimators(rows: Rows) -> str:
+    """For each problem of bits its estimators, the least variance first."""
+    parts = []
+    for problem in dict.fromkeys(row["problem"] for row in rows if not _of_integral(row)):
+        own = sorted((row for row in rows if row["problem"] == problem), key=lambda row: float(row["variance"]))
+        lines = [
+            (
+                row["estimator"],
+                row["evaluations"],
+                f"{float(row['bias']):.2g} ({float(row['bias_low']):.2g} to {float(row['bias_high']):.2g})",
+                f"{float(row['variance']):.3g}",
+            )
+            for row in own
+        ]
+        head = ("estimator", "evaluations of f:", "bias:", "variance:")
+        parts.append(f"**{problem}**\n\n{grid(head, lines)}")
+    return "\n".join(parts)
+
+
+def control_variates(rows: Rows) -> str:
+    """The integral, with and without its controls."""
+    own = [row for row in rows if _of_integral(row)]
+    lines = [(row["estimator"], row["factor"], f"{float(row['variance']):.3g}") for row in own]
+    return grid(("control", "factor:", "variance of a draw:"), lines)
+
+
+def _of_integral(row: dict[str, str]) -> bool:
+    return row["problem"] == "integral"
+
+
+def scenes(rows: Rows) -> str:
+    """For each model its counts and boxes, and what readers tell from its codes."""
+    first = rows[0]
+    lines = [
+        (
+            row["model"],
+            f"{int(row['updates']):,}" if int(row["updates"]) else "",
+            *(percent_between(row, name) if row[name] else "" for name in ("count", "count_unseen")),
+            *(percent(row[name]) for name in ("shapes_found", "boxes_right")),
+            *(percent_between(row, f"read_{task}") for task in ("count", "sum", "order")),
+        )
+        for row in rows
+    ]
+    chances = ("", "", "", "", "", *(percent(first[f"chance_{task}"], 1) for task in ("count", "sum", "order")))
+    found = ("updates:", "count:", "a count never seen:", "shapes found:", "boxes right:")
+    head = ("model", *found, "count read:", "sum read:", "order read:")
+    asked = ", ".join(f"{first[f'scenes_{task}']} for {task}" for task in ("count", "sum", "order"))
+    return f"test scenes that readers are asked about: {asked}\n\n{grid(head, [*lines, ('*chance*', *chances)])}"
+
+
+def classification(rows: Rows) -> str:
+    """Classifiers in their order: the floors and the SVM on codes, then those that learned labels."""
+    lines = [
+        (
+            row["classifier"],
+            percent_between(row, "accuracy"),
+            percent(row["class_accuracy"], 1),
+            row["epochs"],
+            f"{int(row['seconds']):,} s" if int(row["seconds"]) else "",
+        )
+        for row in rows
+    ]
+    first = rows[0]
+    title = (
+        f"**{first['data']}**: {first['classes']} classes, {first['learned']} clouds learned, {first['tested']} tested"
+    )
+    head = ("classifier", "accuracy, %:", "mean of classes:", "epochs:", "time:")
+    return f"{title}\n\n{grid(head, lines)}"
+
+
+def training(rows: Rows) -> str:
+    """Updates of the same autoencoder, as clouds a second."""
+    lines = [(row["variant"], number(row["clouds_per_second"], 0), number(row["times_eager"], 1)) for row in rows]
+    title = f"{rows[0]['points']} points, batches of {rows[0]['batch']}"
+    return f"{title}\n\n{grid(('variant', 'clouds a second:', 'times eager:'), lines)}"
