@@ -121,7 +121,7 @@ def unreadable(place: str | Path, error: OSError) -> PermissionError:
         return PermissionError(str(error))  # told already
     return PermissionError(
         f"{printable(error.filename or place)}: cannot be read ({error.strerror}); allow it (chmod u+rX), or close the "
-        "program that holds it, and try again"
+        "program that uses it, and try again"
     )
 
 
