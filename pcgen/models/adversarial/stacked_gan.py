@@ -56,7 +56,7 @@ class StackedGAN(GenerativeModel):
 
     Logged:
         reconstruction_1, reconstruction_2, ...: in the first phase, the mean squared error of rows decoded from each
-        level.
+            level.
         generator: softplus(-D_i(g)), summed over the levels: log 2 for each level whose D_i cannot distinguish.
         conditional: the conditional term without its weight, summed over the levels.
         entropy: the entropy term without its weight, summed: 1 for each level whose noise cannot be inferred.
