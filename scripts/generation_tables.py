@@ -87,6 +87,23 @@ def copying(rows: Rows) -> str:
     return for_each_set(rows, of)
 
 
+def outward(rows: Rows) -> str:
+    """Heads of each set, with codes decoded as sampled and scaled up by the outward factor."""
+    lines = [
+        (
+            row["data"],
+            row["learned"],
+            row["model"],
+            number(row["factor"]),
+            *(number(row[f"{kind}_z_u_cd_mean"], 1) for kind in ("sampled", "scaled")),
+            *(_of_draws(row, f"{kind}_") for kind in ("sampled", "scaled")),
+        )
+        for row in rows
+    ]
+    head = ("data", "shapes learned:", "head", "factor:", "Z_U:", "Z_U, scaled:", "1-NNA-CD:", "1-NNA-CD, scaled:")
+    return grid(head, lines)
+
+
 def turned(rows: Rows) -> str:
     """For each number of turned copies that were learned: what was drawn, and the baselines."""
     first = rows[0]
@@ -175,12 +192,12 @@ def _baselines_last(rows: Rows) -> Rows:
     return sorted(rows, key=lambda row: row["model"] in BASELINES)
 
 
-def _of_draws(row: dict[str, str]) -> str:
+def _of_draws(row: dict[str, str], kind: str = "") -> str:
     """The mean over several sets, the least and the most of them, and how many they are."""
-    if not row["draws"]:
+    if not row[f"{kind}draws"]:
         return ""
-    mean, least, most = (100 * float(row[f"one_nna_cd_{each}"]) for each in ("mean", "least", "most"))
-    return f"{mean:.1f} ({least:.0f} to {most:.0f}, {row['draws']} sets)"
+    mean, least, most = (100 * float(row[f"{kind}one_nna_cd_{each}"]) for each in ("mean", "least", "most"))
+    return f"{mean:.1f} ({least:.0f} to {most:.0f}, {row[f'{kind}draws']} sets)"
 
 
 def _pair(row: dict[str, str], kind: str) -> str:

@@ -61,6 +61,7 @@ PAGES: list[tuple[str, str, Table]] = [
         "autoencoders",
         _of("autoencoders", generation_tables.autoencoders, "bench_autoencoders.py"),
     ),
+    ("docs/generation.md", "outward", _of("outward", generation_tables.outward, "bench_outward.py")),
     ("docs/generation.md", "heads", _of("heads", generation_tables.heads, "bench_heads.py")),
     ("docs/generation.md", "generation", _of("generation_1024", generation_tables.generation, "bench_generation.py")),
     ("docs/generation.md", "generation_2048", _LARGE),

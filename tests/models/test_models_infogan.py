@@ -28,7 +28,9 @@ def groups(n: int) -> tuple[Tensor, Tensor]:
 
 def test_the_information_nears_the_entropy_and_the_code_recovers_a_known_factor(measured: Callable[..., None]) -> None:
     torch.manual_seed(0)
-    model = InfoGAN((2,), 4, 0, noise_dim=4, generator_widths=(64, 64), discriminator_widths=(64, 64), r1=0.5, lr=2e-3)
+    model = InfoGAN(
+        (2,), 4, 0, weight=1, noise_dim=4, generator_widths=(64, 64), discriminator_widths=(64, 64), r1=0.5, lr=2e-3
+    )
     for _ in range(1500):
         model.update(Batch(groups(128)[0]))
     with torch.no_grad():

@@ -31,7 +31,8 @@ class InfoGAN(Adversarial):
         shape: (dim,), (members, channels) or (points, 3).
         categories: of the discrete code; 0 is none.
         continuous: numbers of the continuous code; 0 is none.
-        weight: of the information in the loss of G and Q.
+        weight: of the information in the loss of G and Q. The paper's 1 is for discrete codes. The information of a
+            continuous code has no upper limit, so a large weight makes it readable at the cost of the samples.
         noise_dim: dimensions of the noise z.
         noise_scale: its unit of length.
         noise: "normal"; "censored", which is max(z, 0) of it; "uniform", "ball" or "mixture" (see
@@ -67,7 +68,7 @@ class InfoGAN(Adversarial):
         shape: Sequence[int],
         categories: int = 10,
         continuous: int = 2,
-        weight: float = 1.0,
+        weight: float = 0.1,
         noise_dim: int = 62,
         noise_scale: float = 1.0,
         noise: str = "normal",
