@@ -53,7 +53,7 @@ def main(
                 rows.append({"head": name, "sampler": way, "held_out_codes": len(unseen), **row})
                 print(" ".join(f"{key}={value}" for key, value in rows[-1].items()), flush=True)
             figures.write("samplers", rows)
-    curves.draw()
+    curves.draw(curves.PATH)
 
 
 def _scored(

@@ -24,7 +24,10 @@ def runs(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_evaluations_are_counted_and_seconds_and_scores_are_written(runs: Path, script: Callable[[str], Any]) -> None:
+def test_evaluations_are_counted_and_seconds_and_scores_are_written(
+    runs: Path, script: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(script("curves"), "PATH", runs / "samplers.png")
     script("bench_samplers").main(
         autoencoder=runs / "autoencoder",
         diffusion=runs / "diffusion",

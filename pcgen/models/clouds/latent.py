@@ -138,7 +138,7 @@ class LatentCloudModel(GenerativeModel):
         return max(1, min(self.head.at_once(), _POINTS_AT_ONCE // (points or self.shape[0])))
 
     def outward_factor(self) -> float:
-        """By how much the head's codes are scaled up before they are decoded, from 1 to 1.25.
+        """By how much the head's codes are scaled up before they are decoded, from 1 to 1.15.
 
         It is computed once for the current weights, from samples of the head, and does not advance torch's generator.
         It is 1 for codes that are sets, and for heads that do not learn standardised codes.

@@ -7,7 +7,7 @@ from torch import Tensor
 
 __all__ = ["kept", "outward"]
 
-_MOST = 1.25  # for larger factors, the errors of codes that no decoder has learned outweigh the gain in variation
+_MOST = 1.15  # farther out, the errors of codes that no decoder has learned outweigh the gain in variation
 _CLOSE = 0.01
 
 RoundTrip = Callable[[Tensor], Tensor]
@@ -27,7 +27,7 @@ def kept(again: RoundTrip, codes: Tensor, factor: float = 1.0) -> float:
 def outward(again: RoundTrip, drawn: Tensor, wanted: float) -> float:
     """The factor s by which samples of a head are multiplied, so that as much is kept of them as of training codes.
 
-        kept(R, y, s) = wanted,  1 <= s <= 1.25
+        kept(R, y, s) = wanted,  1 <= s <= 1.15
 
     The training codes of a few hundred shapes are far apart. Samples of a head are between them, where the decoder's
     clouds are closer to the mean cloud than the clouds of training codes are: after decoding and encoding, samples have
