@@ -31,7 +31,7 @@ def main(
     cores: Annotated[int, typer.Option(help="Heads that are trained side by side, on a core each.")] = 2,
     out: Annotated[Path, typer.Option(help="The folder of the runs.")] = Path("runs/quality"),
 ) -> None:
-    """Train an autoencoder on each set of shapes and every head on its codes, and score them."""
+    """Train an autoencoder on each set of shapes and every head on its codes, and score them; other rows stay."""
     sets = {
         "ldraw_parts": str(shapes),
         f"ldraw_parts:{one}": f"{shapes}:{one}",
@@ -40,7 +40,7 @@ def main(
     if only:
         sets = {name: sets[name] for name in only.split(",")}
     rows: list[dict[str, object]] = []
-    kept = figures.of_others("quality", "data", sets)  # of sets that were measured before
+    before = figures.read("quality") if (figures.RESULTS / "quality.csv").is_file() else []
     for name, spec in sets.items():
         folder = out / name.replace(":", "_")
         source = training_set(spec, points=points)
@@ -72,7 +72,8 @@ def main(
                 }
             )
             print(f"{name} {found.name}: {found.score:.3f} ({low:.3f} to {high:.3f}), novelty {found.novelty:.2f}")
-            figures.write("quality", rows, kept)
+            measured = {(row["data"], row["model"]) for row in rows}
+            figures.write("quality", rows, [row for row in before if (row["data"], row["model"]) not in measured])
 
 
 if __name__ == "__main__":

@@ -52,6 +52,6 @@ def scores(rows: tables.Rows) -> str:
         own = [found[model, data] for data in sets]
         values = (f"{float(row['score']):.2f}" for row in own)
         seconds = [float(row["seconds"]) for row in own]
-        cost = f"{min(seconds):.0f} to {max(seconds):.0f} s" if model in trained else ""
+        cost = tables.between(seconds) if model in trained else ""
         lines.append((model if model in trained else f"*{model}*", *values, cost))
     return tables.grid(("model", *(f"{data}:" for data in sets), "training:"), lines)

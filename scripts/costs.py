@@ -37,6 +37,6 @@ def training(rows: tables.Rows) -> str:
     for model in dict.fromkeys(row["model"] for row in rows if int(row["weights"])):
         own = [row for row in rows if row["model"] == model]
         weights, seconds = ([float(row[column]) for row in own] for column in ("weights", "seconds"))
-        lines.append((model, f"{max(weights):,.0f}", f"{min(seconds):.0f} to {max(seconds):.0f} s"))
+        lines.append((model, f"{max(weights):,.0f}", tables.between(seconds)))
     codes = ", ".join(dict.fromkeys(f"{row['training_codes']} of {row['data']}" for row in rows))
     return f"training codes: {codes}\n\n{tables.grid(('head', 'parameters:', 'training:'), lines)}"

@@ -39,6 +39,12 @@ def number(value: str, digits: int = 2) -> str:
     return f"{float(value):.{digits}f}" if value else ""
 
 
+def between(seconds: Sequence[float]) -> str:
+    """The least and the most of seconds, or one number if they are the same."""
+    ends = dict.fromkeys(f"{end:.0f}" for end in (min(seconds), max(seconds)))
+    return f"{' to '.join(ends)} s"
+
+
 def percent(value: str, digits: int = 0) -> str:
     """A fraction in percent."""
     return f"{100 * float(value):.{digits}f}%" if value else ""

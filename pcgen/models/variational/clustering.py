@@ -1,7 +1,6 @@
 """The base of variational autoencoders that also infer the cluster of a row."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -17,7 +16,6 @@ from pcgen.models.variational.posterior import DiagonalGaussian
 from pcgen.optim import descend
 
 __all__ = ["Clustering"]
-_SCALE = 0.3  # deviation of a decoder of standardised vectors
 
 
 class Clustering(Variational):
@@ -28,12 +26,10 @@ class Clustering(Variational):
     """
 
     conditional: ClassVar[bool] = False
+    # A prior that follows the codes leaves no holes between them, so the decoder of vectors can be sharp.
+    vector_scale: ClassVar[float] = 0.3
 
     optimizer: torch.optim.Optimizer
-
-    def __init__(self, shape: Sequence[int], *, scale: float | None, **networks: Any) -> None:
-        # A prior that follows the codes leaves no holes between them, so the decoder of vectors may be sharp.
-        super().__init__(shape, scale=_SCALE if scale is None and len(shape) == 1 else scale, **networks)
 
     @staticmethod
     def vector_likelihood(dim: int, scale: float, learned: bool) -> VectorGaussian:

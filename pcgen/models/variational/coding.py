@@ -36,6 +36,9 @@ class Coding(Conditional):
 
     accepts: ClassVar[tuple[str, ...]] = ("vector", "cloud")
 
+    vector_scale: ClassVar[float] = 0.6
+    """The scale of a model of vectors unless another is given; for standardised vectors."""
+
     def __init__(
         self,
         shape: Sequence[int],
@@ -60,7 +63,7 @@ class Coding(Conditional):
         self.labels = Labels(classes)
         known = code + len(self.labels)  # what the decoder sees
         if len(self.shape) == 1:
-            own = 0.6 if scale is None else scale
+            own = self.vector_scale if scale is None else scale
             self.likelihood: VectorGaussian | CloudError = self.vector_likelihood(self.shape[0], own, learn_scale)
             self.features: nn.Module = nn.Identity()
             self.encoder = CorrectedLinear((self.shape[0] + len(self.labels), *widths, given))

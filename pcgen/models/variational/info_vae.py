@@ -37,7 +37,7 @@ class InfoVAE(Variational):
         encoder: for clouds, a part by name and arguments, or a module (B, N, 3) -> (B, features).
         decoder: for clouds, in the same way, (B, code + classes) -> (B, points, 3).
         reconstruction: for clouds, "chamfer" (mean squared), or "emd" (exact; a mean distance, which is squared here).
-        scale: smallest standard deviation of the decoder's noise, in the units of x, as in `vae`; None is 0.6 for
+        scale: smallest standard deviation of the decoder's noise, in the units of x, as in `vae`; None is 1 for
             standardised vectors, 0.01 for clouds.
         classes: names of the labels' classes; () learns without labels.
         lr: Adam's learning rate.
@@ -58,6 +58,8 @@ class InfoVAE(Variational):
     """
 
     objective: ClassVar[str] = "reconstruction, KL of each code and MMD of all codes"
+    # Noise along axes on which standardised codes vary less is no wider than they are, so a wide one costs little.
+    vector_scale: ClassVar[float] = 1.0
 
     def __init__(
         self,

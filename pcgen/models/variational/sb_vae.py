@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +19,6 @@ from pcgen.nets.parts import Part
 
 __all__ = ["SBVAE"]
 
-_SCALE = 0.4  # of standardised codes: samples are nearer to held-out codes than with the 0.6 of the vae
 _RIDGE = 0.1  # of the features' variance: keeps the first decoder from trusting sticks that say nothing
 
 
@@ -46,7 +46,7 @@ class SBVAE(Variational):
         encoder: for clouds, a part by name and arguments, or a module (B, N, 3) -> (B, features).
         decoder: for clouds, in the same way, (B, truncation + classes) -> (B, points, 3).
         reconstruction: for clouds, "chamfer" (mean squared), or "emd" (exact; a mean distance, which is squared here).
-        scale: smallest standard deviation of the decoder's noise, in the units of x, as in `vae`; None is 0.4 for
+        scale: smallest standard deviation of the decoder's noise, in the units of x, as in `vae`; None is 1 for
             standardised vectors, 0.01 for clouds.
         learn_scale: for vectors, whether the noise is isotropic instead, with a learned scale.
         classes: names of the labels' classes; () learns without labels.
@@ -65,6 +65,9 @@ class SBVAE(Variational):
     """
 
     prior: StickBreaking
+
+    # Noise along axes on which standardised codes vary less is no wider than they are, so a wide one costs little.
+    vector_scale: ClassVar[float] = 1.0
 
     def __init__(
         self,
@@ -90,7 +93,7 @@ class SBVAE(Variational):
             encoder=encoder,
             decoder=decoder,
             reconstruction=reconstruction,
-            scale=_SCALE if scale is None and len(shape) == 1 else scale,
+            scale=scale,
             learn_scale=learn_scale,
             classes=classes,
             statistics=2 * (truncation - 1),

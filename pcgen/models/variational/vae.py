@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -12,8 +13,6 @@ from pcgen.models.variational.bounds import Variational
 from pcgen.nets.parts import Part
 
 __all__ = ["VAE"]
-
-_SCALE = 1.0  # of standardised codes: the noise of axes on which they vary less is no wider than they are
 
 
 class VAE(Variational):
@@ -61,6 +60,9 @@ class VAE(Variational):
         Sohn, Lee, Yan (2015). Learning Structured Output Representation using Deep Conditional Generative Models.
     """
 
+    # Noise along axes on which standardised codes vary less is no wider than they are, so a wide one costs little.
+    vector_scale: ClassVar[float] = 1.0
+
     def __init__(
         self,
         shape: Sequence[int],
@@ -82,7 +84,7 @@ class VAE(Variational):
             encoder=encoder,
             decoder=decoder,
             reconstruction=reconstruction,
-            scale=_SCALE if scale is None and len(shape) == 1 else scale,
+            scale=scale,
             learn_scale=learn_scale,
             classes=classes,
         )
