@@ -13,6 +13,7 @@ from pcgen import ranks
 from pcgen.errors import at_least, positive
 from pcgen.errors import widths as check_widths
 from pcgen.models.base import Batch, Facts, GenerativeModel, GradientLearner, Recipe
+from pcgen.models.priors import Normal
 from pcgen.models.shape import accepted
 from pcgen.models.variational.gaussian_process import SparseGP, Statistics
 from pcgen.models.variational.posterior import DiagonalGaussian
@@ -101,6 +102,7 @@ class VAEDGP(GenerativeModel, GradientLearner):
         self.principal = Whitening(*self.shape)
         dims = (self.axes, *latents)
         self.code_shape = (dims[-1],)
+        self.prior = Normal(dims[-1])
         self.recognition = nn.ModuleList(CorrectedLinear((y, *widths, 2 * h)) for y, h in pairwise(dims))
         self.processes = nn.ModuleList(SparseGP(h, y, inducing) for y, h in pairwise(dims))
         if scale is not None:
@@ -193,9 +195,14 @@ class VAEDGP(GenerativeModel, GradientLearner):
         return self._whole(z, z.new_zeros(len(z), self.shape[0] - self.axes))
 
     @torch.no_grad()
-    def draw(self, n: int) -> Tensor:
-        """Draw n new vectors, (n, dim): the prior through the processes, with their posterior variance, and noise."""
-        z = torch.randn(n, *self.code_shape, device=self.device)
+    def draw(self, n: int, truncation: float | None = None) -> Tensor:
+        """Draw n new vectors, (n, dim): the prior through the processes, with their posterior variance, and noise.
+
+        Args:
+            n: number of samples.
+            truncation: of the top's h, in standard deviations: smaller is more typical and less diverse.
+        """
+        z = self.prior.draw(n, truncation)
         for process in reversed(self._processes):
             mean, variance = process(z)
             z = (mean + variance.sqrt() * torch.randn_like(mean)).to(z.dtype)
