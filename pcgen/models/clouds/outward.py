@@ -2,13 +2,11 @@
 
 from collections.abc import Callable
 
-from scipy.optimize import brentq
 from torch import Tensor
 
 __all__ = ["kept", "outward"]
 
 _MOST = 1.15  # farther out, the errors of codes that no decoder has learned outweigh the gain in variation
-_CLOSE = 0.01
 
 RoundTrip = Callable[[Tensor], Tensor]
 
@@ -32,8 +30,8 @@ def outward(again: RoundTrip, drawn: Tensor, wanted: float) -> float:
     The training codes of a few hundred shapes are far apart. Samples of a head are between them, where the decoder's
     clouds are closer to the mean cloud than the clouds of training codes are: after decoding and encoding, samples have
     moved towards the mean, and training codes have not. So samples are more similar to each other than data is. The
-    factor compensates for this. It is 1 if as much is kept of samples as of training codes, or if samples are not
-    finite.
+    factor compensates for this; it is interpolated linearly between its ends. It is 1 if as much is kept of samples as
+    of training codes, or if samples are not finite.
 
     Args:
         again: R, as in `kept`.
@@ -41,11 +39,10 @@ def outward(again: RoundTrip, drawn: Tensor, wanted: float) -> float:
         wanted: what is kept of training codes.
     """
 
-    def excess(s: float) -> float:
-        return kept(again, drawn, s) - wanted
-
-    if not excess(1.0) < 0:
+    before = kept(again, drawn)
+    if not before < wanted:
         return 1.0
-    if not excess(_MOST) > 0:
+    at_most = kept(again, drawn, _MOST)
+    if not at_most > wanted:
         return _MOST
-    return float(brentq(excess, 1.0, _MOST, xtol=_CLOSE))
+    return 1 + (_MOST - 1) * (wanted - before) / (at_most - before)
