@@ -8,6 +8,7 @@ from torch import Tensor
 from pcgen.models.base import GenerativeModel
 from pcgen.nets.gaussian import GaussianPart
 from pcgen.nets.weights import fingerprint
+from pcgen.seeds import isolated
 
 __all__ = ["Matching"]
 
@@ -35,9 +36,7 @@ class Matching(GenerativeModel):
         """
         key = (of, *fingerprint((*self.parameters(), *self.gaussian.buffers())))
         if self._found is None or self._found[0] != key:
-            devices = [] if self.device.type == "cpu" else [self.device]
-            with torch.no_grad(), torch.random.fork_rng(devices, device_type=self.device.type):
-                torch.manual_seed(_SEED)
+            with torch.no_grad(), isolated(_SEED, self.device):
                 self._found = key, self.gaussian.stretch(carry(self._noise()))
         return self._found[1]
 

@@ -112,7 +112,7 @@ class LatentCloudModel(GenerativeModel):
         self.to_head.fit(data.x)
         seen = self._seen(data)
         if self._moves_out:
-            some = torch.randperm(len(seen), generator=stream("outward"))[:_ROWS].to(self.device)
+            some = torch.randperm(len(seen), generator=stream("outward"))[:_ROWS].to(seen.x.device)
             self.kept.fill_(kept(self._again, seen.x[some]))
         check_domain(self.head.domain, seen.x, f"a {type(self.head).__name__} on {self.to_head.name} codes")
         self.head.setup(seen)
