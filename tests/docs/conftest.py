@@ -26,6 +26,7 @@ def pcgen() -> Run:
         said, code = io.StringIO(), 0
         with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
             patch.setattr(sys, "argv", ["pcgen", *words])
+            _no_open3d(patch)
             with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
                 try:
                     main()
@@ -37,17 +38,10 @@ def pcgen() -> Run:
     return run
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _pictures_in_this_process() -> Iterator[None]:
-    """Open3D starts a process for every picture, which takes seconds; matplotlib draws the same here."""
-    from pcgen.view import engines
-
-    def refuse(*_: object, **__: object) -> None:
-        raise engines.NotDrawn("not in the tests of pages")
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engines, "by_open3d", refuse)
-        yield
+@pytest.fixture(autouse=True)
+def _pictures_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages' blocks of Python draw as their commands do."""
+    _no_open3d(monkeypatch)
 
 
 @pytest.fixture(autouse=True)
@@ -91,6 +85,16 @@ def world(tmp_path_factory: pytest.TempPathFactory, pcgen: Run) -> Path:
     for copy, run in (("a", "diffusion"), ("b", "gan")):
         shutil.copytree(folder / "runs" / run, folder / "runs" / copy)
     return folder
+
+
+def _no_open3d(patch: pytest.MonkeyPatch) -> None:
+    """Open3D starts a process for every picture, which takes seconds; matplotlib draws the same here."""
+    from pcgen.view import engines
+
+    def refuse(*_: object, **__: object) -> None:
+        raise engines.NotDrawn("not in the tests of pages")
+
+    patch.setattr(engines, "by_open3d", refuse)
 
 
 def _boxes(folder: Path, count: int) -> None:
