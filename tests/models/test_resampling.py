@@ -39,6 +39,23 @@ def test_new_points_are_on_the_surface_and_where_the_old_ones_are() -> None:
     assert 0.5 < float(counts.float().var() / counts.float().mean()) < 1.6
 
 
+@pytest.mark.parametrize("points", [7, 40, 100])
+def test_new_points_are_on_the_first_half_of_the_way_to_one_of_three_neighbours(points: int) -> None:
+    torch.manual_seed(0)
+    clouds = torch.randn(3, 40, 3, dtype=torch.float64)
+    near = clouds.gather(1, knn(clouds, clouds, 4)[1][..., 1:].flatten(1)[..., None].expand(-1, -1, 3)).unflatten(
+        1, (40, 3)
+    )
+    way = (near - clouds[:, :, None]).flatten(1, 2)  # (B, 120, 3), of each point to each of its neighbours
+    start = clouds.repeat_interleave(3, 1)
+    new = resample(clouds, points)
+    from_start = new[:, :, None] - start[:, None]  # (B, points, 120, 3)
+    share = (from_start * way[:, None]).sum(-1) / way.square().sum(-1)[:, None]
+    beside = (from_start - share[..., None] * way[:, None]).norm(dim=-1)
+    on = (beside < 1e-9) & (share > -1e-9) & (share < 0.5 + 1e-9)
+    assert new.shape == (3, points, 3) and on.any(2).all()
+
+
 def test_any_number_of_points_of_any_cloud() -> None:
     cloud = torch.randn(2, 1, 3, dtype=torch.float64)
     assert torch.equal(resample(cloud, 5), cloud.expand(2, 5, 3))

@@ -22,7 +22,8 @@ __all__ = ["LatentCloudModel"]
 
 _CLOUDS_AT_ONCE = 64  # whose neighbours are searched
 _POINTS_AT_ONCE = 2**23  # of finished clouds: 100 MB; a head draws many codes as fast as few
-_ROWS = 256  # codes that are decoded and encoded again to find the outward factor
+_ROWS = 256  # codes that are decoded and encoded again to find the outward factor,
+_POINTS = 512  # from as many points of each cloud at most
 
 
 class LatentCloudModel(GenerativeModel):
@@ -172,7 +173,7 @@ class LatentCloudModel(GenerativeModel):
     def _again(self, x: Tensor) -> Tensor:
         """Codes in the head's domain, (B, dim), decoded and encoded again."""
         with isolated(0, self.device):
-            clouds = resample(self.decode(self.to_head.inverse(x)))
+            clouds = resample(self.decode(self.to_head.inverse(x)), min(_POINTS, self.shape[0]))
         again: Tensor = self.to_head(self.encode(clouds))
         return again
 

@@ -41,7 +41,11 @@ def resample(clouds: Tensor, points: int | None = None) -> Tensor:
     start = take_points(clouds, chosen)  # (B, points, 3)
     if not near:
         return start
-    others = knn(clouds, clouds, near + 1)[1][..., 1:]  # (B, N, near): each point is the first of its own
+    few = size < clouds.shape[1]  # then it is faster to search the neighbours of the chosen points only
+    others = knn(start if few else clouds, clouds, near + 1)[1][
+        ..., 1:
+    ]  # each point is the first of its own neighbours
+    place = torch.arange(size, device=device) if few else chosen  # of each new point in `others`
     which = torch.randint(near, count, device=device)
-    end = take_points(clouds, others.flatten(1).gather(1, chosen * near + which))
+    end = take_points(clouds, others.flatten(1).gather(1, place * near + which))
     return start.lerp(end, torch.rand(*count, 1, dtype=clouds.dtype, device=device) / 2)
