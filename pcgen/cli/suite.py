@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["suite"]
 
 _SHOWN = 6  # clouds of each model on the contact sheet
+_MOST_PROCESSES = 4  # each takes about a gigabyte
 _PAIRS = 12  # samples of the best model beside their nearest training clouds
 
 
@@ -50,6 +51,14 @@ Protocols = Annotated[
     str, typer.Option("--protocol", help="exact, latent_3d_points, pointflow, lion, dpm, ...; several with commas.")
 ]
 Metrics = Annotated[str, typer.Option(help="Distances of MMD, COV and 1-NNA: cd, emd, or cd,emd.")]
+Processes = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Heads that are trained side by side, with the threads divided among them (default: one for each thread "
+        "of the CPU, 4 at most; 1 on other devices).",
+    ),
+]
 UpAxis = Annotated[str | None, typer.Option("--up", help="Up axis of the data: x, y (default), z, -x, -y or -z.")]
 
 
@@ -73,6 +82,7 @@ def suite(
     up: UpAxis = None,
     drop_bad: DropBad = False,
     max_bytes: MaxBytes = FOUR_GIB,
+    processes: Processes = None,
     seed: Seed = 0,
 ) -> None:
     """Train an autoencoder and every model on its codes, with results in one table, plot and picture."""
@@ -101,6 +111,7 @@ def suite(
         emd_points=emd_limit(emd_points),
         device=device,
         seed=seed,
+        processes=processes or _processes(device, names),
     )
     about = {"autoencoder": str(codes or out / "autoencoder"), **plan.measurement()}
     entries = list(leaderboard.kept(out, about, names))
@@ -123,6 +134,13 @@ def _names(models: str | None, codes: Path | None) -> list[str]:
     code = getattr(Run.open(codes).model(), "code_shape", ()) if codes is not None else ()
     known = heads("set" if len(code) == 2 else "vector")
     return [choose(name.strip(), known, "--models") for name in models.split(",")] if models else known
+
+
+def _processes(device: str, names: "Sequence[str]") -> int:
+    """How many heads are trained side by side if no number is given."""
+    import torch
+
+    return min(torch.get_num_threads(), _MOST_PROCESSES, len(names)) if device == "cpu" else 1
 
 
 def _train_autoencoder(data: str, out: Path, plan: "leaderboard.Settings", reading: dict[str, Any]) -> None:

@@ -1,10 +1,8 @@
 """The quality benchmark: every head on the same codes, scored by `quality`, with its time and size."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ from torch import Tensor
 from pcgen.errors import at_least
 from pcgen.studies.heads import draw_codes, jobs, train_head
 from pcgen.studies.quality import Quality, quality
+from pcgen.studies.workers import side_by_side
 from pcgen.training import Codes
 
 __all__ = ["Scored", "benchmark"]
@@ -45,8 +44,7 @@ def benchmark(
 ) -> Iterator[Scored]:
     """Train each head on the codes, draw from it and score it; the baselines come first.
 
-    Every model has a run folder in `out`; what is trained there already is not trained again. Heads are small networks,
-    which several threads hardly train faster than one: two cores do most with a process of one thread on each.
+    Every model has a run folder in `out`; what is trained there already is not trained again.
 
     Args:
         codes: of an autoencoder's training clouds.
@@ -57,8 +55,8 @@ def benchmark(
         effort: multiplies every model's default number of steps.
         device: where to train and draw.
         seed: of all that is random.
-        processes: in which heads are trained side by side, each of this process's number of threads. More than one are
-            started anew, so a script that asks for them guards its main program by `if __name__ == "__main__"`.
+        processes: that train heads side by side, with this process's number of threads each (see
+            `pcgen.studies.workers`).
 
     Raises:
         ValueError: a name is not a head's, there are fewer than 2 held-out codes, or no process.
@@ -73,9 +71,7 @@ def benchmark(
     if processes == 1:
         yield from (score(name, progress=True) for name in names)
         return
-    threads = torch.get_num_threads()
-    with ProcessPoolExecutor(processes, get_context("spawn"), torch.set_num_threads, (threads,)) as pool:
-        yield from pool.map(score, names)
+    yield from side_by_side(score, names, processes, torch.get_num_threads())
 
 
 def _score(

@@ -1,6 +1,7 @@
 """Heads on the codes of one autoencoder, each trained in a run folder of its own, once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ from pcgen.data.thinning import thin
 from pcgen.models import MODELS, GenerativeModel
 from pcgen.models.clouds.latent import LatentCloudModel
 from pcgen.models.inference import encode_all
+from pcgen.studies.workers import side_by_side
 from pcgen.training import Codes, Job, Options
 
-__all__ = ["draw_codes", "heads", "jobs", "train_head", "unseen_codes"]
+__all__ = ["draw_codes", "heads", "jobs", "train_head", "train_heads", "unseen_codes"]
 
 
 def heads(kind: str = "vector") -> list[str]:
@@ -53,6 +55,37 @@ def train_head(
             f"{folder}: a run of {run.config['model']['name']}, which is not a head on codes; choose another --out"
         )
     return model, float(run.history[-1]["seconds"])
+
+
+def train_heads(
+    codes: Codes,
+    names: Sequence[str],
+    config: Mapping[str, Mapping[str, Any]],
+    out: Path,
+    *,
+    effort: float,
+    device: str,
+    seed: int,
+    processes: int,
+) -> Iterator[tuple[str, float | str]]:
+    """Train heads side by side, each in its folder of `out`; the threads of this process are divided among them.
+
+    Yields:
+        The name of each, with the seconds of its training, or with the reason for which it failed.
+    """
+    train = partial(_trained, codes, config, out, {"effort": effort, "device": device, "seed": seed})
+    threads = max(1, torch.get_num_threads() // processes)
+    yield from zip(names, side_by_side(train, names, processes, threads), strict=True)
+
+
+def _trained(
+    codes: Codes, config: Mapping[str, Mapping[str, Any]], out: Path, settings: dict[str, Any], name: str
+) -> float | str:
+    try:
+        job = jobs(codes, [name], config, settings["seed"])[name]  # here: not every model can be sent to a process
+        return train_head(job, out / name, progress=False, **settings)[1]
+    except Exception as error:  # whatever a head does, the others are to be trained
+        return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 @torch.no_grad()

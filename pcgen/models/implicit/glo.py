@@ -14,7 +14,7 @@ from pcgen.models.clouds.reconstruction import Reconstruction
 from pcgen.models.factors import principal_factors
 from pcgen.models.priors import Normal
 from pcgen.models.shape import accepted
-from pcgen.nets.mlp import MLP
+from pcgen.nets.corrected import CorrectedLinear
 from pcgen.nets.parts import DECODERS, Part, build_part
 from pcgen.ops import chamfer_matrix
 
@@ -36,7 +36,8 @@ class GLO(GenerativeModel, GradientLearner):
         shape: (dim,) or (points, 3).
         rows: S, the number of training rows.
         code: dimensions of z.
-        widths: hidden widths of the generator of vectors.
+        widths: hidden widths of the generator of vectors: a linear map plus a perceptron that starts at zero; () is
+            linear.
         decoder: for clouds, a part by name and arguments, or a module (B, code) -> (B, points, 3).
         loss: for vectors, "squared" or "l1"; for clouds it is the reconstruction. (The paper's is a Laplacian pyramid
             of images.)
@@ -81,7 +82,7 @@ class GLO(GenerativeModel, GradientLearner):
         self.prior = Normal(code)  # of codes, before they are given mean and covariance of the learned ones
         self.codes = nn.Parameter(into_ball(torch.randn(rows, code)))
         if len(self.shape) == 1:
-            self.decoder: nn.Module = MLP((code, *widths, *self.shape), norm="layer")
+            self.decoder: nn.Module = CorrectedLinear((code, *widths, *self.shape))
         else:
             self.decoder = build_part(decoder, DECODERS, "decoder", code=code, points=self.shape[0])
             self.distance = Reconstruction(reconstruction, 0.02)
@@ -97,18 +98,23 @@ class GLO(GenerativeModel, GradientLearner):
 
     @property
     def recipe(self) -> Recipe:
-        return replace(super().recipe, steps=5000, batch_size=64)
+        return replace(super().recipe, steps=1000, batch_size=64)
 
     @torch.no_grad()
     def setup(self, data: Batch) -> None:
-        """Codes of vectors start from their principal components, scaled so that most lie in the ball."""
+        """Start from principal components, for vectors: codes are scores, in the ball, and the decoder is linear."""
         if len(data) != len(self.codes):
             raise ValueError(f"rows: must be the {len(data)} rows of the data, got {len(self.codes)}")
-        if data.x.ndim == 2:
-            x = data.x.double() - data.x.double().mean(0)
-            found = principal_factors(x.T @ x / len(x), self.code_shape[0], 0.0)
-            scores = (x @ found.loadings) / found.loadings.square().sum(0).clamp_min(1e-12)  # of variance 1 each
-            self.codes.copy_(into_ball(scores.float() / self.code_shape[0] ** 0.5))
+        if not isinstance(self.decoder, CorrectedLinear):
+            return
+        mean = data.x.double().mean(0)
+        x = data.x.double() - mean
+        found = principal_factors(x.T @ x / len(x), self.code_shape[0], 0.0)
+        scores = (x @ found.loadings) / found.loadings.square().sum(0).clamp_min(1e-12)  # of variance 1 each
+        size = scores.norm(dim=1).quantile(_INSIDE)
+        self.codes.copy_(into_ball((scores / size).float()))
+        self.decoder.linear.weight.copy_(size * found.loadings)
+        self.decoder.linear.bias.copy_(mean)
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         error = self._error(self.decode(self.codes[batch.rows]), batch.x)
@@ -166,4 +172,5 @@ def into_ball(z: Tensor) -> Tensor:
     return inside
 
 
+_INSIDE = 0.95  # share of the first codes that lie in the ball without projection
 _TRIED, _ENCODING_RATE = 256, 0.02

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,7 +18,7 @@ from pcgen.models.clouds.latent import LatentCloudModel
 from pcgen.models.clouds.resampling import resample
 from pcgen.models.inference import in_batches
 from pcgen.seeds import isolated
-from pcgen.studies.heads import draw_codes, jobs, train_head, unseen_codes
+from pcgen.studies.heads import draw_codes, jobs, train_head, train_heads, unseen_codes
 from pcgen.studies.leaderboard.board import REFERENCE, report_file, samples_file
 from pcgen.studies.leaderboard.entry import Entry
 from pcgen.studies.leaderboard.settings import Settings
@@ -57,11 +58,18 @@ def run(
     bench = _Bench(codes, settings, out, say, progress)
     made = jobs(codes, settings.models, settings.config, settings.seed)
     bench.save_reference()
+    how: dict[str, Any] = {"effort": settings.effort, "device": settings.device, "seed": settings.seed}
+    if settings.processes > 1:
+        say(f"{len(made)} heads are trained, {settings.processes} side by side")
+        trainings = train_heads(codes, settings.models, settings.config, out, **how, processes=settings.processes)
+        for number, (name, found) in enumerate(trainings, 1):
+            ended = f"failed: {found}" if isinstance(found, str) else f"trained in {found:.0f} s"
+            say(f"{name}: {ended} ({number} of {len(made)})")
     for name, job in made.items():
         folder = out / name
         say(f"{name}: {len(codes.train)} codes of shape {tuple(codes.train.shape[1:])}")
         try:
-            model, seconds = train_head(job, folder, effort=settings.effort, device=settings.device, seed=settings.seed)
+            model, seconds = train_head(job, folder, **how, progress=settings.processes == 1)
             reports = bench.measure(model, folder)
             classes, of_codes = bench.by_class(model, folder), bench.quality(name, model)
             yield Entry(name, reports, samples_file(folder, settings.seed), seconds, "", of_codes, classes)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pcgen import metrics
-from pcgen.errors import choose
+from pcgen.errors import at_least, choose
 
 __all__ = ["Settings"]
 
@@ -28,6 +28,7 @@ class Settings:
         emd_clouds, emd_points: limits under EMD, as in `pcgen.metrics.evaluate`.
         device: where to train and sample.
         seed: of all that is random; sets of samples take the seeds from it on.
+        processes: that train heads side by side before they are measured (see `pcgen.studies.workers`).
     """
 
     reference: str
@@ -43,10 +44,12 @@ class Settings:
     emd_points: int | Literal["auto"] | None = "auto"
     device: str = "cpu"
     seed: int = 0
+    processes: int = 1
 
     def __post_init__(self) -> None:
         if not 0 < self.effort < math.inf:
             raise ValueError(f"effort: must be a factor above 0, got {self.effort}")
+        at_least(1, processes=self.processes)
         if not self.protocols:
             raise ValueError("protocols: must name at least one, got none")
         for name in self.protocols:
