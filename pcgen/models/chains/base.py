@@ -76,7 +76,8 @@ class Chain(Conditional):
             labels: (n,) int64, of a model with classes.
             steps: transitions of each; None is the model's own number.
             guidance: how far every transition exaggerates the label; above 1 the objects are more typical of it and
-                less diverse. Other values than 1 take twice as long.
+                less diverse. This adds up over the transitions, so that 1.1 is already much. Other values than 1 take
+                twice as long.
 
         Raises:
             ValueError: a negative number of steps, a label of no class, or guidance without labels.
@@ -96,8 +97,8 @@ class Chain(Conditional):
         steps = self.steps if steps is None else steps
         at_least(0, steps=steps)
         begun = self.start(n)
-        yield State("start", begun)
         known = self.labels.known(labels, begun, guidance)
+        yield State("start", begun)
         for place, x in enumerate(islice(self.walk(begun, known), steps), 1):
             yield State(f"step {place}", x)
 
