@@ -76,8 +76,8 @@ class Chain(Conditional):
             labels: (n,) int64, of a model with classes.
             steps: transitions of each; None is the model's own number.
             guidance: how far every transition exaggerates the label; above 1 the objects are more typical of it and
-                less diverse. This adds up over the transitions, so that 1.1 is already much. Other values than 1 take
-                twice as long.
+                less diverse. This adds up over the transitions: 1.5 is already much. Other values than 1 take twice as
+                long.
 
         Raises:
             ValueError: a negative number of steps, a label of no class, or guidance without labels.
