@@ -1,6 +1,7 @@
 """The classes of a conditional model: labels sampled, checked, and as vectors for its networks."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 from pcgen.errors import not_negative
 from pcgen.models.base import Batch, Facts, GenerativeModel
 
-__all__ = ["Conditional", "Labels", "guided"]
+__all__ = ["Conditional", "Known", "Labels", "guided"]
 
 _DROPPED = 0.1  # share of training labels that are hidden, as in Ho & Salimans
 
@@ -67,6 +68,15 @@ class Labels(nn.Module):
         """
         return self._vectors(labels if labels is None or not self.classes else self.checked(labels), like)
 
+    def known(self, labels: Tensor | None, like: Tensor, guidance: float = 1.0) -> "Known":
+        """Labels (B,) as vectors for rows `like`, (B, ...), with their guidance; None is known of no row.
+
+        Raises:
+            ValueError: a label is not an index into the classes; guidance is below 0, or is not 1 without labels.
+        """
+        self.check_guidance(guidance, labels)
+        return Known(self.vectors(labels, like), guidance)
+
     def check_guidance(self, guidance: float, labels: Tensor | None) -> None:
         """Raise an error for guidance without labels.
 
@@ -109,6 +119,23 @@ class Labels(nn.Module):
                 f"got {int(labels.min())} to {int(labels.max())}"
             )
         return labels
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a network is told of the class of some rows.
+
+    Attributes:
+        labels: as vectors, (B, K), 0 where no label is known.
+        guidance: 1 is the prediction for the label, 0 that without one; more exaggerates the label.
+    """
+
+    labels: Tensor
+    guidance: float = 1.0
+
+    def guided(self, predict: Callable[[Tensor], Tensor]) -> Tensor:
+        """A prediction from labels as vectors, with this guidance."""
+        return guided(predict, self.labels, self.guidance)
 
 
 def guided(predict: Callable[[Tensor], Tensor], y: Tensor, guidance: float) -> Tensor:

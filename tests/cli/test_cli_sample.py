@@ -50,6 +50,24 @@ def test_the_command_draws_what_the_library_draws(pcgen, run, tmp_path):
     assert not torch.equal(other.points, clouds.points)
 
 
+@pytest.mark.parametrize("name", ["dae", "gsn", "infusion", "walkback", "score_model"])
+def test_chains_of_codes_are_drawn_by_label_with_guidance(pcgen, tmp_path, name):
+    small = {"encoder": {"name": "pointnet", "widths": [8]}, "decoder": {"name": "fully_connected", "widths": [16]}}
+    autoencoder = {"name": "autoencoder", "shape": [12, 3], "code": 4, "reconstruction": "chamfer", **small}
+    head = {"name": name, "shape": [4], "width": 8, "blocks": 1, "classes": ["low", "high"]}
+    model = build({"name": "latent_cloud_model", "autoencoder": autoencoder, "head": head})
+    labels = torch.arange(32) % 2
+    clouds = torch.rand(32, 12, 3) + 5 * labels[:, None, None]
+    training.fit(model, model.encode(clouds), labels=labels, out=tmp_path / "run", steps=2, batch_size=32)
+    words = ["-n", 4, "--seed", 4, "--labels", "high", "--set", "steps=2", "--set", "guidance=2"]
+    found, _ = drawn(pcgen, tmp_path / "run", tmp_path / "a.npz", *words)
+    torch.manual_seed(4)
+    expected = training.Run.open(tmp_path / "run").sample(4, labels="high", steps=2, guidance=2.0)
+    torch.testing.assert_close(found.points, expected)
+    other, _ = drawn(pcgen, tmp_path / "run", tmp_path / "b.npz", *words[:-1], "guidance=3")
+    assert found.labels.tolist() == [1] * 4 and not torch.equal(other.points, found.points)
+
+
 @pytest.mark.parametrize("kind", ["ply", "xyz", "obj"])
 def test_samples_are_written_as_files_that_other_programs_read(pcgen, run, tmp_path, kind):
     words = ["-n", 3, "--seed", 2, "--labels", "low"]

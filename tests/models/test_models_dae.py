@@ -9,6 +9,7 @@ from torch.distributions import Normal
 from pcgen.models.base import Batch
 from pcgen.models.chains.dae import DAE
 from pcgen.models.chains.operators import corruption
+from pcgen.models.conditional import Known
 from pcgen.training import fit
 
 CONTRACT = {"dae": {"steps": 5, "width": 16, "blocks": 1}}
@@ -30,7 +31,7 @@ class Discrete(DAE):
     def corrupt(self, y: Tensor) -> Tensor:
         return Choice(CORRUPTION.log()[y[:, 0].long()]).draw()
 
-    def restored(self, y: Tensor) -> Choice:
+    def restored(self, y: Tensor, known: Known | None = None) -> Choice:
         return Choice(self.table[y[:, 0].long()])
 
 

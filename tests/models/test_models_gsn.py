@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from pcgen.models.base import Batch
 from pcgen.models.chains.gsn import GSN
+from pcgen.models.conditional import Known
 from pcgen.statistics import energy_distance
 from pcgen.training import fit
 
@@ -31,7 +32,7 @@ class Discrete(GSN):
         self.table = nn.Parameter(table)
         self.optimizer = torch.optim.Adam([self.table], 0.05)
 
-    def transition(self, y: Tensor, h: Tensor) -> tuple[Choice, Tensor]:
+    def transition(self, y: Tensor, h: Tensor, known: Known | None = None) -> tuple[Choice, Tensor]:
         above = Choice(latents().log()[h[:, 0].long(), y[:, 0].long()]).draw()
         return Choice(self.table[above[:, 0].long()]), above
 

@@ -83,7 +83,7 @@ def test_temperatures_double_on_the_way_and_halve_on_the_way_back(monkeypatch: p
     assert model.temperatures == pytest.approx([0.1, 0.2, 0.4, 0.8])
     asked: list[int] = []
     heated = model.heated
-    monkeypatch.setattr(model, "heated", lambda y, t: asked.append(t) or heated(y, t))
+    monkeypatch.setattr(model, "heated", lambda y, t, known: asked.append(t) or heated(y, t, known))
     model.chain(torch.zeros(1, 1), 6)
     assert asked == [4, 3, 2, 1, 1, 1]
     asked.clear()

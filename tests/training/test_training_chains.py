@@ -21,6 +21,7 @@ PLACE, SIZE = torch.tensor([40.0, -7.0, 3.0]), 9.0
 HEADS: dict[str, dict[str, Any]] = {
     "dae": {"width": 8, "blocks": 1, "steps": 20},
     "rbm": {"hidden": 6},  # whose codes are bits: to decode them takes random numbers
+    "score_model": {"levels": 6, "width": 8, "blocks": 1},
     "diffusion": {"times": 12, "width": 8, "blocks": 1},
     "flow_matching": {"width": 8, "blocks": 1},
 }
@@ -54,7 +55,17 @@ def test_the_last_state_is_what_the_seed_samples(tmp_path: Path, name: str) -> N
     assert (states[-1].mean((0, 1)) - PLACE).abs().max() < SIZE  # in the data's units
     moved = [float((after - earlier).abs().max()) for earlier, after in pairwise(states)]
     assert min(moved) > 0
-    assert captions[0] in ("start", "t = 1.000", "t = 0.000")
+    assert captions[0].startswith("noise") or captions[0] in ("start", "t = 1.000", "t = 0.000")
+
+
+@pytest.mark.parametrize("name", ["dae", "score_model", "diffusion"])
+def test_states_of_a_class_end_with_what_is_sampled_of_it(tmp_path: Path, name: str) -> None:
+    run = run_of(tmp_path, name, classes=["low", "high"])
+    found = {label: states_of(run, 3, 4, seed=8, labels=label, guidance=2.0)[0] for label in ("low", "high")}
+    for label, states in found.items():
+        torch.manual_seed(8)
+        assert torch.equal(states[-1], run.sample(3, labels=label, even=True, guidance=2.0))
+    assert torch.equal(found["low"][0], found["high"][0]) and not torch.equal(found["low"][-1], found["high"][-1])
 
 
 def test_a_model_of_clouds_shows_its_own_points(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from torch import Tensor
 from pcgen.errors import at_least, positive
 from pcgen.models.base import Batch, Recipe
 from pcgen.models.chains.operators import OperatorChain, corruption, denoised
+from pcgen.models.conditional import Known
 from pcgen.models.variational.posterior import DiagonalGaussian
 
 __all__ = ["DAE"]
@@ -45,6 +46,7 @@ class DAE(OperatorChain):
         width: of the network's hidden layers.
         blocks: number of its blocks.
         dropout: of the network.
+        classes: names of the labels' classes; () learns without labels.
         lr: Adam's learning rate.
 
     Logged:
@@ -68,9 +70,10 @@ class DAE(OperatorChain):
         width: int = 128,
         blocks: int = 2,
         dropout: float = 0.3,
+        classes: Sequence[str] = (),
         lr: float = 2e-3,
     ) -> None:
-        super().__init__(shape, steps=steps, width=width, blocks=blocks, dropout=dropout, lr=lr)
+        super().__init__(shape, steps=steps, width=width, blocks=blocks, dropout=dropout, classes=classes, lr=lr)
         positive(noise=noise)
         at_least(1, walkback=walkback)
         self.noise, self.walkback = noise, walkback
@@ -83,22 +86,23 @@ class DAE(OperatorChain):
         """A sample of C(y~ | y) along the axes, (B, dim)."""
         return y + corruption(self.variance, self.noise).sqrt() * torch.randn_like(y)
 
-    def restored(self, y: Tensor) -> DiagonalGaussian:
-        """p(y | y~) of corrupted states, (B, dim), along the axes."""
+    def restored(self, y: Tensor, known: Known | None = None) -> DiagonalGaussian:
+        """p(y | y~) of corrupted states, (B, dim), along the axes; `known` is None if no label is known."""
         moments = denoised(self.variance, corruption(self.variance, self.noise))
-        law: DiagonalGaussian = self.operator(y, y.new_zeros(len(y)), *moments)
+        law: DiagonalGaussian = self.operator(y, y.new_zeros(len(y)), *moments, known)
         return law
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         state = y = self.along(batch.x)
+        known = self.told(batch)
         named: list[Tensor] = []
         for _ in range(self.walkback):
-            law = self.restored(self.corrupt(state))
+            law = self.restored(self.corrupt(state), known)
             named.append(-law.log_prob(y).mean())
             state = law.draw().detach()
         return {"nll": torch.stack(named).mean()}
 
-    def moves(self, y: Tensor) -> Iterator[Tensor]:
+    def moves(self, y: Tensor, known: Known) -> Iterator[Tensor]:
         while True:
-            y = self.restored(self.corrupt(y)).draw()
+            y = self.restored(self.corrupt(y), known).draw()
             yield y

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from pcgen.errors import at_least, positive
 from pcgen.models.base import Batch, Recipe
 from pcgen.models.chains.operators import OperatorChain, corruption, denoised
+from pcgen.models.conditional import Known
 from pcgen.models.variational.posterior import DiagonalGaussian
 
 __all__ = ["GSN"]
@@ -43,6 +44,7 @@ class GSN(OperatorChain):
         width: of the hidden layers of p's network.
         blocks: number of its blocks.
         dropout: of the network.
+        classes: names of the labels' classes; () learns without labels.
         lr: Adam's learning rate.
 
     Logged:
@@ -69,10 +71,20 @@ class GSN(OperatorChain):
         width: int = 128,
         blocks: int = 2,
         dropout: float = 0.3,
+        classes: Sequence[str] = (),
         lr: float = 2e-3,
     ) -> None:
         at_least(1, latent=latent)
-        super().__init__(shape, steps=steps, width=width, blocks=blocks, dropout=dropout, lr=lr, context=latent)
+        super().__init__(
+            shape,
+            steps=steps,
+            width=width,
+            blocks=blocks,
+            dropout=dropout,
+            classes=classes,
+            lr=lr,
+            context=latent,
+        )
         positive(noise=noise, hidden_noise=hidden_noise)
         at_least(2, walkback=walkback)
         self.noise, self.hidden_noise, self.walkback, self.latent = noise, hidden_noise, walkback, latent
@@ -85,30 +97,34 @@ class GSN(OperatorChain):
     def recipe(self) -> Recipe:
         return replace(super().recipe, steps=2000, batch_size=64)
 
-    def transition(self, y: Tensor, h: Tensor) -> tuple[DiagonalGaussian, Tensor]:
-        """The distribution after y, (B, dim), along the axes, and the latent state after h, (B, latent)."""
+    def transition(self, y: Tensor, h: Tensor, known: Known | None = None) -> tuple[DiagonalGaussian, Tensor]:
+        """The distribution after y, (B, dim), along the axes, and the latent state after h, (B, latent).
+
+        The latent state does not depend on the label; `known` is None if no label is known.
+        """
         noise = corruption(self.variance, self.noise)
         corrupted = y + noise.sqrt() * torch.randn_like(y)
         seen = corrupted / (self.variance + noise).sqrt()  # of variance 1
         h = (self.inward(seen) + self.onward(h)).tanh()
         h = h + self.hidden_noise * torch.randn_like(h)
-        law: DiagonalGaussian = self.operator(corrupted, y.new_zeros(len(y)), *denoised(self.variance, noise), h)
+        moments = denoised(self.variance, noise)
+        law: DiagonalGaussian = self.operator(corrupted, y.new_zeros(len(y)), *moments, known, h)
         return law, h
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         y = self.along(batch.x)
-        state, h = y, self.blank(y)
+        state, h, known = y, self.blank(y), self.told(batch)
         named: list[Tensor] = []
         for _ in range(self.walkback):
-            law, h = self.transition(state, h)
+            law, h = self.transition(state, h, known)
             named.append(-law.log_prob(y).mean())
             state = law.draw().detach()
         return {"nll": torch.stack(named).mean()}
 
-    def moves(self, y: Tensor) -> Iterator[Tensor]:
+    def moves(self, y: Tensor, known: Known) -> Iterator[Tensor]:
         h = self.blank(y)
         while True:
-            law, h = self.transition(y, h)
+            law, h = self.transition(y, h, known)
             y = law.draw()
             yield y
 

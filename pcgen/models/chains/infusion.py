@@ -13,6 +13,7 @@ from torch.distributions import Normal
 from pcgen.errors import fraction
 from pcgen.models.base import Batch, Recipe
 from pcgen.models.chains.operators import OperatorChain
+from pcgen.models.conditional import Known
 from pcgen.models.variational.posterior import DiagonalGaussian
 
 __all__ = ["Infusion"]
@@ -44,6 +45,7 @@ class Infusion(OperatorChain):
         width: of the network's hidden layers, one network for all steps.
         blocks: number of its blocks.
         dropout: of the network.
+        classes: names of the labels' classes; () learns without labels.
         lr: Adam's learning rate.
 
     Logged:
@@ -70,9 +72,10 @@ class Infusion(OperatorChain):
         width: int = 128,
         blocks: int = 2,
         dropout: float = 0.3,
+        classes: Sequence[str] = (),
         lr: float = 2e-3,
     ) -> None:
-        super().__init__(shape, steps=steps, width=width, blocks=blocks, dropout=dropout, lr=lr)
+        super().__init__(shape, steps=steps, width=width, blocks=blocks, dropout=dropout, classes=classes, lr=lr)
         fraction(rate=rate, growth=growth)
         self.rates = [rate + growth * t for t in range(steps)]  # a_0 ... a_(T-1)
         if self.rates[-1] >= 1:
@@ -89,20 +92,27 @@ class Infusion(OperatorChain):
     def recipe(self) -> Recipe:
         return replace(super().recipe, steps=1000, batch_size=64)
 
-    def step(self, z: Tensor, t: Tensor) -> DiagonalGaussian:
-        """p_t of what follows z_(t-1), (B, dim), along the axes; t is (B,) int64, from 1 to T."""
+    def step(self, z: Tensor, t: Tensor, known: Known | None = None) -> DiagonalGaussian:
+        """p_t of what follows z_(t-1), (B, dim), along the axes.
+
+        Args:
+            z: z_(t-1).
+            t: (B,) int64, from 1 to T.
+            known: None if no label is known.
+        """
         kept = self.kept[t - 1, None]  # (B, 1)
-        law: DiagonalGaussian = self.operator(z, (t - 1) / self.steps, kept, (1 - kept.square()) * self.variance)
+        variance = (1 - kept.square()) * self.variance
+        law: DiagonalGaussian = self.operator(z, (t - 1) / self.steps, kept, variance, known)
         return law
 
-    def moves(self, y: Tensor) -> Iterator[Tensor]:
+    def moves(self, y: Tensor, known: Known) -> Iterator[Tensor]:
         """The T steps, then the last one again and again."""
         for t in count(1):
-            y = self.step(y, self._times(min(t, self.steps), y)).draw()
+            y = self.step(y, self._times(min(t, self.steps), y), known).draw()
             yield y
 
     @torch.no_grad()
-    def infused(self, y: Tensor) -> Iterator[tuple[DiagonalGaussian, Tensor]]:
+    def infused(self, y: Tensor, known: Known | None = None) -> Iterator[tuple[DiagonalGaussian, Tensor]]:
         """p_t and z_t of an infused walk towards y, (B, dim), for t = 0 ... T - 1."""
         p = self.begun(y)
         for t, rate in enumerate(self.rates, 1):
@@ -110,29 +120,30 @@ class Infusion(OperatorChain):
             z = torch.where(torch.rand_like(y) < rate, target, p.draw())
             yield p, z
             if t < self.steps:
-                p = self.step(z, self._times(t, y))
+                p = self.step(z, self._times(t, y), known)
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        y = self.along(batch.x)
-        z = torch.cat([z for _, z in self.infused(y)])  # (T B, dim): all steps are asked at once
+        y, known = self.along(batch.x), self.told(batch)
+        z = torch.cat([z for _, z in self.infused(y, known)])  # (T B, dim): all steps are asked at once
         t = torch.arange(1, self.steps + 1, device=y.device).repeat_interleave(len(y))
-        nll = -self.step(z, t).log_prob(y.repeat(self.steps, 1))
+        law = self.step(z, t, Known(known.labels.repeat(self.steps, 1)))
+        nll = -law.log_prob(y.repeat(self.steps, 1))
         return {"nll": (t * nll).sum() / t.sum()}
 
     def _times(self, t: int, like: Tensor) -> Tensor:
         return torch.full((len(like),), t, device=like.device)
 
-    def log_prob_bound(self, x: Tensor) -> Tensor:
+    def log_prob_bound(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
         """An unbiased estimate, by one infused walk, of a lower bound on log p(x), in nats, (B, dim) -> (B,).
 
             E log p_T(x | z_(T-1)) + sum over t = 0 ... T - 1 of log p_t(z_t | z_(t-1)) - log q_t(z_t | z_(t-1), x),
             q_t = (1 - a_t) p_t + a_t N(x, .01^2 L) for each coordinate
 
-        The mean of its exponential over many walks is p(x).
+        The mean of its exponential over many walks is p(x). With labels, (B,), it is the density given the label.
         """
-        y = self.along(x)
-        walk = list(self.infused(y))
-        bound = self.step(walk[-1][1], self._times(self.steps, y)).log_prob(y)
+        y, known = self.along(x), self.labels.known(labels, x)
+        walk = list(self.infused(y, known))
+        bound = self.step(walk[-1][1], self._times(self.steps, y), known).log_prob(y)
         target = Normal(y, (_TARGET * self.variance.sqrt()).expand_as(y))
         for rate, (p, z) in zip(self.rates, walk, strict=True):
             own = Normal(p.mean, (p.log_variance / 2).exp()).log_prob(z)  # (B, dim)

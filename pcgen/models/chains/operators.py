@@ -9,6 +9,7 @@ from pcgen.errors import at_least, positive
 from pcgen.models import name_of
 from pcgen.models.base import GradientLearner
 from pcgen.models.chains.base import AlongAxes
+from pcgen.models.conditional import Known, Labels
 from pcgen.models.shape import accepted
 from pcgen.models.variational.posterior import DiagonalGaussian
 from pcgen.nets.denoiser import Denoiser
@@ -52,42 +53,72 @@ def denoised(variance: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class GaussianOperator(nn.Module):
-    """A Gaussian transition of vectors, corrected by a network that starts at zero and sees the time.
+    """A Gaussian transition of vectors, corrected by a network that starts at zero and sees the time and the label.
 
         N(kept y + sqrt(variance) m(y, t), diag variance e^v(y, t))
 
     If shares and variances are exact for Gaussian data with independent coordinates, training starts from that
-    transition.
+    transition. Guidance g is that of m and of v:
+
+        m(y, t) + g (m(y, t, label) - m(y, t)),  and v alike
+
+    Where the label does not change the variance, this is the normalised p(y' | y)^(1 - g) p(y' | y, label)^g. Where it
+    does, that density would combine inverse variances, which may become negative; here their logarithms are combined.
 
     Args:
         dim: of the states.
         width, blocks, dropout: of the network, `pcgen.nets.denoiser`.
-        context: number of further inputs for each state besides the time.
+        classes: number of classes.
+        context: number of further inputs for each state besides the time and the label.
+
+    References:
+        Ho, Salimans (2022). Classifier-Free Diffusion Guidance.
     """
 
-    def __init__(self, dim: int, width: int, blocks: int, dropout: float, context: int = 0) -> None:
+    def __init__(self, dim: int, width: int, blocks: int, dropout: float, classes: int = 0, context: int = 0) -> None:
         super().__init__()
-        self.network = Denoiser((dim,), width, blocks, context, dropout=dropout, outputs=2 * dim)
+        self.classes = classes
+        self.network = Denoiser((dim,), width, blocks, classes + context, dropout=dropout, outputs=2 * dim)
 
     def forward(
-        self, y: Tensor, time: Tensor, kept: Tensor, variance: Tensor, context: Tensor | None = None
+        self,
+        y: Tensor,
+        time: Tensor,
+        kept: Tensor,
+        variance: Tensor,
+        known: Known | None = None,
+        context: Tensor | None = None,
     ) -> DiagonalGaussian:
         """The distribution of the state after y, (B, dim), at times (B,) in [0, 1], with its context, (B, context).
 
-        Other arguments are those of `corrected`.
+        `known` is None if no label is known. Other arguments are those of `corrected`.
         """
-        known = y.new_zeros(len(y), 0) if context is None else context
-        return corrected(y, kept, variance, self.network(y, time, known))
+        known = Known(y.new_zeros(len(y), self.classes)) if known is None else known
+        context = y.new_zeros(len(y), 0) if context is None else context
+        correction = known.guided(lambda labels: self.network(y, time, torch.cat([labels, context], dim=1)))
+        return corrected(y, kept, variance, correction)
 
 
 class OperatorChain(GradientLearner, AlongAxes):
-    """A chain with Gaussian transitions, one network for all of them.
+    """A chain with Gaussian transitions, one network for all of them, which sees the label of the row.
+
+    In training a tenth of the labels is hidden. Guidance is that of each transition (`GaussianOperator`). What a guided
+    chain comes to is not the data's density p(x)^(1 - g) p(x | label)^g: its transitions are guided, not its law.
 
     Args are those of the subclasses, which define the shares, variances and times of the transitions.
     """
 
     def __init__(
-        self, shape: Sequence[int], *, steps: int, width: int, blocks: int, dropout: float, lr: float, context: int = 0
+        self,
+        shape: Sequence[int],
+        *,
+        steps: int,
+        width: int,
+        blocks: int,
+        dropout: float,
+        classes: Sequence[str],
+        lr: float,
+        context: int = 0,
     ) -> None:
         super().__init__()
         self.shape = accepted(self.accepts, shape, name_of(type(self)))
@@ -95,8 +126,9 @@ class OperatorChain(GradientLearner, AlongAxes):
         positive(lr=lr)
         self.steps = steps
         (dim,) = self.shape
+        self.labels = Labels(classes)
         self.gaussian = GaussianPart(dim)
-        self.operator = GaussianOperator(dim, width, blocks, dropout, context)
+        self.operator = GaussianOperator(dim, width, blocks, dropout, len(self.labels), context)
         self.optimizer = torch.optim.Adam(self.operator.parameters(), lr, fused=True)
 
     def begun(self, like: Tensor) -> DiagonalGaussian:

@@ -11,6 +11,7 @@ from torch import Tensor
 from pcgen.errors import fraction, positive
 from pcgen.models.base import Batch, Recipe
 from pcgen.models.chains.operators import OperatorChain
+from pcgen.models.conditional import Known
 from pcgen.models.variational.posterior import DiagonalGaussian
 
 __all__ = ["Walkback"]
@@ -48,6 +49,7 @@ class Walkback(OperatorChain):
         width: of the network's hidden layers.
         blocks: number of its blocks.
         dropout: of the network.
+        classes: names of the labels' classes; () learns without labels.
         lr: Adam's learning rate.
 
     Logged:
@@ -73,9 +75,10 @@ class Walkback(OperatorChain):
         width: int = 128,
         blocks: int = 2,
         dropout: float = 0.3,
+        classes: Sequence[str] = (),
         lr: float = 2e-3,
     ) -> None:
-        super().__init__(shape, steps=steps, width=width, blocks=blocks, dropout=dropout, lr=lr)
+        super().__init__(shape, steps=steps, width=width, blocks=blocks, dropout=dropout, classes=classes, lr=lr)
         positive(temperature=temperature)
         fraction(smoothing=smoothing)
         self.smoothing = smoothing
@@ -90,34 +93,43 @@ class Walkback(OperatorChain):
     def recipe(self) -> Recipe:
         return replace(super().recipe, steps=250, batch_size=64)
 
-    def heated(self, y: Tensor, t: int) -> DiagonalGaussian:
-        """p_(T_t) of what follows y, (B, dim), along the axes; t from 1, the coldest, to K."""
+    def heated(self, y: Tensor, t: int, known: Known | None = None) -> DiagonalGaussian:
+        """p_(T_t) of what follows y, (B, dim), along the axes.
+
+        Args:
+            y: the states.
+            t: from 1, the coldest, to K.
+            known: None if no label is known.
+        """
         temperature = self.temperatures[t - 1]
         kept = y.new_full((1,), math.sqrt(1 - temperature))
         times = y.new_full((len(y),), (t - 1) / self.steps)
-        law: DiagonalGaussian = self.operator(y, times, kept, temperature * self.variance)
+        law: DiagonalGaussian = self.operator(y, times, kept, temperature * self.variance, known)
         return law
 
-    def moves(self, y: Tensor) -> Iterator[Tensor]:
+    def moves(self, y: Tensor, known: Known) -> Iterator[Tensor]:
         """From the hottest transition to the coldest, then the coldest again and again."""
         for past in count():
-            y = self.heated(y, max(1, self.steps - past)).draw()
+            y = self.heated(y, max(1, self.steps - past), known).draw()
             yield y
 
-    def log_prob_bound(self, x: Tensor) -> Tensor:
-        """An unbiased estimate, by one walk, of a lower bound on log p(x), in nats, (B, dim) -> (B,)."""
-        return self.bound(self.along(x))
+    def log_prob_bound(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+        """An unbiased estimate, by one walk, of a lower bound on log p(x), in nats, (B, dim) -> (B,).
 
-    def bound(self, y: Tensor) -> Tensor:
+        With labels, (B,), it is the density given the label.
+        """
+        return self.bound(self.along(x), self.labels.known(labels, x))
+
+    def bound(self, y: Tensor, known: Known) -> Tensor:
         """`log_prob_bound` of rows along the axes, (B, dim)."""
         bound = y.new_zeros(len(y))
         for t in range(1, self.steps + 1):
-            away = self.heated(y, t)
+            away = self.heated(y, t, known)
             further = away.draw()
-            bound = bound + self.heated(further, t).log_prob(y) - away.log_prob(further)
+            bound = bound + self.heated(further, t, known).log_prob(y) - away.log_prob(further)
             y = further
         return bound + self.begun(y).log_prob(y)
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        y = self.along(batch.x)
-        return {"bound": -self.bound(self.smoothed(y, self.smoothing) if self.training else y).mean()}
+        y, known = self.along(batch.x), self.told(batch)
+        return {"bound": -self.bound(self.smoothed(y, self.smoothing) if self.training else y, known).mean()}

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pcgen.errors import at_least
 from pcgen.models.chains.base import AlongAxes
+from pcgen.models.conditional import Known
 from pcgen.models.energy.langevin import langevin
 from pcgen.models.states import State, last
 from pcgen.nets.denoiser import spread_times
@@ -28,8 +29,8 @@ class Cooling(AlongAxes):
         y <- y + (s' - s) s grad E(y, s)  from a noise to the next one, s';  before, transitions that keep exp(-E(y, s))
 
     The transitions are those of Langevin's chain, with steps in proportion to 1 / E[(dE/dy_i)^2] along each axis, which
-    `measure` estimates at each noise. A subclass writes `slopes`, sets the noises in its `setup`, and calls `measure`
-    as it learns.
+    `measure` estimates at each noise. With classes, E is the energy given the label, with guidance if it is asked for.
+    A subclass writes `slopes`, sets the noises in its `setup`, and calls `measure` as it learns.
 
     Args:
         dim: of the rows.
@@ -48,10 +49,10 @@ class Cooling(AlongAxes):
         self.register_buffer("information", torch.ones(levels, dim))
 
     @abstractmethod
-    def slopes(self, y: Tensor, level: Tensor, share: float = 1.0) -> tuple[Tensor, Tensor]:
+    def slopes(self, y: Tensor, level: Tensor, known: Known | None = None, share: float = 1.0) -> tuple[Tensor, Tensor]:
         """E in nats, (B,), and its slope, (B, dim), of states along the axes (B, dim), at places in the ladder, (B,).
 
-        With a share of what is not Gaussian in E, from 0 to 1.
+        `known` is None if no label is known. With a share of what is not Gaussian in E, from 0 to 1.
         """
 
     def start(self, n: int) -> Tensor:
@@ -59,55 +60,59 @@ class Cooling(AlongAxes):
         return self.back((self.variance + first).sqrt() * torch.randn(n, *self.shape, device=self.device))
 
     @torch.no_grad()
-    def draw(self, n: int, steps: int | None = None) -> Tensor:
+    def draw(self, n: int, labels: Tensor | None = None, steps: int | None = None, guidance: float = 1.0) -> Tensor:
         """Draw n new objects, (n, dim).
 
         Args:
             n: how many.
+            labels: (n,) int64, of a model with classes.
             steps: transitions of each chain at each noise; None is the model's own number.
+            guidance: how far the energy exaggerates the label; above 1 the objects are more typical of it and less
+                diverse. Other values than 1 take twice as long.
 
         Raises:
-            ValueError: no transition.
+            ValueError: no transition, a label of no class, or guidance without labels.
             FloatingPointError: an energy is not finite: the model has diverged.
         """
-        return last(self.states(n, steps))
+        return last(self.states(n, labels, steps, guidance))
 
     @torch.no_grad()
-    def states(self, n: int, steps: int | None = None) -> Iterator[State]:
-        """Where n draws stand at the largest noise, and after each noise of the ladder; the last is `draw(n, steps)`.
+    def states(
+        self, n: int, labels: Tensor | None = None, steps: int | None = None, guidance: float = 1.0
+    ) -> Iterator[State]:
+        """Where n draws stand at the largest noise, and after each noise of the ladder; the last one is `draw`.
 
-        Raises:
-            ValueError: no transition.
-            FloatingPointError: an energy is not finite: the model has diverged.
+        Arguments and errors are those of `draw`.
         """
         steps = self.steps if steps is None else steps
         at_least(1, steps=steps)
         begun, noises = self.start(n), [*self.sigma.tolist(), 0.0]
+        known = self.labels.known(labels, begun, guidance)
         yield State(f"noise {noises[0]:.3g}", begun)
         y = self.along(begun)
         for level, (noise, less) in enumerate(pairwise(noises)):
-            y = self.moved(y, level, steps)
-            y = solve(self._field(self.all_at(level, y)), y, (noise, less), "euler")
+            y = self.moved(y, level, steps, known)
+            y = solve(self._field(self.all_at(level, y), known), y, (noise, less), "euler")
             yield State(f"noise {less:.3g}", self.back(y))
 
-    def moves(self, y: Tensor) -> Iterator[Tensor]:
+    def moves(self, y: Tensor, known: Known) -> Iterator[Tensor]:
         """Langevin's chain at the smallest noise."""
         while True:
-            y = self.moved(y, len(self.sigma) - 1, 1)
+            y = self.moved(y, len(self.sigma) - 1, 1, known)
             yield y
 
-    def moved(self, y: Tensor, level: int, steps: int, share: float = 1.0) -> Tensor:
+    def moved(self, y: Tensor, level: int, steps: int, known: Known | None = None, share: float = 1.0) -> Tensor:
         """States along the axes, (B, dim), after so many transitions at a place in the ladder."""
         place = self.all_at(level, y)
         variance = _LENGTH * y.shape[1] ** (-1 / 3) * self.blurred(place[0]) / self.information[level].clamp_min(1)
-        return langevin(lambda at: self.slopes(at, place, share), y, variance, steps)
+        return langevin(lambda at: self.slopes(at, place, known, share), y, variance, steps)
 
     @torch.no_grad()
-    def measure(self, y: Tensor) -> None:
+    def measure(self, y: Tensor, known: Known) -> None:
         """Let `information` know the slopes at rows along the axes, (B, dim), of one random noise each."""
         level = self.spread(len(y))
         noisy = y + self.sigma[level][:, None] * torch.randn_like(y)
-        found = self.slopes(noisy, level)[1].square() * self.blurred(level)
+        found = self.slopes(noisy, level, known)[1].square() * self.blurred(level)
         rows = torch.zeros_like(self.sigma).index_add_(0, level, torch.ones_like(found[:, 0]))[:, None]
         sums = torch.zeros_like(self.information).index_add_(0, level, found)
         mean = torch.where(rows > 0, sums / rows.clamp_min(1), self.information)
@@ -126,6 +131,6 @@ class Cooling(AlongAxes):
         """A place in the ladder for each row of `like`, (B,) int64, all of them the same."""
         return torch.full((len(like),), level, device=like.device)
 
-    def _field(self, level: Tensor) -> Field:
+    def _field(self, level: Tensor, known: Known) -> Field:
         """dy/dnoise of the probability flow at places in the ladder, (B,) int64."""
-        return lambda noise, y: noise * self.slopes(y, level)[1]
+        return lambda noise, y: noise * self.slopes(y, level, known)[1]

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from pcgen.errors import at_least, choose, positive
 from pcgen.models.base import Batch, GradientLearner, Recipe
+from pcgen.models.conditional import Known, Labels
 from pcgen.models.energy.annealing import LogPartition, Path, log_partition
 from pcgen.models.energy.cooling import Cooling
 from pcgen.models.energy.matchings import MATCHINGS
@@ -50,6 +51,11 @@ class ScoreModel(GradientLearner, Cooling):
     of its narrow parts where data has such. Long chains at small noises leave the data: there an energy has learned
     what is beside it, and nothing of what is farther.
 
+    With classes f also sees the label, but for a tenth of the training rows; the Gaussian part is one for all classes.
+    Guidance g is that of energies, so that slopes are guided as scores are, and the chain has the guided energy's law:
+
+        E(x, s) + g (E(x, s, label) - E(x, s))
+
     Args:
         shape: (dim,).
         matching: "denoising", "sliced" or "exact"; the others' values vary more where the noise is small.
@@ -61,6 +67,7 @@ class ScoreModel(GradientLearner, Cooling):
         width: of the network's hidden layers.
         blocks: number of its blocks.
         dropout: of the network.
+        classes: names of the labels' classes; () learns without labels.
         lr: Adam's learning rate.
 
     Logged:
@@ -78,6 +85,7 @@ class ScoreModel(GradientLearner, Cooling):
         Song, Sohl-Dickstein, Kingma, Kumar, Ermon, Poole (2021). Score-Based Generative Modeling through Stochastic
         Differential Equations. (The equation, and chains that correct its solver.)
         Salimans, Ho (2021). Should EBMs Model the Energy or the Score?
+        Ho, Salimans (2022). Classifier-Free Diffusion Guidance.
     """
 
     objective: ClassVar[str] = "score matching of data with noise"
@@ -93,6 +101,7 @@ class ScoreModel(GradientLearner, Cooling):
         width: int = 128,
         blocks: int = 2,
         dropout: float = 0.2,
+        classes: Sequence[str] = (),
         lr: float = 2e-3,
     ) -> None:
         (dim,) = accepted(self.accepts, shape, "score_model")
@@ -105,7 +114,8 @@ class ScoreModel(GradientLearner, Cooling):
         super().__init__(dim, levels)
         self.shape, self.matching = (dim,), matching
         self.largest, self.smallest, self.steps = largest, smallest, steps
-        self.network = Denoiser((dim,), width, blocks, dropout=dropout)
+        self.labels = Labels(classes)
+        self.network = Denoiser((dim,), width, blocks, len(self.labels), dropout=dropout)
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr, fused=True)
 
     @property
@@ -119,58 +129,75 @@ class ScoreModel(GradientLearner, Cooling):
         share = torch.linspace(0, 1, len(self.sigma), device=self.device, dtype=self.sigma.dtype)
         self.sigma.copy_(ends[0] ** (1 - share) * ends[1] ** share)
 
-    def energy(self, y: Tensor, level: Tensor, share: float = 1.0) -> Tensor:
+    def energy(self, y: Tensor, level: Tensor, known: Known | None = None, share: float = 1.0) -> Tensor:
         """E of states along the axes, (B, dim), at places in the ladder, (B,) int64, in nats, (B,).
 
-        With a share of what the network corrects, from 0, the Gaussian, to 1.
+        Args:
+            y: the states.
+            level: of each, the place of its noise.
+            known: labels and guidance; None if no label is known.
+            share: of what the network corrects, from 0, the Gaussian, to 1.
         """
+        known = self.labels.known(None, y) if known is None else known
         variance, sigma = self.variance.mean(), self.sigma[level][:, None]
         u = y / (variance + sigma.square()).sqrt()
         u = u / (1 + u.square().mean(1, keepdim=True) / _REACH**2).sqrt()
         time = level.to(y) / (len(self.sigma) - 1)
-        correction = (variance.sqrt() / sigma * u * self.network(u, time, y.new_zeros(len(y), 0))).sum(1)
+        corrected = known.guided(lambda labels: self.network(u, time, labels))
+        correction = (variance.sqrt() / sigma * u * corrected).sum(1)
         energy: Tensor = 0.5 * (y.square() / self.blurred(level)).sum(1) - share * correction
         return energy
 
-    def slopes(self, y: Tensor, level: Tensor, share: float = 1.0) -> tuple[Tensor, Tensor]:
+    def slopes(self, y: Tensor, level: Tensor, known: Known | None = None, share: float = 1.0) -> tuple[Tensor, Tensor]:
         """E, (B,), and its slope, (B, dim), with graphs where gradients are recorded."""
         recorded = torch.is_grad_enabled()
         with torch.enable_grad():
             y = y if y.requires_grad else y.detach().requires_grad_()
-            energy = self.energy(y, level, share)
+            energy = self.energy(y, level, known, share)
             (slope,) = torch.autograd.grad(energy.sum(), y, create_graph=recorded)
         return (energy, slope) if recorded else (energy.detach(), slope)
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        y, level = self.along(batch.x), self.spread(len(batch))
+        y, level, known = self.along(batch.x), self.spread(len(batch)), self.told(batch)
         variance, sigma = self.variance.mean(), self.sigma[level][:, None]
-        values = MATCHINGS[self.matching](lambda at: -self.slopes(at, level)[1], y, torch.randn_like(y), sigma)  # (B,)
+        noise = torch.randn_like(y)
+        values = MATCHINGS[self.matching](lambda at: -self.slopes(at, level, known)[1], y, noise, sigma)  # (B,)
         weight = 2 / len(self.variance) * sigma.square() * (1 + sigma.square() / variance)
         return {"matching": (weight[:, 0] * values).mean()}
 
     def update(self, batch: Batch) -> dict[str, Tensor]:
         terms = super().update(batch)
-        self.measure(self.along(batch.x[: (len(batch) + 3) // 4]))
+        some = next(batch.split((len(batch) + 3) // 4))
+        self.measure(self.along(some.x), self.told(some))
         return terms
 
-    def free_energy(self, x: Tensor) -> Tensor:
-        """F(x) = -log p(x) - log Z in nats, (B, dim) -> (B,), p of data with the smallest noise."""
-        return self.energy(self.along(x), self.all_at(len(self.sigma) - 1, x))
+    def free_energy(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+        """F(x) = -log p(x) - log Z in nats, (B, dim) -> (B,), p of data with the smallest noise.
+
+        With labels, (B,), p is the density given the label; each label has a Z of its own (`log_partition`).
+        """
+        return self.energy(self.along(x), self.all_at(len(self.sigma) - 1, x), self.labels.known(labels, x))
 
     @torch.no_grad()
-    def log_partition(self, chains: int = 100, temperatures: int = 1000) -> LogPartition:
+    def log_partition(self, chains: int = 100, temperatures: int = 1000, label: int | None = None) -> LogPartition:
         """An estimate of log Z in nats, with its standard error, by annealed importance sampling from the Gaussian.
 
+        Args:
+            chains, temperatures: see `pcgen.models.energy.annealing`.
+            label: Z is that of the energy given this label; None is that of the energy without one.
+
         Raises:
-            ValueError: too few chains, or temperatures (see `pcgen.models.energy.annealing`).
+            ValueError: too few chains, or temperatures, or a label of no class.
             FloatingPointError: an energy is not finite: the model has diverged.
         """
         last = len(self.sigma) - 1
         variance = self.variance + self.sigma[last].square()
+        labels = None if label is None else torch.full((chains,), label, device=self.device)
+        known = self.labels.known(labels, variance.new_empty(chains))
         path = Path(
             start=lambda n: variance.sqrt() * torch.randn(n, *self.shape, dtype=variance.dtype, device=self.device),
             log_z=0.5 * (2 * torch.pi * variance).log().sum(),
-            energy=lambda y, share: self.energy(y, self.all_at(last, y), share),
-            move=lambda y, share: self.moved(y, last, 1, share),
+            energy=lambda y, share: self.energy(y, self.all_at(last, y), known, share),
+            move=lambda y, share: self.moved(y, last, 1, known, share),
         )
         return log_partition(path, chains, temperatures)
