@@ -61,7 +61,7 @@ def nearest(
     choose(distance, ("chamfer", "emd"), "distance")
     others = len(b) - same
     if not 1 <= k <= others:
-        raise ValueError(f"k: must be in [1, {others}], the number of other clouds, got {k}")
+        raise ValueError(f"k: must be in [1, {others}], the number of candidates, got {k}")
     a, b = cloud_sets(a, b, points=distance == "emd")
     if distance == "emd":
         values, solved = _search(a, a if same else b, k, progress)
