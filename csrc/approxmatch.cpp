@@ -1,8 +1,8 @@
 #include <torch/csrc/stable/library.h>
 
-// The soft matching that much of the literature prints as Earth Mover's distance. Clouds of equal size, contiguous, float32.
-// `last_level`: whether what remains is spread over all points in the end; `squared`: whether the cost is of squared
-// distances. Mean over points, float64. The first cloud is the side that gives: the result is not symmetric.
+// The soft matching that many papers report as Earth Mover's distance. Clouds have equal size, contiguous, float32.
+// `last_level`: whether the remaining mass is spread over all points at the end; `squared`: whether distances in the
+// cost are squared. Mean over points, float64. Mass moves from the first cloud: the result is not symmetric.
 STABLE_TORCH_LIBRARY_FRAGMENT(pcgen, m) {
   // x (B, N, 3), y (B, N, 3) -> (B,)
   m.def("approxmatch(Tensor x, Tensor y, bool last_level, bool squared) -> Tensor");

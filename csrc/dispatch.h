@@ -1,4 +1,4 @@
-// From the type of tensors to the type of C++.
+// Dispatch from the type of tensors to a C++ type.
 #pragma once
 
 #include <torch/csrc/stable/tensor.h>
@@ -7,7 +7,7 @@
 
 namespace pcgen {
 
-// Call f with a zero of the clouds' type, which must be float or double, the same for both.
+// Call f with a zero of the clouds' type, which must be float or double and the same for both.
 template <class F>
 auto dispatch(const torch::stable::Tensor& x, const torch::stable::Tensor& y, const F& f) {
   using torch::headeronly::ScalarType;

@@ -1,4 +1,4 @@
-// The arguments of the matching ops, the same on every device.
+// Checks of the arguments of the matching ops, for all devices.
 #pragma once
 
 #include <torch/csrc/stable/tensor.h>

@@ -1,4 +1,4 @@
-"""Errors as a user reads them: argument, requirement, value, what to do; the checks that every constructor makes."""
+"""Checks of arguments, with errors that give the argument, the requirement, the value, and what to do."""
 
 import difflib
 import math
@@ -8,7 +8,7 @@ __all__ = ["at_least", "choose", "fraction", "moments", "not_negative", "positiv
 
 
 def choose(name: str, names: Iterable[str], argument: str) -> str:
-    """Return `name` if it is one of `names`; otherwise a ValueError names the nearest right one and lists them all.
+    """Return `name` if it is one of `names`; otherwise raise a ValueError with all names, and the most similar one.
 
     >>> choose("gna", ["gan", "vae"], "model")
     Traceback (most recent call last):
@@ -23,7 +23,7 @@ def choose(name: str, names: Iterable[str], argument: str) -> str:
 
 
 def positive(**values: float) -> None:
-    """Refuse numbers that are not above 0 and finite, by the names of their arguments.
+    """Raise a ValueError unless all numbers, given by the names of their arguments, are positive and finite.
 
     >>> positive(lr=-1)
     Traceback (most recent call last):
@@ -35,7 +35,7 @@ def positive(**values: float) -> None:
 
 
 def not_negative(**values: float) -> None:
-    """Refuse numbers that are below 0 or not finite, by the names of their arguments.
+    """Raise a ValueError unless all numbers, given by the names of their arguments, are nonnegative and finite.
 
     >>> not_negative(beta=-1)
     Traceback (most recent call last):
@@ -47,7 +47,7 @@ def not_negative(**values: float) -> None:
 
 
 def at_least(least: int, **values: int) -> None:
-    """Refuse numbers below `least`, by the names of their arguments.
+    """Raise a ValueError unless all numbers, given by the names of their arguments, are at least `least`.
 
     >>> at_least(1, steps=0)
     Traceback (most recent call last):
@@ -59,7 +59,7 @@ def at_least(least: int, **values: int) -> None:
 
 
 def fraction(**values: float) -> None:
-    """Refuse numbers outside [0, 1), by the names of their arguments: probabilities, shares, decays.
+    """Raise a ValueError unless all numbers, given by the names of their arguments, are in [0, 1).
 
     >>> fraction(dropout=1.0)
     Traceback (most recent call last):
@@ -71,7 +71,7 @@ def fraction(**values: float) -> None:
 
 
 def moments(**values: Sequence[float]) -> None:
-    """Refuse decays of an optimizer's two running moments that are not two numbers in [0, 1).
+    """Raise a ValueError unless the decays of an optimizer's two running moments are two numbers in [0, 1).
 
     >>> moments(betas=[0.9])
     Traceback (most recent call last):
@@ -83,7 +83,7 @@ def moments(**values: Sequence[float]) -> None:
 
 
 def widths(least: int = 1, **values: Sequence[int] | None) -> None:
-    """Refuse hidden widths of which one is below 1, or that are fewer than `least`; None is not checked.
+    """Raise a ValueError unless hidden widths are at least `least` numbers, all at least 1; None is not checked.
 
     >>> widths(critic_widths=[8, 0])
     Traceback (most recent call last):

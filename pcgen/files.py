@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and nested values as safetensors, whose reading runs no code."""
+"""Atomic writing of files, and nested values as safetensors files, which can be read without executing code."""
 
 import json
 import os
@@ -10,16 +10,16 @@ from torch import Tensor
 
 __all__ = ["pack", "read_tensors", "unpack", "write_tensors", "write_whole"]
 
-_KEY = "pcgen"  # One key alone: safetensors writes several in no fixed order, and equal states must give equal files.
+_KEY = "pcgen"  # A single key: safetensors writes several in arbitrary order, but equal states must give equal files.
 
 
 def write_whole(path: Path, data: bytes | Callable[[BinaryIO], object]) -> None:
-    """Replace the file at `path` by `data`, so that after a crash at any moment it is the old one or the new one.
+    """Replace the file at `path` by `data` atomically: after a crash at any time it is the old or the new file.
 
-    `data` is the new contents, or a function that writes them into the open file that it is given.
+    `data` is the new contents, or a function that writes them to an open file.
 
     Raises:
-        OSError: the folder cannot be written or the disk is full; the old file is whole, and nothing is left over.
+        OSError: the folder cannot be written or the disk is full; the old file is unchanged, and no other file remains.
     """
     temporary = path.with_name(f".{path.name}.tmp")
     try:
@@ -37,7 +37,7 @@ def write_whole(path: Path, data: bytes | Callable[[BinaryIO], object]) -> None:
             temporary.unlink(missing_ok=True)
             raise
     except OSError as error:
-        kept = "the file there before is whole" if path.exists() else "nothing was written"
+        kept = "the old file is unchanged" if path.exists() else "nothing was written"
         raise OSError(
             f"{path}: could not be written ({error.strerror or error}); {kept}; "
             "free some space or choose another folder"
@@ -45,7 +45,7 @@ def write_whole(path: Path, data: bytes | Callable[[BinaryIO], object]) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":  # Windows opens no folders.
+    if os.name == "nt":  # Windows cannot open folders.
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
@@ -55,14 +55,14 @@ def _sync_folder(folder: Path) -> None:
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
-    """Write tensors and JSON values as one safetensors file, whole or not at all; equal contents give equal bytes."""
+    """Write tensors and JSON values to one safetensors file, atomically; equal contents give equal bytes."""
     import safetensors.torch
 
     own: dict[str, Tensor] = {}
     seen: set[int] = set()
     for name, tensor in tensors.items():
         value = tensor.detach().to("cpu").contiguous()
-        # The format knows no shared memory: tied weights are written once per name.
+        # The format does not support shared memory: tied weights are written once per name.
         value = value.clone() if value.untyped_storage().data_ptr() in seen else value
         seen.add(value.untyped_storage().data_ptr())
         own[name] = value
@@ -70,19 +70,19 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], about: dict[str, Any])
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read what `write_tensors` wrote: one version of it whole, also where a training writes the next one meanwhile.
+    """Read a file that `write_tensors` wrote, also while a training replaces it: the result is one complete version.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is truncated, too long, or not one of pcgen's.
+        ValueError: the file is truncated, too long, or was not written by pcgen.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load
 
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
-    # The library's `safe_open` opens a path twice, for the header and for the numbers; the file may be replaced between
-    # the two. An open file stays the version that it is.
+    # The library's `safe_open` opens the path twice, for the header and for the numbers, and the file may be replaced
+    # between the two. One reading of all bytes gives one version.
     data = path.read_bytes()
     try:
         loaded = load(data)
@@ -91,22 +91,22 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise ValueError(f"{path}: a safetensors file, but not one that pcgen wrote") from None
     except (SafetensorError, json.JSONDecodeError, UnicodeDecodeError, RuntimeError) as error:
         raise ValueError(f"{path}: damaged or not a safetensors file ({error})") from error
-    # Cloned into memory that torch aligns; one after another, so that not all of them are held twice.
+    # Cloned into memory that torch aligns, one after another, so that not all of them are in memory twice.
     return {name: loaded.pop(name).clone() for name in list(loaded)}, about
 
 
 def _metadata(data: bytes) -> dict[str, str]:
-    """What a sound safetensors file says of itself in its header: JSON, behind 8 bytes that tell how long it is."""
+    """The metadata in the header of a valid safetensors file: JSON, after 8 bytes with its length."""
     end = 8 + int.from_bytes(data[:8], "little")
     values: dict[str, str] = json.loads(data[8:end]).get("__metadata__") or {}
     return values
 
 
 def pack(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
-    """Turn nested dicts, lists and tuples into JSON values, their tensors into entries of `tensors` under dotted names.
+    """Convert nested dicts, lists and tuples to JSON values; tensors become entries of `tensors` with dotted names.
 
     Raises:
-        ValueError: something inside is neither a container, a tensor, a number, text, nor None.
+        ValueError: a value is neither a container, a tensor, a number, text nor None.
     """
     if isinstance(value, Tensor):
         tensors[name] = value

@@ -1,4 +1,4 @@
-"""The gradient step, the same on one process and on several, and the optimizer of matrices."""
+"""The gradient step, for one process and for several, and the Muon optimizer for matrices."""
 
 import math
 from collections.abc import Iterable
@@ -11,16 +11,16 @@ from pcgen.errors import fraction, positive
 
 __all__ = ["Muon", "descend", "hidden_layers", "orthogonal"]
 
-_QUINTIC = (3.4445, -4.7750, 2.0315)  # of Jordan et al.: singular values from .003 on are brought to about 1 in 5 steps
+_QUINTIC = (3.4445, -4.7750, 2.0315)  # of Jordan et al.: 5 steps map singular values above .003 to about 1
 _STEPS = 5
-_NARROW, _LARGE = 32, 2**18  # a smaller side below it has too few directions, more weights take too long
+_NARROW, _LARGE = 32, 2**18  # matrices with a side below 32 have too few directions; larger ones take too long
 
 
 def orthogonal(matrix: Tensor) -> Tensor:
-    """The orthogonal matrix nearest to a matrix (A, B), nearly: U S V^T becomes U S' V^T with S' from .7 to 1.2.
+    """Approximation of the orthogonal matrix nearest to a matrix (A, B): U S V^T becomes U S' V^T, S' from .7 to 1.2.
 
-    Five Newton-Schulz steps X <- a X + (b X X^T + c (X X^T)^2) X: matrix products alone. Singular values below .003 of
-    the matrix's Euclidean norm are not brought all the way.
+    Five Newton-Schulz steps X <- a X + (b X X^T + c (X X^T)^2) X, which need only matrix products. Singular values
+    below .003 of the matrix's Euclidean norm remain smaller than .7.
 
     References:
         Jordan et al. (2024). Muon: An optimizer for hidden layers in neural networks.
@@ -36,25 +36,28 @@ def orthogonal(matrix: Tensor) -> Tensor:
 
 
 def hidden_layers(model: torch.nn.Module) -> list[Tensor]:
-    """The weights that `Muon` is for: of linear layers from 32 units to 32, whose step is cheap beside their use."""
+    """The weights for which `Muon` is meant: of linear layers with at least 32 inputs and outputs, not too large.
+
+    For larger layers a step of Muon would cost more than the layer itself.
+    """
     weights = [part.weight for part in model.modules() if isinstance(part, torch.nn.Linear)]
     return [weight for weight in weights if min(weight.shape) >= _NARROW and weight.numel() <= _LARGE]
 
 
 class Muon(torch.optim.Optimizer):
-    """Gradient descent on matrices whose every step is an orthogonal matrix.
+    """Gradient descent on matrices, with orthogonalised steps.
 
         M <- m M + (1 - m) G,  W <- W - lr sqrt(max(1, A / B)) orthogonal(m M + (1 - m) G)
 
-    All directions of a weight (A, B) then move alike, where a gradient, and Adam's step, has few large ones. For the
-    hidden layers of a network; first and last layers, biases and norms are for Adam. A step of a matrix costs 30
-    products of its own size with its smaller side, which is why large layers are better left to Adam too.
+    A weight (A, B) moves equally far in all directions, while a gradient, or a step of Adam, is large in few of them.
+    Muon is for the hidden layers of a network; use Adam for first and last layers, biases and norms. A step costs 30
+    products of the matrix with a square matrix of its smaller side. So Adam is better for large layers, too.
 
-    `torch.optim.Muon` computes in bfloat16, which most CPUs only imitate, at a tenth of the speed.
+    `torch.optim.Muon` computes in bfloat16, which most CPUs only emulate, at a tenth of the speed.
 
     Args:
         matrices: the weights, of two dimensions each.
-        lr: length of a step, as the largest singular value that it has.
+        lr: length of a step: its largest singular value.
         momentum: m.
 
     Raises:
@@ -73,7 +76,7 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """Take a step by the gradients that the weights have; those without one stay."""
+        """Update the weights that have a gradient."""
         for group in self.param_groups:
             keep = 1 - group["momentum"]
             for weight in (p for p in group["params"] if p.grad is not None):
@@ -86,13 +89,13 @@ class Muon(torch.optim.Optimizer):
 
 
 def descend(loss: Tensor, *optimizers: torch.optim.Optimizer) -> None:
-    """Take one gradient step of the optimizers, one or several of them, on the scalar `loss`.
+    """Take one step of each optimizer, by the gradient of the scalar `loss`.
 
-    Gradients are averaged over ranks, parameters without one counting as zero. A parameter group with an entry `clip`
-    has its parameters' total Euclidean norm clipped to it.
+    Gradients are averaged over ranks; a missing gradient counts as zero. If a parameter group has an entry `clip`, the
+    total Euclidean norm of its gradients is clipped to that value.
 
     Raises:
-        FloatingPointError: the loss or a gradient is not finite; no weight has been changed.
+        FloatingPointError: the loss or a gradient is not finite; no weight has changed.
     """
     for optimizer in optimizers:
         optimizer.zero_grad(set_to_none=True)
@@ -104,7 +107,7 @@ def descend(loss: Tensor, *optimizers: torch.optim.Optimizer) -> None:
                 parameter.grad = torch.zeros_like(parameter)
         ranks.reduce_mean([p.grad for group in groups for p in group["params"]])
     norms = [torch.nn.utils.get_total_norm([p.grad for p in g["params"] if p.grad is not None]) for g in groups]
-    if not torch.isfinite(sum(norms, start=loss.detach())):  # One look at all of them: on a device it waits.
+    if not torch.isfinite(sum(norms, start=loss.detach())):  # One check for all: on a device it waits.
         for optimizer in optimizers:
             optimizer.zero_grad(set_to_none=True)
         told = ", ".join(f"{norm.item():g}" for norm in norms)

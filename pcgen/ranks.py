@@ -1,6 +1,6 @@
-"""Several processes that work together, as `torchrun` starts them: all that pcgen knows of them is here.
+"""Distributed training: processes that `torchrun` started. No other module of pcgen knows about them.
 
-With one process nothing here acts.
+With one process, these functions do nothing.
 """
 
 import os
@@ -29,7 +29,7 @@ __all__ = [
     "share",
 ]
 
-TIMEOUT = 300.0  # Seconds that ranks wait for each other before they give up with an error.
+TIMEOUT = 300.0  # Seconds that ranks wait for each other before they raise an error.
 
 
 def count() -> int:
@@ -44,15 +44,15 @@ def index() -> int:
 
 @contextmanager
 def group(device: torch.device, timeout: float = TIMEOUT) -> Iterator[None]:
-    """Join the processes that torchrun started inside a `with` block; a group that is there already is used as it is.
+    """Context that joins the processes that torchrun started; an existing group is used without change.
 
-    A process that waits longer than `timeout` seconds for another, or whose connection to it breaks, raises
-    RuntimeError: the death of one rank ends them all.
+    A process that waits longer than `timeout` seconds for another, or loses its connection to it, raises RuntimeError.
+    So if one rank ends, all end.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1 or not dist.is_available() or dist.is_initialized():
         yield
         return
-    # Flags travel over gloo even where gradients travel over NCCL: they then cost no synchronisation of the device.
+    # Flags are sent by gloo even if gradients are sent by NCCL, so that they need no synchronisation of the device.
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     dist.init_process_group(backend, timeout=timedelta(seconds=timeout))
     try:
@@ -62,16 +62,16 @@ def group(device: torch.device, timeout: float = TIMEOUT) -> Iterator[None]:
 
 
 def device(name: str | torch.device) -> torch.device:
-    """The device of this process: with CUDA and several processes on a machine, each has one of its own.
+    """The device of this process. With CUDA and several processes on a machine, each process has its own device.
 
     Raises:
-        ValueError: the device, or one for every process, is not there, or pcgen does not run on its kind.
+        ValueError: the device does not exist, there are fewer devices than processes, or pcgen does not support it.
     """
     found = torch.cuda.device_count() if torch.cuda.is_available() else 0
     here = ", ".join(["cpu", *(f"cuda:{place}" for place in range(found))])
     try:
         asked = torch.device(name)
-    except RuntimeError:  # a name that torch does not know
+    except RuntimeError:  # torch does not know the name
         asked = None
     if asked is None or asked.type not in ("cpu", "cuda"):
         raise ValueError(f"device: must be cpu, cuda or cuda:N, got '{name}'; this machine has {here}")
@@ -96,7 +96,7 @@ def first(value: Tensor) -> Tensor:
 
 
 def agree(values: Sequence[float]) -> list[float]:
-    """The largest of the ranks' values, one by one."""
+    """The maximum over ranks of each value."""
     if count() == 1:
         return list(values)
     tensor = torch.tensor(values, dtype=torch.float64)
@@ -105,7 +105,7 @@ def agree(values: Sequence[float]) -> list[float]:
 
 
 def gather(value: Tensor) -> list[Tensor]:
-    """Every rank's value of a CPU tensor of one shape, in the order of the ranks."""
+    """Every rank's value of a CPU tensor, in the order of the ranks; the shape must be the same on all ranks."""
     if count() == 1:
         return [value]
     values = [torch.empty_like(value) for _ in range(count())]
@@ -114,7 +114,7 @@ def gather(value: Tensor) -> list[Tensor]:
 
 
 def reduce_sum(tensors: Iterable[Tensor]) -> None:
-    """Replace each tensor by its sum over ranks, in place: the sufficient statistics of EM, SOM, NMF, batch norm."""
+    """Replace each tensor by its sum over ranks, in place: for sufficient statistics of EM, SOM, NMF, batch norm."""
     if count() > 1:
         for tensor in tensors:
             dist.all_reduce(tensor)
@@ -130,19 +130,19 @@ def reduce_mean(tensors: Iterable[Tensor]) -> None:
 
 
 def share(pieces: int) -> range:
-    """Which of `pieces` of work this rank does: every n-th, where n, the range's step, is the number of ranks."""
+    """Indices of this rank's share of `pieces` of work: every n-th one, where n is the number of ranks."""
     return range(index(), pieces, count())
 
 
 def alike(model: nn.Module) -> None:
-    """Give every rank the parameters and buffers of rank 0."""
+    """Copy the parameters and buffers of rank 0 to every rank."""
     if count() > 1:
         for value in model.state_dict().values():
             dist.broadcast(value, 0)
 
 
 def part_noise(seed: int | None) -> None:
-    """Let the ranks' noise differ from here on: rank r's global generator is seeded by seed + r, rank 0's stays."""
+    """Make the noise of the ranks differ: rank r seeds its global generator with seed + r; rank 0 does nothing."""
     if count() > 1:
         base = int(first(torch.tensor((torch.initial_seed() if seed is None else seed) % 2**62)))
         if index() > 0:
@@ -150,13 +150,13 @@ def part_noise(seed: int | None) -> None:
 
 
 def check_alike(model: nn.Module, optimized: bool) -> None:
-    """Hold the ranks' learned state against each other.
+    """Check that all ranks have the same learned state.
 
-    That is the parameters of a model that is `optimized` (its buffers may be statistics of the rank's own rows), and
-    all of any other model.
+    For a model that is `optimized`, these are the parameters, since its buffers may be statistics of the rank's own
+    rows. For other models, these are the parameters and buffers.
 
     Raises:
-        RuntimeError: they differ, so that the ranks train different models.
+        RuntimeError: the states differ, so the ranks train different models.
     """
     if count() == 1:
         return

@@ -1,4 +1,4 @@
-"""Solvers of dx/dt = f(t, x) by explicit Runge-Kutta methods, and the divergence of a field."""
+"""Solvers of dx/dt = f(t, x) by explicit Runge-Kutta methods, and the divergence of a vector field."""
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 Field = Callable[[float, Tensor], Tensor]
-"""f(t, x): the change of states x, (B, ...), at a time t that all of them share; of the shape of x."""
+"""f(t, x): the time derivative of states x, (B, ...), at a common time t; it has the shape of x."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,9 @@ METHODS: dict[str, _Tableau] = {
     "heun": _Tableau((0, 1), ((), (1,)), (1 / 2, 1 / 2)),
     "rk4": _Tableau((0, 1 / 2, 1 / 2, 1), ((), (1 / 2,), (0, 1 / 2), (0, 0, 1)), (1 / 6, 1 / 3, 1 / 3, 1 / 6)),
 }
-"""Methods of fixed steps, by name, of orders 1, 2, 2 and 4. A step evaluates the field as often as there are nodes."""
+"""Methods with fixed steps, by name, of orders 1, 2, 2 and 4. A step needs one evaluation of the field per node."""
 
-# Dormand, Prince (1980): of order 5; its last stage is the first one of the next step.
+# Dormand, Prince (1980): of order 5; its last stage is the first stage of the next step.
 _PAIR = _Tableau(
     (0, 1 / 5, 3 / 10, 4 / 5, 8 / 9, 1, 1),
     (
@@ -63,22 +63,25 @@ _ERROR = tuple(fifth - fourth for fifth, fourth in zip(_PAIR.weights, _FOURTH, s
 
 @dataclass(frozen=True)
 class Solution:
-    """What an adaptive solver found at a time, and what it has cost."""
+    """The state that an adaptive solver found at a time, and its cost so far."""
 
     t: float
     x: Tensor  # the state at that time
     evaluations: int  # of the field
-    refused: int  # steps that were tried and made smaller
+    refused: int  # steps that were repeated with a smaller size
 
 
 def solve(field: Field, x: Tensor, times: Sequence[float], method: str = "midpoint") -> Tensor:
-    """The state at the last of the times, from the state x, (B, ...), at the first, by one step between neighbours.
+    """Solve from the first to the last of the times, with one step between neighbouring times.
 
     Args:
         field: f(t, x).
-        x: the state at times[0].
-        times: two or more, rising or falling.
-        method: of `METHODS`: "euler", "midpoint", "heun" or "rk4".
+        x: the state at times[0], (B, ...).
+        times: two or more, increasing or decreasing.
+        method: a name in `METHODS`: "euler", "midpoint", "heun" or "rk4".
+
+    Returns:
+        The state at times[-1], (B, ...).
 
     Raises:
         ValueError: an unknown method, or fewer than two times.
@@ -93,7 +96,7 @@ def solve(field: Field, x: Tensor, times: Sequence[float], method: str = "midpoi
 def steps_of(
     field: Field, x: Tensor, times: Sequence[float], method: str = "midpoint"
 ) -> Iterator[tuple[float, Tensor]]:
-    """Each of the times after the first, with the state there; arguments and errors are those of `solve`."""
+    """Each time after the first, with the state at that time; arguments and errors are those of `solve`."""
     tableau = METHODS[choose(method, METHODS, "method")]
     at_least(2, times=len(times))
     for t, after in pairwise(times):
@@ -104,25 +107,29 @@ def steps_of(
 def solve_adaptive(
     field: Field, x: Tensor, start: float, end: float, rtol: float = 1e-4, atol: float = 1e-5, most: int = 10_000
 ) -> Solution:
-    """The state at `end` from the state x, (B, ...), at `start`, by the pair of orders 5 and 4 of Dormand and Prince.
+    """Solve from `start` to `end` with adaptive steps, by the pair of orders 5 and 4 of Dormand and Prince.
 
-    The step, the same for all rows, is such that the two orders differ in no row by more than the tolerance:
+    The step is the same for all rows. It is such that the difference of the two orders is within the tolerance in each
+    row:
 
         sqrt(mean over coordinates of (|difference| / (atol + rtol |x|))^2) <= 1.
 
     Args:
         field: f(t, x).
-        x: the state at `start`.
-        start: a time.
-        end: another time, later or earlier.
-        rtol: relative tolerance; below about 1e-6 float32 cannot follow.
+        x: the state at `start`, (B, ...).
+        start: the initial time.
+        end: the final time, later or earlier than `start`.
+        rtol: relative tolerance; below about 1e-6, float32 is not precise enough.
         atol: absolute tolerance, in the unit of x.
-        most: evaluations of the field before it gives up.
+        most: maximum number of evaluations of the field.
+
+    Returns:
+        The `Solution` at `end`.
 
     Raises:
         ValueError: a tolerance that is not positive.
-        FloatingPointError: the step has become too small for the time to change, or the field was evaluated `most`
-            times: the field is not smooth, not finite or too steep for the tolerance.
+        FloatingPointError: the step is too small to change the time, or the field was evaluated `most` times: it is not
+            smooth, not finite, or too steep for the tolerance.
 
     References:
         Dormand, Prince (1980). A family of embedded Runge-Kutta formulae.
@@ -134,7 +141,7 @@ def solve_adaptive(
 def adaptive_steps(
     field: Field, x: Tensor, start: float, end: float, rtol: float = 1e-4, atol: float = 1e-5, most: int = 10_000
 ) -> Iterator[Solution]:
-    """What is found at the start, and after each step; arguments and errors are those of `solve_adaptive`."""
+    """The solution at the start and after each step; arguments and errors are those of `solve_adaptive`."""
     positive(rtol=rtol, atol=atol)
     at_least(8, most=most)
     t, h, evaluations, refused = start, (end - start) / 20, 1, 0
@@ -147,7 +154,7 @@ def adaptive_steps(
             raise FloatingPointError(
                 f"solver: stopped at time {t:g} on the way from {start:g} to {end:g}, at steps of {h:.1e} after "
                 f"{evaluations} evaluations: the field is not finite or too steep there for rtol {rtol:g}, atol "
-                f"{atol:g}; raise the tolerances or `most`, use float64, or take a method of fixed steps"
+                f"{atol:g}; raise the tolerances or `most`, use float64, or use a method with fixed steps"
             )
         slopes = _slopes(_PAIR, field, t, x, h, first)
         evaluations += 6
@@ -164,9 +171,9 @@ def adaptive_steps(
 
 
 def divergence(field: Field, t: float, x: Tensor) -> tuple[Tensor, Tensor]:
-    """The field at x, (B, dim), and its divergence there, (B,): sum over i of df_i / dx_i.
+    """The field at x, (B, dim), and its divergence, (B,): sum over i of df_i / dx_i.
 
-    Exact, by one pass backwards for each coordinate. Rows must not depend on each other.
+    It is exact, by one backward pass for each coordinate. Rows must not depend on each other.
     """
     with torch.enable_grad():
         x = x.detach().requires_grad_()
@@ -179,10 +186,10 @@ def hutchinson(field: Field, t: float, x: Tensor, probe: Tensor) -> tuple[Tensor
     """The field at x, (B, ...), and an unbiased estimate of its divergence, (B,): probe . J probe.
 
     Args:
-        field: f(t, x), of which J is the Jacobian.
+        field: f(t, x); J is its Jacobian.
         t: the time.
-        x: the states; rows must not depend on each other.
-        probe: of the shape of x, drawn from a law of mean 0 and covariance I: +-1 has the least variance.
+        x: the states, (B, ...); rows must not depend on each other.
+        probe: of the shape of x, random with mean 0 and covariance I; entries +-1 have the least variance.
 
     References:
         Hutchinson (1989). A stochastic estimator of the trace of the influence matrix for Laplacian smoothing splines.

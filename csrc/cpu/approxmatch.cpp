@@ -29,7 +29,7 @@ std::vector<UnpackedCloud<float>> unpack(const Tensor& clouds, const char* name)
   return out;
 }
 
-// Costs of `count` pairs; `pair` gives the places of the k-th pair's clouds.
+// Costs of `count` pairs; `pair` gives the indices of the k-th pair's clouds.
 template <class F>
 void costs(const Tensor& x, const Tensor& y, bool last_level, bool squared, int64_t count, double* out, const F& pair) {
   const auto xs = unpack(x, "x"), ys = unpack(y, "y");

@@ -13,9 +13,9 @@ struct Approxmatch {
   static constexpr int unroll = 2;
   static constexpr int64_t stripe = V::width * unroll;  // points of a kept in registers
 
-  // 2^t for -80 <= t <= 0, to 2e-7 relative, and 2^-80 below: nothing beside the 1e-9 that is added to every sum, and far
-  // enough from the subnormal numbers, whose products would take most of the time. Adding 1.5 * 2^23 rounds t to an
-  // integer in the lowest bits; the polynomial is 2^f on [-1/2, 1/2].
+  // 2^t for -80 <= t <= 0, to 2e-7 relative, and 2^-80 for smaller t. This is negligible beside the 1e-9 that is added
+  // to every sum, and far enough from subnormal numbers, whose products would take most of the time. Adding 1.5 * 2^23
+  // rounds t to an integer in the lowest bits; the polynomial is 2^f on [-1/2, 1/2].
   static V power_of_two(V t) {
     const V shift = V::broadcast(12582912.0f), clamped = max(t, V::broadcast(-80.0f));
     const V shifted = clamped + shift, f = clamped - (shifted - shift);
@@ -25,8 +25,8 @@ struct Approxmatch {
     return scale(p, shifted);
   }
 
-  // sums[i] = sum over j of exp(-stiffness |a_i - b_j|^2) weight[j], for the padded points of a too. `with_cost`: returns
-  // the sum over i and j of give[i] times those terms times the distance, squared or not.
+  // sums[i] = sum over j of exp(-stiffness |a_i - b_j|^2) weight[j], also for the padded points of a. `with_cost`:
+  // returns the sum over i and j of give[i] times these terms times the distance, squared or not.
   template <bool with_cost>
   static double sum(const Cloud& a, const Cloud& b, float stiffness, const float* weight, float* sums,
                     const float* give = nullptr, bool squared = false) {
@@ -64,7 +64,7 @@ struct Approxmatch {
 
   static double cost(const Cloud& x, const Cloud& y, bool last_level, bool squared, float* scratch) {
     constexpr float tiny = 1e-9f;
-    // What each point has left, the share that it gives or takes for each unit of exp(...), and sums.
+    // The remaining mass of each point, the share that it gives or takes for each unit of exp(...), and sums.
     float *const x_left = scratch, *const x_share = x_left + x.padded;
     float *const y_left = x_share + x.padded, *const y_share = y_left + y.padded, *const sums = y_share + y.padded;
     for (int64_t i = 0; i < x.padded; ++i) x_left[i] = 1;
@@ -73,10 +73,10 @@ struct Approxmatch {
     float stiffness = 16384;  // 4^7
     for (int level = 7; level >= (last_level ? -2 : -1); --level, stiffness /= 4) {
       if (level == -2) stiffness = 0;
-      // Every point of x offers what it has left to those of y, by nearness and by what they have left.
+      // Every point of x offers its remaining mass to the points of y, by their distance and remaining mass.
       sum<false>(x, y, stiffness, y_left, sums);
       for (int64_t i = 0; i < x.padded; ++i) x_share[i] = x_left[i] / (sums[i] + tiny);
-      // Points of y that are offered more than they have left take all in the same proportion.
+      // Points of y whose offers exceed their remaining mass accept the same proportion of each.
       sum<false>(y, x, stiffness, x_share, sums);
       for (int64_t j = 0; j < y.padded; ++j) {
         const float offered = sums[j] * y_left[j], ratio = y_left[j] / (offered + tiny);

@@ -20,7 +20,7 @@ namespace {
 using torch::headeronly::ScalarType;
 using torch::stable::Tensor;
 
-// Sum in double, in an order that depends on n alone.
+// Sum in double, in an order that depends only on n.
 template <class T, class F>
 double sum(const T* values, int64_t n, const F& term) {
   constexpr int64_t lanes = 8;
@@ -80,8 +80,8 @@ std::tuple<Tensor, Tensor, Tensor> chamfer_with_index(const Tensor& x, const Ten
   return {value, x_to_y, y_to_x};
 }
 
-// d/dx of scale * sum over i of |x_i - y_nearest(i)|^2 goes to both ends of each pair. In index order, so that repeated
-// runs agree to the last bit.
+// The gradient of scale * sum over i of |x_i - y_nearest(i)|^2, for both points of each pair. It is summed in index
+// order, so that repeated runs agree to the last bit.
 template <class T>
 void pull(T scale, const T* x, const T* y, const int64_t* nearest, int64_t n, int64_t m, T* grad_x, T* grad_y) {
   for (int64_t i = 0; i < n; ++i) {

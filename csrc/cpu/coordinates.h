@@ -1,12 +1,12 @@
-// A cloud as the vector kernels read it.
+// The layout of clouds for the vector kernels.
 #pragma once
 
 #include <cstdint>
 
 namespace pcgen {
 
-// A cloud with its coordinates apart, so that a vector holds one coordinate of consecutive points; lengths are padded to
-// a multiple of `padding` with copies of the last point, which changes no least distance and, with ties going to the
+// A cloud with one array per coordinate, so that a vector holds one coordinate of consecutive points. Arrays are padded
+// to a multiple of `padding` with copies of the last point. This changes no least distance, and since ties go to the
 // least index, no nearest point.
 template <class T>
 struct Coordinates {

@@ -19,7 +19,7 @@ namespace {
 using torch::headeronly::ScalarType;
 using torch::stable::Tensor;
 
-constexpr int64_t kMostPoints = int64_t{1} << 24;  // a block's number is carried in a float
+constexpr int64_t kMostPoints = int64_t{1} << 24;  // since the index of a block is stored in a float
 
 void check_finite(const char* name, const double* duals, int64_t row, int64_t n) {
   for (int64_t j = 0; j < n; ++j) {
@@ -41,12 +41,12 @@ Cloud cloud(const Tensor& clouds, int64_t row, const char* name) {
   });
 }
 
-constexpr int64_t kWorthThreads = 512;  // points that take many times as long to make ready as a thread to wake
+constexpr int64_t kWorthThreads = 512;  // the preparation of so many points takes much longer than waking a thread
 
-// Calls f(pair, cloud of x, cloud of y) for each pair. Where threads are to spare, a pair's clouds are made ready on
-// two. The matching stays on one: it is a chain of bids, each of a tenth of a microsecond. Sharing out the bids and
-// searches that are independent promises 1.1 to 1.2 times the speed on two cores, and costs a tenth where a thread is
-// late.
+// Calls f(pair, cloud of x, cloud of y) for each pair. If there are more threads than pairs, the two clouds of a pair
+// are prepared on two threads. The matching uses one thread, since it is a chain of bids of a tenth of a microsecond
+// each. To distribute independent bids and searches would give 1.1 to 1.2 times the speed on two cores, and would cost
+// a tenth when a thread is late.
 template <class F>
 void for_each_pair(const Tensor& x, const Tensor& y, const F& f) {
   const int64_t batch = x.size(0);
@@ -76,7 +76,7 @@ std::tuple<Tensor, Tensor> emd(const Tensor& x, const Tensor& y, double gap) {
   return {value, index};
 }
 
-// |x_i - y_j| pulls both ends towards each other with unit force; where they coincide, the subgradient 0.
+// The gradient of |x_i - y_j| is the unit vector between the points, with opposite signs; 0 if they coincide.
 std::tuple<Tensor, Tensor> emd_backward(const Tensor& gradient, const Tensor& x, const Tensor& y, const Tensor& index) {
   check_pairs(x, y, 0, kMostPoints);
   const int64_t batch = x.size(0), n = x.size(1);

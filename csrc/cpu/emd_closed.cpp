@@ -34,7 +34,8 @@ void sum_up(Problem& problem) {
   problem.solved = true;
 }
 
-// All matchings cost the same. The cloud that spreads out has its distances as duals, the other has zeros.
+// One cloud is a single place, so all matchings have the same cost. The duals of the other cloud are its distances to
+// this place; those of the single place are zero.
 void solve_one_place(Problem& problem, bool is_y) {
   for (int i = 0; i < problem.n; ++i) {
     pair(problem, i, i);
@@ -45,7 +46,7 @@ void solve_one_place(Problem& problem, bool is_y) {
   sum_up(problem);
 }
 
-// The points of both clouds along their common line.
+// The positions of both clouds' points on their common line.
 class Line {
  public:
   explicit Line(const Problem& problem) : problem_(problem), base_(at(problem.x, 0)) {
@@ -60,7 +61,7 @@ class Line {
     unit_ = farthest / std::abs(direction_[axis_]);
   }
 
-  // Exact for float32: a product of two differences is a double.
+  // Exact for float32, since a product of two differences fits into a double.
   bool holds_all() const {
     for (const double* const* cloud : {problem_.x, problem_.y}) {
       for (int i = 0; i < problem_.n; ++i) {
@@ -90,13 +91,13 @@ class Line {
   double unit_ = 1;
 };
 
-// Sorted points are matched in order. One potential f gives both duals, f(x_i) and -f(y_j): it falls at the rate 1
-// where more of x than of y lies behind, and mass moves forth, and rises where mass moves back.
+// Sorted points are matched in order. One potential f gives both duals, f(x_i) and -f(y_j). Its slope is -1 where more
+// points of x than of y are before, so that mass moves forwards, and 1 where mass moves backwards.
 void solve_line(Problem& problem, const Line& line) {
   const std::vector<int> rows = line.sorted(problem.x), columns = line.sorted(problem.y);
   for (int k = 0; k < problem.n; ++k) pair(problem, rows[k], columns[k]);
 
-  double turn = 0, at_turn = 0;  // where the slope changed last, and f there
+  double turn = 0, at_turn = 0;  // the last place where the slope changed, and f there
   int slope = 0;
   for (int r = 0, c = 0; r < problem.n || c < problem.n;) {
     const double x = r < problem.n ? line.place(problem.x, rows[r]) : INFINITY;

@@ -1,12 +1,12 @@
-// Problems whose optimum can be written down, and which an auction finds hard because nearly all is tied.
+// Problems with a closed-form optimum, which are hard for an auction because nearly all values are tied.
 #pragma once
 
 #include "cpu/emd_problem.h"
 
 namespace pcgen::emd {
 
-// Solves the problem where one of the clouds lies in a single place, or both lie on one line; otherwise returns false
-// and leaves it as it was.
+// Solves the problem if one of the clouds is a single place, or if both clouds are on one line; otherwise returns false
+// and does not change it.
 bool solve_closed(Problem& problem);
 
 }  // namespace pcgen::emd

@@ -11,7 +11,7 @@
 namespace pcgen::emd {
 namespace {
 
-// Lexicographic order that begins with one axis; indices decide between equal points.
+// Lexicographic order that begins with one axis; ties by index.
 struct Before {
   const double* points;  // (n, 3)
   int axis;
@@ -45,7 +45,7 @@ Cloud::Cloud(const T* points, int64_t n, const char* name, int64_t row) : sorted
   measure();
 }
 
-// Sixteen neighbours span about five times the distance between two of them, on a surface or in a volume.
+// The extent of sixteen neighbours is about five times the distance between two of them, on a surface or in a volume.
 void Cloud::measure() {
   const int n = size(), blocks = (n + kBlock - 1) / kBlock;
   for (int first = 0; first < n; first += kBlock) {
@@ -58,7 +58,7 @@ void Cloud::measure() {
   }
 }
 
-// Cut [begin, end) into cells of a balanced k-d tree, down to single blocks.
+// Divide [begin, end) into cells of a balanced k-d tree, down to single blocks.
 void Cloud::split(const double* points, int begin, int end) {
   const auto at = [this](int k) { return order_.begin() + k; };
   if (end - begin <= kBlock) {

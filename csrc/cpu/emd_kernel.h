@@ -3,10 +3,10 @@
 // Minimise the sum of D(i, m(i)) over one-to-one m, with the dual: maximise sum of u_i - p_j subject to u_i <= D_ij +
 // p_j.
 //   1. Auction with eps-scaling (Bertsekas 1988): free rows bid for the column of least D_ij + p_j and raise its price.
-//      In rounded arithmetic: its prices are only a starting point.
+//      It is in rounded arithmetic, since its prices are only a starting point.
 //   2. From these prices, in double: u_i = min_j (D_ij + p_j), then p_j = max_i (u_i - D_ij), as low as these allow.
-//      Pairs that attain the minimum stay, other rows are matched by shortest augmenting paths over reduced costs
-//      D_ij + p_j - u_i >= 0 (Jonker and Volgenant 1987), which keep every inequality.
+//      Pairs that attain the minimum are kept; other rows are matched by shortest augmenting paths over reduced costs
+//      D_ij + p_j - u_i >= 0 (Jonker and Volgenant 1987), which preserve all inequalities.
 //   3. A last pass recomputes u, and with it the certificate: matched pairs attain the minimum.
 #pragma once
 
@@ -25,26 +25,26 @@ class Solver {
         queue_(scratch.take<int>(problem.slots)) {}
 
   void solve();
-  // The auction alone, to about the distance between neighbours, and the profits it ends with.
+  // The auction alone, to about the distance between neighbours, and its final profits.
   void rough(double* profit);
-  // Profits for the prices given, none above the least value.
+  // Profits for the given prices, none above the least value.
   void profits_below();
 
  private:
   // A pair counts as tight within this times (4 + largest price).
   static constexpr double kTight = 0x1p-49;
-  // Two are usual: rounding alone makes a third.
+  // Two are usual; a third is necessary only because of rounding.
   static constexpr int kRounds = 8;
-  // Bids per row and phase, some fifty times what is usual; the exact stage takes any prices.
+  // Bids per row and phase, about fifty times the usual number; the exact stage accepts any prices.
   static constexpr int64_t kBids = 1000;
   // Chosen by measurement: the first eps from prices of zero, as a share of the clouds' size; the last, as a share of
   // the spacing; the last of the coarse problem; and about the factor between phases.
   static constexpr double kFirst = 0.05, kLast = 0.01, kLastCoarse = 0.1, kStep = 10.0;
-  // With prices lowered after an auction the mean slack of rows is about 0.25 eps.
+  // After an auction, and with prices lowered, the mean slack of rows is about 0.25 eps.
   static constexpr double kGapEps = 3.2;
-  // Parts of the cloud whose rows take turns at the beginning of a phase.
+  // Parts of the cloud; at the start of a phase, rows are taken from all parts in turn.
   static constexpr int kApart = 256;
-  // A smaller eps would be lost in the rounding of prices.
+  // A smaller eps would be below the rounding of prices.
   static constexpr double kFinest = sizeof(Real) == 4 ? 0x1p-18 : 0x1p-46;
 
   void auctions(double first, double last);
@@ -61,14 +61,14 @@ class Solver {
   int* queue_;  // (slots) free rows, a ring
 };
 
-// One phase: bids until every row has a column, each row's value within eps of its least, or until too many bids are
-// made.
+// One phase: bids until every row has a column with a value within eps of the row's least value, or until the limit of
+// bids is reached.
 template <class Real>
 void Solver<Real>::auction(Real eps) {
   const int n = problem_.n;
   int64_t limit = kBids * n;
   for (int j = 0; j < n; ++j) problem_.row[j] = problem_.column[j] = -1;
-  // Neighbours want the same columns: rows far from each other begin.
+  // Neighbours compete for the same columns, so start with rows that are far from each other.
   const int stride = (n + kApart - 1) / kApart;
   for (int first = 0, k = 0; first < stride; ++first) {
     for (int i = first; i < n; i += stride) queue_[k++] = i;
@@ -79,7 +79,7 @@ void Solver<Real>::auction(Real eps) {
     --waiting;
     const auto bid = market_.best_two(i);
     const int j = bid.column;
-    // A single column has no rival.
+    // With a single column there is no second value.
     const Real margin = bid.second < Market<Real>::kFar ? bid.second - bid.best : Real(0);
     market_.raise(j, market_.rounded_price(j) + margin + eps);
     const int loser = problem_.row[j];
@@ -92,7 +92,7 @@ void Solver<Real>::auction(Real eps) {
   }
 }
 
-// Phases of eps from `first` to `last`, each a constant factor below the one before.
+// Phases with eps from `first` to `last`, smaller by a constant factor each time.
 template <class Real>
 void Solver<Real>::auctions(double first, double last) {
   const int steps = first > last ? static_cast<int>(std::ceil(std::log(first / last) / std::log(kStep))) : 0;
@@ -106,7 +106,7 @@ double Solver<Real>::first_eps() const {
   return problem_.first_eps > 0.0 ? problem_.first_eps : kFirst * problem_.size;
 }
 
-// Not below what prices resolve.
+// At least the resolution of prices.
 template <class Real>
 double Solver<Real>::eps(double wanted) const {
   const double finest = kFinest * (1 + market_.highest_price());
@@ -138,7 +138,7 @@ void Solver<Real>::sum_up() {
   }
 }
 
-// Auctions with an eps that just about gives the gap, until the certificate shows it or eps is as low as `last`.
+// Auctions with an eps that should just give the gap, until the certificate proves it or eps is at most `last`.
 template <class Real>
 bool Solver<Real>::reach_gap(double first, double last) {
   double eps = first;
@@ -198,9 +198,9 @@ void Solver<Real>::solve() {
 }
 
 constexpr int kCoarser = 4, kFewest = 32;
-constexpr double kFirstFromCoarse = 0.2;  // the first eps with such prices, as a share of the spacing
+constexpr double kFirstFromCoarse = 0.2;  // the first eps with prices of the coarse problem, as a share of the spacing
 
-// Prices to start from: those of the same problem with every fourth point, carried over by p_j = max_i (u_i - D_ij).
+// Initial prices: those of the same problem with every fourth point, extended by p_j = max_i (u_i - D_ij).
 template <class Real>
 void start_prices(Problem& problem, char* memory) {
   const int n = problem.n, m = n / kCoarser;
@@ -223,9 +223,9 @@ void start_prices(Problem& problem, char* memory) {
   Scratch rest(memory + scratch.used());
   Solver<Real>(few, rest).rough(few.profit);
 
-  // The rows are now what columns were, and cost the less the higher their profits.
+  // Rows and columns are exchanged: the price of a row is the highest profit minus its own.
   Problem rows = few;
-  rows.first_eps = 1.0;  // any number above zero says that prices are given
+  rows.first_eps = 1.0;  // any number above zero means that prices are given
   for (int a = 0; a < 3; ++a) rows.y[a] = few.x[a];
   double highest_profit = few.profit[0];
   for (int i = 1; i < m; ++i) highest_profit = few.profit[i] > highest_profit ? few.profit[i] : highest_profit;

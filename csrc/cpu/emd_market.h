@@ -1,9 +1,9 @@
-// The columns and their prices as a row sees them: which of them have distance + price below a limit?
+// The columns and their prices, and the search for columns whose distance from a row + price is below a limit.
 //
-// Two ways spare a row from looking at all columns. Blocks of 16 neighbouring columns have a box and a least price, so
-// that whole blocks are ruled out by distance to box + least price. And a row keeps a shortlist of columns together
-// with a ceiling: every column not on the list has a value above the ceiling. Rising prices leave this true, and where
-// prices fall the ceilings fall with them.
+// Two methods avoid a search over all columns. First, blocks of 16 neighbouring columns have a box and a least price,
+// so that whole blocks are excluded by distance to box + least price. Second, a row has a shortlist of columns with a
+// ceiling: every column that is not on the list has a value above the ceiling. This remains true when prices rise; when
+// prices fall, the ceilings are lowered.
 #pragma once
 
 #include <cmath>
@@ -37,10 +37,10 @@ class Market {
 
   // The least value of row i, its column, and the least value of any other column, rounded.
   Bid best_two(int i);
-  // The least value that a row in this place would have.
+  // The least value of a row at this position.
   Real lowest_value(double x, double y, double z) const;
-  // Calls visit(j, value) for every column of row i whose value, in double, is at most limit, and for none above it,
-  // until it returns false; columns with skip(j) are left out.
+  // Calls visit(j, value) for exactly the columns of row i whose value, in double, is at most limit, until it returns
+  // false; columns with skip(j) are omitted.
   template <class Skip, class Visit>
   void visit_below(int i, double limit, const Skip& skip, const Visit& visit);
 
@@ -51,17 +51,17 @@ class Market {
   double rounding() const { return kRounding * (4.0 + highest_price_); }  // bounds the error of a rounded value
   void raise(int j, Real price);        // the rounded price alone
   void set_price(int j, double price);  // both
-  void expect_fallen(double most);      // to be called after prices have fallen, by at most so much
-  void settle();                        // the exact prices become the rounded ones
+  void expect_fallen(double most);      // to be called after prices have fallen, by at most `most`
+  void settle();                        // sets the exact prices to the rounded ones
 
-  // How far beyond what is asked a refreshed shortlist reaches.
+  // How far beyond the requested limit a refreshed shortlist extends.
   Real margin = Real(0.01);
 
  private:
   using Wide = Lanes<Real>;
   static constexpr int kShort = 64;
-  // Distances are at most 2 sqrt 3; rounded coordinates, differences, root and price err by less than this times
-  // (4 + price) together.
+  // Distances are at most 2 sqrt 3; the total error of rounded coordinates, differences, root and price is less than
+  // this times (4 + price).
   static constexpr double kRounding = sizeof(Real) == 4 ? 0x1p-20 : 0x1p-48;
 
   struct Point {
@@ -192,7 +192,7 @@ inline Lanes<Real> Market<Real>::distances(const Point& p, int first) const {
   return root(fused(dz, dz, fused(dy, dy, dx * dx)));
 }
 
-// What no column of sixteen blocks undercuts.
+// Lower bounds on the values of all columns of sixteen blocks.
 template <class Real>
 inline Lanes<Real> Market<Real>::bounds(const Point& p, int group) const {
   const int b = group * kLanes;
@@ -217,7 +217,7 @@ inline void Market<Real>::visit_blocks(const Point& p, Real limit, const Visit& 
   }
 }
 
-// A value that at least two columns do not exceed: the second of the block that looks best.
+// A value that at least two columns do not exceed: the second least value in the most promising block.
 template <class Real>
 Real Market<Real>::bound_second(const Point& p) const {
   Real least_bound = kFar;

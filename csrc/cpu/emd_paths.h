@@ -10,14 +10,14 @@ class Paths {
  public:
   Paths(Problem& problem, Market<Real>& market, Scratch& scratch);
 
-  // Sets every row's profit to the exact least value.
+  // Sets every row's profit to its exact least value.
   void set_profits();
-  // Lowers every matched column's price as far as the profits allow, to max_i (u_i - D_ij). The profits stay what they
-  // are, and about half of what an auction leaves of slack is gone. To be called when profits are set.
+  // Lowers every matched column's price as far as the profits allow, to max_i (u_i - D_ij). The profits do not change,
+  // and about half of the slack from an auction is removed. To be called after profits are set.
   void lower_prices();
-  // Frees every row whose column misses its profit by more than `tight`; returns how many rows are free.
+  // Frees every row whose column's value exceeds its profit by more than `tight`; returns the number of free rows.
   int free_slack(double tight);
-  // Matches every free row; `reach` is a length that most paths will not exceed.
+  // Matches every free row; `reach` is a length that most paths do not exceed.
   void match_all(double reach);
 
  private:
@@ -31,16 +31,16 @@ class Paths {
   Problem& problem_;
   Market<Real>& market_;
   double* depth_;  // (slots) length of the shortest path found to each column
-  double* slack_;  // (slots) by how much a freed row's column missed its profit
+  double* slack_;  // (slots) by how much the value of a freed row's column exceeded its profit
   int* parent_;    // (slots) row before each column
   int* touched_;   // (slots) columns whose depth is finite
   int* done_;      // (slots) columns scanned, in order
   int* heap_;      // (slots) columns waiting to be scanned, least depth first
   int* place_;     // (slots) where in the heap a column is
-  int* place_of_;  // (slots) the first of the rows before it that lie in the same place
+  int* place_of_;  // (slots) the first row at the same position
   int* seen_;      // (slots) by place, the last search that scanned a row there
   int search_ = 0, heap_size_ = 0, touched_count_ = 0, done_count_ = 0;
-  double reach_ = 0.0;  // longer paths are of no interest
+  double reach_ = 0.0;  // longer paths are ignored
   int target_ = -1;     // nearest free column found
 };
 
@@ -120,7 +120,7 @@ void Paths<Real>::match_all(double reach) {
 
 template <class Real>
 inline void Paths<Real>::relax_row(int i, double depth) {
-  // A row in the same place, scanned before, has led to all that this one could.
+  // A row at the same position was scanned before, with the same result.
   if (seen_[place_of_[i]] == search_) return;
   seen_[place_of_[i]] = search_;
   const double profit = problem_.profit[i];
@@ -134,7 +134,7 @@ inline void Paths<Real>::relax_row(int i, double depth) {
     parent_[j] = i;
     if (problem_.row[j] < 0) target_ = j, reach_ = to;
     else push(j, is_new);
-    return reach_ > depth;  // nothing is nearer than a free column at no distance
+    return reach_ > depth;  // no column is nearer than a free column at distance 0
   });
 }
 
@@ -170,7 +170,7 @@ bool Paths<Real>::augment(int root, double reach) {
   return target_ >= 0;
 }
 
-// Puts a column into the heap, or moves it up after its depth fell.
+// Inserts a column into the heap, or moves it up after its depth decreased.
 template <class Real>
 inline void Paths<Real>::push(int column, bool is_new) {
   int at = is_new ? heap_size_++ : place_[column];

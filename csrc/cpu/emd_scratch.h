@@ -1,11 +1,11 @@
-// Memory for a kernel's arrays, handed out from one piece.
+// Allocation of a kernel's arrays from one piece of memory.
 #pragma once
 
 #include <cstdint>
 
 namespace {
 
-// Counts only, where it has no memory: the same code then says how much it will need.
+// Without memory it only counts, so the same code computes the required size.
 class Scratch {
  public:
   explicit Scratch(char* memory) : memory_(reinterpret_cast<uintptr_t>(memory)) {}

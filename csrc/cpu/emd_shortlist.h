@@ -1,11 +1,11 @@
-// A row's shortlist: searched, made anew, and what bids and paths read from it. The rest of class Market.
+// A row's shortlist: its search, its refresh, and its use by bids and paths. The rest of class Market.
 #pragma once
 
 #include "cpu/emd_market.h"
 
 namespace {
 
-// Drops what was found with a value above limit.
+// Removes found columns with a value above the limit.
 template <class Real>
 void Market<Real>::drop_above(Real limit) {
   int count = 0;
@@ -22,19 +22,19 @@ void Market<Real>::drop_above(Real limit) {
   fill_up();
 }
 
-// Completes the last sixteen of what was found with columns that nobody can afford.
+// Pads the found columns to a multiple of sixteen with columns of infinite price.
 template <class Real>
 inline void Market<Real>::fill_up() {
   for (int k = found_; k % kLanes != 0; ++k) found_distance_[k] = 0, found_value_[k] = kFar, found_column_[k] = slots_;
 }
 
-// Finds every column of value at most `limit`, and those a margin beyond.
+// Finds every column of value at most `limit` plus the margin.
 template <class Real>
 void Market<Real>::find(int i, Real limit) {
   const Point p = point(i);
   const Real reach = limit + margin < kFinite ? limit + margin : kFinite;
   const Wide threshold = Wide::all(reach);
-  // Locals, which the compiler need not reload after each store.
+  // Local variables, which the compiler need not reload after each store.
   Real *const to_distance = found_distance_, *const to_value = found_value_;
   int *const to_column = found_column_, found = 0;
   visit_blocks(p, reach, [&](int first) {
@@ -49,13 +49,13 @@ void Market<Real>::find(int i, Real limit) {
   fill_up();
 }
 
-// Makes row i's shortlist of what was found: everything of value at most `limit`, if that is few enough, and as much of
-// the rest as there is room for.
+// Makes row i's shortlist from the found columns: all with a value at most `limit`, if they are few enough, and as many
+// of the others as fit.
 template <class Real>
 void Market<Real>::shorten(int i, Real limit, Real found_limit) {
   Real top = found_limit + margin;
   if (found_ > kShort) {
-    // Bisect for a high ceiling under which few enough remain.
+    // Bisection for the highest ceiling with few enough columns below it.
     const auto below = [&](Real t) {
       int sum = 0;
       for (int k = 0; k < found_; k += kLanes) {

@@ -26,7 +26,7 @@ namespace {
 
 constexpr const Kernels* units[] = PCGEN_UNITS(emd_kernels);
 
-// Zeroed memory, handed out in pieces that begin on a cache line.
+// Zeroed memory, divided into pieces that begin on a cache line.
 class Arena {
  public:
   explicit Arena(int64_t bytes) : memory_(new(std::align_val_t{64}) char[bytes]()), next_(memory_) {}
@@ -49,12 +49,12 @@ class Arena {
 double middle(double low, double high) { return low / 2 + high / 2; }
 double half(double low, double high) { return high / 2 - low / 2; }
 
-// What the sizes of two clouds say about the problem.
+// The scale of the problem, from the sizes of two clouds.
 struct Geometry {
-  // Of the power of two that brings the common box's larger side to (1/2, 1]: exact, unlike a shift of the origin.
+  // Exponent of the power of two that scales the common box's larger side to (1/2, 1]; exact, unlike a translation.
   int exponent = 0;
   double size, spacing;  // as in Problem, times that power
-  bool is_fine = false;  // whether float cannot resolve it
+  bool is_fine = false;  // whether float cannot resolve the spacing
 
   Geometry(const Cloud& x, const Cloud& y) {
     double common = 0, own = 0;
@@ -63,13 +63,13 @@ struct Geometry {
       own = std::max({own, half(x.low(a), x.high(a)), half(y.low(a), y.high(a))});
     }
     std::frexp(common, &exponent);
-    exponent = std::clamp(exponent + 1, -1000, 1000);  // beyond, the factor itself would leave the range of double
+    exponent = std::clamp(exponent + 1, -1000, 1000);  // beyond it, the factor itself would overflow double
     const double scale = std::ldexp(1.0, -exponent);
     double apart[3];
     for (int a = 0; a < 3; ++a) apart[a] = (middle(x.low(a), x.high(a)) - middle(y.low(a), y.high(a))) * scale;
     size = 2 * (own * scale);
     spacing = y.spacing() * scale;
-    // Seen from afar, a step sideways changes a distance by a small share of it.
+    // If the clouds are far from each other, a step sideways changes a distance by a small share of it.
     if (size > 0) spacing *= size / (size + std::hypot(apart[0], apart[1], apart[2]));
     is_fine = spacing > 0 && spacing < 0x1p-12;
   }
@@ -95,7 +95,7 @@ class Workspace {
     problem.memory = arena_.take<char>(scratch);
   }
 
-  // Prices from duals. Only differences count, and no optimum needs one above the diameter, which is below 4 here.
+  // Prices from duals. Only differences matter, and no optimum needs one above the diameter, which is below 4 here.
   void set_prices(const double* dual, const Cloud& columns, double scale) {
     const double highest = *std::max_element(dual, dual + problem.n);
     for (int j = 0; j < problem.n; ++j) {
@@ -144,7 +144,7 @@ double lower_bound(const Cloud& x, const Cloud& y, const double* x_dual) {
   const double scale = std::ldexp(1.0, -geometry.exponent), unit = std::ldexp(1.0, geometry.exponent);
   const Kernels& kernels = choose(units);
   const int n = x.size(), slots = (n + kBlock - 1) / kBlock * kBlock;
-  Workspace space(y, x, geometry, kernels.single_bytes(slots));  // y's points are the rows: they take what is left
+  Workspace space(y, x, geometry, kernels.single_bytes(slots));  // the rows are y's points, whose duals follow
   space.set_prices(x_dual, x, scale);
   kernels.profits(space.problem);
   double sum = 0;

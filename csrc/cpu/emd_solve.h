@@ -1,4 +1,4 @@
-// One pair of clouds, matched: scaling, the kernel of this machine, and the answer in the caller's order and units.
+// Matching of one pair of clouds: scaling, the kernel of this machine, and the result in the caller's order and units.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace pcgen::emd {
 
-// What the caller wants written, each (n) or null.
+// The requested outputs, each (n) or null.
 struct Places {
   int64_t* index = nullptr;
   double* x_dual = nullptr;
@@ -19,10 +19,10 @@ struct Value {
   double cost, lower_bound;  // means over points
 };
 
-// Clouds of equal size. `start` holds duals of y's points to begin with, or is null.
+// Clouds have equal size. `start` is the initial duals of y's points, or null.
 Value solve(const Cloud& x, const Cloud& y, double gap, const double* start, const Places& out);
 
-// A lower bound of the cost from duals of x's points alone: their mean, and that of what they leave to y's points.
+// A lower bound on the cost from duals of x's points: their mean, plus the mean of the best duals of y's points.
 double lower_bound(const Cloud& x, const Cloud& y, const double* x_dual);
 
 }  // namespace pcgen::emd

@@ -27,14 +27,14 @@ InstructionSet instruction_set() { return current.load(std::memory_order_relaxed
 
 }  // namespace pcgen
 
-// Called through ctypes: they take no tensors, so they are no ops.
+// Called through ctypes: they have no tensor arguments, so they are not ops.
 extern "C" {
 
 __attribute__((visibility("default"))) const char* pcgen_instruction_set() {
   return pcgen::names[static_cast<int>(pcgen::instruction_set())];
 }
 
-// Returns 0, or 1 where the name is unknown or the processor lacks the instructions.
+// Returns 0, or 1 if the name is unknown or the processor lacks the instructions.
 __attribute__((visibility("default"))) int pcgen_set_instruction_set(const char* name) {
   for (int i = 0; i <= static_cast<int>(pcgen::widest()); ++i) {
     if (std::strcmp(name, pcgen::names[i]) == 0) {

@@ -1,4 +1,4 @@
-// Which of a kernel's units runs: the widest that this processor has, unless another is asked for.
+// The choice of a kernel's instruction set: the widest of this processor, unless another is selected.
 #pragma once
 
 #if defined(__x86_64__) || defined(_M_X64)
@@ -13,7 +13,7 @@ enum class InstructionSet { portable, avx2, avx512 };
 
 InstructionSet instruction_set();
 
-// A kernel is compiled into units of the same name, one namespace for each instruction set, in the order of the enum:
+// A kernel is compiled into units of the same name, one namespace per instruction set, in the order of the enum:
 //   static constexpr const Table* units[] = PCGEN_UNITS(table);   choose(units)->function(...)
 #if PCGEN_X86
 #define PCGEN_UNITS(name) {&portable::name, &avx2::name, &avx512::name}

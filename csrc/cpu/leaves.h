@@ -1,5 +1,5 @@
-// A cloud in the order of a balanced k-d tree, cut into leaves of equal size with their boxes: the flat index by which a
-// search skips most of a large cloud.
+// A cloud in the order of a balanced k-d tree, divided into leaves of equal size with their boxes: an index with which
+// a search skips most of a large cloud.
 #pragma once
 
 #include <algorithm>
@@ -20,7 +20,7 @@ class Leaves {
 
   Leaves() = default;
 
-  // From points (size, 3); `name` and `row` are for the error that a NaN or an infinity is.
+  // From points (size, 3); `name` and `row` are for the error message for NaN or infinity.
   Leaves(const T* points, int64_t size, const char* name, int64_t row)
       : count_((size + leaf_size - 1) / leaf_size), original_(count_ * leaf_size) {
     std::vector<Point> sorted(size);
@@ -36,7 +36,7 @@ class Leaves {
     }
     std::fill(original_.begin() + size, original_.end(), original_[size - 1]);
     cloud_ = UnpackedCloud<T>(ordered.data(), size, name, row);
-    // The padding lies in the last leaf, so its copies change no box.
+    // The padding is in the last leaf, and copies one of its points, so it changes no box.
     const Coordinates<T> all = cloud_.coordinates();
     const T* const axes[] = {all.x, all.y, all.z};
     boxes_ = std::vector<T>(6 * padded_count());
@@ -55,7 +55,7 @@ class Leaves {
   Coordinates<T> leaf(int64_t index) const {
     return cloud_.coordinates().slice(index * leaf_size, (index + 1) * leaf_size);
   }
-  // Where each point, in the order of the leaves and their padding, stood in the cloud.
+  // The index in the cloud of each point, in the order of the leaves and their padding.
   const int32_t* original(int64_t leaf) const { return original_.data() + leaf * leaf_size; }
   // The leaves' boxes as six rows: lowest and highest x, then y, then z; rows are `padded_count` apart.
   const T* boxes() const { return boxes_.data(); }
@@ -67,7 +67,7 @@ class Leaves {
     int32_t index;
   };
 
-  // Halve [points, points + size) along its longest side, at a multiple of the leaf's size, until leaves remain.
+  // Halve [points, points + size) along its longest side, at a multiple of the leaf's size, down to single leaves.
   static void split(Point* points, int64_t size) {
     while (size > leaf_size) {
       T side[3];

@@ -1,5 +1,5 @@
-// The kernels of nearest.h for any vector type V of simd_*.h. Each unit compiles them for its own V, whose namespace keeps
-// the units' code apart; nothing here may be an inline function without V, which the linker would share among them.
+// The kernels of nearest.h for any vector type V of simd_*.h. Each unit compiles them for its own V, whose namespace
+// separates the units' code. No inline function here may lack V, since the linker would share it among the units.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@ struct Nearest {
   static constexpr int64_t stripe = V::width * V::unroll;  // points of a kept in registers
   static constexpr T infinity = std::numeric_limits<T>::infinity();
 
-  // The only formula of a squared distance: its sign-free symmetry makes both directions agree to the last bit.
+  // The only formula of a squared distance. It does not depend on signs, so both directions agree to the last bit.
   static V squared(V dx, V dy, V dz) { return multiply_add(dz, dz, multiply_add(dy, dy, dx * dx)); }
 
   // Lower a_least[i] for i in [first, last) by the distances to the points [begin, end) of b, and b_least[j - begin],
@@ -46,7 +46,7 @@ struct Nearest {
   }
 
   static void both(Cloud a, Cloud b, T* a_least, T* b_least) {
-    constexpr int64_t tile = 256;  // of b: its vectors of minima stay in the first-level cache
+    constexpr int64_t tile = 256;  // of b: its vectors of minima fit into the first-level cache
     V lanes[tile];
     for (int64_t i = 0; i < a.padded; ++i) a_least[i] = infinity;
     for (int64_t begin = 0; begin < b.size; begin += tile) {
@@ -68,8 +68,8 @@ struct Nearest {
     }
   }
 
-  // Carrying an index with every minimum would double the work. It is enough to remember in which tile the minimum was
-  // met, and to search that tile once in the end.
+  // To store an index with every minimum would double the work. It is enough to store the tile of the minimum, and to
+  // search that tile once at the end.
   static void both_with_index(
       Cloud a, Cloud b, T* a_least, T* b_least, int32_t* a_nearest, int32_t* b_nearest) {
     constexpr int64_t a_tile = 256, b_tile = 64;

@@ -14,7 +14,7 @@
 namespace pcgen {
 namespace {
 
-// Brute force reads n * m pairs in the processor's best rhythm; the search by leaves pays for its sorting from about here.
+// Brute force computes n * m pairs at the processor's best speed; from about this number, a search by leaves is faster.
 constexpr int64_t search_above = int64_t{4096} * 4096;
 
 template <class T, class Cloud>
@@ -34,7 +34,7 @@ struct UnpackedPairs {
   }
 };
 
-// One pair's points are cut into pieces where the batch alone would leave threads idle. Minima do not depend on the cuts.
+// A pair's points are divided into pieces if the batch alone would leave threads idle. Minima do not depend on them.
 struct Pieces {
   int64_t count, length;
 
@@ -88,8 +88,8 @@ Least<T> brute_force(const Pairs<T>& pairs, int64_t* x_to_y, int64_t* y_to_x) {
   return least;
 }
 
-// The least squared distances from one leaf's points to all of `to`, and the nearest: leaves of `to` in order of their
-// boxes' distance, until none can hold a point as near as what every point has already.
+// The least squared distances from one leaf's points to all of `to`, and the nearest points. It visits leaves of `to`
+// in order of their boxes' distance, until no other leaf can have a nearer point.
 template <class T>
 class LeafSearch {
  public:
@@ -106,7 +106,7 @@ class LeafSearch {
     measure_boxes(from, leaf, to);
     const int64_t closest = std::min_element(distances_.begin(), distances_.begin() + to.count()) - distances_.begin();
     T largest = look(closest);
-    // At equality too: a point of a lower index may lie at the same distance.
+    // Also at equality: a point of a lower index may be at the same distance.
     candidates_.clear();
     for (int64_t other = 0; other < to.count(); ++other)
       if (distances_[other] <= largest && other != closest)

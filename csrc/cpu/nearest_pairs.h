@@ -14,7 +14,7 @@ struct Pairs {
   int64_t batch, n, m;
 };
 
-// Least squared distances, for pair b at x + b * x_stride, n of them, and at y + b * y_stride, m of them.
+// Least squared distances: of pair b, n of them are at x + b * x_stride, and m of them at y + b * y_stride.
 template <class T>
 struct Least {
   Least(const Pairs<T>& pairs, int64_t x_stride, int64_t y_stride)
@@ -24,8 +24,8 @@ struct Least {
   std::unique_ptr<T[]> x, y;
 };
 
-// On all threads. x_to_y (batch, n) and y_to_x (batch, m) receive the nearest points, the first of several at the same
-// distance; both may be null. Distances and indices depend on no other pair, nor on the number of threads.
+// Uses all threads. x_to_y (batch, n) and y_to_x (batch, m) receive the nearest points, the first of several at the
+// same distance; both may be null. Distances and indices depend neither on other pairs nor on the number of threads.
 template <class T>
 Least<T> nearest_pairs(const Pairs<T>& pairs, int64_t* x_to_y, int64_t* y_to_x);
 

@@ -19,7 +19,7 @@ namespace {
 using torch::headeronly::ScalarType;
 using torch::stable::Tensor;
 
-constexpr int64_t block = 64;  // points that NearestKernels::within takes at once
+constexpr int64_t block = 64;  // points per call of NearestKernels::within
 constexpr int64_t queries_for_a_thread = 64;
 
 void check_queries(const Tensor& x, const Tensor& y, int64_t k) {
@@ -29,7 +29,7 @@ void check_queries(const Tensor& x, const Tensor& y, int64_t k) {
   check(k >= 1, "k: must be at least 1, got ", k);
 }
 
-// Call f(b, i, cloud, point) for each point of x on all threads, `cloud` being the b-th of y and `point` the coordinates.
+// Call f(b, i, cloud, point) for each point of x on all threads; `cloud` is the b-th of y, `point` the coordinates.
 template <class T, class F>
 void for_each_query(const Tensor& x, const Tensor& y, const F& f) {
   const int64_t batch = x.size(0), n = x.size(1), m = y.size(1);
@@ -44,8 +44,8 @@ void for_each_query(const Tensor& x, const Tensor& y, const F& f) {
   });
 }
 
-// Call f(index, distance) for the points of the cloud no farther from `point` than bound(), in the order of their indices,
-// until it returns false.
+// Call f(index, distance) for the points of the cloud within bound() of `point`, in the order of their indices, until
+// it returns false.
 template <class T, class Bound, class F>
 void for_each_within(const Coordinates<T>& cloud, const T* point, const Bound& bound, const F& f) {
   alignas(64) T distances[block];

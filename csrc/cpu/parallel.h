@@ -1,4 +1,4 @@
-// Threads of torch for loops over independent items.
+// Loops over independent items on torch's threads.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +10,8 @@
 
 namespace pcgen {
 
-// Call f(begin, end) on consecutive parts of [0, count), at least `grain` long each, on torch's threads. An exception
-// reaches the caller as it was thrown (torch's ABI would turn it into a RuntimeError): that of the first part of several.
+// Call f(begin, end) on consecutive parts of [0, count), at least `grain` long each, on torch's threads. The caller
+// gets the exception of the first part that throws, unchanged (torch's ABI would convert it to a RuntimeError).
 template <class F>
 void parallel_for(int64_t count, int64_t grain, const F& f) {
   std::mutex mutex;
@@ -36,8 +36,8 @@ void parallel_for_each(int64_t count, const F& f, int64_t grain = 1) {
   });
 }
 
-// The grain of loops that touch `points` points in each item and do little with them: waking a thread takes as long as
-// several thousand such points.
+// The grain of loops with little work for each of `points` points per item: waking a thread takes as long as several
+// thousand such points.
 inline int64_t light_grain(int64_t points) { return points < 16384 ? 16384 / points : 1; }
 
 }  // namespace pcgen

@@ -29,7 +29,7 @@ struct Vec<float> {
   friend Vec max(Vec a, Vec b) { return {_mm512_max_ps(a.v, b.v)}; }
 
   friend Vec sqrt(Vec a) { return {_mm512_sqrt_ps(a.v)}; }
-  // a * 2^n, given n + 1.5 * 2^23 in whose lowest bits n stands; neither factor nor product may leave the normal numbers.
+  // a * 2^n, given n + 1.5 * 2^23, whose lowest bits are n; factor and product must be normal numbers.
   friend Vec scale(Vec a, Vec shifted) {
     const __m512i exponent = _mm512_slli_epi32(_mm512_castps_si512(shifted.v), 23);
     return {_mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(a.v), exponent))};

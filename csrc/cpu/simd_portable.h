@@ -1,4 +1,4 @@
-// Vectors of 16 bytes by the extension that GCC and Clang share: SSE2, NEON, or whatever the machine has.
+// Vectors of 16 bytes by the common extension of GCC and Clang: SSE2, NEON, or other instructions of the machine.
 #pragma once
 
 #include <cmath>
@@ -21,7 +21,7 @@ struct Vec {
     std::memcpy(&out.v, from, sizeof(out.v));
     return out;
   }
-  static Vec broadcast(T value) { return {value - Native{}}; }  // GCC makes slow code of a loop over the lanes
+  static Vec broadcast(T value) { return {value - Native{}}; }  // GCC generates slow code for a loop over the lanes
   void store(T* to) const { std::memcpy(to, &v, sizeof(v)); }
 
   friend Vec operator-(Vec a, Vec b) { return {a.v - b.v}; }
@@ -36,7 +36,7 @@ struct Vec {
     for (int i = 0; i < width; ++i) a.v[i] = std::sqrt(a.v[i]);
     return a;
   }
-  // a * 2^n, given n + 1.5 * 2^23 in whose lowest bits n stands; neither factor nor product may leave the normal numbers.
+  // a * 2^n, given n + 1.5 * 2^23, whose lowest bits are n; factor and product must be normal numbers.
   friend Vec scale(Vec a, Vec shifted) {
     static_assert(sizeof(T) == 4);
     using Bits __attribute__((vector_size(16))) = uint32_t;
@@ -53,7 +53,7 @@ struct Vec {
     for (int i = 1; i < width; ++i) most = v[i] > most ? v[i] : most;
     return most;
   }
-  // Bit i is set where a[i] < b[i].
+  // Bit i is set if a[i] < b[i].
   friend uint32_t less(Vec a, Vec b) {
     uint32_t mask = 0;
     for (int i = 0; i < width; ++i) mask |= static_cast<uint32_t>(a.v[i] < b.v[i]) << i;

@@ -1,4 +1,4 @@
-// Clouds unpacked into coordinates for the vector kernels, and checked on the way.
+// Conversion of clouds to the layout of the vector kernels, with a check for finite coordinates.
 #pragma once
 
 #include <algorithm>
@@ -13,7 +13,7 @@
 
 namespace pcgen {
 
-// Refuse a cloud (size, 3) with a NaN or an infinity; `name` and `row` say which cloud it is.
+// Raise an error for a cloud (size, 3) with NaN or infinity; `name` and `row` identify the cloud in the message.
 template <class T>
 void check_finite(const T* points, int64_t size, const char* name, int64_t row) {
   int refused = 0;  // without a branch in the loop, so that it is vectorised
@@ -29,7 +29,7 @@ class UnpackedCloud {
  public:
   UnpackedCloud() = default;
 
-  // From points (size, 3); `name` and `row` are for the error that a NaN or an infinity is.
+  // From points (size, 3); `name` and `row` are for the error message for NaN or infinity.
   UnpackedCloud(const T* points, int64_t size, const char* name, int64_t row)
       : size_(size),
         padded_((size + Coordinates<T>::padding - 1) / Coordinates<T>::padding * Coordinates<T>::padding),
@@ -48,7 +48,7 @@ class UnpackedCloud {
   }
 
  private:
-  // Of a cache line: a vector across two lines takes two reads.
+  // That of a cache line: a vector across two lines needs two reads.
   static constexpr std::align_val_t alignment{64};
   struct Free {
     void operator()(T* values) const { operator delete[](values, alignment); }

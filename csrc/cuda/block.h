@@ -1,9 +1,9 @@
-// What a program for one block of threads may use, on the GPU and, for the tests, on the CPU: steps that all threads,
-// warps or lanes take before any goes on, values that each keeps from step to step, and what the lanes of a warp tell
-// each other.
+// The interface of programs for one block of threads, on the GPU and, for the tests, on the CPU: steps that all
+// threads, warps or lanes finish before the next one, values that each keeps between steps, and communication between
+// the lanes of a warp.
 //
-// Between steps every thread of a block runs the same code on the same values: what it reads there of shared memory
-// must not be written in the very next step, which faster threads may have begun.
+// Between steps, every thread of a block runs the same code on the same values. Shared memory that is read there must
+// not be written in the next step, which faster threads may have started.
 #pragma once
 
 namespace pcgen::cuda {

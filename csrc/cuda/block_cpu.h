@@ -1,4 +1,4 @@
-// A block of threads on the CPU: one thread after another, for the tests.
+// A block of threads on the CPU, one thread after another, for the tests.
 #pragma once
 
 #include <atomic>
@@ -14,7 +14,7 @@
 
 namespace pcgen::cuda {
 
-// Not 0: steps run their threads in another order each time. No result may depend on it.
+// If it is not 0, steps run their threads in a random order. No result may depend on it.
 inline uint64_t order_seed = 0;
 
 template <int count, class F>
@@ -30,8 +30,8 @@ void in_some_order(const F& f) {
 
 #ifdef PCGEN_WARPS_RACE
 
-// Every warp is a thread of the CPU that runs the whole program, and nothing but these barriers holds them together:
-// a tool that finds races among threads finds the barriers that a program lacks.
+// Every warp is a thread of the CPU that runs the whole program, synchronised only by these barriers, so a tool that
+// finds data races finds missing barriers.
 inline thread_local int own_warp = 0;
 inline std::barrier<> barrier(warps);
 

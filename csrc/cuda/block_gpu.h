@@ -10,7 +10,7 @@
 
 namespace pcgen::cuda {
 
-// f(thread) on every thread, then a barrier. Every thread of the block must come here.
+// f(thread) on every thread, then a barrier. Every thread of the block must call it.
 template <class F>
 PCGEN_DEVICE void step(const F& f) {
   f(static_cast<int>(threadIdx.x));
@@ -31,7 +31,7 @@ PCGEN_DEVICE void each_lane(const F& f) {
   __syncwarp();
 }
 
-// One value for each thread, of which a thread touches its own alone: a register.
+// One value per thread, which only this thread may use: a register.
 template <class T>
 class PerThread {
  public:
@@ -44,13 +44,13 @@ class PerThread {
 template <class T>
 using PerLane = PerThread<T>;
 
-// A bit for each lane of a warp.
+// One bit per lane of a warp.
 template <class F>
 PCGEN_DEVICE uint32_t ballot(const F& f) {
   return __ballot_sync(~0u, f(static_cast<int>(threadIdx.x % lanes)));
 }
 
-// A value as words, which is how lanes exchange it: exchange(word) for each of them.
+// Exchange of a value between lanes, word by word: exchange(word) for each of its words.
 template <class T, class F>
 PCGEN_DEVICE T exchanged(const T& value, const F& exchange) {
   static_assert(sizeof(T) % sizeof(int) == 0);
@@ -64,7 +64,7 @@ PCGEN_DEVICE T exchanged(const T& value, const F& exchange) {
   return other;
 }
 
-// The lanes' values made one by a rule that does not care for their order; every lane gets it.
+// Reduction of the lanes' values by a rule that does not depend on their order; every lane gets the result.
 template <class T, class F>
 PCGEN_DEVICE T reduce(PerLane<T>& values, const F& rule) {
   T own = values[0];
@@ -75,7 +75,7 @@ PCGEN_DEVICE T reduce(PerLane<T>& values, const F& rule) {
   return own;
 }
 
-// What one lane has; every lane gets it.
+// The value of one lane, for every lane.
 template <class T>
 PCGEN_DEVICE T from_lane(PerLane<T>& values, int lane) {
   return exchanged(values[lane], [&](int word) { return __shfl_sync(~0u, word, lane); });
@@ -84,13 +84,13 @@ PCGEN_DEVICE T from_lane(PerLane<T>& values, int lane) {
 PCGEN_DEVICE int count_bits(uint32_t bits) { return __popc(bits); }
 PCGEN_DEVICE int first_bit(uint32_t bits) { return __ffs(static_cast<int>(bits)) - 1; }
 
-// Makes `count` places at the end of a list, and returns the first. In which order callers come is left to chance.
+// Allocates `count` places at the end of a list, and returns the first. The order of callers is not determined.
 PCGEN_DEVICE int add_places(int& size, int count) { return atomicAdd(&size, count); }
 
 PCGEN_DEVICE float fused(float a, float b, float c) { return fmaf(a, b, c); }
 PCGEN_DEVICE double fused(double a, double b, double c) { return fma(a, b, c); }
 
-// Within an ulp or two for floats, and 0 below 1e-38.
+// The square root; for floats to one or two ulp, and 0 below 1e-38.
 PCGEN_DEVICE float root(float v) {
   float r;
   asm("sqrt.approx.ftz.f32 %0, %1;" : "=f"(r) : "f"(v));

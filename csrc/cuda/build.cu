@@ -1,5 +1,4 @@
-// What the library was compiled with and for, as text that pcgen finds in the file: it must be readable where the library
-// cannot be loaded.
+// The toolkit and the targets of the build, as text that pcgen finds in the file, also if the library cannot be loaded.
 #define PCGEN_TEXT(text) #text
 #define PCGEN_VALUE(macro) PCGEN_TEXT(macro)
 

@@ -21,7 +21,7 @@ struct Batch {
   const T* y;
   int n, m;
 
-  // Pair b, from x's side or, turned, from y's.
+  // Pair b, from x's side or, if `turned`, from y's.
   __device__ View<T> view(int64_t b, bool turned) const {
     const T *const px = x + b * n * 3, *const py = y + b * m * 3;
     return turned ? View<T>{py, px, m, n} : View<T>{px, py, n, m};
@@ -77,7 +77,7 @@ __global__ void matrix_kernel(const T* a, const T* b, int columns, int n, int m,
   if (threadIdx.x == 0) (turned ? to_a : to_b)[pair] = mean;
 }
 
-// How many blocks of `points` cover the larger cloud, and that the grid can hold them for every pair.
+// The number of blocks of `points` that cover the larger cloud; checks that the grid can hold them for all pairs.
 int blocks_of(const Tensor& x, const Tensor& y, int points) {
   const int64_t blocks = (std::max(x.size(1), y.size(1)) + points - 1) / points;
   check(blocks * x.size(0) < (int64_t{1} << 31), "x: has too many clouds of this size for one call; split the batch");

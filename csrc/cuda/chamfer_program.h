@@ -1,5 +1,5 @@
-// The programs of Chamfer's blocks. Nothing here depends on the order of blocks, there are no atomics, and sums have a fixed
-// order: results repeat to the last bit.
+// The programs of Chamfer's blocks. Nothing depends on the order of blocks, there are no atomics, and sums have a fixed
+// order, so results repeat to the last bit.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,7 @@ struct Shared {
   double sum[threads];
 };
 
-// What a thread knows of its queries.
+// The state of a thread's queries.
 template <class T>
 struct Queries {
   T x[queries_per_thread], y[queries_per_thread], z[queries_per_thread], least[queries_per_thread];
@@ -38,9 +38,9 @@ PCGEN_DEVICE T squared(T dx, T dy, T dz) {
   return fma(dz, dz, fma(dy, dy, dx * dx));
 }
 
-// The least squared distance from each of the block's queries, points [first, first + queries_per_block) of x, to y; the
-// nearest is the first of several. A query that is not finite gets NaN: every point is a query from one side or the other,
-// so such a point makes its pair's distance NaN, where minima alone would pass over it.
+// The least squared distance from each of the block's queries, points [first, first + queries_per_block) of x, to y;
+// the nearest point is the first of several. A query that is not finite gets NaN. Every point is a query of one of the
+// two sides, so such a point makes its pair's distance NaN; minima alone would ignore it.
 template <class T>
 PCGEN_DEVICE void find_nearest(const View<T>& view, int first, Shared<T>& shared, PerThread<Queries<T>>& queries) {
   step([&](int thread) {
@@ -77,7 +77,7 @@ PCGEN_DEVICE void find_nearest(const View<T>& view, int first, Shared<T>& shared
   });
 }
 
-// Write what find_nearest found to least (n) and, unless null, nearest (n).
+// Write the results of find_nearest to least (n) and, unless null, nearest (n).
 template <class T>
 PCGEN_DEVICE void nearest_block(const View<T>& view, int first, Shared<T>& shared, T* least, int64_t* nearest) {
   PerThread<Queries<T>> queries;
@@ -93,7 +93,7 @@ PCGEN_DEVICE void nearest_block(const View<T>& view, int first, Shared<T>& share
   });
 }
 
-// The sum over threads of a value of each, in a fixed order.
+// The sum of a value over threads, in a fixed order.
 template <class T>
 PCGEN_DEVICE double sum_block(Shared<T>& shared, PerThread<double>& values) {
   step([&](int thread) { shared.sum[thread] = values[thread]; });
@@ -102,7 +102,7 @@ PCGEN_DEVICE double sum_block(Shared<T>& shared, PerThread<double>& values) {
       if (thread < half) shared.sum[thread] += shared.sum[thread + half];
     });
   const double total = shared.sum[0];
-  step([](int) {});  // nobody writes the sums anew before all have read
+  step([](int) {});  // no thread overwrites the sums before all have read them
   return total;
 }
 
@@ -116,7 +116,7 @@ PCGEN_DEVICE double mean_block(const T* values, int n, Shared<T>& shared) {
   return sum_block(shared, partial) / n;
 }
 
-// The mean over x of the distance to the nearest of y, squared or not, without a place in memory for the distances.
+// The mean over x of the distance to the nearest point of y, squared or not, without storing the distances.
 template <class T>
 PCGEN_DEVICE double nearest_mean_block(const View<T>& view, bool squares, Shared<T>& shared) {
   PerThread<Queries<T>> queries;
@@ -135,8 +135,8 @@ PCGEN_DEVICE double nearest_mean_block(const View<T>& view, bool squares, Shared
   return sum_block(shared, partial) / view.n;
 }
 
-// The gradient of g * chamfer to the block's points [first, first + threads) of x: from each point's own nearest, and from
-// the points of y whose nearest it is, met in their order.
+// The gradient of g * chamfer to the block's points [first, first + threads) of x: from each point's own nearest point,
+// and from the points of y whose nearest point it is, in their order.
 template <class T>
 PCGEN_DEVICE void gradient_block(const View<T>& view, int first, T g, const int64_t* x_to_y, const int64_t* y_to_x,
                                  Shared<T>& shared, T* gradient) {

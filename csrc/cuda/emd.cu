@@ -18,9 +18,9 @@ using torch::headeronly::ScalarType;
 using torch::stable::Tensor;
 
 constexpr int64_t kMostPoints = 16384;
-constexpr int64_t kMostBytes = int64_t{1} << 30;  // of workspace, where fewer blocks than fit on the device will do
+constexpr int64_t kMostBytes = int64_t{1} << 30;  // of workspace, if fewer blocks than fit on the device are sufficient
 
-// grid: as many blocks as find a place, which take one cloud after another
+// grid: as many blocks as fit on the device; each processes one cloud after another
 template <class T>
 __global__ void prepare_kernel(const T* points, int64_t count, int n, Clouds clouds, char* memory, int64_t bytes) {
   __shared__ CloudShared shared;
@@ -29,8 +29,8 @@ __global__ void prepare_kernel(const T* points, int64_t count, int n, Clouds clo
   }
 }
 
-// Where a block of a solver has its arrays: what is read most in shared memory where it fits, or else, in `fast`
-// bytes, before the rest in the workspace.
+// The memory of a solver's block: the arrays that are read most are in shared memory if they fit; otherwise they are,
+// in `fast` bytes, before the others in the workspace.
 struct Space {
   char* memory;
   int64_t bytes;  // for each block
@@ -44,7 +44,7 @@ struct Space {
   __device__ char* own() const { return memory + blockIdx.x * bytes; }
 };
 
-// A block's solver, all that its threads share of it in shared memory.
+// A block's solver; the parts that its threads share are in shared memory.
 template <class Real>
 struct Room {
   Shared shared;
@@ -60,7 +60,7 @@ struct Room {
   }
 };
 
-// grid: as many blocks as find a place, which take one pair after another
+// grid: as many blocks as fit on the device; each processes one pair after another
 template <class Real>
 __global__ void __launch_bounds__(threads, 3)
     match_kernel(Pairs pairs, double gap, const double* start, Results out, Space space) {
@@ -102,8 +102,8 @@ int attribute(const char* op, cudaDeviceAttr which, const Tensor& device) {
   return value;
 }
 
-// How many blocks to launch for `count` pieces of work: no more than run at once, nor than the workspace allows,
-// though one for each multiprocessor.
+// The number of blocks to launch for `count` pieces of work: at most as many as run at once, and as the workspace
+// allows, but at least one per multiprocessor.
 template <class Kernel>
 int64_t blocks_for(const char* op, Kernel kernel, int64_t count, int dynamic, int64_t bytes, const Tensor& device) {
   int each = 0;
@@ -113,7 +113,7 @@ int64_t blocks_for(const char* op, Kernel kernel, int64_t count, int dynamic, in
   return std::min({count, processors * std::max(each, 1), most});
 }
 
-// A set of clouds made ready on the device, and the memory that holds it.
+// A set of clouds prepared on the device, with its memory.
 struct Prepared {
   Tensor memory;
   Clouds clouds;
@@ -148,8 +148,8 @@ void launch(const char* op, Kernel kernel, const Tensor& device, const Pairs& pa
   Solver<Real>(pairs.n, fast, rest, shared);
   cudaFuncAttributes attributes;
   check_cuda(op, cudaFuncGetAttributes(&attributes, kernel));
-  // More than 48 KB of shared memory are there for those who ask. Always asking for all keeps threads of the process
-  // from taking from each other.
+  // More than 48 KB of shared memory must be requested. The request is always for the maximum, so that threads of the
+  // process do not lower each other's limit.
   const int all = attribute(op, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
   const int most = all - static_cast<int>(attributes.sharedSizeBytes);
   check_cuda(op, cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, most));
@@ -163,8 +163,8 @@ void launch(const char* op, Kernel kernel, const Tensor& device, const Pairs& pa
   check_launch(op);
 }
 
-// Floats search where they resolve the clouds, doubles where they do not: which pair is whose, the blocks see for
-// themselves, and those of the other kernel pass over it.
+// The kernel in float searches pairs of clouds that float resolves, the kernel in double the others. The blocks decide
+// this for each pair, and skip pairs of the other kernel.
 void solve(const char* op, const Tensor& x, const Tensor& y, bool all_pairs, double gap, const double* start,
            const Results& out) {
   const Prepared px = prepare(op, x), py = prepare(op, y);

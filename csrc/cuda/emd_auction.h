@@ -1,9 +1,8 @@
-// Rounds of bids: free rows bid for the column of least distance + price and raise its price, a row for each warp at
-// once.
+// Rounds of bids: free rows bid for the column of least distance + price and raise its price, one row per warp at once.
 //
-// With eps > 0 in rounded arithmetic (Bertsekas, 1988, The Auction Algorithm): its prices are only a starting point.
-// With eps = 0 in double (the row reduction of Jonker and Volgenant, 1987) those matched have exactly their least
-// value, and few rows stay free.
+// With eps > 0 it is in rounded arithmetic (Bertsekas, 1988, The Auction Algorithm): prices are only a starting point.
+// With eps = 0 it is in double (the row reduction of Jonker and Volgenant, 1987): matched rows have exactly their least
+// value, and few rows remain free.
 #pragma once
 
 #include "cuda/emd_state.h"
@@ -16,16 +15,16 @@ class Auction {
   PCGEN_DEVICE Auction(Market<Real>& market, State& state, Shared& shared)
       : market_(market), state_(state), shared_(shared) {}
 
-  // Frees all rows, and bids until no more rows than warps are free; those left would take most of the rounds.
+  // Frees all rows, and bids until at most as many rows as warps are free, since these would take most of the rounds.
   PCGEN_DEVICE void from_scratch(Real eps);
-  // Exact bids of the free rows, likewise; a row to which two columns are equally good may stay free.
+  // Exact bids of the free rows, likewise; a row with two equally good columns may remain free.
   PCGEN_DEVICE void reduce_rows();
-  // Makes the queue of the free rows. Neighbours want the same columns: in the queue they are far apart.
+  // Makes the queue of free rows. Neighbours compete for the same columns, so they are far apart in the queue.
   PCGEN_DEVICE void queue_free();
 
  private:
-  // Rounds per row, a hundred times what is usual; the exact stages take any prices. And of exact bids, which seldom
-  // need as many.
+  // Limits of rounds per row: a hundred times the usual number, since the exact stages accept any prices; and for exact
+  // bids, which seldom need so many.
   static constexpr int64_t kRounds = 100, kExactRounds = 1;
 
   template <bool is_exact>
@@ -40,7 +39,7 @@ class Auction {
   Shared& shared_;
 };
 
-// The number nearest above the golden section of n that has no divisor in common with it.
+// The smallest number above the golden section of n that is coprime to n.
 PCGEN_DEVICE int64_t golden_stride(int n) {
   for (int64_t stride = static_cast<int64_t>(0.6180339887 * n) + 1;; ++stride) {
     int64_t a = n, b = stride;
@@ -91,8 +90,8 @@ PCGEN_DEVICE void Auction<Real>::bid(int warp, Real eps) {
   });
 }
 
-// The highest bid for a column wins, of equal ones that of the first warp; the others, and who had the column, wait
-// again.
+// The highest bid for a column wins; of equal bids, that of the first warp. The other rows, and the previous row of the
+// column, return to the queue.
 template <class Real>
 template <bool is_exact>
 PCGEN_DEVICE void Auction<Real>::settle() {
@@ -144,12 +143,12 @@ PCGEN_DEVICE void Auction<Real>::rounds(Real eps, int64_t limit) {
       if (shared_.wanted[warp] < 0) return;
       const int g = shared_.wanted[warp] / group;
       for (int other = 0; other < warp; ++other) {
-        if (shared_.wanted[other] >= 0 && shared_.wanted[other] / group == g) return;  // one of them is enough
+        if (shared_.wanted[other] >= 0 && shared_.wanted[other] / group == g) return;  // one lane per group is enough
       }
       market_.set_floor(g);
     });
   }
-  step([](int) {});  // nobody changes the queue before all have read that it is done
+  step([](int) {});  // no thread changes the queue before all have read that it is done
 }
 
 template <class Real>

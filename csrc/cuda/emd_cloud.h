@@ -1,4 +1,4 @@
-// A cloud made ready for matching: checked, widened to double, cut into groups of neighbouring points.
+// A cloud prepared for matching: checked, converted to double, divided into groups of neighbouring points.
 #pragma once
 
 #include <climits>
@@ -9,10 +9,10 @@
 
 namespace pcgen::cuda::emd {
 
-// Points per group: what the lanes of a warp look at together.
+// Points per group, one for each lane of a warp.
 constexpr int group = lanes;
 
-// What is known of a cloud, and its points group by group.
+// Properties of a cloud, and its points in the order of groups.
 struct Facts {
   double low[3], high[3];
   double spacing;  // about the distance between neighbouring points
@@ -21,11 +21,11 @@ struct Facts {
 
 struct Cloud {
   const double* at;   // (3, n), in the order of groups
-  const int* order;   // (n) the place in the caller's cloud of each; it depends on the coordinates alone
+  const int* order;   // (n) the index in the caller's cloud of each; the order depends only on the coordinates
   const Facts* facts;
 };
 
-// Where such a cloud is written.
+// The memory of a prepared cloud.
 struct CloudPlaces {
   double* at;
   int* order;
@@ -49,7 +49,7 @@ PCGEN_DEVICE Extent united(Extent a, const Extent& b) {
   return a;
 }
 
-// Of halves, which cannot overflow.
+// Computed from halves, which cannot overflow.
 PCGEN_DEVICE double half_side(const Extent& e, int axis) { return e.high[axis] / 2 - e.low[axis] / 2; }
 
 struct CloudShared {
@@ -58,8 +58,8 @@ struct CloudShared {
   int is_finite[warps];
 };
 
-// The balanced k-d tree of a cloud, level by level: every level is a sort of all points by the cell that they lie in
-// and the coordinate along the cell's widest side.
+// The balanced k-d tree of a cloud, level by level: every level is a sort of all points by their cell and by the
+// coordinate along the cell's widest side.
 template <class T>
 class Tree {
  public:
@@ -89,14 +89,14 @@ class Tree {
 
   const T* points_;  // (n, 3)
   int n_, padded_, groups_;
-  double* key_;  // (padded) the coordinate sorted by
+  double* key_;  // (padded) the coordinate of the sort
   int* index_;   // (padded) the point
-  int* begin_;   // (padded) where its cell begins
-  int* end_;     // (padded) by place: where the cell ends
-  int* axis_;    // (groups) by the group that a cell begins with: its widest side
+  int* begin_;   // (padded) the begin of its cell
+  int* end_;     // (padded) by position: the end of the cell
+  int* axis_;    // (groups) by the first group of a cell: the axis of its widest side
 };
 
-// Of the points at [begin, end), by one warp.
+// The extent of the points at [begin, end), by one warp.
 template <class T>
 PCGEN_DEVICE Extent Tree<T>::extent_of(int begin, int end) const {
   PerLane<Extent> extent;
@@ -127,8 +127,8 @@ PCGEN_DEVICE void Tree<T>::choose_axes() {
   });
 }
 
-// Whether what is at place p comes before what is at place q: a lexicographic order that begins with the cell's axis;
-// indices decide between equal points.
+// Whether the point at position p is before the point at position q: a lexicographic order that begins with the cell's
+// axis; ties by index.
 template <class T>
 PCGEN_DEVICE bool Tree<T>::before(int p, int q) const {
   if (begin_[p] != begin_[q]) return begin_[p] < begin_[q];
@@ -165,7 +165,7 @@ PCGEN_DEVICE void Tree<T>::sort() {
   }
 }
 
-// Every cell of more than one group becomes two.
+// Divides every cell of more than one group into two.
 template <class T>
 PCGEN_DEVICE void Tree<T>::split() {
   step([&](int thread) {
@@ -179,7 +179,7 @@ PCGEN_DEVICE void Tree<T>::split() {
   });
 }
 
-// Thirty-two neighbours span about 6.6 times the distance between two of them, on a surface or in a volume.
+// The extent of 32 neighbours is about 6.6 times the distance between two of them, on a surface or in a volume.
 template <class T>
 PCGEN_DEVICE void Tree<T>::describe(const CloudPlaces& out, CloudShared& shared) {
   each_warp([&](int warp) {

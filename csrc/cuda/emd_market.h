@@ -1,15 +1,15 @@
-// The columns and their prices as a row sees them: which of them have distance + price below a limit?
+// The columns and their prices, and the search for columns whose distance from a row + price is below a limit.
 //
-// Groups of 32 neighbouring columns have a box and a least price, so that a warp, a group for each lane, rules out most
-// groups by distance to box + least price, and then looks at those left, a column for each lane. A row visits 4 to 12
-// groups of 64 where there are 2048 columns. Searches run in `Real`; what is decided in double allows for its rounding.
+// Groups of 32 neighbouring columns have a box and a least price. A warp, with one group per lane, excludes most groups
+// by distance to box + least price, and then searches the others, with one column per lane. With 2048 columns, a row
+// visits 4 to 12 of 64 groups. Searches are in `Real`; decisions in double take its rounding into account.
 #pragma once
 
 #include "cuda/emd_cloud.h"
 
 namespace pcgen::cuda::emd {
 
-// The columns with the least and the second least value: of equal ones, those of least number.
+// The columns with the least and the second least value; ties by index.
 template <class Value>
 struct Bid {
   Value best, second;
@@ -26,23 +26,23 @@ PCGEN_DEVICE bool comes_before(Value v, int column, Value w, int other) {
   return v < w || (v == w && column < other);
 }
 
-// The two least of two pairs.
+// The two least values of two pairs.
 template <class Value>
 PCGEN_DEVICE Bid<Value> better(const Bid<Value>& p, const Bid<Value>& q) {
   const bool swap = comes_before(q.best, q.column, p.best, p.column);
-  // Field by field: a choice between the two as wholes would put them in memory.
+  // Field by field, since a choice between whole structs would put them in memory.
   const Value best = swap ? q.best : p.best, loser = swap ? p.best : q.best, second = swap ? q.second : p.second;
   const int column = swap ? q.column : p.column, lost = swap ? p.column : q.column, next = swap ? q.next : p.next;
   const bool is_next = comes_before(loser, lost, second, next);
   return {best, is_next ? loser : second, column, is_next ? lost : next};
 }
 
-// Scaled by a power of two that makes the extent of both clouds at most one: exact, unlike a shift of the origin.
+// Both clouds, scaled by a power of two such that their extent is at most one; this is exact, unlike a translation.
 struct Sides {
   Cloud x, y;        // rows and columns
   int n;
   double scale;
-  double centre[3];  // scaled; subtracted wherever coordinates are rounded
+  double centre[3];  // scaled; subtracted before coordinates are rounded
 };
 
 template <class Real>
@@ -62,16 +62,16 @@ struct Box {
 };
 
 struct Hint {
-  int first, second;  // two columns, or -1: they bound the second least value from above
+  int first, second;  // two columns, or -1, which give an upper bound on the second least value
 };
 
 template <class Real>
 class Market {
  public:
-  // A smaller eps would be lost in the rounding of prices.
+  // A smaller eps would be below the rounding of prices.
   static constexpr double finest = sizeof(Real) == 4 ? 0x1p-18 : 0x1p-46;
 
-  // `fast` holds what every search reads; `pieces` the rest.
+  // `fast` has the arrays that every search reads, `pieces` the others.
   PCGEN_ANYWHERE Market(int n, Pieces& fast, Pieces& pieces) : groups((n + group - 1) / group) {
     columns = fast.take<Column<Real>>(groups * group);
     boxes = fast.take<Box<Real>>(groups);
@@ -83,36 +83,36 @@ class Market {
   PCGEN_DEVICE Point<Real> row(int i) const { return point(sides.x, i); }
   // A row from its exact coordinates.
   PCGEN_DEVICE Point<Real> rounded(const double* exact) const;
-  // In double, of row and column.
+  // The distance between row and column, in double.
   PCGEN_DEVICE double distance(const Point<Real>& r, int j) const;
   // Distance + price, rounded.
   PCGEN_DEVICE Real value(const Point<Real>& r, int j) const;
-  // What no column of a group undercuts.
+  // A lower bound on the values of all columns of a group.
   PCGEN_DEVICE Real bound(const Point<Real>& r, int g) const;
-  // Bounds the error of a rounded value where no price is above `highest`: distances are at most 2 sqrt 3; coordinates,
-  // differences, root, price and sum err by less than this together.
+  // A bound on the error of a rounded value if no price is above `highest`: distances are at most 2 sqrt 3, and the
+  // total error of coordinates, differences, root, price and sum is less than this.
   PCGEN_DEVICE static double rounding(double highest) {
     return (sizeof(Real) == 4 ? 0x1p-20 : 0x1p-48) * (4.0 + highest);
   }
 
-  // What follows is for one warp, all lanes together.
+  // The following functions are for one warp, all lanes together.
 
-  // visit(lane, j, rounded value) for every column j whose rounded value is at most `limit`; a lane's come in their
-  // order.
+  // visit(lane, j, rounded value) for every column j whose rounded value is at most `limit`; each lane visits its
+  // columns in ascending order.
   template <class Visit>
   PCGEN_DEVICE void visit_below(const Point<Real>& r, Real limit, const Visit& visit) const;
   // The two best columns for row i: by rounded values, or (Value = double, Real = float) by exact ones.
   template <bool is_exact>
   PCGEN_DEVICE auto best_two(int i, double highest);
-  // The least exact value of row i, which is known to be at most `limit`, or infinity where nothing is known.
+  // The least exact value of row i; `limit` is a known upper bound on it, or infinity.
   PCGEN_DEVICE double least_value(int i, double limit, double highest);
   PCGEN_DEVICE void set_floor(int g);
 
   int groups;
   Sides sides;
-  Column<Real>* columns;  // (groups * group) centred and rounded; beyond n of infinite price
+  Column<Real>* columns;  // (groups * group) centred and rounded; beyond n, prices are infinite
   Box<Real>* boxes;       // (groups)
-  double* price;          // (groups * group) exact prices, where they are kept
+  double* price;          // (groups * group) exact prices, in the stages that use them
   Hint* hints;            // (rows)
 
  private:
@@ -141,7 +141,7 @@ template <class Real>
 PCGEN_DEVICE double Market<Real>::distance(const Point<Real>& r, int j) const {
   const double* const at = sides.y.at + j;
   const int64_t n = sides.n;
-  // The product with a power of two is exact: fused or not, this is a difference rounded once.
+  // The product with a power of two is exact, so with or without fused operations, the difference is rounded once.
   const double a = r.exact[0] - sides.scale * at[0], b = r.exact[1] - sides.scale * at[n];
   const double c = r.exact[2] - sides.scale * at[2 * n];
   return sqrt(fused(c, c, fused(b, b, a * a)));
@@ -163,7 +163,7 @@ PCGEN_DEVICE Real Market<Real>::bound(const Point<Real>& r, int g) const {
   return root(fused(c, c, fused(b, b, a * a))) + box.floor;
 }
 
-// Columns, boxes and prices of zero; no hints.
+// Initialises columns and boxes, prices of zero, and no hints.
 template <class Real>
 PCGEN_DEVICE void Market<Real>::open(const Sides& both) {
   step([&](int thread) {
@@ -182,7 +182,7 @@ PCGEN_DEVICE void Market<Real>::open(const Sides& both) {
     for (int g = thread; g < groups; g += threads) {
       const Column<Real> first = columns[g * group];
       Box<Real> box{{first.x, first.y, first.z}, {first.x, first.y, first.z}, 0};
-      for (int k = 1; k < group; ++k) {  // the last group is filled up with its last point
+      for (int k = 1; k < group; ++k) {  // the last group is padded with its last point
         const Column<Real> c = columns[g * group + k];
         const Real at[3] = {c.x, c.y, c.z};
         for (int a = 0; a < 3; ++a) {
@@ -203,7 +203,7 @@ PCGEN_DEVICE void Market<Real>::visit_below(const Point<Real>& r, Real limit, co
     each_lane([&](int lane) {
       for (uint32_t left = near; left != 0;) {
         int j[together];
-        Real v[together];  // computed side by side: a root takes long
+        Real v[together];  // computed together, since a root has a long latency
         for (int k = 0; k < together; ++k) {
           const bool is_there = left != 0;
           j[k] = is_there ? (first + first_bit(left)) * group + lane : lane;
@@ -218,7 +218,7 @@ PCGEN_DEVICE void Market<Real>::visit_below(const Point<Real>& r, Real limit, co
   }
 }
 
-// A rounded value that at least two columns do not exceed: those of the last bid, or the best two of a promising group.
+// A rounded value that at least two columns do not exceed: those of the last bid, or the best two of a near group.
 template <class Real>
 PCGEN_DEVICE Real Market<Real>::bound_second(const Point<Real>& r, int i) const {
   const Hint hint = hints[i];
@@ -254,7 +254,7 @@ template <bool is_exact>
 PCGEN_DEVICE auto Market<Real>::best_two(int i, double highest) {
   using Value = typename ValueOf<is_exact, Real>::type;
   const Point<Real> r = row(i);
-  // Twice: both the columns that bound it and those sought may be off.
+  // Twice, since the values of both the known columns and the searched ones have rounding errors.
   const Real limit = static_cast<Real>(static_cast<double>(bound_second(r, i)) + 2 * rounding(highest));
   PerLane<Bid<Value>> bids;
   each_lane([&](int lane) { bids[lane] = no_bid<Value>(); });

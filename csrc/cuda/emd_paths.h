@@ -1,11 +1,11 @@
 // Shortest augmenting paths over reduced costs: matches one free row at a time, all warps together, and keeps the duals
 // feasible (Jonker and Volgenant, 1987).
 //
-// A search goes by rounds. The frontier holds the columns whose depth fell and is about the least; from the rows
-// matched with them every warp improves its own columns, those of every eighth group, so that no two write the same.
-// A depth counts in the end only as the least over all paths, and of rows that reach a column equally in the same
-// round the first is its parent: in which order the frontier is listed does not matter. Depths only grow along paths
-// and only strict improvements of earlier rounds count, so that parents never form a circle.
+// A search is in rounds. The frontier has the columns whose depth decreased and is about the least. From the rows
+// matched with them, every warp improves its own columns, those of every eighth group, so that no two warps write the
+// same column. The final depth is the least over all paths, and of rows that reach a column with equal depth in the
+// same round, the first is its parent, so the order of the frontier has no effect. Depths increase along paths, and
+// only strict improvements of earlier rounds count, so parents never form a cycle.
 #pragma once
 
 #include "cuda/emd_state.h"
@@ -48,7 +48,7 @@ class Paths {
   PCGEN_DEVICE void select(int warp, double reach, double last, int* size);
   PCGEN_DEVICE void raise(double length, int root);
 
-  // The groups of a warp are its number and every eighth beyond.
+  // The groups of a warp are its index and every eighth one after it.
   PCGEN_DEVICE int groups_of(int warp) const { return (market_.groups - warp + warps - 1) / warps; }
   static PCGEN_DEVICE Target nearer(const Target& a, const Target& b) {
     const bool is_b = comes_before(b.depth, b.column, a.depth, a.column);
@@ -59,10 +59,10 @@ class Paths {
   State& state_;
   Shared& shared_;
   double* depth_;       // (slots) length of the shortest path found to each column
-  Entry* frontier_;     // (slots) the rows to go on from
+  Entry* frontier_;     // (slots) the rows from which the search continues
   int* parent_;         // (slots) row before each column
-  uint32_t* fresh_;     // (groups) a bit for each column improved in this round
-  uint32_t* pending_;   // (groups) a bit for each column whose row is to be scanned
+  uint32_t* fresh_;     // (groups) one bit per column: improved in this round
+  uint32_t* pending_;   // (groups) one bit per column: its row must still be scanned
 };
 
 template <class Real>
@@ -73,7 +73,7 @@ PCGEN_DEVICE void Paths<Real>::open() {
   });
 }
 
-// Looks at the columns of one group from a row reached at visit.depth.
+// Improves the columns of one group from a row that was reached at visit.depth.
 template <class Real>
 PCGEN_DEVICE void Paths<Real>::relax(const Visit& visit, double reach, double rounding, PerLane<Target>& nearest) {
   const Point<Real> r = market_.rounded(visit.at);
@@ -94,14 +94,14 @@ PCGEN_DEVICE void Paths<Real>::relax(const Visit& visit, double reach, double ro
   once([&] { fresh_[visit.group] = fresh | improved; });
 }
 
-// Improves the warp's columns from all of the frontier, and tells its nearest free column and the least pending depth.
+// Improves the warp's columns from the whole frontier; writes its nearest free column and the least pending depth.
 template <class Real>
 PCGEN_DEVICE void Paths<Real>::improve(int warp, const Entry* entries, int count, double reach, double rounding) {
   const double far = static_cast<double>(INFINITY);
   PerLane<Target> nearest;
   PerLane<double> low;
   each_lane([&](int lane) { nearest[lane] = {far, INT_MAX}, low[lane] = far; });
-  // Lanes rule out pairs of a group and an entry of the frontier; all look together at what is left.
+  // Each lane excludes pairs of a group and an entry of the frontier; all lanes together search the remaining pairs.
   const int own = groups_of(warp), pairs = own * count;
   for (int first = 0; first < pairs; first += lanes) {
     PerLane<Visit> visits;
@@ -134,7 +134,7 @@ PCGEN_DEVICE void Paths<Real>::improve(int warp, const Entry* entries, int count
   once([&] { shared_.nearest[warp] = target.depth, shared_.target[warp] = target.column, shared_.low[warp] = least; });
 }
 
-// Lists the warp's pending columns of depth at most `last`, and forgets those that lie no nearer than a free column.
+// Lists the warp's pending columns of depth at most `last`, and drops those that are not nearer than a free column.
 template <class Real>
 PCGEN_DEVICE void Paths<Real>::select(int warp, double reach, double last, int* size) {
   const int own = groups_of(warp);
@@ -170,7 +170,7 @@ PCGEN_DEVICE typename Paths<Real>::Target Paths<Real>::search(int root, double w
     if (thread == 0) frontier_[0] = {0.0, root}, shared_.frontier[0] = 1;
   });
   for (int now = 0;; now = 1 - now) {
-    // One size is read, and set to nothing two steps later, while the other grows.
+    // One size is read, and reset to 0 two steps later, while the other grows.
     const int count = shared_.frontier[now];
     each_warp([&](int warp) {
       if (warp == 0) once([&] { shared_.frontier[1 - now] = 0; });
@@ -183,7 +183,7 @@ PCGEN_DEVICE typename Paths<Real>::Target Paths<Real>::search(int root, double w
   }
 }
 
-// Raises the duals of all that lies nearer than `length`, and clears the search.
+// Raises the duals of rows and columns nearer than `length`, and clears the search.
 template <class Real>
 PCGEN_DEVICE void Paths<Real>::raise(double length, int root) {
   each_warp([&](int warp) {

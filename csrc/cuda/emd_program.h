@@ -1,15 +1,15 @@
-// What the blocks of the exact EMD do: clouds made ready, pairs of them matched, lower bounds from duals, gradients.
+// The programs of the exact EMD's blocks: preparation of clouds, matching of pairs, lower bounds from duals, gradients.
 //
-// Each pair belongs to one block from beginning to end, and nothing depends on the order of blocks, warps or lanes:
-// results repeat to the last bit. All that is decided looks at coordinates in an order of their own: the value of a
-// pair does not depend on the order of its points.
+// Each pair belongs to one block from start to end, and nothing depends on the order of blocks, warps or lanes, so
+// results repeat to the last bit. All decisions use the points in an order that depends only on coordinates, so the
+// value of a pair does not depend on the order of its points.
 #pragma once
 
 #include "cuda/emd_solve.h"
 
 namespace pcgen::cuda::emd {
 
-// A set of clouds made ready: (count, 3, n), (count, n), (count).
+// A set of prepared clouds: (count, 3, n), (count, n), (count).
 struct Clouds {
   double* at;
   int* order;
@@ -22,7 +22,7 @@ struct Clouds {
   PCGEN_DEVICE Cloud cloud(int64_t c, int n) const { return {at + c * 3 * n, order + c * n, facts + c}; }
 };
 
-// The pairs of a launch: the clouds x_p and y_p, or, where `columns` is not 0, all pairs of the two sets, row by row.
+// The pairs of a launch: the clouds x_p and y_p, or, if `columns` is not 0, all pairs of the two sets, row by row.
 struct Pairs {
   Clouds x, y;
   int n;
@@ -32,9 +32,9 @@ struct Pairs {
   PCGEN_DEVICE Cloud y_of(int64_t pair) const { return y.cloud(columns == 0 ? pair : pair % columns, n); }
 };
 
-// What is written for each pair, each null where it is not wanted. Means over points. A pair that cannot be solved,
-// because a coordinate or a dual to start from is not finite, or because rounding hides its optimum, is told by NaN
-// and the index -1.
+// The outputs for each pair; an output that is not requested is null. Means are over points. If a pair cannot be
+// solved, because a coordinate or an initial dual is not finite, or because rounding hides its optimum, the outputs are
+// NaN and the index -1.
 struct Results {
   double* cost;      // (pairs)
   float* value;      // (pairs) the cost rounded
@@ -51,8 +51,8 @@ PCGEN_DEVICE void prepare_block(const T* points, int64_t cloud, int n, const Clo
   Tree<T>(points + cloud * 3 * n, n, pieces).build(clouds.places(cloud, n), shared);
 }
 
-// Matches a pair, if it is for this solver: the one that searches with floats takes those that floats resolve, and
-// those that are not finite; the one with doubles takes the rest.
+// Matches a pair, if it is for this solver: the solver in float is for clouds that float resolves, and for those that
+// are not finite; the solver in double is for the others.
 template <class Real>
 PCGEN_DEVICE void match_block(const Pairs& pairs, int64_t pair, double gap, const double* start, const Results& out,
                               Solver<Real>& solver) {
@@ -84,7 +84,7 @@ PCGEN_DEVICE void match_block(const Pairs& pairs, int64_t pair, double gap, cons
   });
 }
 
-// The mean of x's duals, and that of what they leave to y's points: y's points are the rows here.
+// The mean of x's duals, plus the mean of the best duals of y's points; y's points are the rows here.
 template <class Real>
 PCGEN_DEVICE void bound_block(const Pairs& pairs, int64_t pair, const double* x_dual, double* bound,
                               Solver<Real>& solver) {
@@ -100,13 +100,13 @@ PCGEN_DEVICE void bound_block(const Pairs& pairs, int64_t pair, const double* x_
   step([&](int thread) {
     if (thread != 0) return;
     const double unit = ldexp(1.0, geometry.exponent);
-    // No more than the cost, whatever the rounding.
+    // At most the cost, also with rounding.
     bound[pair] = is_finite ? (solver.bound / pairs.n - 0x1p-48) * unit : static_cast<double>(NAN);
   });
 }
 
-// |x_i - y_j| pulls both ends towards each other with unit force; where they coincide, the subgradient 0. A point
-// without a partner, on either side, gets NaN.
+// The gradient of |x_i - y_j| is the unit vector between the points, with opposite signs; 0 if they coincide. A point
+// without a partner, in either cloud, gets NaN.
 template <class T>
 PCGEN_DEVICE void gradient_block(int64_t pair, int n, const T* gradient, const T* x, const T* y, const int64_t* index,
                                  T* x_gradient, T* y_gradient) {

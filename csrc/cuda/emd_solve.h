@@ -1,19 +1,19 @@
 // The exact matching of two clouds of equal size under the Euclidean distance, by one block: auction, then shortest
-// augmenting paths, then a proof.
+// augmenting paths, then a certificate.
 //
 // Minimise the sum of D(i, m(i)) over one-to-one m, with the dual: maximise sum of u_i - p_j subject to u_i <= D_ij +
 // p_j.
 //   1. Auctions in rounded arithmetic, from a coarse eps to a fine one. Each ends while a few rows are still free.
-//   2. From these prices, in double: u_i = min_j (D_ij + p_j); pairs that attain it stay, free rows bid with eps = 0,
-//      and those that are left are matched along shortest paths.
+//   2. From these prices, in double: u_i = min_j (D_ij + p_j); pairs that attain it are kept, free rows bid with
+//      eps = 0, and the remaining rows are matched along shortest paths.
 //   3. A last pass recomputes u, and with it the certificate: matched pairs attain the minimum.
 //
-// What it costs, counted for n = 2048 (cubes / spheres / chairs of different shape): 3,100 / 3,600 / 6,700 rounds of
-// eight rounded bids, 500 / 1,400 / 2,000 of exact ones, each bid at 6 / 4 / 11 groups of columns; 8 / 8 / 33 rows
-// left for paths, which take 1,000 / 2,200 / 2,100 rounds and look at 37,000 / 38,000 / 123,000 groups. A round is a
-// chain of some 1,500 cycles (load a row, bounds, a few batches of roots, 20 shuffles, three barriers), most of them
-// waiting: 5 to 14 million cycles for a pair, and as three blocks share a multiprocessor, an estimate of 3 to 8 ms
-// for a pair and of 8 to 20 us a pair in a large batch on 132 multiprocessors.
+// Counted cost for n = 2048 (cubes / spheres / chairs of different shape): 3,100 / 3,600 / 6,700 rounds of eight
+// rounded bids and 500 / 1,400 / 2,000 of exact ones, with 6 / 4 / 11 groups of columns per bid; 8 / 8 / 33 rows remain
+// for paths, which need 1,000 / 2,200 / 2,100 rounds and visit 37,000 / 38,000 / 123,000 groups. A round is a chain of
+// about 1,500 cycles (load a row, bounds, a few batches of roots, 20 shuffles, three barriers), mostly latency. This
+// gives 5 to 14 million cycles per pair. Three blocks share a multiprocessor, so the estimate is 3 to 8 ms for one
+// pair, and 8 to 20 us per pair in a large batch on 132 multiprocessors.
 #pragma once
 
 #include "cuda/emd_auction.h"
@@ -21,13 +21,13 @@
 
 namespace pcgen::cuda::emd {
 
-// What the sizes of two clouds say about the problem.
+// The scale of the problem, from the sizes of two clouds.
 struct Geometry {
-  int exponent;    // of the power of two that brings the common box's larger side to (1/2, 1]
+  int exponent;    // of the power of two that scales the common box's larger side to (1/2, 1]
   double scale;    // its inverse
   double size;     // the larger side of the larger cloud's box, scaled
-  double spacing;  // by about how much the distances of neighbouring columns from a row differ, scaled
-  bool is_fine;    // whether floats cannot resolve it
+  double spacing;  // approximate difference between the distances of neighbouring columns from a row, scaled
+  bool is_fine;    // whether float cannot resolve the spacing
 };
 
 PCGEN_DEVICE Geometry geometry_of(const Facts& x, const Facts& y) {
@@ -41,7 +41,7 @@ PCGEN_DEVICE Geometry geometry_of(const Facts& x, const Facts& y) {
   }
   Geometry g;
   frexp(common, &g.exponent);
-  // Beyond, the factor itself would leave the range of double.
+  // Beyond these limits, the factor itself would overflow double.
   g.exponent = g.exponent + 1 < -1000 ? -1000 : g.exponent + 1 > 1000 ? 1000 : g.exponent + 1;
   g.scale = ldexp(1.0, -g.exponent);
   double apart[3];
@@ -50,7 +50,7 @@ PCGEN_DEVICE Geometry geometry_of(const Facts& x, const Facts& y) {
   }
   g.size = 2 * (own * g.scale);
   g.spacing = y.spacing * g.scale;
-  // Seen from afar, a step sideways changes a distance by a small share of it.
+  // If the clouds are far from each other, a step sideways changes a distance by a small share of it.
   if (g.size > 0) g.spacing *= g.size / (g.size + hypot(hypot(apart[0], apart[1]), apart[2]));
   g.is_fine = g.spacing > 0 && g.spacing < 0x1p-12;
   return g;
@@ -65,7 +65,7 @@ PCGEN_DEVICE Sides sides_of(const Cloud& x, const Cloud& y, int n, double scale)
   return sides;
 }
 
-// The object lies in shared memory on the GPU: all threads of a block use the same.
+// On the GPU the object is in shared memory: all threads of a block use the same one.
 template <class Real>
 class Solver {
  public:
@@ -74,11 +74,11 @@ class Solver {
 
   // Prices of zero.
   PCGEN_DEVICE void open(const Cloud& x, const Cloud& y, const Geometry& geometry);
-  // Prices from duals of the columns, given by their places in the caller's cloud. False where one is not finite.
+  // Prices from duals of the columns, in the order of the caller's cloud. False if one is not finite.
   PCGEN_DEVICE bool set_prices(const double* dual, double scale);
-  // Whether the certificate shows (cost - bound) <= gap * cost, or for a gap of 0 that every pair is tight.
+  // Whether the certificate proves (cost - bound) <= gap * cost, or for a gap of 0 that every pair is tight.
   PCGEN_DEVICE bool solve(double gap, const Geometry& geometry, bool from_duals);
-  // Rows' profits for the prices as they are, and `bound`.
+  // Rows' profits for the current prices, and `bound`.
   PCGEN_DEVICE void price_rows();
 
   Market<Real> market;
@@ -88,14 +88,14 @@ class Solver {
  private:
   // A pair counts as tight within this times (4 + largest price).
   static constexpr double kTight = 0x1p-49;
-  // Two are usual: rounding alone makes a third.
+  // Two are usual; a third is necessary only because of rounding.
   static constexpr int kCertificates = 8;
   // Chosen by counting bids and rounds: the first eps from prices of zero, as a share of the clouds' size; the first
   // from duals, and the last, as a share of the spacing; and the factor between phases.
   static constexpr double kFirst = 0.05, kFirstFromDuals = 0.1, kLast = 0.01, kStep = 6.0;
-  // How much farther than the least depth searches along paths go on at once, as a share of the last eps.
+  // Width of a search's round beyond the least depth, as a share of the last eps.
   static constexpr double kWidth = 0.1;
-  // An auction's matching, its last rows matched along paths, has a mean slack of about 0.6 eps.
+  // The matching of an auction, with its last rows matched along paths, has a mean slack of about 0.6 eps.
   static constexpr double kGapEps = 1.5;
 
   PCGEN_DEVICE bool auctions(double gap, double first, double last);
@@ -119,7 +119,7 @@ PCGEN_DEVICE void Solver<Real>::open(const Cloud& x, const Cloud& y, const Geome
   });
 }
 
-// Only differences count, and no optimum needs one above the diameter, which is below 4 here.
+// Only differences of prices matter, and no optimum needs one above the diameter, which is below 4 here.
 template <class Real>
 PCGEN_DEVICE bool Solver<Real>::set_prices(const double* dual, double scale) {
   const int* const order = market.sides.y.order;
@@ -152,8 +152,8 @@ PCGEN_DEVICE bool Solver<Real>::set_prices(const double* dual, double scale) {
   return true;
 }
 
-// Sets every row's profit to its least value, and frees those whose column misses it by more than `tight`; returns
-// how many rows are free.
+// Sets every row's profit to its least value, and frees rows whose column exceeds it by more than `tight`; returns the
+// number of free rows.
 template <class Real>
 PCGEN_DEVICE int Solver<Real>::set_profits(double tight) {
   each_warp([&](int warp) {
@@ -184,7 +184,7 @@ PCGEN_DEVICE void Solver<Real>::settle_prices() {
   });
 }
 
-// Of the rows that are matched.
+// The cost of the matched rows.
 template <class Real>
 PCGEN_DEVICE double Solver<Real>::matched_cost() {
   each_warp([&](int warp) {
@@ -229,9 +229,9 @@ PCGEN_DEVICE void Solver<Real>::price_rows() {
   sum_up();
 }
 
-// Whether the matching of an auction, with the rows that it left free matched along paths, is within the gap. Pairs
-// need not be tight: the paths are shortest where every matched pair costs its slack less, and duals that are
-// feasible there are feasible.
+// Whether the matching of an auction, with its free rows matched along paths, is within the gap. Pairs need not be
+// tight: the paths are shortest in the problem where the cost of every matched pair is reduced by its slack, and duals
+// that are feasible there are feasible in the original problem.
 template <class Real>
 PCGEN_DEVICE bool Solver<Real>::reaches(double gap, double width) {
   settle_prices();
@@ -243,8 +243,8 @@ PCGEN_DEVICE bool Solver<Real>::reaches(double gap, double width) {
   return cost - bound <= gap * cost;
 }
 
-// Phases of eps from `first` to `last`, each a constant factor below the one before. True where a gap is asked for
-// and shown.
+// Phases with eps from `first` to `last`, smaller by a constant factor each time. True if a gap is requested and
+// proved.
 template <class Real>
 PCGEN_DEVICE bool Solver<Real>::auctions(double gap, double first, double last) {
   Auction<Real> auction(market, state, shared_);
@@ -255,7 +255,7 @@ PCGEN_DEVICE bool Solver<Real>::auctions(double gap, double first, double last) 
     if (gap > 0 && eps < 4 * allowed && reaches(gap, kWidth * last)) return true;
     if (eps <= last) return false;
     double next = eps / kStep;
-    // No finer than just about gives the gap.
+    // No smaller than necessary for the gap.
     if (kGapEps * allowed > next) next = kGapEps * allowed < eps / 2 ? kGapEps * allowed : eps / 2;
     eps = next > last ? next : last;
   }

@@ -1,5 +1,5 @@
-// What the stages of a matching share: who is matched with whom, who waits, and what the threads of the block tell
-// each other.
+// The common state of a matching's stages: the matched pairs, the queue of free rows, and values that the threads of
+// the block exchange.
 #pragma once
 
 #include "cuda/emd_market.h"
@@ -8,16 +8,16 @@ namespace pcgen::cuda::emd {
 
 // In shared memory.
 struct Shared {
-  // The round of bids: one for each warp.
+  // The round of bids, one per warp.
   int bidder[warps], wanted[warps];
   double offer[warps];
   int head, waiting;  // of the queue
   double highest;     // no price is above it
-  // The round of a search: for each warp the nearest free column and the least depth that is left to do.
+  // The round of a search: for each warp the nearest free column and the least pending depth.
   double nearest[warps], low[warps];
   int target[warps];
   int frontier[2];  // sizes, of this round's list and the next's
-  // Sums, one for each warp.
+  // Sums, one per warp.
   double sum[warps], sum2[warps];
   int count[warps];
 };
@@ -35,8 +35,8 @@ struct State {
   int* queue;      // (n) rows without a column, a ring
 };
 
-// What every thread of the block gets where each warp has written its share to shared memory: the shares made one in
-// their order. They must not be written anew in the next step.
+// Reduction of values that each warp has written to shared memory, in the order of warps; every thread of the block
+// gets the result. The values must not be overwritten in the next step.
 template <class T, class F>
 PCGEN_DEVICE T gather(const T* shares, const F& rule) {
   T all = shares[0];

@@ -1,4 +1,4 @@
-// What every launch of a kernel needs of torch and of CUDA.
+// Common code of all kernel launches: stream, and errors of CUDA.
 #pragma once
 
 #include <stdexcept>
@@ -18,7 +18,7 @@ inline cudaStream_t current_stream(const torch::stable::Tensor& t) {
   return static_cast<cudaStream_t>(stream);
 }
 
-// A call of CUDA's own that failed is an error that names the op.
+// Raises an error with the name of the op if a CUDA call failed.
 inline void check_cuda(const char* op, cudaError_t error) {
   if (error != cudaSuccess) throw std::runtime_error(std::string(op) + ": CUDA failed: " + cudaGetErrorString(error));
 }

@@ -16,7 +16,7 @@ namespace {
 using torch::headeronly::ScalarType;
 using torch::stable::Tensor;
 
-// x (batch, n, 3) asks for points of y (batch, m, 3).
+// The queries are x (batch, n, 3); the points that are searched are y (batch, m, 3).
 template <class T>
 struct Queries {
   const T* x;
@@ -83,7 +83,7 @@ Queries<T> queries_of(const Tensor& x, const Tensor& y) {
           static_cast<int>(y.size(1))};
 }
 
-// How many blocks have a warp for each query.
+// The number of blocks with one warp per query.
 unsigned blocks_of(const Tensor& x) {
   const int64_t blocks = (x.size(0) * x.size(1) + warps - 1) / warps;
   check(blocks < (int64_t{1} << 31), "x: has too many points for one call; split the batch");

@@ -1,5 +1,5 @@
-// The programs of neighbours: a warp for each query, a block for each cloud that is sampled. Distances are rounded as
-// the CPU's vector kernels round them, and ties go to the lower index, so both give the same neighbours to the last one.
+// The programs of neighbour search, with one warp per query, and of farthest point sampling, with one block per cloud.
+// Distances are rounded as in the CPU's vector kernels, and ties go to the lower index, so both give the same results.
 #pragma once
 
 #include <cstdint>
@@ -30,12 +30,12 @@ struct Point {
     return fused(dz, dz, fused(dy, dy, dx * dx));
   }
 
-  // 0, or NaN where a coordinate is not finite.
+  // 0, or NaN if a coordinate is not finite.
   PCGEN_DEVICE T taint() const { return 0 * x + 0 * y + 0 * z; }
 };
 
-// A warp puts point i at squared distance d into its list of the least k, of which there are `found`, behind those that
-// are no farther.
+// A warp inserts point i at squared distance d into its sorted list of the k least, which has `found` entries, after
+// those with an equal or smaller distance.
 template <class T, class Index>
 PCGEN_DEVICE void insert(T* squares, Index* indices, int k, int found, T d, int i) {
   int place = 0;
@@ -57,8 +57,8 @@ PCGEN_DEVICE void insert(T* squares, Index* indices, int k, int found, T d, int 
   }
 }
 
-// A warp collects the k nearest of y (m, 3) to a query in its list; returns 0, or NaN where y has a point that is not
-// finite, which counts as infinitely far.
+// A warp collects the k points of y (m, 3) nearest to a query in its list; returns 0, or NaN if y has a point that is
+// not finite, which counts as infinitely far.
 template <class T, class Index>
 PCGEN_DEVICE T collect(const Point<T>& query, const T* y, int m, int k, T* squares, Index* indices) {
   const T infinity = static_cast<T>(INFINITY);
@@ -76,7 +76,7 @@ PCGEN_DEVICE T collect(const Point<T>& query, const T* y, int m, int k, T* squar
       taint[lane] += point.taint();
     });
     const T farthest = first < k ? infinity : squares[k - 1];
-    // The first k points are in the list whatever their distance, so it has min(i, k) when point i comes.
+    // The first k points are inserted for any distance, so the list has min(i, k) entries before point i.
     uint32_t nearer = ballot([&](int lane) {
       const int i = first + lane;
       return i < m && (i < k || distance[lane] < farthest);
@@ -90,8 +90,8 @@ PCGEN_DEVICE T collect(const Point<T>& query, const T* y, int m, int k, T* squar
   return ballot([&](int lane) { return taint[lane] != 0; }) == 0 ? T{0} : static_cast<T>(NAN);
 }
 
-// The k nearest of y (m, 3) to `query`, nearest first, to squares (k) and indices (k). A coordinate that is not finite,
-// of the query or in y, makes the squares NaN.
+// Writes the k points of y (m, 3) nearest to `query`, nearest first, to squares (k) and indices (k). A coordinate that
+// is not finite, of the query or in y, makes the squares NaN.
 template <class T>
 PCGEN_DEVICE void nearest_warp(const Point<T>& query, const T* y, int m, int k, int warp, Lists<T>& lists, T* squares,
                                int64_t* indices) {
@@ -111,7 +111,8 @@ PCGEN_DEVICE void nearest_warp(const Point<T>& query, const T* y, int m, int k, 
   }
 }
 
-// The first k of y (m, 3) whose squared distance to `query` is at most `bound`, to indices (k), -1 behind them.
+// Writes the first k points of y (m, 3) with a squared distance to `query` of at most `bound` to indices (k), padded
+// with -1.
 template <class T>
 PCGEN_DEVICE void ball_warp(const Point<T>& query, const T* y, int m, T bound, int k, int64_t* indices) {
   int found = 0;
@@ -141,12 +142,13 @@ PCGEN_DEVICE Farthest<T> farther(const Farthest<T>& a, const Farthest<T>& b) {
   return b.square > a.square || (b.square == a.square && b.index < a.index) ? b : a;
 }
 
-// k points of x (n, 3) from `start` on, each the farthest from those before it, to indices (k). `least` (n) is room for
-// the squared distance of each point to those chosen. A point that is not finite is infinitely far from all, itself too.
+// Writes k points of x (n, 3), from `start` on, each the farthest from those before it, to indices (k). `least` (n) is
+// memory for the squared distance of each point to the chosen ones. A point that is not finite is infinitely far from
+// all points, also from itself.
 template <class T>
 PCGEN_DEVICE void farthest_block(const T* x, int n, int k, int64_t start, T* least, Farthest<T>* shared,
                                  int64_t* indices) {
-  int next = start < 0 ? 0 : start < n ? static_cast<int>(start) : n - 1;  // who calls has checked it
+  int next = start < 0 ? 0 : start < n ? static_cast<int>(start) : n - 1;  // the caller has checked it
   PerThread<Farthest<T>> own;
   for (int turn = 0;; ++turn) {
     const Point<T> chosen = Point<T>::load(x, next);

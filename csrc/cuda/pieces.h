@@ -1,4 +1,4 @@
-// Memory for a program's arrays, handed out from one piece.
+// Allocation of a program's arrays from one piece of memory.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 
 namespace pcgen::cuda {
 
-// Counts only, where it has no memory: the same code then says how much it will need.
+// Without memory it only counts, so the same code computes the required size.
 class Pieces {
  public:
   PCGEN_ANYWHERE explicit Pieces(char* memory) : memory_(memory) {}

@@ -1,4 +1,4 @@
-"""Random changes of clouds that leave them the shapes they are."""
+"""Random rotation, scaling, mirroring and jitter of clouds."""
 
 import math
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ __all__ = ["Augmentation"]
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Rotates, scales, stretches, mirrors and jitters every cloud of a batch at random, by torch's global generator.
+    """Random rotation, scaling, stretching, mirroring and jitter of each cloud of a batch, by torch's global generator.
 
     x becomes s R D x + e. D is diagonal, with entries that are log-uniform in [1 / (1 + stretch), 1 + stretch]; for a
     share `mirror` of the clouds, the first entry is negative. R is a rotation about y by an angle that is uniform in
@@ -20,13 +20,13 @@ class Augmentation:
     cloud. e is Gaussian with standard deviation `jitter`, drawn for each coordinate of each point.
 
     Args:
-        rotation: degrees about the up axis, y; 180 is every direction.
+        rotation: degrees about the up axis, y; 180 for all directions.
         jitter: standard deviation, in the units of the points.
         scale: largest change of size; 0.1 is 10% up or down.
         stretch: largest change of size along each axis.
-        mirror: share of the clouds that are mirrored (x becomes -x); 0.5 is half of them.
-        centred: make all changes about the centre of each cloud's bounding box, which stays in place, and not about
-            the origin.
+        mirror: share of the clouds that are mirrored (x becomes -x).
+        centred: whether changes are about the centre of each cloud's bounding box, which does not move, instead of
+            about the origin.
 
     Raises:
         ValueError: an argument is negative or not finite, or `mirror` is above 1.
@@ -47,7 +47,7 @@ class Augmentation:
             raise ValueError(f"mirror: must be a share from 0 to 1, got {self.mirror}")
 
     def __str__(self) -> str:
-        """What it does, in the names of its arguments."""
+        """The arguments that change clouds, with their values."""
         amounts = {name: value for name, value in vars(self).items() if name != "centred" and value}
         return ", ".join(f"{name} {value:g}" for name, value in amounts.items()) or "no change"
 
@@ -65,7 +65,7 @@ class Augmentation:
         return self._changed(points)
 
     def _changed(self, points: Tensor) -> Tensor:
-        """Changed about the origin."""
+        """The clouds, changed about the origin."""
         each: dict[str, Any] = {"size": (len(points),), "dtype": points.dtype, "device": points.device}
         if self.stretch:
             exponents = 2 * torch.rand(len(points), 1, 3, dtype=points.dtype, device=points.device) - 1

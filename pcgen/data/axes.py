@@ -1,4 +1,4 @@
-"""Turning clouds so that y points up, by the name of the axis that did."""
+"""Rotation of clouds so that y points up, by the name of the axis that points up in the source."""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""Boxes of the shapes in a scene, (..., 6): centre and size along the axes; NaN where there is no shape."""
+"""Bounding boxes of the shapes in a scene, (..., 6): centre and size along the axes; NaN if there is no shape."""
 
 from pathlib import Path
 
@@ -13,34 +13,34 @@ __all__ = ["check_boxes", "count_boxes", "move", "turn"]
 
 
 def count_boxes(boxes: Tensor) -> Tensor:
-    """How many boxes each scene has, (..., K, 6) -> (...), int64."""
+    """Number of boxes of each scene, (..., K, 6) -> (...), int64."""
     return (~boxes[..., 0].isnan()).sum(-1)
 
 
 def move(boxes: Tensor, offset: Tensor, size: Tensor | float) -> Tensor:
-    """The boxes of points that become (x - offset) / size, computed in float64, of the same type.
+    """The boxes after the map (x - offset) / size of all points, computed in float64, of the same type.
 
     Args:
         boxes: (..., 6).
-        offset: of a shape that goes with the centres, (..., 3).
-        size: likewise, (..., 1), or one number.
+        offset: (..., 3), or a shape that broadcasts to the centres.
+        size: (..., 1), or one number.
     """
     centre, extent = boxes.double().split(3, dim=-1)
     return torch.cat([(centre - offset) / size, extent / size], dim=-1).to(boxes)
 
 
 def turn(boxes: Tensor, up: str) -> Tensor:
-    """The boxes (..., 6) of points whose axis named `up` becomes y."""
+    """The boxes (..., 6) after a rotation of all points by which the axis named `up` becomes y."""
     centre, extent = boxes.split(3, dim=-1)
     return torch.cat([to_y_up(centre, up), to_y_up(extent, up).abs()], dim=-1)
 
 
 def check_boxes(boxes: NDArray[np.generic], counts: NDArray[np.generic] | None, scenes: int, path: Path) -> None:
-    """Refuse arrays of a file that are not boxes of its scenes.
+    """Check that arrays of a file are valid boxes of its scenes.
 
     Raises:
-        ValueError: the boxes are not (S, K, 6) real numbers, one is neither whole nor NaN throughout or has a negative
-            size, or the counts are not how many there are.
+        ValueError: the boxes are not (S, K, 6) real numbers; a box has some NaN but not all, or a negative size; or the
+            counts are not the numbers of boxes.
     """
     if boxes.ndim != 3 or boxes.shape[0] != scenes or boxes.shape[2] != 6 or boxes.dtype.kind != "f":
         raise ValueError(

@@ -11,13 +11,14 @@ SCENE = "scene"
 
 
 def list_shapes(classes: tuple[str, ...], seed: int) -> Listing:
-    """Shapes of the families asked for, `FAMILY` or `FAMILY=COUNT` each; of all families if none is.
+    """Shapes of the given families, each `FAMILY` or `FAMILY=COUNT`; of all families if none is given.
 
-    `scene` or `scene=COUNT` asks for scenes of such shapes, alone; the class of a scene is how many shapes it has.
+    `scene` or `scene=COUNT`, without other families, gives scenes of such shapes; the class of a scene is the number of
+    its shapes.
 
     Raises:
-        ValueError: a family is unknown or named twice, or its count is not a positive integer; or scenes are asked for
-            together with families.
+        ValueError: a family is unknown or named twice, its count is not a positive integer, or scenes are combined with
+            families.
     """
     counts: dict[str, int] = {}
     for asked in classes or tuple(shapes.FAMILIES):
@@ -31,12 +32,12 @@ def list_shapes(classes: tuple[str, ...], seed: int) -> Listing:
     if SCENE not in counts:
         return _shapes(counts, seed)
     if len(counts) > 1:
-        raise ValueError(f"shapes:{','.join(classes)}: scenes are a set of their own; ask for shapes:scene alone")
+        raise ValueError(f"shapes:{','.join(classes)}: scenes cannot be combined with families; use shapes:scene alone")
     return _scenes(counts[SCENE], seed)
 
 
 def _shapes(counts: dict[str, int], seed: int) -> Listing:
-    """So many shapes of each family."""
+    """Shapes of each family, as many as `counts` gives."""
     rows = [(family, index) for family, count in counts.items() for index in range(count)]
 
     def read(row: int, surface_points: int) -> Raw:
@@ -53,7 +54,7 @@ def _shapes(counts: dict[str, int], seed: int) -> Listing:
 
 
 def _scenes(count: int, seed: int) -> Listing:
-    """So many scenes, with boxes."""
+    """`count` scenes, with boxes."""
 
     def read(row: int, surface_points: int) -> Raw:
         points, normals, boxes = scenes.cloud(row, surface_points, seed)

@@ -1,4 +1,4 @@
-"""A set of clouds of one size, with what is known of each."""
+"""A set of clouds of one size, with their labels, names, splits and other properties."""
 
 import math
 from collections import Counter
@@ -22,10 +22,10 @@ _SHOWN = 4  # classes in a short description
 
 @dataclass(frozen=True)
 class Clouds:
-    """S clouds of N points each: points (S, N, 3) in the source's own units, y up, and what is known about each cloud.
+    """S clouds of N points each: points (S, N, 3) in the source's own units, y up, and the properties of each cloud.
 
-    Coordinates that do not fit into float32, such as map coordinates, are relative to `origin`: the true ones are
-    `points.double() + origin`, which `coordinates` returns. Otherwise the origin is 0.
+    Coordinates for which float32 is not precise enough, such as map coordinates, are relative to `origin`: the true
+    ones are `points.double() + origin`, which `coordinates` returns. Otherwise the origin is 0.
 
     Raises:
         ValueError: a tensor has another shape or type, or a field does not have one entry for every cloud.
@@ -33,16 +33,16 @@ class Clouds:
 
     points: Tensor  # (S, N, 3) float32
     normals: Tensor | None = None  # (S, N, 3) float32
-    labels: Tensor | None = None  # (S,) int64, places in `classes`
+    labels: Tensor | None = None  # (S,) int64, indices of `classes`
     classes: tuple[str, ...] = ()
-    names: tuple[str, ...] = ()  # one per cloud, stable; "0", "1", ... unless given
+    names: tuple[str, ...] = ()  # one per cloud, stable; by default "0", "1", ...
     splits: tuple[str, ...] | None = None  # one per cloud: train, val or test
     source: str = "tensor"  # the spec it was loaded from, for messages
-    notes: tuple[str, ...] = ()  # what the loader decided and the user should read
-    drawn: bool = False  # the source has no splits, and these follow from the clouds' keys
-    origin: Triple = ZERO  # what the points count from
-    keys: tuple[str, ...] = ()  # one per cloud: what its split, its thinning and being held out are drawn by
-    boxes: Tensor | None = None  # (S, K, 6) float32: centre and size of the shapes in a scene, NaN where there is none
+    notes: tuple[str, ...] = ()  # decisions of the loader that the user should know
+    drawn: bool = False  # the source has no splits, and these are random, by the clouds' keys
+    origin: Triple = ZERO  # the points are relative to it
+    keys: tuple[str, ...] = ()  # one per cloud: the key of its random split, thinning and holding out
+    boxes: Tensor | None = None  # (S, K, 6) float32: centre and size of the shapes in a scene, NaN if there is none
 
     def __post_init__(self) -> None:
         shape = tuple(self.points.shape)
@@ -80,14 +80,14 @@ class Clouds:
 
     @classmethod
     def of(cls, points: Tensor, **known: Any) -> "Clouds":
-        """Clouds of true coordinates (S, N, 3), float32 or float64, about an origin that float32 needs, else about 0.
+        """Clouds from true coordinates (S, N, 3), float32 or float64; the origin is 0 if float32 is precise enough.
 
         Args:
-            points: true coordinates; float32 ones stay as they are.
+            points: true coordinates; float32 is not changed.
             known: the other fields.
 
         Raises:
-            ValueError: as for `Clouds`; or the clouds are so far from each other that float32 holds no set of them.
+            ValueError: as for `Clouds`; or the clouds are too far from each other for float32, for every origin.
         """
         if points.dtype != torch.float64 or points.ndim != 3 or 0 in points.shape:
             return cls(points, **known)
@@ -115,19 +115,19 @@ class Clouds:
         return f"Clouds({'; '.join(said)}; from {self.source})"
 
     def _repr_html_(self) -> str:
-        """Some of the clouds, turning, for notebooks; it needs no network."""
-        from pcgen.report.notebook import clouds_html  # What draws is not needed to have clouds.
+        """Some of the clouds, rotating, for notebooks; it needs no network."""
+        from pcgen.report.notebook import clouds_html  # Imported only when clouds are drawn.
 
         return clouds_html(self)
 
     @property
     def counts(self) -> Tensor | None:
-        """How many shapes each scene has, (S,) int64; None where no boxes are known."""
+        """Number of shapes of each scene, (S,) int64; None if there are no boxes."""
         return None if self.boxes is None else count_boxes(self.boxes)
 
     @property
     def coordinates(self) -> Tensor:
-        """True coordinates (S, N, 3): `points` themselves, or float64 where the origin is not 0."""
+        """True coordinates (S, N, 3): `points` themselves, or float64 if the origin is not 0."""
         return self.points if self.origin == ZERO else self.points.double() + self._origin()
 
     def at(self, origin: Triple) -> "Clouds":
@@ -152,7 +152,7 @@ class Clouds:
         return self.points.new_tensor(self.origin, dtype=torch.float64)
 
     def with_boxes(self, boxes: Tensor) -> "Clouds":
-        """The same clouds with boxes of true coordinates, (S, K, 6)."""
+        """The same clouds with boxes, (S, K, 6) in true coordinates."""
         return replace(self, boxes=move(boxes.double(), self._origin(), 1.0).float())
 
     def select(self, rows: Tensor | Sequence[int]) -> "Clouds":

@@ -1,4 +1,4 @@
-"""What the numbers of a point are: its place, its normal, or something else; and points without a place."""
+"""The columns of a point: position, normal, or something else; and removal of points that are not finite."""
 
 from dataclasses import replace
 
@@ -9,15 +9,15 @@ from pcgen.data.source import Raw
 
 __all__ = ["finite_points", "split_columns"]
 
-_TOLERANCE = 0.01  # of a normal's length, which two decimals of text may change by 0.009
-_SHARE = 0.99  # of the rows must be normals: scans have a few that are not
+_TOLERANCE = 0.01  # of a normal's length, which rounding to two decimals may change by 0.009
+_SHARE = 0.99  # share of rows that must be normals: scans have a few rows that are not
 
 
 def split_columns(raw: Raw) -> Raw:
-    """A cloud (N, 6) as points (N, 3) with normals, if columns 4 to 6 are normals; otherwise they are left out.
+    """A cloud (N, 6) as points (N, 3) with normals, if columns 4 to 6 are normals; otherwise they are dropped.
 
-    They are normals if 99% of the rows have length 1 or 0 within 0.01, and half of them 1. Colours, which can be in
-    the same columns, are left out, and a note says so. Other clouds stay as they are.
+    They are normals if 99% of the rows have length 1 or 0 within 0.01, and half of them 1. Other columns, such as
+    colours, are dropped with a note. Clouds of other shapes are not changed.
     """
     if raw.points.ndim != 2 or raw.points.shape[1] != 6 or raw.points.dtype.kind not in "fiu":
         return raw
@@ -37,7 +37,7 @@ def _are_normals(columns: NDArray[np.generic]) -> bool:
 def finite_points(raw: Raw) -> Raw:
     """A cloud (N, 3) without the points whose position or normal is NaN or infinite; a note counts them.
 
-    A cloud that has no other points, or another shape, stays as it is, and is reported as bad later.
+    A cloud without finite points, or of another shape, is not changed here; it is reported as bad later.
     """
     if (
         raw.points.ndim != 2

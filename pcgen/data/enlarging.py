@@ -1,4 +1,4 @@
-"""A larger set of clouds: each one several times, changed at random."""
+"""A larger set of clouds: several random variants of each cloud."""
 
 from dataclasses import replace
 
@@ -14,15 +14,15 @@ __all__ = ["enlarged"]
 
 
 def enlarged(clouds: Clouds, copies: int, changes: Augmentation, seed: int = 0) -> Clouds:
-    """Each cloud `copies` times, each with changes of its own; copies of a cloud are in its class and its split.
+    """`copies` variants of each cloud, with independent random changes, in the same class and split.
 
-    This makes a few shapes into a set that a model can learn, whose held-out clouds still show shapes that it has
-    not seen: if there are train rows but no val rows, 5% of the train shapes become val.
+    So a model can be trained on few shapes. The held-out clouds are still of other shapes: if there are train rows but
+    no val rows, 5% of the train shapes become val.
 
     Args:
-        clouds: their normals and boxes are left out, since a stretched or rotated cloud has others.
-        copies: of each cloud, named NAME#0, NAME#1, ...
-        changes: what is done to each copy.
+        clouds: their normals and boxes are dropped, since they would not be right after the changes.
+        copies: number of variants of each cloud, with the names NAME#0, NAME#1, ...
+        changes: the random changes of each variant.
         seed: of the changes.
 
     Raises:

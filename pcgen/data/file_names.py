@@ -1,4 +1,4 @@
-"""The path of each cloud of a set in a folder of files, and writing such a folder completely or not at all."""
+"""The path of each cloud of a set in a folder of files, and atomic writing of such a folder."""
 
 import os
 import re
@@ -11,17 +11,17 @@ from pcgen.data.readers import READERS
 
 __all__ = ["file_name", "place_of", "write_folder"]
 
-_LONGEST = 200  # bytes of a name; file systems take 255
+_LONGEST = 200  # bytes of a name; file systems allow 255
 _REFUSED = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
 _DEVICES = {"CON", "PRN", "AUX", "NUL", *(f"{kind}{k}" for kind in ("COM", "LPT") for k in range(1, 10))}
 
 
 def write_folder(target: Path, files: Iterable[tuple[PurePosixPath, bytes]]) -> None:
-    """Write files, each at its place, below a folder beside the target, and give that its name when it is whole.
+    """Write files by their paths into a temporary folder, which is renamed to the target when it is complete.
 
     Raises:
-        ValueError: two files have one place.
-        OSError: it could not be written; nothing is left over.
+        ValueError: two files have the same path.
+        OSError: it could not be written; no partial folder remains.
     """
     temporary = target.with_name(f".{target.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -67,12 +67,12 @@ def place_of(clouds: Clouds, row: int, ending: str) -> PurePosixPath:
 
 
 def file_name(text: str) -> str:
-    """The text as a part of a path that every file system takes: what one of them refuses becomes `_`.
+    """The text as a name that every file system allows: other characters become `_`.
 
     >>> file_name('chair "A": 4/5?')
     'chair _A__ 4_5_'
     """
     clean = _REFUSED.sub("_", text).rstrip(". ") or "_"
     clean = f"_{clean}" if clean.partition(".")[0].upper() in _DEVICES else clean
-    # Bytes, not letters, are counted; an ending is still to come.
+    # The limit is in bytes, not letters, and leaves room for an ending.
     return clean.encode()[:_LONGEST].decode(errors="ignore")

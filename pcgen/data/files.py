@@ -1,4 +1,4 @@
-"""What a path is: a file of many clouds, a file of one, a folder of files, or a known dataset."""
+"""Recognition of a path: a file of many clouds, a file of one, a folder of files, or a known dataset."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def list_path(path: Path, seed: int, max_bytes: int) -> Listing:
     """List the clouds of a file or folder.
 
     Raises:
-        PermissionError: it may not be read.
+        PermissionError: it cannot be read.
         ValueError: it is of an unknown kind, empty, or damaged.
     """
     if path.is_dir():
@@ -29,7 +29,7 @@ def list_path(path: Path, seed: int, max_bytes: int) -> Listing:
     if not path.is_file():
         raise ValueError(f"{printable(path)}: is neither a file nor a folder; write its content into a file first")
     with path.open("rb"):
-        pass  # what may not be read is told before any reader could take it for damaged
+        pass  # report a missing permission before a reader could report damage
     ending = path.suffix.lower()
     if ending == ".npz":
         return read_npz(path, max_bytes)
@@ -38,7 +38,7 @@ def list_path(path: Path, seed: int, max_bytes: int) -> Listing:
     if ending == ".npy":
         return listing_of({"points": read_npy(path, max_bytes)}, path)
     if ending in READERS:
-        # The file's name is all there is, and a file may be renamed: what is drawn for it follows from the seed alone.
+        # The only name is that of the file, which may be renamed, so random choices depend on the seed only.
         return Listing(
             names=[printable(path.name)],
             read=lambda _, points: read_cloud(path, points, "", seed, max_bytes),

@@ -1,4 +1,4 @@
-"""Folders of clouds and meshes, one file each; subfolders may be classes and splits."""
+"""Folders of clouds and meshes, one per file; subfolders may be classes and splits."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -14,18 +14,18 @@ __all__ = ["list_folder"]
 
 
 def list_folder(root: Path, seed: int, max_bytes: int) -> Listing:
-    """The clouds and meshes in a folder and all below it, links followed, sorted by their paths, which are their names.
+    """The clouds and meshes in a folder and its subfolders, sorted by path; their names are their paths.
 
-    A folder called train, val or test, at any depth, is the split of what is in it. The first other folder on a file's
-    path is its class; ShapeNet's synset numbers become names. This reads `<class>/*.ply`, `<class>/{train,test}/*.off`
-    (ModelNet), `<synset>/{train,val,test}/*.npy` (PointFlow's PC15k), `<synset>/*.ply` (latent_3d_points) and
-    `{train,test}/<class>/*` alike. If `train` is beside other classes, it is a class (railway trains). Hidden files and
-    folders are ignored.
+    A folder called train, val or test, at any depth, is the split of the files in it. The first other folder on a
+    file's path is its class; ShapeNet's synset numbers become names. So it reads `<class>/*.ply`,
+    `<class>/{train,test}/*.off` (ModelNet), `<synset>/{train,val,test}/*.npy` (PointFlow's PC15k), `<synset>/*.ply`
+    (latent_3d_points) and `{train,test}/<class>/*`. If `train` is beside other classes, it is a class (railway trains).
+    Links are followed. Hidden files and folders are ignored.
 
     Raises:
         PermissionError: a folder or file in it cannot be read.
-        ValueError: no file is of a kind that is read, some files are in the folder of a split and others in none, or a
-            link leads nowhere.
+        ValueError: no file is of a supported kind, only some of the files are in folders of splits, or a link is
+            broken.
     """
     where = printable(root)
     paths, notes = walk(root)
@@ -70,13 +70,13 @@ def list_folder(root: Path, seed: int, max_bytes: int) -> Listing:
 
 
 def _labels_and_splits(parents: Sequence[tuple[str, ...]]) -> tuple[list[str], list[str]]:
-    """The class and the split of each file by the folders it is in, from the top; "" where there is none."""
+    """The class and the split of each file from its folders, from the top; "" if there is none."""
     if _has_a_class_called_train(parents):
         return [next(iter(parts), "") for parts in parents], [_split(parts[1:]) for parts in parents]
     splits = [_split(parts) for parts in parents]
     if all(
         _is_split(parts[0]) for parts in parents if parts
-    ):  # what is in the folder of a split is a class, even train
+    ):  # a folder in the folder of a split is a class, even train
         return [parts[1] if len(parts) > 1 else "" for parts in parents], splits
     return [next((part for part in parts if not _is_split(part)), "") for parts in parents], splits
 
@@ -84,7 +84,7 @@ def _labels_and_splits(parents: Sequence[tuple[str, ...]]) -> tuple[list[str], l
 def _has_a_class_called_train(parents: Sequence[tuple[str, ...]]) -> bool:
     """Whether the outermost folders are classes and one is `train`.
 
-    It is the only one of a split's name beside others, or every class has the folders of its splits in it.
+    Either it is the only folder with the name of a split, beside others; or each class contains folders of splits.
     """
     first = {parts[0] for parts in parents if parts}
     second = {parts[1] for parts in parents if len(parts) > 1}
@@ -110,5 +110,5 @@ def _is_train(part: str) -> bool:
 
 
 def _split(parts: Sequence[str]) -> str:
-    """The split of a file by its folders: the first that has the name of one."""
+    """The split of a file: its first folder with the name of a split."""
     return next((SPLIT_NAMES[part.lower()] for part in parts if _is_split(part)), "")

@@ -1,4 +1,4 @@
-"""Reading the clouds of a listing one by one, checked, normalised and thinned, into one tensor."""
+"""Reading of the clouds of a listing, one by one, with checks, normalisation and thinning, into one tensor."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ from pcgen.errors import choose
 
 __all__ = ["Reading", "clean", "gather", "true_points", "up_axis"]
 
-_SHOWN = 3  # names in a note; the rest is counted
+_SHOWN = 3  # names in a note; the number of others is given
 
 
 @dataclass(frozen=True)
 class Reading:
-    """How clouds are read; the arguments are those of `load`, and `normalize` the name of a normalisation.
+    """Options of reading: the arguments of `load`, and `normalize`, the name of a normalisation.
 
     Raises:
         ValueError: a number of points is below 1, or `points` and `at_least` are both given.
@@ -37,7 +37,7 @@ class Reading:
     surface_points: int = 2048
     seed: int = 0
     up: str | None = None
-    normalize: str = "none"  # of each cloud by itself, as a whole, before it is thinned
+    normalize: str = "none"  # of each whole cloud, before it is thinned
     drop_bad: bool = False
     max_bytes: int = 4 * GIB
 
@@ -50,10 +50,10 @@ class Reading:
 
 
 def gather(listing: Listing, source: str, how: Reading) -> tuple[Clouds, Placement]:
-    """Read every cloud of a listing; and where each was, if it is normalised.
+    """Read all clouds of a listing; also return their positions and sizes before normalisation.
 
-    With `drop_bad`, points that are NaN or infinite are left out where a cloud may have any number of points: it is the
-    only one, or a number of points is asked for. Elsewhere they make a cloud bad, and it is left out whole.
+    With `drop_bad`, points that are NaN or infinite are dropped if a cloud may have any number of points: if it is the
+    only one, or a number of points is given. Otherwise a cloud with such points is dropped.
 
     Raises:
         PermissionError: a file cannot be read.
@@ -67,9 +67,9 @@ def gather(listing: Listing, source: str, how: Reading) -> tuple[Clouds, Placeme
     places: list[Placement] = []
     boxes: list[Tensor] = []
     faults: list[str] = []
-    bad: list[int] = []  # their rows
-    short: list[int] = []  # the sizes of clouds that are too small, and else good
-    remarks: dict[str, list[str]] = {}  # what was left out of clouds, and of which
+    bad: list[int] = []  # rows of bad clouds
+    short: list[int] = []  # the sizes of clouds that are too small, but otherwise good
+    remarks: dict[str, list[str]] = {}  # notes on parts that were dropped, with the names of the clouds
     needed = how.points or how.at_least or 1
     any_size = bool(how.points or how.at_least) or len(listing.names) == 1
     for row, name in enumerate(listing.names):
@@ -121,7 +121,7 @@ def gather(listing: Listing, source: str, how: Reading) -> tuple[Clouds, Placeme
 
 
 def _read(raw: Raw, origin: Triple, up: str, normalization: Normalization) -> tuple[Cloud, Placement]:
-    """One cloud, whole, y up and normalised, and where it was."""
+    """One whole cloud, y up and normalised, and its position and size before."""
     points, normals = clean(raw)
     whole = to_y_up(torch.from_numpy(true_points(points, origin)), up)[None]
     if normalization.each and bool((whole == whole[:, :1]).all()):
@@ -133,7 +133,7 @@ def _read(raw: Raw, origin: Triple, up: str, normalization: Normalization) -> tu
 
 
 def _boxes(boxes: NDArray[np.generic], origin: Triple, up: str, place: Placement) -> Tensor:
-    """The boxes of one scene, (K, 6) float64, in true coordinates, y up, and normalised as its points are."""
+    """The boxes of one scene, (K, 6) float64, in true coordinates, y up, and normalised like its points."""
     true = move(torch.from_numpy(boxes.astype(np.float64)), -torch.tensor(origin, dtype=torch.float64), 1.0)
     return move(turn(true, up), place.offset[0], place.size[0])
 
@@ -142,7 +142,7 @@ _NOWHERE = Placement(torch.zeros(1, 1, 3, dtype=torch.float64), torch.ones(1, 1,
 
 
 def up_axis(listing: Listing, source: str, asked: str | None) -> tuple[str, tuple[str, ...]]:
-    """The source's up axis: its own word, or else what is asked for; and a note where the two differ."""
+    """The source's up axis: the recorded one, otherwise `asked`; and a note if the two differ."""
     if asked is not None:
         choose(asked, UP_AXES, "up")
     if listing.up is None or asked in (None, listing.up):
@@ -156,9 +156,9 @@ def _turned(origin: Triple, up: str) -> Triple:
 
 
 def clean(raw: Raw) -> tuple[NDArray[np.floating], NDArray[np.float32] | None]:
-    """The points of a cloud, (N, 3), and its normals if it has them; (N, 6) may be both (`split_columns`).
+    """The points of a cloud, (N, 3), and its normals if it has them; (N, 6) may have both (`split_columns`).
 
-    Points are float32 where that holds every number of the source's type, else float64.
+    Points are float32 if it can represent all numbers of the source's type, otherwise float64.
 
     Raises:
         ValueError: it has another shape, no point, no real numbers, or NaN, infinity, or a number beyond float32.
@@ -177,12 +177,12 @@ def clean(raw: Raw) -> tuple[NDArray[np.floating], NDArray[np.float32] | None]:
 
 
 def true_points(points: NDArray[np.floating], origin: Triple) -> NDArray[np.floating]:
-    """Points (N, 3) as true coordinates: float64 where they count from an origin that is not 0."""
+    """Points (N, 3) as true coordinates: float64 if they are relative to an origin that is not 0."""
     return points if origin == ZERO else points.astype(np.float64) + np.array(origin)
 
 
 def _finite(what: str, values: NDArray[np.generic]) -> NDArray[np.float32]:
-    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is told below
+    with np.errstate(over="ignore", invalid="ignore"):  # values that are not finite are reported below
         narrow = np.ascontiguousarray(values, dtype=np.float32)
         total = narrow.sum(dtype=np.float64)
     if not np.isfinite(total):
@@ -201,7 +201,7 @@ def _some(texts: Sequence[str], separator: str) -> str:
 
 
 def _refusal(listing: Listing, source: str, bad: Sequence[int], fault: str, short: Sequence[int]) -> ValueError:
-    """The error for clouds that cannot be used, in one line: which, the first one's fault, what to do."""
+    """The error for clouds that cannot be used, in one line: their names, the first one's fault, what to do."""
     asked, small = len(listing.names), len(short) == len(bad)
     ask = f"ask for points={min(short)} (--points {min(short)})" if small else ""
     if asked == 1:

@@ -19,9 +19,9 @@ __all__ = ["from_pyg", "to_pyg"]
 
 
 def to_pyg(clouds: Clouds) -> "list[Data]":
-    """One `torch_geometric.data.Data` for every cloud: `pos` (N, 3), and `normal`, `y` (1,) and `name` if known.
+    """One `torch_geometric.data.Data` per cloud: `pos` (N, 3), and `normal`, `y` (1,) and `name` if known.
 
-    `pos` holds true coordinates: float64 where the clouds count from an origin that is not 0.
+    `pos` has true coordinates: float64 if the clouds are relative to an origin that is not 0.
     """
     from torch_geometric.data import Data
 
@@ -53,10 +53,10 @@ def from_pyg(
     and a class number `category` or `y` of one element. The other arguments are those of `load`.
 
     Args:
-        classes: names of the classes by number; None takes the dataset's `categories`, or else the numbers.
+        classes: names of the classes by number; by default the dataset's `categories`, or the numbers if it has none.
 
     Raises:
-        ValueError: an item has no `pos`, a class number has no name, or what `load` raises.
+        ValueError: an item has no `pos`, a class number has no name, or as for `load`.
     """
     items = list(dataset)
     for row, item in enumerate(items):
@@ -92,7 +92,7 @@ def _class_number(item: "Data") -> int | None:
 
 
 def _labels(numbers: Sequence[int | None], order: tuple[str, ...]) -> dict[str, Any]:
-    """Class of each item and the order of the classes; nothing unless every item has a class."""
+    """Class of each item and the order of the classes; empty unless every item has a class."""
     known = [number for number in numbers if number is not None]
     if not known or len(known) < len(numbers):
         return {}

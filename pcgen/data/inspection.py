@@ -1,4 +1,4 @@
-"""Looking into a source without loading it: what it holds, and everything that is wrong with it."""
+"""Inspection of a source without loading it: its content, and all errors in it."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ from pcgen.data.splits import DRAWN
 
 __all__ = ["Fault", "check", "info"]
 
-_PROBE = 256  # points drawn of a surface: its faults show before any is
-_SHOWN = 4  # different numbers of points that are told one by one
+_PROBE = 256  # points sampled from a surface; its errors are found before sampling
+_SHOWN = 4  # different numbers of points that are listed one by one
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Fault:
     """An error in a cloud, or in the source as a whole."""
 
     name: str  # the cloud's, or the spec
-    what: str  # begins with where to find it
+    what: str  # begins with the place of the error
 
     def __str__(self) -> str:
         return self.what
@@ -38,10 +38,10 @@ class Fault:
 def check(spec: str, *, max_bytes: int = 4 * GIB) -> list[Fault]:
     """All errors in the clouds that a spec names, not only the first.
 
-    An error is what `load` does not accept: a source without clouds, damaged files, NaN, wrong shapes, meshes without
-    area or with missing vertices, different numbers of points, and clouds too far from each other for float32 about one
-    origin. It is also a cloud of one point, or of one point repeated, which has no size that a normalisation could
-    divide by; or a cloud that was stored in float32 so far from 0 that its shape is lost.
+    An error is anything that `load` does not accept: a source without clouds, damaged files, NaN, wrong shapes, meshes
+    without area or with missing vertices, different numbers of points, and clouds too far from each other for float32
+    with a common origin. These are errors too: a cloud of one point, or of one point repeated, which cannot be
+    normalised since its size is 0; and a cloud that was stored in float32 so far from 0 that its shape is lost.
 
     Raises:
         FileNotFoundError: there is no such file or folder.
@@ -89,13 +89,13 @@ def check(spec: str, *, max_bytes: int = 4 * GIB) -> list[Fault]:
 
 
 def _is_far(points: NDArray[np.floating]) -> bool:
-    """Whether float32 does not hold a cloud (N, 3) about 0."""
+    """Whether a cloud (N, 3) is too far from 0 for float32."""
     low, high = bounds(points)
     return not bool(held(low[None], high[None]).all())
 
 
 def _too_far(listing: Listing, spec: str, rows: list[int], ranges: list[tuple[Floats, Floats]]) -> list[Fault]:
-    """A fault of the source, if float32 does not hold all its clouds about one origin."""
+    """An error of the source, if its clouds are too far from each other for float32 with a common origin."""
     if not rows:
         return []
     low, high = np.stack(ranges, axis=1)
@@ -108,10 +108,10 @@ def _too_far(listing: Listing, spec: str, rows: list[int], ranges: list[tuple[Fl
 
 
 def info(spec: str, *, up: str | None = None, max_bytes: int = 4 * GIB) -> dict[str, Any]:
-    """What the clouds that a spec names are: counts, points, classes, splits, sizes, and ranges of x, y and z, y up.
+    """Properties of the clouds that a spec names: counts, points, classes, splits, sizes, ranges of x, y and z, y up.
 
-    A cloud's size is the diagonal of its bounding box. Clouds that cannot be read are counted as bad; surfaces are
-    measured at samples.
+    A cloud's size is the diagonal of its bounding box. Clouds that cannot be read count as bad. The sizes of surfaces
+    are those of sampled points.
 
     Raises:
         FileNotFoundError: there is no such file or folder.
@@ -163,7 +163,7 @@ def info(spec: str, *, up: str | None = None, max_bytes: int = 4 * GIB) -> dict[
 
 
 def _measures(ranges: Floats, farthest: float) -> dict[str, str]:
-    """Sizes, ranges and place of clouds by their low and high coordinates (2, S, 3)."""
+    """Sizes, ranges and positions of clouds, from their low and high coordinates (2, S, 3)."""
     low, high = ranges
     size = np.linalg.norm(high - low, axis=1)
     median = f"median {np.median(size):.4g} (diagonals of bounding boxes)"
@@ -174,9 +174,9 @@ def _measures(ranges: Floats, farthest: float) -> dict[str, str]:
     about["farthest point"] = f"{farthest:.{digits}g} from 0"
     if (origin := common_origin(low, high)) != ZERO:
         lost = int((~held(low, high, origin)).sum())
-        about["origin"] = f"{shown(origin)}; float32 does not hold the coordinates about 0"
+        about["origin"] = f"{shown(origin)}; float32 is not precise enough for coordinates relative to 0"
         if lost:
-            about["too far"] = f"{_clouds(lost)}, even from this origin; `pcgen data check` lists them"
+            about["too far"] = f"{_clouds(lost)}, even relative to this origin; `pcgen data check` lists them"
     return about
 
 

@@ -17,19 +17,19 @@ from pcgen.data.synsets import class_names
 __all__ = ["as_pc15k", "list_hdf5_files", "list_modelnet_text", "list_shapenet_part"]
 
 _PC15K = (15000, 3)
-_TRAIN = 10000  # points of these that a model may learn from
+_TRAIN = 10000  # of these points are for training
 
 
 def list_hdf5_files(root: Path, max_bytes: int) -> Listing | None:
-    """Datasets as HDF5 files that lists name, `data` (S, 2048, 3) and `label` in each; None where there are no lists.
+    """Datasets as lists of HDF5 files with `data` (S, 2048, 3) and `label`; None if there are no lists.
 
-    ModelNet40 has `{train,test}_files.txt` and the classes in `shape_names.txt`; ShapeNetPart has
-    `{train,val,test}_hdf5_file_list.txt` and `all_object_categories.txt`, of a class and its synset a line.
+    ModelNet40 has `{train,test}_files.txt`, and the classes in `shape_names.txt`. ShapeNetPart has
+    `{train,val,test}_hdf5_file_list.txt`, and `all_object_categories.txt` with a class and its synset per line.
     Wu et al., 2015, 3D ShapeNets: a deep representation for volumetric shapes. Yi et al., 2016, A scalable active
     framework for region annotation in 3D shape collections.
 
     Raises:
-        ValueError: a file that is listed is missing or damaged or has no labels, or they hold more than `max_bytes`.
+        ValueError: a listed file is missing, damaged or without labels, or they need more than `max_bytes`.
     """
     for ending, needed in (("_files.txt", ("train", "test")), ("_hdf5_file_list.txt", SPLITS)):
         lists = {split: root / f"{split}{ending}" for split in needed}
@@ -40,7 +40,7 @@ def list_hdf5_files(root: Path, max_bytes: int) -> Listing | None:
     parts: dict[str, list[np.ndarray]] = {"points": [], "labels": [], "split": []}
     for split, path in lists.items():
         for line in _entries(path):
-            # The lists give paths from the folder of the code they were made for.
+            # The paths in the lists are relative to the folder of the original code.
             file = root / line.replace("\\", "/").rpartition("/")[2]
             if not file.is_file():
                 raise ValueError(f"{file}: is missing, and {path} lists it; download the dataset again")
@@ -60,7 +60,7 @@ def list_hdf5_files(root: Path, max_bytes: int) -> Listing | None:
     if (names := root / "shape_names.txt").is_file():
         whole["classes"] = np.array(_entries(names))
     elif (names := root / "all_object_categories.txt").is_file():
-        # By the synset, so that both forms of ShapeNetPart, and all of ShapeNet, call a class alike.
+        # By the synset, so that classes have the same names in both forms of ShapeNetPart, and in ShapeNet.
         whole["classes"] = np.array([line.split()[-1] for line in _entries(names)])
     return listing_of(whole, root)
 
@@ -68,7 +68,7 @@ def list_hdf5_files(root: Path, max_bytes: int) -> Listing | None:
 def list_modelnet_text(root: Path, max_bytes: int) -> Listing | None:
     """ModelNet as text with normals: `<class>/<class>_<number>.txt` and `modelnet{10,40}_{train,test}.txt`.
 
-    The lists name the clouds, `bed_0001`; None where the folder holds none. Qi et al., 2017, PointNet++: deep
+    The lists have names of clouds, `bed_0001`; None if the folder has no lists. Qi et al., 2017, PointNet++: deep
     hierarchical feature learning on point sets in a metric space.
     """
     for number in (40, 10):
@@ -90,15 +90,15 @@ def list_modelnet_text(root: Path, max_bytes: int) -> Listing | None:
 
 
 def _entries(path: Path) -> list[str]:
-    """The lines of a list that hold anything."""
+    """The lines of a list that are not empty."""
     with named(path):
         return [line.strip() for line in text_of(path.read_bytes()).decode().splitlines() if line.strip()]
 
 
 def list_shapenet_part(root: Path, max_bytes: int) -> Listing | None:
-    """ShapeNetPart: `<synset>/<id>.txt` of x y z nx ny nz part, and `train_test_split/shuffled_*_file_list.json`.
+    """ShapeNetPart: `<synset>/<id>.txt` with x y z nx ny nz part, and `train_test_split/shuffled_*_file_list.json`.
 
-    None where the folder holds no such list. Yi et al., 2016, A scalable active framework for region annotation in 3D
+    None if the folder has no such list. Yi et al., 2016, A scalable active framework for region annotation in 3D
     shape collections.
 
     Raises:
@@ -118,7 +118,7 @@ def list_shapenet_part(root: Path, max_bytes: int) -> Listing | None:
     rows.sort(key=lambda row: row[1])
 
     def read(row: int, surface_points: int) -> Raw:
-        # The seventh column numbers the part of each point.
+        # The seventh column is the number of each point's part.
         return replace(read_table(root / f"{rows[row][1]}.txt", max_bytes, {7: 6}), notes=())
 
     return Listing(
@@ -131,11 +131,11 @@ def list_shapenet_part(root: Path, max_bytes: int) -> Listing | None:
 
 
 def as_pc15k(listing: Listing) -> Listing:
-    """A folder's listing as PointFlow's PC15k, if it is that: of train clouds points 0 to 9999, of others the rest.
+    """A folder's listing, as PC15k if it is that of PointFlow: points 0 to 9999 of train clouds, the rest of others.
 
-    It is where every file is an .npy in the folder of a split, and the first holds (15000, 3); other listings stay as
-    they are. What a model learns from and what it is measured against so have no point in common, as in the published
-    numbers. Yang et al., 2019, PointFlow: 3D point cloud generation with continuous normalizing flows.
+    It is PC15k if every file is an .npy in the folder of a split, and the first is (15000, 3); other listings are not
+    changed. So training points and reference points are disjoint, as for published numbers. Yang et al., 2019,
+    PointFlow: 3D point cloud generation with continuous normalizing flows.
     """
     splits, places = listing.splits, listing.places
     if not splits or not places or not all(name.lower().endswith(".npy") for name in listing.names):
@@ -144,7 +144,7 @@ def as_pc15k(listing: Listing) -> Listing:
         if npy_shape(Path(places[0])) != _PC15K:
             return listing
     except (ValueError, OSError):
-        return listing  # told when it is read
+        return listing  # the error is reported when it is read
 
     def read(row: int, surface_points: int) -> Raw:
         raw = listing.read(row, surface_points)

@@ -1,4 +1,4 @@
-"""Clouds by spec: the source is listed, its class and split are chosen, and what is left is read and checked."""
+"""Loading of clouds by spec: list the source, select classes and splits, read and check the rest."""
 
 import difflib
 import warnings
@@ -33,30 +33,30 @@ def load(
 ) -> Clouds:
     """Load the clouds that `SOURCE[:CLASS][@SPLIT]` names, y up, in the source's own units.
 
-    SOURCE is `shapes` (built in), a file, or a folder. CLASS is one class or several with commas; built-in families
-    take a count, `shapes:chair=200`. SPLIT is train, val, test or all, or several with commas. If a source has no
-    splits, they are made: 85/5/10% of every class; a note says so if SPLIT is one of them. Without CLASS and SPLIT,
-    everything is loaded.
+    SOURCE is `shapes` (built in), a file, or a folder. CLASS is one class or several, separated by commas; built-in
+    families may have a count, `shapes:chair=200`. SPLIT is train, val, test or all, or several, separated by commas. If
+    a source has no splits, they are random, 85/5/10% of every class; if SPLIT is one of them, there is a note. Without
+    CLASS and SPLIT, everything is loaded.
 
-    Stored clouds keep their points, unless `points` or `at_least` asks for fewer: then each is subsampled without
-    replacement. Meshes and built-in shapes are sampled uniformly by area: `points`, or else `surface_points`. Numbers
-    of any type become float32, relative to an `origin` if the coordinates do not fit into float32.
+    Stored clouds keep all points, unless `points` or `at_least` reduces them by sampling without replacement. Meshes
+    and built-in shapes are sampled uniformly by area, with `points` or otherwise `surface_points` points. Numbers of
+    any type become float32, relative to an `origin` if float32 is not precise enough for the coordinates.
 
     Random choices for a cloud (its split, its points, whether it is held out) depend only on the cloud's name (its path
-    in the folder, or its name in the file), or on its points if the name is only a row number. So they are the same
-    whatever else is loaded with it, and when the source is renamed.
+    in the folder, or its name in the file), or on its points if the name is only a row number. So they do not depend on
+    other clouds, nor on the name of the source.
 
     Args:
-        points: points of each cloud; None keeps the stored ones, whose number must then be the same for all.
-        at_least: instead of `points`: clouds of different sizes all keep as many points as the smallest has, which
-            must be at least this many.
-        surface_points: points of each surface where `points` is None.
+        points: number of points of each cloud; None keeps the stored points, whose number must be the same for all.
+        at_least: instead of `points`: clouds of different sizes all keep the number of points of the smallest, which
+            must be at least this number.
+        surface_points: number of points of each surface if `points` is None.
         seed: of the built-in shapes, of sampling and of thinning.
-        up: the axis of the source that points up: x, y, z, -x, -y or -z; None is y, or the axis that the source itself
-            records. If the source records another axis, that one is used, and a note says so.
-        drop_bad: leave out clouds that are damaged, too small or have NaN, with a note that names them; for a single
-            cloud, or if `points` or `at_least` is given, leave out only the points that are NaN.
-        max_bytes: the most memory that one file's arrays, or the clouds together, may take.
+        up: the axis of the source that points up: x, y, z, -x, -y or -z; by default y, or the axis that the source
+            records. If the source records another axis, that one is used, with a note.
+        drop_bad: whether to drop clouds that are damaged, too small or have NaN, with a note of their names. For a
+            single cloud, or if `points` or `at_least` is given, only the points that are NaN are dropped.
+        max_bytes: maximum memory of one file's arrays, or of all clouds together.
 
     Raises:
         FileNotFoundError: there is no such file or folder.
@@ -77,10 +77,10 @@ def load(
 
 
 def load_placed(spec: str, how: Reading) -> tuple[Clouds, Placement]:
-    """As `load`, each cloud normalised by itself before it is subsampled; also the position and size of each.
+    """As `load`, with each cloud normalised before it is subsampled; also returns the position and size of each.
 
     Raises:
-        ValueError: what `load` raises; or a cloud is one point repeated, which no normalisation can divide by.
+        ValueError: as for `load`; or a cloud is one point repeated, which has no size.
     """
     parsed = parse(spec)
     return gather(select(list_source(parsed, how.seed, how.max_bytes), parsed), spec, how)
@@ -90,12 +90,12 @@ def load_each(spec: str, how: Reading, *, shuffle: bool = False) -> Iterator[Clo
     """The clouds that a spec names, each as a set of one, since their sizes may differ; each is read when it is needed.
 
     Args:
-        how: as for `load`, but `points` is the most that a cloud keeps, `max_bytes` limits each, and a warning says
-            what `drop_bad` leaves out.
-        shuffle: in a random order by the seed, not in the order of the source.
+        how: as for `load`, but `points` is the maximum for a cloud, `max_bytes` is for each cloud, and `drop_bad` gives
+            a warning for each dropped cloud.
+        shuffle: whether the order is random, by the seed, instead of that of the source.
 
     Raises:
-        ValueError: what `load` raises.
+        ValueError: as for `load`.
     """
     parsed = parse(spec)
     listing = select(list_source(parsed, how.seed, how.max_bytes), parsed)
@@ -118,7 +118,7 @@ def load_each(spec: str, how: Reading, *, shuffle: bool = False) -> Iterator[Clo
 
 
 def list_source(spec: Spec, seed: int, max_bytes: int) -> Listing:
-    """List the clouds of a source without reading them, if its form allows.
+    """List the clouds of a source, if possible without reading them.
 
     Raises:
         FileNotFoundError: there is no such file or folder.

@@ -15,11 +15,11 @@ METHODS = ("poisson", "ball_pivoting")
 
 Floats = NDArray[np.float64]
 
-_LEAST = 50  # distinct points, of which a surface can be told at all
-_NEIGHBOURS = 16  # of each point, whose plane is the surface's there
-_LEVELS = 2.0  # of the octree: where the points stand four times as far apart as usual, Poisson's surface is a guess
-_BALLS = (0.75, 1.5, 3.0)  # radii of the balls, in the distance to the fourth nearest point
-_LINE = 1e-6  # of the length of a cloud: what is thinner is a line
+_LEAST = 50  # minimum number of distinct points for a surface
+_NEIGHBOURS = 16  # points for the local plane
+_LEVELS = 2.0  # octree levels: where points are four times as far apart as usual, Poisson's surface is not reliable
+_BALLS = (0.75, 1.5, 3.0)  # radii of the balls, relative to the distance to the fourth nearest point
+_LINE = 1e-6  # a cloud whose width is a smaller share of its length is a line
 
 
 def mesh(points: Tensor | Floats, method: str = "poisson", depth: int | None = None) -> Mesh:
@@ -28,25 +28,26 @@ def mesh(points: Tensor | Floats, method: str = "poisson", depth: int | None = N
     - "poisson" fits a smooth function whose level set is the surface. It closes gaps, also those of the shape: an
       open cup may get a lid, and a plate without thickness has no surface. Parts far from all points are removed
       afterwards. Edges become round.
-    - "ball_pivoting" makes triangles of the points themselves, where a rolling ball rests on three of them. Open
-      surfaces stay open, sparse regions have holes, and noise makes the surface rough.
+    - "ball_pivoting" makes triangles of the points themselves, where a rolling ball touches three of them. Open
+      surfaces remain open, sparse regions have holes, and noise makes the surface rough.
 
-    The outside is found from point to neighbouring point (Hoppe et al.); the normal of the topmost point of a connected
-    part points up. Both methods need points that are much closer to each other than the two sides of the shape. If a
-    part is as thin as the distance between points, such as a chair's legs in 2,048 points, its sides are confused, and
-    parts are lost or merged. More points of a head than its autoencoder has do not help: they lie between its points.
+    The orientation of normals is propagated between neighbouring points (Hoppe et al.); at the topmost point of a
+    connected part, the normal points up. Both methods need points that are much closer to each other than the two sides
+    of the shape. If a part is as thin as the distance between points, such as a chair's legs in 2,048 points, its sides
+    are confused, and parts are lost or merged. It does not help to sample more points from a head than its autoencoder
+    has, since they are between the other points.
 
     Args:
         points: (N, 3), y up, in any unit.
         method: one of `METHODS`.
-        depth: of Poisson's octree, of 2^depth cells along the cloud; None is chosen by the number of points.
+        depth: of Poisson's octree, with 2^depth cells along the cloud; by default it depends on the number of points.
 
     Returns:
-        Vertices in the points' unit, and triangles, seen from outside counted against the clock.
+        Vertices in the points' unit, and triangles, counter-clockwise seen from outside.
 
     Raises:
-        ValueError: no (N, 3), a coordinate that is not finite, fewer than 50 different points, points on a line, an
-            unknown method, a depth outside 2 to 12 or with ball pivoting, or no triangle could be made.
+        ValueError: points that are not (N, 3), a coordinate that is not finite, fewer than 50 different points, points
+            on a line, an unknown method, a depth outside 2 to 12 or with ball pivoting, or no triangle was found.
         OSError: Open3D cannot be imported.
 
     References:
@@ -56,7 +57,7 @@ def mesh(points: Tensor | Floats, method: str = "poisson", depth: int | None = N
     """
     choose(method, METHODS, "method")
     if depth is not None and (method != "poisson" or not 2 <= depth <= 12):
-        raise ValueError(f"depth: must be 2 to 12, of poisson alone, got {depth} for {method}; leave it out")
+        raise ValueError(f"depth: must be 2 to 12, and for poisson only, got {depth} for {method}; leave it out")
     cloud = _checked(points)
     o3d = _open3d()
     middle, size = cloud.mean(axis=0), float(np.abs(cloud - cloud.mean(axis=0)).max())
@@ -72,13 +73,13 @@ def mesh(points: Tensor | Floats, method: str = "poisson", depth: int | None = N
     vertices, faces = np.asarray(made.vertices), np.asarray(made.triangles)
     if not len(faces):
         raise ValueError(
-            f"points: {method} made no triangle of {len(own)} points; take more of them, or the other method"
+            f"points: {method} made no triangle of {len(own)} points; use more points, or the other method"
         )
     return Mesh(vertices * size + middle, faces.astype(np.int64))
 
 
 def _checked(points: Tensor | Floats) -> Floats:
-    """The different points, (M, 3), if they can be of a surface."""
+    """The different points, (M, 3), checked."""
     array = points.detach().cpu().numpy() if isinstance(points, Tensor) else np.asarray(points)
     if array.ndim != 2 or array.shape[1] != 3:
         raise ValueError(f"points: must be one cloud, (N, 3), got {array.shape}")
@@ -110,12 +111,12 @@ def _open3d() -> Any:
 
 
 def _depth(count: int) -> int:
-    """Cells about half as wide as points on a surface stand apart: 7 of 2,000 points, 10 of 100,000."""
+    """A depth with cells half as wide as the distance between points: 7 for 2,000 points, 10 for 100,000."""
     return int(np.clip(np.ceil(np.log2(count) / 2) + 1, 5, 10))
 
 
 def _neighbours(points: Floats) -> tuple[Floats, NDArray[np.int64]]:
-    """Distances and places of the nearest other points, (N, k) each."""
+    """Distances and indices of the nearest other points, (N, k) each."""
     from scipy.spatial import KDTree
 
     distances, near = KDTree(points).query(points, _NEIGHBOURS + 1)
@@ -123,15 +124,15 @@ def _neighbours(points: Floats) -> tuple[Floats, NDArray[np.int64]]:
 
 
 def _normals(points: Floats, near: NDArray[np.int64]) -> Floats:
-    """Unit normals of the planes that are nearest to each point's neighbours, (N, 3), of either side."""
+    """Unit normals of the planes that best fit each point's neighbours, (N, 3), not oriented."""
     patch = np.concatenate([points[:, None], points[near]], axis=1)  # (N, k + 1, 3)
     patch = patch - patch.mean(axis=1, keepdims=True)
     _, axes = np.linalg.eigh(np.einsum("nki,nkj->nij", patch, patch))
-    return np.asarray(axes[:, :, 0])  # of the least spread
+    return np.asarray(axes[:, :, 0])  # the axis of least variance
 
 
 def _oriented(points: Floats, normals: Floats, near: NDArray[np.int64]) -> Floats:
-    """Normals of which neighbours' agree, along the tree of neighbours whose planes differ least (Hoppe et al.)."""
+    """Oriented normals: signs are propagated along a minimum spanning tree of neighbours (Hoppe et al.)."""
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import breadth_first_order, connected_components, minimum_spanning_tree
 
@@ -155,7 +156,7 @@ def _oriented(points: Floats, normals: Floats, near: NDArray[np.int64]) -> Float
 
 
 def _poisson(o3d: Any, given: Any, depth: int) -> Any:
-    """Poisson's surface, without what it makes where there are no points near."""
+    """Poisson's surface, without parts far from all points."""
     made, densities = o3d.geometry.TriangleMesh.create_from_point_cloud_poisson(given, depth=depth, n_threads=1)
     levels = np.asarray(densities)
     if len(levels):

@@ -1,4 +1,4 @@
-"""Putting clouds in a common place and size before training, and generated clouds back in the data's own units."""
+"""Normalisation of position and size of clouds before training, and its inverse for generated clouds."""
 
 import math
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from pcgen.errors import choose
 
 __all__ = ["NORMALIZATIONS", "Normalization"]
 
-_AT_ONCE = 256  # clouds that are held in float64 at a time
+_AT_ONCE = 256  # clouds per step in float64
 
 
 NORMALIZATIONS = ("none", *EACH, "global_std")
@@ -26,29 +26,29 @@ NORMALIZATIONS = ("none", *EACH, "global_std")
 class Normalization:
     """A change of position and size of clouds, `(x - offset) / size`, by name.
 
-    - `none`: the identity on the points of `Clouds`; so the true coordinates less the training set's origin.
+    - `none`: the identity on the points of `Clouds`, which are true coordinates minus the training set's origin.
     - `unit_sphere`: each cloud's mean becomes 0 and its farthest point has norm 1.
     - `unit_box`: each cloud's bounding box is centred at 0 and its longest side becomes 1.
     - `bbox`: the same with the longest side 2, from -1 to 1 (Luo and Hu, 2021, Diffusion probabilistic models for 3D
       point cloud generation).
-    - `global_std`: one mean (3,) and one standard deviation of all coordinates about it, of the training set, for every
+    - `global_std`: the mean (3,) and the standard deviation of all coordinates of the training set, the same for every
       cloud (Yang et al., 2019, PointFlow: 3D point cloud generation with continuous normalizing flows).
 
-    Clouds are normalised with all their points, before any are left out. So a cloud's position and size do not depend
-    on which points are used. A tensor has true coordinates; `Clouds` may be relative to an origin. All is computed in
-    float64.
+    Clouds are normalised with all their points, before they are thinned. So a cloud's position and size do not depend
+    on the points that are used. A tensor has true coordinates; `Clouds` may be relative to an origin. All computations
+    are in float64.
 
-    A generated cloud has no position and size of its own: `undo` puts it at `offset` with `size`, which `fit` takes
-    from the training set: its mean and deviation under `global_std`, otherwise the mean offset and size of its clouds.
-    `undo(apply(x))` is x for `none` and `global_std`; otherwise it is x at the training set's mean position
-    and size. `place` also returns the clouds' own positions and sizes, whose `undo` is the inverse for every name.
+    A generated cloud has no position and size of its own. `undo` gives it `offset` and `size`, which `fit` computes
+    from the training set: the mean and standard deviation for `global_std`, otherwise the mean offset and size of its
+    clouds. `undo(apply(x))` is x for `none` and `global_std`; otherwise it is x at the training set's mean position and
+    size. `place` also returns the clouds' own positions and sizes, whose `undo` is the inverse for every name.
     """
 
     name: str
     offset: Triple = ZERO  # true coordinates
     size: float = 1.0
     fitted: bool = False
-    origin: Triple = ZERO  # not 0 where float32 does not hold the training set's true coordinates
+    origin: Triple = ZERO  # not 0 if float32 is not precise enough for the training set's true coordinates
 
     def __post_init__(self) -> None:
         choose(self.name, NORMALIZATIONS, "normalization")
@@ -57,14 +57,14 @@ class Normalization:
 
     @property
     def each(self) -> bool:
-        """Whether every cloud is normalised by itself, by its own position and size."""
+        """Whether every cloud is normalised by its own position and size."""
         return self.name in EACH
 
     def fit(self, points: Tensor | Clouds) -> "Normalization":
-        """The normalisation of the same name that remembers the training clouds, (S, N, 3) or `Clouds`.
+        """The normalisation of the same name, fitted to training clouds, (S, N, 3) or `Clouds`.
 
         Raises:
-            ValueError: a cloud is one point repeated, so that it has no size, or all points are one.
+            ValueError: a cloud is one point repeated, so that it has no size, or all points are equal.
         """
         _check(points)
         if self.each:
@@ -72,7 +72,7 @@ class Normalization:
         clouds = points if isinstance(points, Clouds) else Clouds.of(points.detach())
         if self.name == "none":
             return Normalization(self.name, clouds.origin, fitted=True, origin=clouds.origin)
-        # About the clouds' origin: the mean of squares of large coordinates would lose the spread.
+        # Relative to the clouds' origin, since large coordinates would lose precision in the mean of squares.
         wide = clouds.points.double()
         mean = wide.mean((0, 1))
         deviation = float((wide - mean).square().mean().sqrt())
@@ -82,7 +82,7 @@ class Normalization:
         return Normalization(self.name, offset, deviation, fitted=True, origin=clouds.origin)
 
     def fit_placement(self, placement: Placement) -> "Normalization":
-        """The normalisation that remembers training clouds by their places and sizes, where each has its own."""
+        """The normalisation fitted to the positions and sizes of training clouds, if each cloud has its own."""
         offset, size = placement.offset[:, 0], placement.size[:, 0]  # (S, 3), (S, 1)
         low, high = ((offset + side * size).detach().cpu().numpy() for side in (-1, 1))
         origin = common_origin(low, high)
@@ -124,7 +124,7 @@ class Normalization:
         return placed, Placement(offset, size, self._dtype(points))
 
     def apply_to(self, clouds: Clouds) -> Clouds:
-        """The clouds in normalised units, with all that is known of them: boxes are moved as their points are.
+        """The clouds in normalised units, with all their properties; boxes are transformed like the points.
 
         Raises:
             ValueError: as for `apply`.
@@ -139,10 +139,11 @@ class Normalization:
     def undo(self, points: Tensor) -> Tensor:
         """Normalised clouds (S, N, 3) in the data's units, at the training set's position and size.
 
-        They are true coordinates: float64 if the training set's do not fit into float32, else of the same type.
+        They are true coordinates: float64 if float32 is not precise enough for the training set, otherwise of the same
+        type.
 
         Raises:
-            ValueError: nothing has been fitted.
+            ValueError: the normalisation is not fitted.
         """
         _check(points)
         if self.name == "none" and self.origin == ZERO:
@@ -158,10 +159,10 @@ class Normalization:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Normalization":
-        """The normalisation that `to_dict` described.
+        """The normalisation from the values of `to_dict`.
 
         Raises:
-            ValueError: the name is unknown, or a value is missing or no number.
+            ValueError: the name is unknown, or a value is missing or not a number.
         """
         try:
             x, y, z = (float(value) for value in values["offset"])
@@ -173,7 +174,7 @@ class Normalization:
             ) from None
 
     def _place(self, wide: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Offsets (S, 1, 3) and sizes (S, 1, 1) of true coordinates (S, N, 3), and these normalised, float32."""
+        """Offsets (S, 1, 3) and sizes (S, 1, 1) of true coordinates (S, N, 3), and the normalised clouds, float32."""
         if self.each:
             offset, size = EACH[self.name](wide)
         else:
@@ -182,7 +183,7 @@ class Normalization:
         return offset, size, ((wide - offset) / size).float()
 
     def _dtype(self, points: Tensor | Clouds) -> torch.dtype:
-        """Of the true coordinates of clouds that were placed: float64 where float32 may not hold them."""
+        """The type of the clouds' true coordinates: float64 if float32 may not be precise enough."""
         given = (
             points.dtype if isinstance(points, Tensor) else torch.float32 if points.origin == ZERO else torch.float64
         )
@@ -194,7 +195,7 @@ class Normalization:
 
 
 def _same(offset: Triple, size: float, points: Tensor) -> tuple[Tensor, Tensor]:
-    """One place and size for every cloud of (S, N, 3), float64: (S, 1, 3) and (S, 1, 1)."""
+    """The same offset and size for every cloud of (S, N, 3), float64: (S, 1, 3) and (S, 1, 1)."""
     place = points.new_tensor(offset, dtype=torch.float64).expand(len(points), 1, 3)
     return place, torch.full_like(place[..., :1], size)
 

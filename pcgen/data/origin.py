@@ -1,4 +1,4 @@
-"""The origin that a set's coordinates count from, where float32 cannot hold small clouds far from 0 (UTM, say)."""
+"""The origin of a set's coordinates, for small clouds so far from 0 that float32 is not precise enough (as in UTM)."""
 
 import math
 from collections.abc import Sequence
@@ -13,25 +13,26 @@ Floats = NDArray[np.float64]
 
 ZERO: Triple = (0.0, 0.0, 0.0)
 
-# float32 rounds a number x by up to 2^-24 |x|. A cloud may be so many of its sizes away that this is 1e-4 of its size.
+# float32 rounds a number x by up to 2^-24 |x|. At this distance, in sizes of a cloud, the error is 1e-4 of its size.
 _REACH = 1e-4 * 2**24
-_SHOWN = 3  # names in a message; the rest is counted
+_SHOWN = 3  # names in a message; the number of others is given
 
 
 def bounds(points: NDArray[np.floating]) -> tuple[Floats, Floats]:
     """Smallest and largest coordinates of a cloud (N, 3), each (3,) float64."""
-    axes = points.T.copy()  # over rows NumPy takes thirty times as long
+    axes = points.T.copy()  # over rows, NumPy would need thirty times as long
     return axes.min(1).astype(np.float64), axes.max(1).astype(np.float64)
 
 
 def held(low: Floats, high: Floats, origin: Triple = ZERO) -> NDArray[np.bool_]:
-    """Which clouds float32 represents about an origin to 1e-4 of their size, (S,) bool.
+    """Whether float32 represents each cloud, relative to an origin, to 1e-4 of its size, (S,) bool.
 
-    A cloud's size is the longest side of its bounding box; a cloud of one place has none, and is held anywhere.
+    A cloud's size is the longest side of its bounding box. If it is 0, the result is always true.
 
     Args:
-        low: smallest coordinates of each cloud, (S, 3) float64; `high` the largest.
-        origin: what the coordinates count from.
+        low: smallest coordinates of each cloud, (S, 3) float64.
+        high: largest coordinates, likewise.
+        origin: of the float32 coordinates.
     """
     size = (high - low).max(1)  # (S,)
     farthest = np.maximum(np.abs(low - origin), np.abs(high - origin)).max(1)
@@ -40,25 +41,25 @@ def held(low: Floats, high: Floats, origin: Triple = ZERO) -> NDArray[np.bool_]:
 
 
 def common_origin(low: Floats, high: Floats) -> Triple:
-    """An origin near the clouds that float32 does not hold about 0, rounded to few digits; 0 if it holds all.
+    """An origin near the clouds that are too far from 0 for float32, rounded to few digits; 0 if there are none.
 
-    It is the median of their bounding boxes' middles, rounded to a power of ten of about the smallest one's size.
+    It is the median of the centres of their bounding boxes, rounded to a power of ten near the smallest cloud's size.
     """
     far = ~held(low, high)
     if not far.any():
         return ZERO
     middles = np.sort((low[far] + high[far]) / 2, axis=0)
-    middle = middles[(len(middles) - 1) // 2]  # of an even number the lower one, which is a cloud's place
+    middle = middles[(len(middles) - 1) // 2]  # for an even number the lower one, which is the centre of a cloud
     digits = -math.ceil(math.log10(float((high[far] - low[far]).max(1).min())))
     x, y, z = (round(value, digits) + 0.0 for value in middle.tolist())  # no -0
     return x, y, z
 
 
 def refuse_unheld(low: Floats, high: Floats, origin: Triple, names: Sequence[str], source: str) -> None:
-    """Raise an error for clouds that do not fit into float32 about the origin of their set, which is named `source`.
+    """Check that float32 is precise enough for all clouds, relative to the origin of their set.
 
     Raises:
-        ValueError: there is one; the message names some and says what to do.
+        ValueError: it is not; the message names `source`, some of the clouds, and what to do.
     """
     rows = np.flatnonzero(~held(low, high, origin)).tolist()
     if not rows:
@@ -78,7 +79,7 @@ def refuse_unheld(low: Floats, high: Floats, origin: Triple, names: Sequence[str
 
 
 def shown(place: Sequence[float]) -> str:
-    """A place in few digits, for messages.
+    """A position in few digits, for messages.
 
     >>> shown((691230.0, 5334570.0, 0.25))
     '(691230, 5334570, 0.25)'

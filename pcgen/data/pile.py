@@ -1,4 +1,4 @@
-"""Clouds as they are read, stacked in one float32 array: brought to one number of points and about one origin."""
+"""Stacking of clouds, while they are read, into one float32 array with one number of points and one origin."""
 
 from dataclasses import dataclass
 
@@ -15,9 +15,9 @@ __all__ = ["Cloud", "Pile", "thinned"]
 
 @dataclass(frozen=True)
 class Cloud:
-    """A cloud that is good, whole or thinned, with what its whole was."""
+    """A valid cloud, whole or thinned, with properties of the whole cloud."""
 
-    points: Tensor  # (N, 3) float32, or float64 where the source has more digits
+    points: Tensor  # (N, 3) float32, or float64 if the source has more digits
     normals: Tensor | None  # (N, 3) float32
     low: Floats  # (3,): the smallest coordinates before thinning
     high: Floats  # (3,)
@@ -25,7 +25,7 @@ class Cloud:
 
 
 def thinned(cloud: Cloud, count: int, key: str, seed: int) -> Cloud:
-    """The cloud with `count` of its points, or itself if it has no more."""
+    """The cloud with `count` of its points, or unchanged if it has no more than these."""
     if len(cloud.points) <= count:
         return cloud
     keep = thinned_rows(len(cloud.points), count, key, seed)
@@ -34,12 +34,14 @@ def thinned(cloud: Cloud, count: int, key: str, seed: int) -> Cloud:
 
 
 class Pile:
-    """Clouds in one array, filled as they come.
+    """An array of clouds, to which clouds are added one by one.
 
     Args:
-        most: clouds that may come.
+        most: maximum number of clouds.
+        source: name of the source, for messages.
+        max_bytes: maximum memory of the array.
         base: the origin that the source gives, y up.
-        shrink: whether clouds of different sizes are thinned to the smallest one's points.
+        shrink: whether clouds of different sizes are thinned to the size of the smallest.
         seed: of thinning.
     """
 
@@ -49,16 +51,16 @@ class Pile:
         self.rows: list[int] = []
         self.names: list[str] = []
         self.keys: list[str] = []
-        self.stored: list[int] = []  # points of each before thinning
-        self.sizes: dict[int, str] = {}  # every number of points met, with the name of its first cloud
+        self.stored: list[int] = []  # number of points of each before thinning
+        self.sizes: dict[int, str] = {}  # every number of points so far, with the name of its first cloud
         self.bare: list[str] = []  # names of clouds without normals
         self.points = self.normals = np.zeros((0, 0, 3), dtype=np.float32)
         self.bounds: list[tuple[Floats, Floats]] = []  # low and high of each
-        self.coarse: list[str] = []  # names of clouds that came in float32 and far from 0
-        self.origins: list[Triple] = []  # what each one's points count from, until all are known
+        self.coarse: list[str] = []  # names of clouds that were stored in float32 and far from 0
+        self.origins: list[Triple] = []  # the origin of each one's points, until all clouds are known
 
     def add(self, row: int, name: str, key: str, cloud: Cloud) -> None:
-        """Take a cloud in: its row in the source, its name, and its key."""
+        """Add a cloud, with its row in the source, its name, and its key."""
         if not self.rows:
             self._allocate(cloud)
         if self.shrink and len(cloud.points) < self.points.shape[1]:
@@ -73,7 +75,7 @@ class Pile:
         if cloud.normals is None:
             self.bare.append(name)
         if len(self.sizes) > 1 and not self.shrink:
-            return  # they cannot be stacked; the rest is read to tell the whole range
+            return  # they cannot be stacked; the others are read to report the whole range
         fits = bool(held(cloud.low[None], cloud.high[None], self.base))
         if not fits and cloud.points.dtype == torch.float32:
             self.coarse.append(name)
@@ -89,7 +91,7 @@ class Pile:
         """Points, normals if every cloud has them, the points' origin, and notes for the user.
 
         Raises:
-            ValueError: the clouds have different numbers of points, or float32 does not hold them about one origin.
+            ValueError: the clouds have different numbers of points, or are too far from each other for float32.
         """
         small, large = min(self.sizes), max(self.sizes)
         what = f"from {small} ({self.sizes[small]}) to {large} ({self.sizes[large]}) points"
@@ -118,7 +120,7 @@ class Pile:
         self.normals = self.normals if cloud.normals is None else np.empty_like(self.points)
 
     def _shrink(self, count: int) -> None:
-        """Keep `count` points of each cloud: those that were thinned are in the order of thinning already."""
+        """Keep the first `count` points of each cloud: thinned clouds are already in the order of thinning."""
         whole = self.points.shape[1]
         for place, (stored, key) in enumerate(zip(self.stored, self.keys, strict=True)):
             if stored == whole:
@@ -129,7 +131,7 @@ class Pile:
         self.points, self.normals = self.points[:, :count], self.normals[:, :count]
 
     def _place(self, points: np.ndarray) -> tuple[Triple, tuple[str, ...]]:
-        """Move the clouds about one origin, in place; the origin, and a note if it was chosen here."""
+        """Make the clouds relative to one origin, in place; return it, and a note if it was chosen here."""
         if all(origin == self.base for origin in self.origins):
             return self.base, ()
         low, high = (np.stack(bound) for bound in zip(*self.bounds, strict=True))  # (S, 3) each
@@ -151,7 +153,7 @@ class Pile:
 
 
 def _about(points: Tensor, origin: Triple) -> Tensor:
-    """True coordinates as float32 about an origin."""
+    """True coordinates as float32, relative to an origin."""
     if origin == ZERO:
         return points.float()
     return (points.double() - torch.tensor(origin, dtype=torch.float64)).float()

@@ -1,4 +1,4 @@
-"""Where each cloud of a set is and how large, by the names of the normalisations that take them away."""
+"""Position and size of each cloud of a set, by the name of the normalisation that removes them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,20 +11,20 @@ __all__ = ["EACH", "Placement"]
 
 @dataclass(frozen=True)
 class Placement:
-    """Where each of S clouds was and how large, before it was normalised: x = size * normalised + offset."""
+    """Position and size of each of S clouds before normalisation: x = size * normalised + offset."""
 
     offset: Tensor  # (S, 1, 3) float64, in true coordinates
     size: Tensor  # (S, 1, 1) float64
-    dtype: torch.dtype = torch.float32  # of what `undo` returns: float64 where the clouds' true coordinates were
+    dtype: torch.dtype = torch.float32  # of the result of `undo`: float64 if the clouds' true coordinates were
 
     def __len__(self) -> int:
         return len(self.offset)
 
     def undo(self, points: Tensor) -> Tensor:
-        """Clouds (S, M, 3) put back, each exactly where its own input was: true coordinates, float64 if those were.
+        """Clouds (S, M, 3) at the position and size of their own input: true coordinates, float64 if those were.
 
         Raises:
-            ValueError: they are not as many clouds as were placed.
+            ValueError: the number of clouds is not S.
         """
         if points.ndim != 3 or points.shape[-1] != 3 or len(points) != len(self):
             shape = tuple(points.shape)
@@ -58,7 +58,7 @@ def _half_box(points: Tensor) -> Found:
     return middle, side / 2
 
 
-# By name: where each cloud of (S, N, 3) float64 is, and how large.
+# By name: position and size of each cloud of (S, N, 3) float64.
 EACH: dict[str, Callable[[Tensor], Found]] = {
     "unit_sphere": _unit_sphere,
     "unit_box": _box,

@@ -1,4 +1,4 @@
-"""Which reader reads a file of one cloud or mesh, by its ending."""
+"""The readers of files with one cloud or mesh, by the file's ending."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,14 +19,14 @@ from pcgen.seeds import stream
 
 __all__ = ["READERS", "holds_cloud", "read_cloud"]
 
-_START = 4096  # bytes, enough for a text's first lines
+_START = 4096  # bytes, enough for the first lines of a text
 
 READERS: dict[str, Callable[[Path, int], Raw | Mesh]] = {
     ".npy": lambda path, max_bytes: Raw(read_npy(path, max_bytes)),
     ".ply": read_ply,
     ".xyz": read_table,
     ".pts": lambda path, max_bytes: read_table(path, max_bytes, LEICA),
-    ".txt": lambda path, max_bytes: read_table(path, max_bytes, {**PLAIN, 7: 6}),  # the seventh numbers parts
+    ".txt": lambda path, max_bytes: read_table(path, max_bytes, {**PLAIN, 7: 6}),  # 7: a part
     ".pcd": read_pcd,
     ".off": read_off,
     ".obj": read_obj,
@@ -36,7 +36,7 @@ READERS: dict[str, Callable[[Path, int], Raw | Mesh]] = {
 
 
 def holds_cloud(path: Path) -> bool:
-    """Whether a file of a folder is one of a cloud or mesh: by its ending, and of .txt by its first lines too."""
+    """Whether a file of a folder is a cloud or mesh, by its ending, and for .txt also by its first lines."""
     ending = path.suffix.lower()
     if ending != ".txt":
         return ending in READERS
@@ -45,17 +45,17 @@ def holds_cloud(path: Path) -> bool:
 
 
 def read_cloud(path: Path, surface_points: int, name: str, seed: int, max_bytes: int) -> Raw:
-    """The cloud of a file: as it is stored, or `surface_points` points of its surface, drawn by area, name and seed.
+    """The cloud of a file: as stored, or `surface_points` points that are sampled by area, with name and seed.
 
     Raises:
-        ValueError: the file is damaged, or its mesh has no area, no faces, or faces of vertices that are not there, or
-            takes more than `max_bytes`.
+        ValueError: the file is damaged, its mesh has no area, no faces, or faces with missing vertices, or it needs
+            more than `max_bytes`.
     """
-    with np.errstate(over="ignore", invalid="ignore"):  # numbers that are not finite are told, not warned of
+    with np.errstate(over="ignore", invalid="ignore"):  # numbers that are not finite give errors, not warnings
         content = READERS[path.suffix.lower()](path, max_bytes)
         if isinstance(content, Raw):
             return content
-        # A polygon of a million corners is a few bytes each in its file, and a triangle each here.
+        # Each corner of a large polygon is a few bytes in the file, but a whole triangle here.
         if (size := content.vertices.nbytes + content.faces.nbytes) > max_bytes:
             raise too_large(f"{path}: its {len(content.faces)} triangles", size, max_bytes)
         try:

@@ -1,4 +1,4 @@
-"""Writing clouds: a set as one .npz that `load` reads again, one cloud as .ply, .xyz or .obj, or a folder of those."""
+"""Writing of clouds: a set as one .npz that `load` can read, one cloud as .ply, .xyz or .obj, or a folder of those."""
 
 import os
 from collections.abc import Iterable
@@ -19,18 +19,18 @@ from pcgen.files import write_whole
 __all__ = ["FORMATS", "check_mesh_target", "check_target", "save", "save_meshes"]
 
 FORMATS = tuple(ending[1:] for ending in WRITERS)
-"""Of files of one cloud, as a folder holds them."""
+"""Formats of files of one cloud in a folder."""
 
 
 def save(path: str | Path, clouds: Clouds | Tensor, *, format: str | None = None, overwrite: bool = False) -> Path:
-    """Write clouds in the format of the path's ending; a file is written completely or not at all.
+    """Write clouds in the format of the path's ending, atomically.
 
-    - `.npz`: the set as it is: `points` (S, N, 3), `names`, `up` (y) and, where known, `normals`, `labels`, `classes`,
-      `split`, `boxes` (S, K, 6) and `counts` (S,) of scenes, and `origin` where that is not 0.
+    - `.npz`: the whole set: `points` (S, N, 3), `names`, `up` (y) and, if known, `normals`, `labels`, `classes`,
+      `split`, `boxes` (S, K, 6) and `counts` (S,) of scenes, and `origin` if it is not 0.
     - `.ply` (binary, little endian), `.xyz` (text) or `.obj` (vertices without faces): a set of one cloud, in true
       coordinates, with its normals.
-    - a folder, whose name ends in `/`: one such file for each cloud, by its name, in folders of its split and class
-      where these are known. The folder must be new or empty. Characters that file systems do not allow become `_`.
+    - a folder, whose name ends in `/`: one such file for each cloud, by its name, in folders of its split and class if
+      these are known. The folder must be new or empty. Characters that file systems do not allow become `_`.
 
     Only .npz stores boxes of scenes, and `load` does not read the normals of an .obj.
 
@@ -38,20 +38,20 @@ def save(path: str | Path, clouds: Clouds | Tensor, *, format: str | None = None
         path: the file; a folder's name as text ending in `/`.
         clouds: the set; or true coordinates (S, N, 3), float32 or float64.
         format: of the files of a folder, "ply" (default), "xyz" or "obj".
-        overwrite: replace a file that is there; a folder is never replaced.
+        overwrite: whether to replace an existing file; a folder is never replaced.
 
     Raises:
-        ValueError: the path has another ending, a file for one cloud is asked for with several, a tensor is not
+        ValueError: the path has another ending, a file for one cloud is given for several clouds, a tensor is not
             (S, N, 3), a format is given for one file, or a cloud's name is not a valid file name.
         FileNotFoundError: the parent folder does not exist.
         FileExistsError: the file exists and `overwrite` is False, or the folder exists and is not empty.
-        OSError: it could not be written; what was there before is intact.
+        OSError: it could not be written; an older file is intact.
     """
     clouds = Clouds.of(clouds.detach().cpu()) if isinstance(clouds, Tensor) else clouds
     target = check_target(path, overwrite, format=format, count=len(clouds))
     if _is_folder(path):
         ending = f".{format or 'ply'}"
-        # A name that is none is told before the first file is made.
+        # An invalid name is reported before the first file is written.
         places = [place_of(clouds, row, ending) for row in range(len(clouds))]
         write_folder(target, ((place, _file(clouds, row, ending)) for row, place in enumerate(places)))
     elif target.suffix == ".npz":
@@ -73,17 +73,17 @@ def check_target(
 
     Args:
         path: as for `save`.
-        overwrite: whether a file that is there may be replaced.
-        make_folder: make the folder to write in, if it is not there.
+        overwrite: whether an existing file may be replaced.
+        make_folder: whether to create the parent folder if it does not exist.
         format: as for `save`.
-        count: clouds that will be written, where that is known.
+        count: number of clouds that will be written, if known.
 
     Raises:
-        ValueError: it has another ending, or holds one cloud and not `count`; or a format that is not known, or that
-            is given for one file.
-        FileNotFoundError: the folder to write in is not there.
-        FileExistsError: it is there and must not be replaced.
-        PermissionError: the folder to write in cannot be made or written to.
+        ValueError: it has another ending, or is for one cloud but `count` is not 1; or the format is unknown, or given
+            for one file.
+        FileNotFoundError: the parent folder does not exist.
+        FileExistsError: it exists and must not be replaced.
+        PermissionError: the parent folder cannot be created or written.
     """
     target = Path(path)
     folder = _is_folder(path)
@@ -107,19 +107,19 @@ def check_target(
 def save_meshes(
     path: str | Path, meshes: Iterable[tuple[Clouds, Mesh]], *, format: str | None = None, overwrite: bool = False
 ) -> Path:
-    """Write meshes of clouds: one as .ply or .obj, or a folder of such files, named as those of `save`.
+    """Write meshes of clouds: one as .ply or .obj, or a folder of such files, with names as in `save`.
 
     Args:
         path: the file; a folder's name as text ending in `/`.
-        meshes: each with the cloud that it is of, a set of one.
+        meshes: each with its cloud, a set of one.
         format: of the files of a folder, "ply" (default) or "obj".
-        overwrite: replace a file that is there; a folder is never replaced.
+        overwrite: whether to replace an existing file; a folder is never replaced.
 
     Raises:
-        ValueError: as `check_mesh_target`; or one file is asked for of more than one mesh, or of none.
-        FileNotFoundError: the folder to write in is not there.
-        FileExistsError: the file is there and `overwrite` is False, or the folder is there and not empty.
-        OSError: it could not be written; what was there before is whole.
+        ValueError: as `check_mesh_target`; or the path is one file, but there is not exactly one mesh.
+        FileNotFoundError: the parent folder does not exist.
+        FileExistsError: the file exists and `overwrite` is False, or the folder exists and is not empty.
+        OSError: it could not be written; an older file is intact.
     """
     target = check_mesh_target(path, overwrite, format=format)
     ending = f".{format or 'ply'}"
@@ -143,8 +143,8 @@ def check_mesh_target(
     """The path, if `save_meshes` can write to it; arguments and errors are those of `check_target`.
 
     Raises:
-        ValueError: it has another ending than .ply or .obj, or holds one mesh and not `count`; or a format is not
-            known, or given for one file.
+        ValueError: it has another ending than .ply or .obj, or is for one mesh but `count` is not 1; or the format is
+            unknown, or given for one file.
     """
     target, folder = Path(path), _is_folder(path)
     if format is not None:
@@ -169,7 +169,7 @@ def _check_format_of_folder(target: Path, folder: bool, format: str) -> None:
 
 
 def _free(target: Path, folder: bool, overwrite: bool, make_folder: bool) -> Path:
-    """The target, if nothing is in its way."""
+    """The target, if it can be written."""
     if make_folder:
         _make(target.parent)
     if not target.parent.is_dir():

@@ -1,4 +1,4 @@
-"""Choosing what a spec asks of a source, by class and split."""
+"""Selection of a source's clouds by the classes and splits of a spec."""
 
 import difflib
 from collections import Counter
@@ -13,19 +13,19 @@ from pcgen.data.synsets import class_names
 
 __all__ = ["select"]
 
-_SHOWN = 8  # classes in a message; the rest is counted
+_SHOWN = 8  # classes in a message; the number of all is given
 
 
 def select(listing: Listing, spec: Spec) -> Listing:
-    """The clouds of the classes and splits asked for; splits are drawn first, over the whole source, if it has none.
+    """The clouds of the spec's classes and splits; if the source has no splits, its clouds are split at random first.
 
     Raises:
-        ValueError: a class or a split is not there.
+        ValueError: a class or a split does not exist.
     """
     if listing.splits is None and len(listing.names) >= 3:
         keys = [listing.key(row) for row in range(len(listing.names))]
         listing = replace(listing, splits=draw_splits(keys, listing.labels), drawn=True)
-    if spec.classes and spec.source != "shapes":  # the built-in source makes nothing but what is asked
+    if spec.classes and spec.source != "shapes":  # the built-in source lists only the requested classes
         listing = _of_classes(listing, spec)
     if spec.splits and spec.splits != ("all",):
         listing = _of_splits(listing, spec)

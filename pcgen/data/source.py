@@ -1,4 +1,4 @@
-"""What every reader of files gives: a listing of clouds, each read when it is asked for."""
+"""The result of every reader: a listing of clouds, each read when it is needed."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -30,23 +30,21 @@ GIB = 2**30
 
 @dataclass(frozen=True)
 class Raw:
-    """A cloud as its file gave it; nothing is checked yet."""
+    """A cloud as stored in its file, before any check."""
 
     points: NDArray[np.generic]  # (N, 3), or (N, 6) with normals, if the file is good
     normals: NDArray[np.generic] | None = None  # (N, 3)
-    sampled: bool = False  # drawn from a surface, which has any number of points
-    notes: tuple[str, ...] = ()  # what of the file is left out
-    boxes: NDArray[np.generic] | None = (
-        None  # (K, 6) of the shapes in a scene: centre and size, NaN where there is none
-    )
+    sampled: bool = False  # whether the points were sampled from a surface, which may have any number of points
+    notes: tuple[str, ...] = ()  # parts of the file that were not read
+    boxes: NDArray[np.generic] | None = None  # (K, 6), for the shapes in a scene: centre and size, NaN if there is none
 
 
 @dataclass(frozen=True)
 class Listing:
     """The clouds of a source in a stable order: their names, classes and splits are known before any is read.
 
-    `read(row, surface_points)` gives one cloud: as it is stored, or that many points of a surface. It raises ValueError
-    or OSError if that one cannot be read.
+    `read(row, surface_points)` returns one cloud: as stored, or `surface_points` points of a surface. It raises
+    ValueError or OSError if the cloud cannot be read.
     """
 
     names: list[str]
@@ -55,29 +53,29 @@ class Listing:
     splits: list[str] | None = None  # train, val or test
     classes: tuple[str, ...] | None = None  # in the source's order, if it has one
     notes: tuple[str, ...] = ()
-    drawn: bool = False  # the source has no splits, and these follow from the keys
-    places: list[str] | None = None  # where to find each, for messages: its file, or its file and row
-    # What identifies a cloud whose name is no more than its row's number or the file's name, both of which change when
-    # the source is renamed, cut or put in another order: a digest of its points.
+    drawn: bool = False  # the source has no splits, and these are random, by the keys
+    places: list[str] | None = None  # the place of each, for messages: its file, or its file and row
+    # A digest of its points identifies a cloud whose name is only a row number or the file's name, since these change
+    # if the source is renamed, cut or reordered.
     content: Callable[[int], str] | None = None
-    up: str | None = None  # the up axis, where the source says it
-    origin: Triple = ZERO  # what the points count from, in the source's axes
+    up: str | None = None  # the up axis, if the source records it
+    origin: Triple = ZERO  # the points are relative to it, in the source's axes
 
     def key(self, row: int) -> str:
-        """The key of all random choices for a cloud: its name, if it has one, or else its content."""
+        """The key of all random choices for a cloud: its name, if it has one, otherwise a digest of its content."""
         return self.content(row) if self.content else self.names[row]
 
     def place(self, row: int, source: str) -> str:
-        """Where a cloud of `source` is to be found; the source and its name, unless the reader knows better."""
+        """The place of a cloud of `source`, for messages; by default the source and the cloud's name."""
         return f"{source}: {self.names[row]}" if self.places is None else self.places[row]
 
     @property
     def order(self) -> tuple[str, ...]:
-        """The classes in the source's order; sorted, if it has none."""
+        """The classes in the source's order; sorted if it has none."""
         return self.classes if self.classes is not None else tuple(sorted(set(self.labels or ())))
 
     def narrow(self, rows: Sequence[int]) -> "Listing":
-        """The clouds of the given rows; the classes stay what they are."""
+        """The clouds of the given rows; the list of classes does not change."""
         return replace(
             self,
             names=[self.names[row] for row in rows],
@@ -92,7 +90,7 @@ class Listing:
 
 @contextmanager
 def named(path: Path) -> Iterator[None]:
-    """An error in the content of a file, with its path."""
+    """Context that adds the file's path to errors in its content."""
     try:
         yield
     except ValueError as error:
@@ -100,14 +98,14 @@ def named(path: Path) -> Iterator[None]:
 
 
 def in_short(text: object) -> str:
-    """The beginning of what a library says, or of words of a file, in one line and without characters that are none."""
+    """The beginning of a library's message, or of a file's text, in one line and without unprintable characters."""
     line = "".join(letter if letter.isprintable() else " " for letter in str(text)[:400])
     line = " ".join(line.split())
     return f"{line[:160]} ..." if len(line) > 160 else line
 
 
 def printable(name: str | Path) -> str:
-    r"""A file's name as text that can be printed: bytes of it that are no UTF-8 are written out, as \xff.
+    r"""A file's name as printable text: bytes that are not UTF-8 are escaped, as \xff.
 
     >>> printable("caf\udce9.ply")
     'caf\\xe9.ply'
@@ -116,9 +114,9 @@ def printable(name: str | Path) -> str:
 
 
 def unreadable(place: str | Path, error: OSError) -> PermissionError:
-    """The error for a file or folder that may be whole, but that the system does not let us read."""
+    """The error for a file or folder that may be intact, but cannot be read because of permissions or locks."""
     if error.errno is None:
-        return PermissionError(str(error))  # told already
+        return PermissionError(str(error))  # already in this form
     return PermissionError(
         f"{printable(error.filename or place)}: cannot be read ({error.strerror}); allow it (chmod u+rX), or close the "
         "program that uses it, and try again"
@@ -126,7 +124,7 @@ def unreadable(place: str | Path, error: OSError) -> PermissionError:
 
 
 def told(place: str, error: Exception) -> str:
-    """What is wrong with the cloud at a place; readers' errors begin with its file already."""
+    """The error message for the cloud at a place, which begins with its file."""
     if isinstance(error, PermissionError):
         return str(unreadable(place, error))
     reason = printable(error.strerror if isinstance(error, OSError) and error.strerror else str(error))
@@ -134,7 +132,7 @@ def told(place: str, error: Exception) -> str:
 
 
 def too_large(what: str, size: int, max_bytes: int) -> ValueError:
-    """The error for data that would take more memory than is allowed."""
+    """The error for data that would need more memory than the limit."""
     return ValueError(
         f"{what}: would take {_amount(size)} of memory, more than the {_amount(max_bytes)} allowed; "
         f"allow it with max_bytes={size} (--max-bytes {size}) if that is intended"
@@ -149,14 +147,14 @@ def _amount(size: int) -> str:
 
 
 def decode(values: NDArray[np.generic]) -> list[str]:
-    """Texts of an array of texts, bytes or whole numbers."""
+    """The texts of an array of texts, bytes or integers."""
     return [
         value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value) for value in values.tolist()
     ]
 
 
 def read_bytes(path: Path, max_bytes: int) -> bytes:
-    """A whole file.
+    """All bytes of a file.
 
     Raises:
         ValueError: it is empty, or larger than `max_bytes`.

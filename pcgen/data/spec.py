@@ -1,4 +1,4 @@
-"""What a user writes to name data: SOURCE[:CLASS[,CLASS...]][@SPLIT[,SPLIT...]]."""
+"""Specs of data: SOURCE[:CLASS[,CLASS...]][@SPLIT[,SPLIT...]]."""
 
 import os.path
 import re
@@ -17,7 +17,7 @@ _DRIVE = re.compile(r"^[A-Za-z]$")
 
 @dataclass(frozen=True)
 class Spec:
-    """A source, the classes asked of it (none: all), and the splits asked of it (none: the whole set)."""
+    """A source, its selected classes (empty: all), and its selected splits (empty: the whole set)."""
 
     source: str
     classes: tuple[str, ...] = ()
@@ -29,13 +29,14 @@ class Spec:
 
 
 def parse(spec: str) -> Spec:
-    """Take `SOURCE[:CLASS][@SPLIT]` apart.
+    """Parse `SOURCE[:CLASS][@SPLIT]`.
 
-    Several classes or splits are joined by commas: `shapes:chair,table@train,val`. A path that exists as it is written
-    is a source whole, whatever colons or at signs are in it, and so is a drive letter with its colon.
+    Several classes or splits are separated by commas: `shapes:chair,table@train,val`. If the whole text is the path of
+    an existing file or folder, it is the source, even if it contains colons or at signs. The colon of a drive letter
+    does not start a class.
 
     Raises:
-        ValueError: the spec is empty, or a split is none of train, val, test and all.
+        ValueError: the spec is empty, or a split is not train, val, test or all.
 
     >>> parse("parts.npz:Brick,Plate@train")
     Spec(source='parts.npz', classes=('Brick', 'Plate'), splits=('train',))
@@ -55,7 +56,7 @@ def parse(spec: str) -> Spec:
 
 
 def absolute(spec: str) -> str:
-    """The spec with the whole path of its file or folder, so that it can be read from any folder; shapes stay shapes.
+    """The spec with the absolute path of its file or folder; built-in shapes do not change.
 
     >>> absolute("shapes:chair@train")
     'shapes:chair@train'
@@ -67,7 +68,7 @@ def absolute(spec: str) -> str:
 
 
 def default_split(spec: str, split: str) -> tuple[str, str | None]:
-    """The spec with `@split` if it names no split, and a sentence that says so; None if it names one.
+    """The spec with `@split` if it names no split, and a note about it; the note is None if it names one.
 
     >>> default_split("shapes:chair", "train")
     ('shapes:chair@train', 'shapes:chair names no split: @train is taken')

@@ -11,20 +11,20 @@ __all__ = ["DRAWN", "draw_splits", "held_out_rows", "holdout", "split_rows"]
 DRAWN = "made from the clouds' names (from their points, if the names are row numbers): 85% train, 5% val, 10% test"
 
 _VAL, _TEST = 0.05, 0.10
-_SEED = 0  # of splits that are drawn, always the same
+_SEED = 0  # of random splits, always the same
 
 
 def _shuffled(keys: Sequence[str], seed: int) -> list[int]:
-    """Rows in an order fixed by each row's key and the seed, whatever order or machine lists them."""
+    """Rows in a random order that depends only on their keys and the seed."""
     hashes = [hashlib.sha256(f"{seed}\0{key}".encode()).digest() for key in keys]
     return sorted(range(len(keys)), key=lambda row: (hashes[row], row))
 
 
 def draw_splits(keys: Sequence[str], labels: Sequence[str] | None) -> list[str]:
-    """A split for each cloud: 85% train, 5% val and 10% test of every class, none of them empty from 3 clouds on.
+    """A random split for each cloud: 85% train, 5% val and 10% test of every class, none empty from 3 clouds on.
 
-    They follow from the clouds' keys alone, whatever seed training or evaluation has, and whatever the source is called
-    now: no test cloud is trained on elsewhere.
+    They depend only on the clouds' keys, not on the seed of training or evaluation, nor on the name of the source. So
+    no training uses test clouds of another one.
     """
     splits = ["train"] * len(keys)
     for label in sorted(set(labels or [""])):
@@ -42,10 +42,10 @@ def draw_splits(keys: Sequence[str], labels: Sequence[str] | None) -> list[str]:
 
 
 def holdout(clouds: Clouds, seed: int = 0) -> tuple[Clouds, Clouds]:
-    """The clouds to train on and those to validate on: train and val rows; test rows are never used.
+    """The clouds for training and for validation: train and val rows; test rows are never used.
 
-    Where there is no val row, 5% of the train rows (at least one) are held out, drawn by their keys and the seed. A
-    set without splits counts as train whole.
+    If there are no val rows, 5% of the train rows (at least one) are held out, at random by their keys and the seed. In
+    a set without splits, all rows are train rows.
 
     Raises:
         ValueError: there are fewer than two train rows to divide, or none at all.
@@ -58,7 +58,7 @@ def holdout(clouds: Clouds, seed: int = 0) -> tuple[Clouds, Clouds]:
 
 
 def split_rows(splits: Sequence[str] | None, count: int, source: str) -> tuple[list[int], list[int]]:
-    """The rows of train and of val, of `count` clouds; without splits all are of train.
+    """The rows of train and of val, of `count` clouds; without splits, all are train rows.
 
     Raises:
         ValueError: there are fewer than two train rows and no val row, or no train row at all.
@@ -77,7 +77,7 @@ def split_rows(splits: Sequence[str] | None, count: int, source: str) -> tuple[l
 
 
 def held_out_rows(keys: Sequence[str], seed: int) -> tuple[list[int], list[int]]:
-    """The rows to train on and the 5% (at least one) to validate on, of train clouds by their keys."""
+    """The rows for training, and the 5% (at least one) for validation, of train clouds, at random by their keys."""
     order = _shuffled(keys, seed)
     count = max(1, round(_VAL * len(keys)))
     return sorted(order[count:]), sorted(order[:count])

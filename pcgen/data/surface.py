@@ -1,4 +1,4 @@
-"""Triangle meshes, and points drawn uniformly by area from them."""
+"""Triangle meshes, and sampling of points on them uniformly by area."""
 
 from dataclasses import dataclass
 
@@ -14,14 +14,14 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Mesh:
-    """Triangles as a file gave them; nothing is checked yet."""
+    """Triangles as stored in a file, before any check."""
 
     vertices: Floats  # (V, 3)
     faces: Ints  # (F, 3)
 
 
 def triangulate(sides: Ints, corners: Ints) -> Ints:
-    """Triangles of convex polygons: `sides` of each, (P,), and their corners one after another, (sum of sides,).
+    """Triangles of convex polygons, (F, 3), from their numbers of sides, (P,), and corners one after another, (sum,).
 
     All triangles of a polygon share its first corner, so a polygon that is not convex is not covered correctly.
 
@@ -40,17 +40,16 @@ def triangulate(sides: Ints, corners: Ints) -> Ints:
 
 
 def cross(a: Floats, b: Floats) -> Floats:
-    """Cross products of vectors (n, 3) or (3,); for the few of a part, numpy.cross takes several times as long."""
+    """Cross products of vectors (n, 3) or (3,); for few vectors, numpy.cross needs several times as long."""
     (ax, ay, az), (bx, by, bz) = a.T, b.T
     return np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], axis=-1)
 
 
 class Surface:
-    """A mesh made ready for sampling: a point falls on a triangle with probability proportional to its area.
+    """A mesh prepared for sampling: the probability of a triangle is proportional to its area.
 
     Raises:
-        ValueError: no faces, a face that names a vertex which is not there, coordinates that are not finite, or no
-            area at all.
+        ValueError: no faces, a face with a missing vertex, coordinates that are not finite, or no area.
     """
 
     def __init__(self, mesh: Mesh) -> None:
@@ -75,12 +74,12 @@ class Surface:
         self.cumulative = np.cumsum(doubled / doubled.sum())
 
     def sample(self, n: int, generator: torch.Generator) -> tuple[Floats, Floats, Ints]:
-        """Draw n points, (n, 3), with the unit normals of their triangles, (n, 3), and the triangles, (n,)."""
+        """Sample n points, (n, 3), with the unit normals, (n, 3), and the indices, (n,), of their triangles."""
         which, u, v = torch.rand(3, n, generator=generator, dtype=torch.float64).numpy()
         face = np.searchsorted(self.cumulative, which * self.cumulative[-1], side="right")
-        # A product rounded up to the whole sum would fall past the last face that has area.
+        # A product that is rounded up to the whole sum would select a face after the last one with area.
         face = np.minimum(face, np.searchsorted(self.cumulative, self.cumulative[-1]))
-        fold = u + v > 1  # the other half of the parallelogram, folded back onto the triangle
+        fold = u + v > 1  # the other half of the parallelogram, reflected onto the triangle
         u, v = np.where(fold, 1 - u, u), np.where(fold, 1 - v, v)
         points = self.origin[face] + u[:, None] * self.edges[face, 0] + v[:, None] * self.edges[face, 1]
         return points, self.normals[face], face

@@ -1,4 +1,4 @@
-"""Names of ShapeNet's classes, whose folders are called by the numbers of WordNet's synsets."""
+"""Names of ShapeNet's classes, whose folders have the numbers of WordNet's synsets as names."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""Fewer points of a cloud, drawn uniformly without replacement."""
+"""Uniform random subsets of a cloud's points, without replacement."""
 
 import torch
 from torch import Tensor
@@ -9,13 +9,13 @@ __all__ = ["others", "thin", "thinned_rows"]
 
 
 def thin(clouds: Tensor, points: int, generator: torch.Generator | int | None = None) -> Tensor:
-    """Draw `points` of the points of each cloud, uniformly without replacement: (S, M, C) -> (S, points, C).
+    """A uniform random subset of the points of each cloud, without replacement: (S, M, C) -> (S, points, C).
 
     Args:
-        clouds: (S, M, C) with M >= points; returned as it is where M is `points`.
-        points: points that are kept of each cloud.
-        generator: draws; a number is the seed of one on the CPU, so that every device keeps the same points; None is
-            torch's global generator of the clouds' device.
+        clouds: (S, M, C) with M >= points; returned unchanged if M is `points`.
+        points: number of points to keep of each cloud.
+        generator: a random generator, or the seed of one on the CPU, so that every device keeps the same points; by
+            default torch's global generator of the clouds' device.
 
     Raises:
         ValueError: the clouds have fewer points.
@@ -31,9 +31,9 @@ def thin(clouds: Tensor, points: int, generator: torch.Generator | int | None = 
 
 
 def others(clouds: Tensor, points: int, seed: int) -> Tensor | None:
-    """As many points of each cloud as `thin` keeps by the same seed, none of them the same, (S, points, C).
+    """Other points of each cloud than those that `thin` keeps with the same seed, the same number, (S, points, C).
 
-    None where the clouds have fewer than twice as many.
+    None if the clouds have fewer than twice that number.
     """
     if clouds.shape[1] < 2 * points:
         return None
@@ -41,7 +41,7 @@ def others(clouds: Tensor, points: int, seed: int) -> Tensor | None:
 
 
 def _kept(clouds: Tensor, points: int, generator: torch.Generator | None, last: bool = False) -> Tensor:
-    """The points that come first in an order drawn for each cloud, or those that come last."""
+    """The first points in a random order of each cloud's points, or the last."""
     device = clouds.device if generator is None else generator.device
     keys = torch.rand(clouds.shape[:2], generator=generator, device=device)  # (S, M)
     rows = keys.topk(points, dim=1, largest=not last).indices.to(clouds.device)  # (S, points)
@@ -49,8 +49,8 @@ def _kept(clouds: Tensor, points: int, generator: torch.Generator | None, last: 
 
 
 def thinned_rows(stored: int, points: int, key: str, seed: int) -> Tensor:
-    """Which of the `stored` points of one cloud are kept, (points,), whichever others are thinned with it.
+    """Indices of the points of one cloud with `stored` points that are kept, (points,); other clouds have no effect.
 
-    They are the first of one order of all: fewer points are a part of more.
+    They are the first in a fixed random order, so a smaller subset is contained in a larger one.
     """
     return torch.randperm(stored, generator=stream("thin", key, seed))[:points]

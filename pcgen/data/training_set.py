@@ -1,4 +1,4 @@
-"""From a spec to what a model learns from: training rows, held-out rows, and the normalisation between both units."""
+"""Training sets from specs: training rows, held-out rows, and their normalisation."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -19,18 +19,18 @@ from pcgen.errors import at_least
 
 __all__ = ["TrainingSet", "training_set"]
 
-# A mesh or a built-in shape has no points of its own: this many times the points of a training cloud are drawn from its
-# surface once, so that every epoch sees other points of it.
+# A mesh or a built-in shape has no points of its own. This multiple of a training cloud's points is sampled from its
+# surface once, so that epochs can use different points.
 _SURFACE_SHARE = 4
 
-_FEW = 20  # clouds; of fewer, a model learns the clouds and not what they have in common
+_FEW = 20  # from fewer clouds, a model learns the clouds themselves and not their distribution
 
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Normalised clouds to learn from, and what is needed to read them again and to undo the normalisation."""
+    """Normalised clouds for training, with the information to read them again and to undo the normalisation."""
 
-    train: Tensor  # (S, M, 3), M >= points: models subsample afresh
+    train: Tensor  # (S, M, 3), M >= points: models subsample in every epoch
     held_out: Tensor  # (V, points, 3)
     labels: Tensor | None  # (S,) int64, of train
     held_out_labels: Tensor | None  # (V,) int64
@@ -38,7 +38,7 @@ class TrainingSet:
     normalization: Normalization
     spec: str  # as it was given, for messages
     about: dict[str, Any]  # JSON: `training_set(**about["training_set"])` reads the same again, from any folder
-    notes: tuple[str, ...]  # what was decided and the user should read
+    notes: tuple[str, ...]  # decisions that the user should know
 
 
 def training_set(
@@ -51,30 +51,30 @@ def training_set(
     max_bytes: int = 4 * GIB,
     seed: int = 0,
 ) -> TrainingSet:
-    """Read clouds to learn from, hold some out for validation, and normalise both; @test is never used.
+    """Read training clouds, hold some out for validation, and normalise both; @test is never used.
 
-    The rows of @train are learned. Those of @val are held out, or some of @train if there are none (`holdout`). If the
-    spec names a split, both are taken from it.
+    The rows of @train are for training. Those of @val are held out, or some of @train if there are none (`holdout`). If
+    the spec names a split, both are from this split.
 
-    Every cloud is normalised with all its stored points; a normalisation is fitted to the training rows only.
-    Then all clouds keep as many points as the smallest has, at least `points`, and the held-out ones are subsampled to
-    `points` once.
+    Every cloud is normalised with all its stored points; a normalisation is fitted to the training rows only. Then all
+    clouds keep the number of points of the smallest, at least `points`. The held-out clouds are subsampled to `points`
+    once.
 
     Args:
         spec: SOURCE[:CLASS][@SPLIT].
         points: points per cloud that the model learns.
         normalize: a name of `Normalization`.
-        up: the source's up axis; None is y, or what the source itself says.
-        drop_bad: leave out clouds that are damaged, too small or have NaN, and name them, instead of an error.
-        max_bytes: most memory that the clouds may take.
+        up: the source's up axis; by default y, or the axis that the source records.
+        drop_bad: whether to drop clouds that are damaged, too small or have NaN, with a note, instead of an error.
+        max_bytes: maximum memory of the clouds.
         seed: of the held-out rows and of thinning.
 
     Raises:
-        ValueError: a cloud has fewer points, or what `load` and `Normalization` raise.
+        ValueError: a cloud has fewer points, or as for `load` and `Normalization`.
     """
     at_least(1, points=points)
     asked_for = Normalization(normalize)
-    # The training's seed is not the data's: other seeds learn the same shapes, and evaluation reads the same again.
+    # The seed of training is not that of the data: other seeds learn the same shapes, and evaluation reads them again.
     how = Reading(
         at_least=points,
         surface_points=_SURFACE_SHARE * points,
@@ -125,9 +125,9 @@ def training_set(
 
 
 def _divided(listing: Listing, spec: str, how: Reading, seed: int) -> tuple[Clouds, Placement, Clouds]:
-    """The clouds to learn from, where each was, and those to validate on; test clouds are not even read.
+    """The clouds for training, their positions and sizes, and the clouds for validation; test clouds are not read.
 
-    Those of @val are read by themselves: their number of points may be another.
+    Those of @val are read separately, since their number of points may be different.
     """
     train_rows, val_rows = split_rows(listing.splits, len(listing.names), spec)
     clouds, placement = gather(listing.narrow(train_rows), spec, how)
@@ -138,7 +138,7 @@ def _divided(listing: Listing, spec: str, how: Reading, seed: int) -> tuple[Clou
 
 
 def _division(spec: str, listing: Listing, train: Clouds, held_out: Clouds) -> list[str]:
-    """What is learned and what is held out, where the spec does not say it; and whether that is few."""
+    """Notes on training and held-out clouds, if the spec does not determine them, and on too few clouds."""
     splits = listing.splits or ()
     asked = parse(spec).splits
     drawn = f"; the splits are {DRAWN}" if listing.drawn else ""
@@ -155,7 +155,7 @@ def _division(spec: str, listing: Listing, train: Clouds, held_out: Clouds) -> l
 
 
 def _units(spec: str, normalization: Normalization, train: Clouds) -> list[str]:
-    """What the user should know of place and size: clouds far from 1 in size, or put back at a common one."""
+    """Notes on position and size: if clouds are far from size 1, or if samples get a common size."""
     if normalization.each:
         return [
             f"{normalization.name} removes each cloud's own position and size: samples are put back at the training "

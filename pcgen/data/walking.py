@@ -1,4 +1,4 @@
-"""The files below a folder, links followed: nothing that is there is left out in silence."""
+"""The files in a folder and its subfolders; links are followed, and omissions are noted."""
 
 import os
 import stat
@@ -10,22 +10,22 @@ __all__ = ["walk"]
 
 
 def walk(root: Path) -> tuple[list[Path], tuple[str, ...]]:
-    """The files in a folder and all below it, by their paths from it, sorted; and notes for the user.
+    """The files in a folder and its subfolders, by relative path, sorted; and notes for the user.
 
-    Links to files and folders are followed, but for a folder that links to itself or to one above it, which a note
-    names. Hidden files and folders, and everything that is not a regular file, are ignored.
+    Links to files and folders are followed, except links to the folder itself or to one above it, which are noted.
+    Hidden files and folders, and everything that is not a regular file, are ignored.
 
     Raises:
         PermissionError: a folder or a file's entry cannot be read.
-        ValueError: a link leads nowhere.
+        ValueError: a link is broken.
     """
     found: list[Path] = []
     notes: tuple[str, ...] = ()
-    trails = {str(root): {_identity(os.stat(root))}}  # of each folder: itself and those above it
+    trails = {str(root): {_identity(os.stat(root))}}  # for each folder: itself and those above it
     for folder, folders, files in os.walk(root, followlinks=True, onerror=_refuse):
         trail = trails.pop(folder)
         visible = sorted(name for name in folders if not _hidden(name))
-        folders.clear()  # what stays in this list is gone into
+        folders.clear()  # folders that remain in this list are visited
         for name in visible:
             path = os.path.join(folder, name)
             identity = _identity(_status(path))

@@ -1,4 +1,4 @@
-"""Writing one cloud or mesh as a file that other programs read: PLY, XYZ and OBJ."""
+"""Writing of one cloud or mesh in common formats: PLY, XYZ and OBJ."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ Floats = NDArray[np.floating]
 
 
 def _ply(points: Floats, normals: Floats | None) -> bytes:
-    """A binary little-endian PLY of x y z, double where the points are, and nx ny nz where there are normals."""
+    """A binary little-endian PLY with x y z, double if the points are float64, and nx ny nz if there are normals."""
     names = {4: "float", 8: "double"}
     fields = [(axis, points.dtype.newbyteorder("<")) for axis in "xyz"]
     fields += [(f"n{axis}", np.dtype("<f4")) for axis in "xyz"] if normals is not None else []
@@ -28,7 +28,7 @@ def _ply(points: Floats, normals: Floats | None) -> bytes:
 
 
 def _xyz(points: Floats, normals: Floats | None) -> bytes:
-    """A text of x y z, and nx ny nz where there are normals, a line; each number in as few digits as give it back."""
+    """A text with x y z, and nx ny nz if there are normals, per line; numbers have the fewest digits that are exact."""
     lines = [" ".join(_digits(value) for value in point) for point in points]
     if normals is not None:
         lines = [f"{line} {' '.join(map(_digits, normal))}" for line, normal in zip(lines, normals, strict=True)]
@@ -36,7 +36,7 @@ def _xyz(points: Floats, normals: Floats | None) -> bytes:
 
 
 def _obj(points: Floats, normals: Floats | None) -> bytes:
-    """Wavefront'stext of vertices without faces, with a normal for each vertex where there are normals."""
+    """Wavefront's text with vertices without faces, and a normal for each vertex if there are normals."""
     lines = [f"v {' '.join(map(_digits, point))}" for point in points]
     lines += [f"vn {' '.join(map(_digits, normal))}" for normal in (() if normals is None else normals)]
     return "".join(f"{line}\n" for line in ["# a cloud of points: vertices without faces", *lines]).encode()
@@ -46,12 +46,12 @@ def _digits(value: np.floating) -> str:
     return np.format_float_positional(value, trim="-")
 
 
-# By the ending of a file: its bytes, of points (N, 3) float32 or float64 and normals (N, 3) or None.
+# By the ending of a file: its bytes, from points (N, 3) float32 or float64 and normals (N, 3) or None.
 WRITERS: dict[str, Callable[[Floats, Floats | None], bytes]] = {".ply": _ply, ".xyz": _xyz, ".obj": _obj}
 
 
 def _mesh_ply(mesh: Mesh) -> bytes:
-    """A binary little-endian PLY of vertices, double, and triangles."""
+    """A binary little-endian PLY with vertices, in double, and triangles."""
     faces = np.empty(len(mesh.faces), dtype=[("sides", "u1"), ("corners", "<i4", 3)])
     faces["sides"], faces["corners"] = 3, mesh.faces
     header = ["ply", "format binary_little_endian 1.0", f"element vertex {len(mesh.vertices)}"]
@@ -61,11 +61,11 @@ def _mesh_ply(mesh: Mesh) -> bytes:
 
 
 def _mesh_obj(mesh: Mesh) -> bytes:
-    """Wavefront's text of vertices and triangles."""
+    """Wavefront's text with vertices and triangles."""
     lines = [f"v {' '.join(map(_digits, vertex))}" for vertex in mesh.vertices]
     lines += [f"f {a} {b} {c}" for a, b, c in (mesh.faces + 1).tolist()]
     return "".join(f"{line}\n" for line in lines).encode()
 
 
-# By the ending of a file: its bytes, of a mesh.
+# By the ending of a file: its bytes, from a mesh.
 MESH_WRITERS: dict[str, Callable[[Mesh], bytes]] = {".ply": _mesh_ply, ".obj": _mesh_obj}

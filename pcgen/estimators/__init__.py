@@ -1,13 +1,13 @@
-"""Gradients of expectations: estimators of the gradient of E[f(b)], b ~ q, for latents that are drawn.
+"""Estimators of the gradient of an expectation E[f(b)], b ~ q, with respect to the parameters of q.
 
-Each is a pure function of f and of the parameters of q, and returns a tensor (B,) that is
+Each is a pure function of f and of the parameters of q. It returns a tensor (B,):
 
-- in value f at the draw, so that it is added to a loss and logged like any other term;
-- in gradient, with respect to the parameters of q, one draw of the estimator, and with respect to all else that f
-  depends on (a decoder's weights) the gradient of f at the draw.
+- its value is f at a sample b, so that it can be added to a loss and logged like any other term;
+- its gradient with respect to the parameters of q is one sample of the estimator; its gradient with respect to
+  everything else on which f depends (the weights of a decoder) is that of f at b.
 
-f takes draws (B, K) and gives one value a row, (B,). It may depend on the parameters of q itself, as log q does; that
-part of the gradient is exact. All draws come from torch's global generator.
+f maps samples (B, K) to one value per row, (B,). It may itself depend on the parameters of q, as log q does; that part
+of the gradient is exact. All samples are from torch's global generator.
 
 | estimator | latents | evaluations of f | unbiased |
 |---|---|---:|---|
@@ -15,13 +15,13 @@ part of the gradient is exact. All draws come from torch's global generator.
 | `muprop` | bits | 2, differentiable | yes |
 | `rebar` | bits | 2, differentiable | yes |
 | `local_expectation` | bits | K + 1 | yes |
-| `vimco` | any; a bound by several draws | 1 a draw | yes, of that bound |
+| `vimco` | any; a bound by several draws | 1 per draw | yes, of that bound |
 | `concrete` | bits, relaxed | 1, differentiable | no |
 | `gumbel_softmax` | choices, relaxed | 1, differentiable | no |
 | `generalised` | Gamma | 1, differentiable | yes |
 
-Continuous latents whose draw is a differentiable function of q's parameters need no estimator: f of the draw has the
-gradient (`location_scale`, `polar`, `inverse_cdf`).
+If a sample is a differentiable function of q's parameters (`location_scale`, `polar`, `inverse_cdf`), no estimator is
+needed: f of the sample has the gradient.
 """
 
 from pcgen.estimators.continuous import generalised, inverse_cdf, location_scale, polar

@@ -1,4 +1,4 @@
-"""What independent bits say of themselves in closed form, given their log-odds."""
+"""Log-probability and entropy of independent bits, from their log-odds."""
 
 from torch import Tensor
 from torch.nn.functional import softplus
@@ -7,10 +7,10 @@ __all__ = ["bits_entropy", "bits_log_prob"]
 
 
 def bits_log_prob(b: Tensor, logits: Tensor) -> Tensor:
-    """log q(b) of bits (B, K) in nats, (B,); between 0 and 1 it goes on smoothly, as the relaxations need."""
+    """log q(b) of bits (B, K) in nats, (B,); linear in b, so that relaxed bits between 0 and 1 are allowed too."""
     return (b * logits - softplus(logits)).sum(1)
 
 
 def bits_entropy(logits: Tensor) -> Tensor:
-    """Of bits with those log-odds, in nats, (B, K) -> (B,)."""
+    """Entropy of independent bits in nats, from their log-odds, (B, K) -> (B,)."""
     return (softplus(logits) - logits * logits.sigmoid()).sum(1)

@@ -1,4 +1,4 @@
-"""Differentiable draws of continuous latents, and the estimator for those that have only half of one."""
+"""Reparameterised samples of continuous latents, and the generalised reparameterisation of Gamma latents."""
 
 import math
 
@@ -12,7 +12,7 @@ __all__ = ["generalised", "inverse_cdf", "location_scale", "polar"]
 
 
 def location_scale(location: Tensor, scale: Tensor) -> Tensor:
-    """A Gaussian draw, location + scale e, e ~ N(0, I), of their shape.
+    """A reparameterised Gaussian sample, location + scale e, e ~ N(0, I), of the shape of location and scale.
 
     References:
         Kingma, Welling (2014). Auto-Encoding Variational Bayes.
@@ -21,7 +21,7 @@ def location_scale(location: Tensor, scale: Tensor) -> Tensor:
 
 
 def polar(location: Tensor, scale: Tensor) -> Tensor:
-    """A Gaussian draw in polar coordinates, location + scale sqrt(-2 log u) cos(2 pi v), u and v uniform.
+    """A reparameterised Gaussian sample in polar form, location + scale sqrt(-2 log u) cos(2 pi v), u and v uniform.
 
     References:
         Box, Muller (1958). A Note on the Generation of Random Normal Deviates.
@@ -31,12 +31,12 @@ def polar(location: Tensor, scale: Tensor) -> Tensor:
 
 
 def inverse_cdf(q: Distribution) -> Tensor:
-    """A draw by the inverse of the distribution function at uniform numbers, differentiable in q's parameters.
+    """A sample by the inverse of the distribution function at uniform numbers, differentiable in q's parameters.
 
     For distributions that have `icdf`: exponential, Laplace, Cauchy, Kumaraswamy, Gumbel, normal and others.
 
     Raises:
-        NotImplementedError: q has none.
+        NotImplementedError: q has no `icdf`.
     """
     with torch.no_grad():
         like = q.sample()
@@ -46,13 +46,13 @@ def inverse_cdf(q: Distribution) -> Tensor:
 
 
 def generalised(f: Function, concentration: Tensor, rate: Tensor) -> Tensor:
-    """The generalised reparameterisation of Gamma latents: a standardisation that leaves little to the score function.
+    """The generalised reparameterisation of Gamma latents, by a standardisation of log z.
 
         z = exp(sd e + mean),  e = (log z - mean) / sd,  mean = digamma(a) - log(rate),  sd^2 = trigamma(a)
         grad = d/dz f(z) dz/d(a, rate) + f(z) grad log q(e)
 
-    log z of a Gamma has that mean and variance, so e depends on the parameters only weakly, and the second term, which
-    accounts for the rest, is small.
+    These are the mean and variance of log z. So the distribution of e depends only weakly on the parameters, and the
+    second term, a score function that accounts for this dependence, is small.
 
     Args:
         f: (B, K) -> (B,), differentiable on the positive numbers.
@@ -70,7 +70,7 @@ def generalised(f: Function, concentration: Tensor, rate: Tensor) -> Tensor:
     e = ((drawn.log() - mean) / sd).detach()
     log_z = sd * e + mean
     z = log_z.exp()
-    log_q = (q.log_prob(z) + log_z + sd.log()).flatten(1).sum(1)  # of e: that of z and |dz/de| = z sd
+    log_q = (q.log_prob(z) + log_z + sd.log()).flatten(1).sum(1)  # density of e: that of z times |dz/de| = z sd
     value = f(z)
     estimate: Tensor = value + value.detach() * nought(log_q)
     return estimate

@@ -1,4 +1,4 @@
-"""Estimators by a relaxation: draws of bits or choices made differentiable by a temperature."""
+"""Estimators by continuous relaxation of bits or categorical variables, with a temperature."""
 
 import torch
 from torch import Tensor
@@ -12,16 +12,15 @@ __all__ = ["concrete", "gumbel_softmax", "rebar"]
 
 
 def concrete(f: Function, logits: Tensor, temperature: float = 0.5, hard: bool = False) -> Tensor:
-    """The binary Concrete relaxation: f of sigmoid((logits + logistic noise) / temperature), differentiated through.
+    """The binary Concrete relaxation: f at sigmoid((logits + logistic noise) / temperature), and its gradient.
 
-    The expectation that it differentiates is that of the relaxed bits: the smaller the temperature, the less the bias
-    and the more the variance.
+    It is the gradient of the expectation over relaxed bits: a lower temperature means less bias and more variance.
 
     Args:
         f: (B, K) -> (B,), differentiable on [0, 1]^K.
         logits: of independent bits, (B, K).
         temperature: above 0.
-        hard: give f the bits themselves, and take the gradient as if they were the relaxed ones (straight through).
+        hard: whether f is evaluated at bits, with the gradient of the relaxed bits (straight-through).
 
     References:
         Maddison, Mnih, Teh (2017). The Concrete Distribution: A Continuous Relaxation of Discrete Random Variables.
@@ -36,13 +35,13 @@ def concrete(f: Function, logits: Tensor, temperature: float = 0.5, hard: bool =
 
 
 def gumbel_softmax(f: Function, logits: Tensor, temperature: float = 0.5, hard: bool = False) -> Tensor:
-    """The relaxation of choices: f of softmax((logits + Gumbel noise) / temperature), differentiated through.
+    """The relaxation of categorical variables: f at softmax((logits + Gumbel noise) / temperature), and its gradient.
 
     Args:
         f: (B, ..., K) -> (B,), differentiable on the simplex.
-        logits: of independent choices among K, (B, ..., K).
+        logits: of independent categorical variables with K values, (B, ..., K).
         temperature: above 0.
-        hard: give f the choices themselves as one-hot vectors (straight through).
+        hard: whether f is evaluated at one-hot vectors, with the gradient of the relaxed ones (straight-through).
 
     References:
         Jang, Gu, Poole (2017). Categorical Reparameterization with Gumbel-Softmax.
@@ -56,22 +55,22 @@ def gumbel_softmax(f: Function, logits: Tensor, temperature: float = 0.5, hard: 
 
 
 def rebar(f: Function, logits: Tensor, temperature: Tensor | float = 0.5, factor: Tensor | float = 1.0) -> Tensor:
-    """REBAR: the score function with the Concrete relaxation as its control variate, whose own gradient is added.
+    """REBAR: the score function with the Concrete relaxation as control variate, plus the gradient of the relaxation.
 
         (f(b) - a f(s(z'))) grad log q(b) + a grad f(s(z)) - a grad f(s(z'))
 
-    with z = logits + logistic noise, b = [z > 0], z' distributed as z given b, and s(z) = sigmoid(z / temperature). It
-    is unbiased for every temperature and factor; both may be tensors to be learned, by descending the square of the
-    gradient that this gives (`torch.autograd.grad(..., create_graph=True)`).
+    where z = logits + logistic noise, b = [z > 0], z' has the distribution of z given b, and s(z) = sigmoid(z /
+    temperature). It is unbiased for every temperature and factor. Both may be learned tensors: minimise the square of
+    this gradient (`torch.autograd.grad(..., create_graph=True)`).
 
-    As in the authors' program, z' is given the noise that makes it equal to z: both then differ in how they depend on
-    the logits alone, and most of the variance cancels.
+    As in the authors' program, the noise of z' is such that z' equals z. The two differ only in their dependence on the
+    logits, and most of the variance cancels.
 
     Args:
         f: (B, K) -> (B,), differentiable on [0, 1]^K.
         logits: of independent bits, (B, K).
         temperature: above 0.
-        factor: of the control variate, a; 0 is the plain score function.
+        factor: a, of the control variate; 0 gives the plain score function.
 
     References:
         Tucker, Mnih, Maddison, Lawson, Sohl-Dickstein (2017). REBAR: Low-variance, unbiased gradient estimates for
@@ -84,7 +83,7 @@ def rebar(f: Function, logits: Tensor, temperature: Tensor | float = 0.5, factor
     b = (z > 0).to(logits)
     log_q = bits_log_prob(b, logits)
     value = f(b)
-    # What else f depends on learns from f(b) alone, so the relaxed value is followed by way of z only.
+    # Other parameters of f must get the gradient of f(b) only, so the relaxed value is differentiated only in z.
     at = z.detach().requires_grad_()
     relaxed = f((at / temperature).sigmoid())
     (slope,) = torch.autograd.grad(relaxed.sum(), at, create_graph=learned)
@@ -95,17 +94,17 @@ def rebar(f: Function, logits: Tensor, temperature: Tensor | float = 0.5, factor
 
 
 def _given(z: Tensor, logits: Tensor) -> Tensor:
-    """z', (B, K), equal to z as the function of the logits that it is given the bit [z > 0].
+    """z', (B, K), equal to z in value, but as a function of the logits given the bit [z > 0].
 
     With v uniform, z' = log(v / ((1 - v) (1 - p)) + 1) for a bit 1, and -log(v / ((1 - v) p) + 1) for a bit 0.
     """
     size, bit = z.abs(), z > 0
     share = torch.where(bit, logsigmoid(-logits), logsigmoid(logits))  # log(1 - p), log p
-    odds = (size + torch.log(-torch.expm1(-size)) + share).detach()  # log(v / (1 - v)) that makes it z
+    odds = (size + torch.log(-torch.expm1(-size)) + share).detach()  # log(v / (1 - v)) of the v with z' = z
     return torch.where(bit, 1.0, -1.0) * softplus(odds - share)
 
 
 def _logistic(like: Tensor) -> Tensor:
-    """Draws of the standard logistic distribution: the difference of two Gumbel draws."""
+    """Samples of the standard logistic distribution: differences of two Gumbel samples."""
     first, second = (torch.empty_like(like).exponential_() for _ in range(2))
     return second.log() - first.log()

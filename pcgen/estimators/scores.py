@@ -1,4 +1,4 @@
-"""Estimators by the score, the gradient of log q, and what lowers their variance."""
+"""Score-function estimators, by the gradient of log q, with variance reduction."""
 
 import math
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from pcgen.errors import at_least, fraction
 __all__ = ["Function", "Signal", "control_factor", "local_expectation", "muprop", "nought", "score_function", "vimco"]
 
 Function = Callable[[Tensor], Tensor]
-"""Of draws, (B, K), one value a row, (B,)."""
+"""A function of samples, (B, K), with one value per row, (B,)."""
 
 
 def score_function(f: Function, q: Distribution, baseline: Tensor | float = 0.0) -> Tensor:
@@ -20,9 +20,9 @@ def score_function(f: Function, q: Distribution, baseline: Tensor | float = 0.0)
 
     Args:
         f: (B, K) -> (B,).
-        q: of independent rows, with `sample()` of shape (B, K) and `log_prob` of it, (B, K) or (B,).
-        baseline: a number, or (B,), that does not depend on the draw; what f is expected to be lowers the variance. Its
-            own gradient is not taken here: train it to predict f, as in NVIL.
+        q: of independent rows, with `sample()` of shape (B, K), and `log_prob` of shape (B, K) or (B,).
+        baseline: a number, or (B,), that does not depend on the sample. A prediction of f lowers the variance. The
+            baseline gets no gradient here: train it to predict f, as in NVIL.
 
     References:
         Williams (1992). Simple Statistical Gradient-Following Algorithms for Connectionist Reinforcement Learning.
@@ -34,13 +34,13 @@ def score_function(f: Function, q: Distribution, baseline: Tensor | float = 0.0)
 
 
 class Signal(nn.Module):
-    """The running mean and deviation of a learning signal, which NVIL subtracts and divides by.
+    """The running mean and deviation of the learning signal of NVIL, which standardises the signal by them.
 
-    The mean belongs to a baseline. The scale divides the gradient of q's parameters: that of f's own dependence on them
-    too, or the gradient's direction changes.
+    The mean is part of the baseline. Divide the whole gradient of q's parameters by the scale, also the part from f's
+    own dependence on them; otherwise the direction of the gradient changes.
 
     Args:
-        decay: share of the old values at each `learn`, .8 in the paper.
+        decay: of the running averages at each `learn`, .8 in the paper.
 
     References:
         Mnih, Gregor (2014). Neural Variational Inference and Learning in Belief Networks.
@@ -58,18 +58,18 @@ class Signal(nn.Module):
 
     @property
     def scale(self) -> Tensor:
-        """What the signal is divided by: its deviation, but not less than 1, so that a small signal stays small."""
+        """The standard deviation of the signal, but at least 1, so that a small signal stays small."""
         return self.variance.sqrt().clamp_min(1)
 
     @torch.no_grad()
     def learn(self, signal: Tensor) -> None:
-        """Take in the signals of a batch, (B,): values of f less the baseline that depends on the row."""
+        """Update by the signals of a batch, (B,): values of f minus the baseline that depends on the row."""
         self.mean.lerp_(signal.mean(), 1 - self.decay)
         self.variance.lerp_(signal.var(correction=0), 1 - self.decay)
 
 
 def control_factor(f: Tensor, g: Tensor) -> Tensor:
-    """The factor a = cov(f, g) / var(g) of draws (S,), for which f - a (g - E g) has the least variance.
+    """The factor a = cov(f, g) / var(g), from samples (S,), with which f - a (g - E g) has the least variance.
 
     References:
         Glasserman (2003). Monte Carlo Methods in Financial Engineering, section 4.1.
@@ -80,14 +80,14 @@ def control_factor(f: Tensor, g: Tensor) -> Tensor:
 
 
 def muprop(f: Function, logits: Tensor, baseline: Tensor | float = 0.0) -> Tensor:
-    """MuProp: the score function of what a linear expansion of f at the mean p leaves, and the expansion's gradient.
+    """MuProp: the score function of the residual of f's linear expansion at the mean p, plus the expansion's gradient.
 
         (f(b) - f(p) - f'(p)(b - p) - baseline) grad log q(b) + f'(p) grad p
 
     Args:
         f: (B, K) -> (B,), differentiable on [0, 1]^K.
         logits: of independent bits, (B, K).
-        baseline: of the residual.
+        baseline: of the residual, a number or (B,).
 
     References:
         Gu, Levine, Sutskever, Mnih (2016). MuProp: Unbiased Backpropagation for Stochastic Neural Networks.
@@ -102,7 +102,7 @@ def muprop(f: Function, logits: Tensor, baseline: Tensor | float = 0.0) -> Tenso
 
 
 def local_expectation(f: Function, logits: Tensor) -> Tensor:
-    """Local expectation gradients: each bit's expectation exactly, given a draw of the others.
+    """Local expectation gradients: the exact expectation over each bit, given samples of the others.
 
         d/d logit_k = p_k (1 - p_k) (f(b with b_k = 1) - f(b with b_k = 0))
 
@@ -121,25 +121,25 @@ def local_expectation(f: Function, logits: Tensor) -> Tensor:
         for k in range(logits.shape[1]):
             other = b.clone()
             other[:, k] = 1 - b[:, k]
-            slopes.append((f(other) - value) * (1 - 2 * b[:, k]))  # f at 1 less f at 0
+            slopes.append((f(other) - value) * (1 - 2 * b[:, k]))  # f at 1 minus f at 0
         slope = torch.stack(slopes, dim=1)  # (B, K)
     return value + (slope * nought(q.probs)).sum(1)
 
 
 def vimco(log_weight: Function, q: Distribution, draws: int) -> Tensor:
-    """VIMCO: the bound by several draws, each one's signal being what it adds to the bound of the others.
+    """VIMCO: the bound by several samples; the signal of each sample is its own contribution to the bound.
 
         L = log mean over k of w(b_k),  sum over k of (L - L without k) grad log q(b_k) + w_k / (sum w) grad log w(b_k)
 
-    where the bound without k has in place of log w(b_k) the mean of the others' logarithms.
+    In "L without k", log w(b_k) is replaced by the mean of the other log w.
 
     Args:
         log_weight: log w(b) = log p(x, b) - log q(b), (B, K) -> (B,).
         q: as for `score_function`.
-        draws: how many, at least two: one has no others.
+        draws: number of samples, at least two.
 
     Returns:
-        (B,), a lower bound on log p(x), which is to rise.
+        (B,), a lower bound on log p(x) in nats, to be maximised.
 
     Raises:
         ValueError: fewer than two draws.
@@ -161,7 +161,7 @@ def vimco(log_weight: Function, q: Distribution, draws: int) -> Tensor:
 
 
 def _log_prob(q: Distribution, b: Tensor) -> Tensor:
-    """Of each row, (B,)."""
+    """log q(b) of each row, (B,)."""
     log_prob: Tensor = q.log_prob(b)
     return log_prob.flatten(1).sum(1) if log_prob.ndim > 1 else log_prob
 

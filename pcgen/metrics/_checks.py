@@ -1,4 +1,4 @@
-"""Checks that the metrics share."""
+"""Checks of the metrics' arguments."""
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ def check_matrix(
 ) -> Tensor:
     """Return a distance matrix as float64, or raise a ValueError that says what it must be.
 
-    With `sparse`, entries may be infinite: distances that do not matter and were not computed.
+    With `sparse`, entries may be infinite: distances that are not needed and were not computed.
     """
     if matrix.ndim != 2 or 0 in matrix.shape:
         raise ValueError(f"{name}: must be a matrix with rows and columns, got shape {tuple(matrix.shape)}")
@@ -31,7 +31,7 @@ def check_matrix(
 
 
 def check_distances(values: Tensor, name: str, count: int | None = None) -> Tensor:
-    """Return one finite number for each cloud, (S,), as float64 on the CPU, or raise a ValueError that says so."""
+    """Return one finite number for each cloud, (S,), as float64 on the CPU, or raise a ValueError."""
     if values.ndim != 1 or not len(values):
         raise ValueError(f"{name}: must be a number for each cloud, (S,), got shape {tuple(values.shape)}")
     if count is not None and len(values) != count:
@@ -43,7 +43,7 @@ def check_distances(values: Tensor, name: str, count: int | None = None) -> Tens
 
 
 def least(matrix: Tensor, dim: int, name: str) -> Tensor:
-    """The least entry of each column (dim 0) or row (dim 1), or a ValueError where all of one are infinite."""
+    """The least entry of each column (dim 0) or row (dim 1); a ValueError if all entries of one are infinite."""
     values = matrix.amin(dim)
     if not values.isfinite().all():
         word = ("column", "row")[dim]

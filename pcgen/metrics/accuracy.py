@@ -1,4 +1,4 @@
-"""How many clouds a classifier gets right: of all, of each class, and how sure that is."""
+"""The accuracy of a classifier of clouds: overall, for each class, and with an interval."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Accuracy:
     Attributes:
         overall: share of rows that are classified correctly.
         by_class: mean of this share over the classes of the rows.
-        interval: the 95% interval of `overall` over other samples of test rows; not over other trainings.
+        interval: the 95% interval of `overall` over random test sets; it does not include the variation of training.
         rows: the number of test rows.
         shares: by label, the share of this class that is classified correctly.
     """
@@ -36,7 +36,7 @@ def accuracy(predicted: Tensor, labels: Tensor, *, seed: int = 0) -> Accuracy:
     Args:
         predicted: (R,) whole numbers.
         labels: (R,) whole numbers.
-        seed: of the interval; torch's global generator is not touched.
+        seed: of the interval; torch's global generator is not used.
 
     Raises:
         ValueError: there is no row, or the shapes differ.

@@ -7,9 +7,10 @@ __all__ = ["batches", "mean_of"]
 
 
 def batches(samples: int, reference: int, size: int | None) -> list[slice]:
-    """The places, in both sets, of the clouds that are compared with each other: one slice for each comparison.
+    """Slices of both sets, whose clouds are compared with each other; one slice for each comparison.
 
-    All of both sets without a size; else batches of that many, the last one smaller, as far as both sets go.
+    Without a size it is one slice of everything. Otherwise there are batches of `size` clouds, up to the end of the
+    smaller set; the last one may be smaller.
     """
     if size is None:
         return [slice(None)]

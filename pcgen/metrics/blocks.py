@@ -1,4 +1,4 @@
-"""Matrices of distances that are to be computed, and the tiles that they are computed in."""
+"""Matrices of distances to compute, and their division into tiles."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
@@ -11,8 +11,8 @@ from pcgen.metrics.distances import pair_distance
 
 __all__ = ["Block", "Tile", "tiles"]
 
-# Clouds to a side of a tile: a tile is what a killed evaluation loses, and what the threads of a CPU share. A GPU works
-# on thousands of pairs at once.
+# Clouds per side of a tile. A killed evaluation loses at most a tile, and the threads of a CPU share one. A GPU
+# computes thousands of pairs at once.
 _SIDE = {"chamfer": 64, "exact_bound": 64}
 _SIDE_OF_OTHERS = 16
 _TIMES_ON_GPU = 8
@@ -20,7 +20,7 @@ _TIMES_ON_GPU = 8
 
 @dataclass(frozen=True)
 class Tile:
-    """A rectangle of a pair matrix; `diagonal` where it is a symmetric matrix's own square on the diagonal."""
+    """A rectangle of a pair matrix; `diagonal` if it is a square on the diagonal of a symmetric matrix."""
 
     rows: slice
     columns: slice
@@ -28,14 +28,14 @@ class Tile:
 
     @property
     def pairs(self) -> int:
-        """How many distances it takes."""
+        """Number of distances to compute."""
         rows: int = self.rows.stop - self.rows.start
         columns: int = self.columns.stop - self.columns.start
         return rows * (rows - 1) // 2 if self.diagonal else rows * columns
 
 
 def tiles(rows: int, columns: int, side: int, symmetric: bool = False) -> list[Tile]:
-    """Tiles of at most side x side that cover a (rows, columns) matrix once; of a symmetric one, its upper triangle."""
+    """Tiles of at most side x side that cover a (rows, columns) matrix, or the upper triangle of a symmetric one."""
     return [
         Tile(slice(i, min(i + side, rows)), slice(j, min(j + side, columns)), symmetric and i == j)
         for i in range(0, rows, side)
@@ -47,17 +47,17 @@ def tiles(rows: int, columns: int, side: int, symmetric: bool = False) -> list[T
 class Block:
     """One matrix to compute: distances from the clouds `a`, its rows, to the clouds `b`, its columns.
 
-    Where `b` is `a` and the distance symmetric, each pair is computed once, the earlier cloud first.
+    If `b` is `a` and the distance is symmetric, each pair is computed once, the earlier cloud first.
 
     Attributes:
-        title: what progress calls it.
-        distance: a name of `pair_distance`.
+        title: its name in progress messages.
+        distance: a name for `pair_distance`.
         a: (S, N, 3).
         b: (R, N, 3).
-        nearest: compute only what nearest neighbours depend on: the least entries of rows and columns, the first of
-            equal ones among them; others may be left infinite. For the distance "exact" alone.
-        below: the key of an earlier block with the same rows; of a row here all that is to be seen is whether its least
-            entry is at most that block's.
+        nearest: compute only the least entries of rows and columns, including the first of equal ones; others may
+            remain infinite. Only for the distance "exact".
+        below: the key of an earlier block with the same rows; for each row, only decide whether its least entry is at
+            most that of the earlier block.
     """
 
     title: str
@@ -69,47 +69,47 @@ class Block:
 
     @property
     def symmetric(self) -> bool:
-        """Whether half of the matrix is enough."""
+        """Whether the upper triangle of the matrix is sufficient."""
         return self.b is self.a and pair_distance(self.distance).symmetric
 
     @property
     def kind(self) -> Kind:
-        """What the time of a pair depends on."""
+        """The properties on which the time per pair depends."""
         return "nearest" if self.nearest else self.distance, self.a.shape[1], self.b.shape[1]
 
     @property
     def pairs(self) -> int:
-        """How many distances the whole matrix takes."""
+        """Number of distances in the whole matrix."""
         return sum(tile.pairs for tile in self.tiles())
 
     @property
     def label(self) -> str:
-        """What progress says."""
+        """The text for progress messages."""
         return f"{pair_distance(self.distance).label}: {self.title}"
 
     @property
     def device(self) -> torch.device:
-        """Where its distances are computed: where its clouds are, if the distance can be computed there."""
+        """The device that computes the distances: that of the clouds if the distance has a kernel there, or the CPU."""
         return self.a.device if self.a.device.type in pair_distance(self.distance).devices else torch.device("cpu")
 
     @property
     def stored_as(self) -> str:
-        """What finished tiles are kept under: devices differ in the last bits."""
+        """The name under which finished tiles are stored; it includes the device, since devices differ in rounding."""
         return self.distance if self.device.type == "cpu" else f"{self.distance} on {self.device.type}"
 
     @property
     def side(self) -> int:
-        """The most clouds to a side of its tiles."""
+        """The maximum number of clouds per side of a tile."""
         return _SIDE.get(self.distance, _SIDE_OF_OTHERS) * (_TIMES_ON_GPU if self.device.type == "cuda" else 1)
 
     def tiles(self) -> list[Tile]:
         return tiles(len(self.a), len(self.b), self.side, self.symmetric)
 
     def measure(self, a: Tensor, b: Tensor) -> Tensor:
-        """The distances of some of its clouds, (S, R) float64 on the CPU."""
+        """The distances between some of its clouds, (S, R) float64 on the CPU."""
         first = a.to(self.device)
         return pair_distance(self.distance).measure(first, first if b is a else b.to(self.device)).double().cpu()
 
     def bounds(self) -> "Block":
-        """The lower bounds that the search for nearest neighbours begins with."""
+        """The block of the initial lower bounds for the search for nearest neighbours."""
         return replace(self, distance="exact_bound", nearest=False, below=None)

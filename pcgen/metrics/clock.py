@@ -1,4 +1,4 @@
-"""How far an evaluation's matrices are, and how long the rest takes."""
+"""The progress of an evaluation's matrices, and the estimated time left."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
@@ -8,24 +8,24 @@ from pcgen.ranks import share
 
 __all__ = ["Clock", "Kind", "Progress"]
 
-Kind = tuple[str, int, int]  # what is done with a pair, points of its first cloud, points of its second
+Kind = tuple[str, int, int]  # the computation of a pair, the points of its first cloud, the points of its second
 
-_NEAREST = "nearest"  # what is done with pairs that are searched through for neighbours
-# Share of the pairs of a search for neighbours that are computed in the end, as measured on sets of one class; and in
-# how many pairs that is trusted until a search has shown another.
+_NEAREST = "nearest"  # the computation of pairs in a search for neighbours
+# The share of pairs that a search for neighbours computes, as measured on sets of one class, and the weight of this
+# prior in pairs, against the shares of later searches.
 _NEEDED = 0.25
 _TRUSTED = 1000
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far the matrices are, over all ranks.
+    """The progress of the matrices, over all ranks.
 
     Attributes:
-        title: what is being computed.
+        title: name of the current computation.
         done: pairs that are computed, or known not to be needed.
         total: all pairs.
-        seconds_left: an estimate.
+        seconds_left: estimated time left, in seconds.
     """
 
     title: str
@@ -36,7 +36,7 @@ class Progress:
 
 @dataclass
 class _Search:
-    """A search under way: its pairs, those that are left, and those that were computed, over all ranks."""
+    """The current search: the numbers of its pairs, of pairs left, and of computed pairs, over all ranks."""
 
     pairs: int
     left: int
@@ -44,7 +44,7 @@ class _Search:
 
 
 class Clock:
-    """Counts pairs and estimates the time left: by a guess at first, then by what this rank has computed."""
+    """Counts pairs and estimates the time left, from a given rate at first, then from this rank's measured times."""
 
     def __init__(
         self, work: Mapping[Kind, int], rate: Callable[[Kind], float], progress: Callable[[Progress], None] | None
@@ -53,7 +53,7 @@ class Clock:
 
         Args:
             work: pairs of each kind.
-            rate: a guess of the seconds per pair of a kind; it is called only if there is a `progress`.
+            rate: initial estimate of the seconds per pair of a kind; it is called only if `progress` is given.
             progress: called with the estimates.
         """
         self.left = Counter(work)
@@ -66,18 +66,18 @@ class Clock:
         self._report("estimate")
 
     def begin_search(self, pairs: int) -> None:
-        """Learn that a search through so many pairs of the kind "nearest" begins; it ends when none is left."""
+        """Record the start of a search over this number of pairs of the kind "nearest"; it ends when none is left."""
         self.search = _Search(pairs, pairs)
 
     def compute(self, kind: Kind, pairs: int, seconds: float) -> None:
-        """Learn how long this rank took for pairs of a kind."""
+        """Record the seconds that this rank needed for pairs of a kind."""
         self.seconds[kind] += seconds
         self.computed[kind] += pairs
         if self.search and kind[0] == _NEAREST:
             self.search.computed += pairs * share(1).step
 
     def finish(self, kind: Kind, pairs: int, title: str) -> None:
-        """Count pairs of which nothing is left to do."""
+        """Count pairs as done."""
         self.left[kind] -= pairs
         if self.search and kind[0] == _NEAREST:
             self.search.left -= pairs
@@ -94,14 +94,14 @@ class Clock:
             self.progress(Progress(title, self.total - self.left.total(), self.total, seconds))
 
     def _to_compute(self, kind: Kind) -> float:
-        """How many of the pairs that are left will be computed, rather than found not to be needed."""
+        """The expected number of remaining pairs that will be computed, since others turn out not to be needed."""
         left = self.left[kind]
         if kind[0] != _NEAREST:
             return left
         needed = self.needed / self.searched
         if self.search is None:
             return needed * left
-        # Most of a search's pairs are ruled out at its beginning: what is left of it is not a share of them.
+        # A search excludes most pairs at its start, so the remaining work is not proportional to the pairs left.
         rest = max(needed * self.search.pairs - self.search.computed, needed * self.search.left)
         return min(rest, self.search.left) + needed * (left - self.search.left)
 

@@ -131,7 +131,7 @@ def side_by_side(reports: Sequence[Report]) -> "Table":
 
 
 def _training_sets(sets: Mapping[str, Sequence[Report]]) -> list[str]:
-    """What is to be said where models were evaluated with different training sets; nothing where all share one."""
+    """A note if models were evaluated with different training sets; otherwise nothing."""
     named: dict[str, tuple[str, list[str]]] = {}
     for name, found in sets.items():
         for train in (report.train for report in found if report.train):

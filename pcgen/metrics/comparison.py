@@ -1,4 +1,4 @@
-"""One distance between the rows of an evaluation and its reference: what is computed, and what follows from it."""
+"""One distance between the rows of an evaluation and its reference: the matrices to compute, and their metrics."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -22,20 +22,20 @@ from pcgen.seeds import stream
 
 __all__ = ["Comparison", "Key"]
 
-Key = tuple[str, str, str, str]  # the column, the sets of a matrix's rows and columns, and which clouds of them
+Key = tuple[str, str, str, str]  # the column, the sets of a matrix's rows and columns, and the part of their clouds
 
-# Achlioptas et al. let the reference give to the sample for MMD, and the sample to the reference for COV.
+# Achlioptas et al. move mass from the reference to the sample for MMD, and from the sample to the reference for COV.
 _COVERS_FROM_SAMPLES = "approxmatch"
 _BALLS = 5  # k of precision, recall, density and coverage
-# Two clouds that are each other's nearest are classified alike. Of points on a line two thirds are such, in more
-# dimensions fewer, and the variance of a 1-NNA is larger by that share.
+# Two clouds that are each other's nearest neighbours get the same result. On a line, two thirds of the points are in
+# such pairs, in more dimensions fewer. The variance of a 1-NNA is larger by this share.
 # Schilling (1986), Multivariate Two-Sample Tests Based on Nearest Neighbors.
 _ALIKE = 5 / 3
-_FEW = 20  # clouds of each set below which a 1-NNA is warned of
+_FEW = 20  # a 1-NNA of fewer clouds of each set gives a warning
 
 
 class _Part(NamedTuple):
-    """Clouds of a row and of the reference that are compared with each other."""
+    """Clouds of a row and clouds of the reference that are compared with each other."""
 
     label: str
     a: Tensor  # (S, N, 3)
@@ -46,15 +46,15 @@ class _Part(NamedTuple):
 class Comparison:
     """The matrices of one distance, and the metrics of nearest neighbours that follow from them.
 
-    1-NNA uses sets of equal size: of the larger one, as many clouds as the smaller one has, chosen by seed.
+    1-NNA uses sets of equal size: from the larger set, as many clouds as the smaller set has are chosen by seed.
 
     Attributes:
         column: "cd" or "emd".
-        distance: a name of `pair_distance`.
-        sets: what is compared.
-        nearest: compute only what nearest neighbours depend on.
-        batch: clouds of both sets that are compared with each other, as in `Protocol`.
-        seed: of the draws and the intervals.
+        distance: a name for `pair_distance`.
+        sets: the sets to compare.
+        nearest: whether to compute only the distances on which nearest neighbours depend.
+        batch: number of clouds of both sets that are compared with each other, as in `Protocol`.
+        seed: of random choices and intervals.
     """
 
     column: str
@@ -72,10 +72,10 @@ class Comparison:
                 self._add(blocks, name, REFERENCE, *part)
                 if self.distance == _COVERS_FROM_SAMPLES:
                     self._add(blocks, REFERENCE, name, part.label, part.b, part.a)
-                if self.nearest:  # a search leaves out what the neighbours among fewer clouds depend on
+                if self.nearest:  # a search over all clouds omits distances that neighbours among fewer clouds need
                     part = self._equal(name, part)
                     self._add(blocks, name, REFERENCE, *part)
-                # 1-NNA asks of a sample whether another sample is as near as the nearest reference cloud, no more.
+                # For 1-NNA, it is enough to know whether another sample is as near as the nearest reference cloud.
                 below = (self.column, name, REFERENCE, part.label) if self.nearest else None
                 self._add(blocks, name, name, part.label, part.a, part.a, below)
                 self._add(blocks, REFERENCE, REFERENCE, part.label, part.b, part.b)
@@ -129,10 +129,10 @@ class Comparison:
             elif len(row) != reference:
                 drawn = name if len(row) > reference else REFERENCE
                 whose = "" if name == SAMPLES else f" of the {name}"
-                notes.append(f"1-NNA{whose}: on {fewer} clouds a side, those of the {drawn} chosen by seed")
+                notes.append(f"1-NNA{whose}: on {fewer} clouds per set, those of the {drawn} chosen by seed")
             if name == SAMPLES and fewer < _FEW:
                 warnings.append(
-                    f"1-NNA: {fewer} clouds a side are few, see its interval; use {_FEW} or more of both sets"
+                    f"1-NNA: {fewer} clouds per set are few, see its interval; use {_FEW} or more of both sets"
                 )
         return warnings, notes
 
@@ -159,7 +159,7 @@ class Comparison:
         return found
 
     def _equal(self, name: str, part: _Part) -> _Part:
-        """As many clouds of either set."""
+        """The same number of clouds of both sets."""
         if len(part.a) == len(part.b):
             return part
         rows, columns = self._drawn(name, part)
@@ -167,7 +167,7 @@ class Comparison:
         return _Part(label, part.a[rows.to(part.a.device)], part.b[columns.to(part.b.device)])
 
     def _drawn(self, name: str, part: _Part) -> list[Tensor]:
-        """The places of as many clouds of either set."""
+        """Indices of the same number of clouds of both sets."""
         fewer = min(len(part.a), len(part.b))
         drawn = []
         for role, count in ((name, len(part.a)), (REFERENCE, len(part.b))):
@@ -176,7 +176,7 @@ class Comparison:
         return drawn
 
     def _of_equal_sets(self, name: str, part: _Part, matrices: Mapping[Key, Tensor]) -> list[Tensor]:
-        """Row x reference, row x row and reference x reference, of as many clouds of either."""
+        """Row x reference, row x row and reference x reference, of the same number of clouds of both sets."""
         rows, columns = self._drawn(name, part)
         label = part.label
         if self.nearest:
@@ -188,7 +188,7 @@ class Comparison:
         ]
 
     def _balls(self, name: str, matrices: Mapping[Key, Tensor]) -> dict[str, float]:
-        """Precision, recall, density and coverage, where all distances between whole sets are there."""
+        """Precision, recall, density and coverage, if all distances between the whole sets are computed."""
         if self.nearest or self.batch is not None:
             return {}
         between, among, reference = (
@@ -201,9 +201,9 @@ class Comparison:
         return {f"{metric}_{self.column}": value for metric, value in found.items()}
 
     def _variety(self, name: str, matrices: Mapping[Key, Tensor]) -> dict[str, float]:
-        """The Vendi scores of the row and of the reference at its scale, on as many clouds, where all are there.
+        """The Vendi scores of the row and the reference, on the same number of clouds, if all distances are computed.
 
-        The scale is the median distance between reference clouds; where that is 0 there is no score.
+        The scale is the median distance between reference clouds; if it is 0, there is no score.
         """
         if self.nearest or self.batch is not None or not pair_distance(self.distance).symmetric:
             return {}

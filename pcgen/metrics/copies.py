@@ -15,16 +15,16 @@ from pcgen.seeds import stream
 
 __all__ = ["CopySearch", "Near", "find_copies"]
 
-_COARSE = 256  # points that candidates are found on: all clouds against all training clouds
-_CANDIDATES = 8  # training clouds of each cloud that are measured on all points
-_CANDIDATES_EMD = 4  # of them, the nearest under CD, that are matched
-_SAMPLINGS = 4  # times that a training cloud is split into two samplings
-_TOGETHER = 16  # clouds whose matchings are kept as one tile
+_COARSE = 256  # points for the search for candidates, between all clouds and all training clouds
+_CANDIDATES = 8  # candidates per cloud, which are compared on all points
+_CANDIDATES_EMD = 4  # candidates per cloud, the nearest under CD, for which the EMD is computed
+_SAMPLINGS = 4  # random splits of each training cloud into two samplings
+_TOGETHER = 16  # clouds whose matchings are stored as one tile
 
 
 @dataclass(frozen=True)
 class Near:
-    """The training clouds that are near each cloud: their rows, nearest first, and distances, (S, C)."""
+    """The nearest training clouds of each cloud: their rows, nearest first, and distances, (S, C)."""
 
     rows: Tensor
     distances: Tensor
@@ -36,30 +36,31 @@ class Near:
 
     @property
     def distance(self) -> Tensor:
-        """The distance to it, (S,) float64."""
+        """The distance to the nearest training cloud, (S,) float64."""
         return self.distances[:, 0]
 
     def select(self, places: Tensor) -> "Near":
-        """Of some of the clouds."""
+        """The result for some of the clouds."""
         return Near(self.rows[places], self.distances[places])
 
     def matrix(self, train: int) -> Tensor:
-        """Distances to all training clouds, infinite where not measured, (S, T)."""
+        """Distances to all training clouds, infinite if not computed, (S, T)."""
         whole = torch.full((len(self.rows), train), torch.inf, dtype=torch.float64)
         return whole.scatter_(1, self.rows, self.distances)
 
 
 @dataclass(frozen=True)
 class CopySearch:
-    """The training set as it is searched: half of the points of each cloud, chosen at random.
+    """A search for the nearest training clouds, on a random half of the points of each training cloud.
 
-    The other half make a second sampling of the same shape; what is compared with the set has as many points. So all
-    sets that are measured by one search are measured alike, and a copy is as far as two samplings of one shape.
+    The other half is a second sampling of the same shape. Clouds that are compared with the training set have the same
+    number of points. So all sets of one search are treated alike, and a copy has the distance of two samplings of one
+    shape.
 
     Attributes:
         whole: the training set.
         train: (T, N/2, 3).
-        seed: of all draws, from generators of their own.
+        seed: of all random choices; torch's global generator is not used.
     """
 
     whole: MeasuredSet
@@ -68,16 +69,16 @@ class CopySearch:
 
     @classmethod
     def of(cls, train: MeasuredSet, points: int, seed: int) -> "CopySearch":
-        """Draw half of at most `points` points of each cloud; 2 or more."""
+        """Choose half of at most `points` points of each cloud, 2 or more."""
         half = min(points, train.size) // 2
         return cls(train, train.halves(half, stream(seed, "copies train"))[0], seed)
 
     def sampled(self, clouds: MeasuredSet) -> Tensor:
-        """As many points of other clouds, (S, N/2, 3)."""
+        """The same number of points of other clouds, (S, N/2, 3)."""
         return clouds.subset(self.train.shape[1], "random", stream(self.seed, f"copies {clouds.role}")).points
 
     def block(self, title: str, clouds: Tensor, train: Tensor | None = None) -> Block:
-        """The distances on few points, of clouds (S, N/2, 3) to all training clouds, or to some of them."""
+        """Distances on few points from clouds (S, N/2, 3) to all training clouds, or to `train`."""
         few = min(_COARSE, self.train.shape[1])
         first = clouds[:, :few].contiguous()
         other = first if train is clouds else (self.train if train is None else train)[:, :few].contiguous()
@@ -91,9 +92,9 @@ class CopySearch:
         return torch.stack([chamfer(*self.whole.halves(half, generator)).cpu() for _ in range(_SAMPLINGS)], 1)
 
     def nearest(self, clouds: Tensor, coarse: Tensor) -> Near:
-        """The nearest training clouds under CD, of the candidates that the distances on few points, (S, T), show.
+        """The nearest training clouds under CD, of the candidates from the distances on few points, (S, T).
 
-        A training cloud at an infinite distance is not a candidate; each row must have one that is.
+        A training cloud at an infinite distance is not a candidate; each row must have at least one candidate.
         """
         from pcgen.ops import chamfer
 
@@ -105,7 +106,7 @@ class CopySearch:
     def nearest_emd(self, clouds: Tensor, near: Near, store: TileStore | None) -> Near:
         """The nearest training clouds under the exact EMD, of those that are nearest under CD.
 
-        Under torch.distributed the ranks share the matchings; finished ones are kept in `store`.
+        With torch.distributed, the ranks share the matchings; finished ones are saved in `store`.
         """
         from pcgen.ops import emd
 
@@ -134,14 +135,15 @@ def _in_order(rows: Tensor, distances: Tensor) -> Near:
 
 
 def find_copies(samples: Tensor | Clouds, train: Tensor | Clouds, seed: int = 0) -> Novelty:
-    """Each sample's nearest training cloud under CD, and how far it is in units of that cloud sampled twice.
+    """Each sample's nearest training cloud under CD, with the distance relative to that of two samplings of this cloud.
 
-    The search of `evaluate`: candidates on 256 points, measured on half of the points of the clouds that have fewest.
+    It is the search of `evaluate`: candidates are found on 256 points, and compared on half of the points of the
+    smallest cloud.
 
     Args:
         samples: (S, N, 3).
         train: (T, M, 3), in the same units.
-        seed: of the points that are drawn.
+        seed: of the random choice of points.
 
     Raises:
         ValueError: a set is not a set of finite clouds, or clouds have fewer than two points.

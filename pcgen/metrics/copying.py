@@ -22,14 +22,14 @@ from pcgen.seeds import stream
 
 __all__ = ["Copying"]
 
-_CELLS = 10  # of C_T, at the most
-_HELD_OUT_IN_A_CELL = 40  # on average, so that most cells hold the samples that make them count
-_CELLS_FROM = 256  # training clouds, drawn by seed, among which the cells' medoids are
+_CELLS = 10  # maximum number of cells for C_T
+_HELD_OUT_IN_A_CELL = 40  # on average, so that most cells have enough samples to count
+_CELLS_FROM = 256  # training clouds, chosen by seed, among which the medoids of the cells are found
 
 
 @dataclass(frozen=True)
 class _Part:
-    """The columns whose rows are the same clouds on the same points, and the search that serves them."""
+    """The columns whose rows are the same clouds on the same points, and their common search."""
 
     columns: tuple[str, ...]
     search: CopySearch
@@ -41,21 +41,21 @@ class _Part:
 
 
 class Copying:
-    """Z_U, C_T and authenticity of each row but the training set's, and under CD its copies and novelty.
+    """Z_U, C_T and authenticity of each row except the training set's, and under CD its copies and novelty.
 
-    Rows and reference, the held-out clouds, go through one search, on as many points. The cells of C_T: a cloud is of
-    the cell of the nearest of k medoids, under CD on few points; they are medoids of the training set, or of 256 of its
-    clouds. There are as many cells as leave 40 reference clouds to each on average, at most 10; with fewer than two of
-    them there is no C_T. The distances that C_T compares are to the nearest of all training clouds.
+    Rows and reference (the held-out clouds) are compared with the training set by one search, on the same number of
+    points. For C_T, a cloud is in the cell of the nearest of k medoids, under CD on few points. These are medoids of
+    the training set, or of 256 of its clouds. k is such that a cell has 40 reference clouds on average, and at most 10;
+    if it is below two, C_T is not computed. The distances that C_T compares are to the nearest of all training clouds.
     """
 
     def __init__(self, train: MeasuredSet, measured: Mapping[str, Prepared], seed: int) -> None:
-        """Draw the points.
+        """Choose the points.
 
         Args:
             train: the training set, of clouds of 2 points or more.
-            measured: what is compared with it under each distance, "cd" and the exact "emd", by column.
-            seed: of all draws.
+            measured: the sets that are compared with it under each distance, "cd" and the exact "emd", by column.
+            seed: of all random choices.
         """
         self._parts = []
         for sets in {id(each): each for each in measured.values()}.values():
@@ -109,12 +109,12 @@ class Copying:
 
 
 def _some(search: CopySearch) -> Tensor:
-    """The training clouds that medoids are found among."""
+    """The training clouds among which medoids are found."""
     return torch.randperm(len(search.train), generator=stream(search.seed, "copies cells"))[:_CELLS_FROM]
 
 
 def _cells(part: _Part, matrices: Mapping[Key, Tensor]) -> dict[str, Tensor] | None:
-    """The cell of each cloud of each row, (S,); None where there are none."""
+    """The cell of each cloud of each row, (S,); None if there are no cells."""
     if not part.cells:
         return None
     centres = _some(part.search)[medoids(matrices[part.key(TRAINING)], part.cells)]
@@ -124,9 +124,9 @@ def _cells(part: _Part, matrices: Mapping[Key, Tensor]) -> dict[str, Tensor] | N
 def _others(
     part: _Part, near: Mapping[str, Mapping[str, Near]], store: TileStore | None
 ) -> dict[tuple[str, str], Tensor]:
-    """By column and row, the distance of each cloud's nearest training cloud to its own nearest other one, (S,).
+    """By column and row: for each cloud, the distance from its nearest training cloud to the next training cloud, (S,).
 
-    Only training clouds that are some cloud's nearest are looked at.
+    It is computed only for training clouds that are the nearest of some cloud.
     """
     search = part.search
     if len(search.train) < 2:
@@ -167,7 +167,7 @@ def _compare(
 
 
 def _novelties(part: _Part, near: Mapping[str, Near], values: Mapping[str, dict[str, float]]) -> list[str]:
-    """Add copies and novelty of each row; returns what the samples' share of copies means."""
+    """Add copies and novelty of each row; returns a note on the samples' share of copies."""
     floor, said = part.search.floor(), []
     for name in values:
         found = novelty(near[name].matrix(len(floor)), floor)

@@ -11,11 +11,11 @@ __all__ = ["coverage", "covered"]
 def coverage(sample_reference: Tensor) -> float:
     """Coverage: the share of reference clouds that are the nearest reference of at least one sample.
 
-    COV = |{argmin_r D[s, r] : s in S}| / |R|, from 1/|R| to min(1, |S|/|R|); ties go to the lower index. High is good:
-    compare it with the training set's value at the same |S| and |R|.
+    COV = |{argmin_r D[s, r] : s in S}| / |R|, from 1/|R| to min(1, |S|/|R|); ties go to the lower index. Higher is
+    better. Compare it with the training set's value at the same |S| and |R|.
 
     Args:
-        sample_reference: distances D (S, R); rows are samples, columns are reference clouds; infinite where a pair is
+        sample_reference: distances D (S, R); rows are samples, columns are reference clouds; infinite if a pair is
             known not to be the nearest of its row.
 
     Raises:

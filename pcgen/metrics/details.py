@@ -35,8 +35,8 @@ _FEATURES = (
 def details(reports: Mapping[str, Report]) -> "list[Table]":
     """Tables of precision, recall, density and coverage, of copying, and of metrics on trained models' features.
 
-    One table for each distance, and one for each trained model. The oracles stand beneath; what was not computed has no
-    table. The reports must be of one protocol and reference, as for `compare`.
+    There is one table for each distance, and one for each trained model, with the oracles below. Metrics that were not
+    computed have no table. The reports must share protocol and reference, as for `compare`.
     """
     oracles = merged({name: report.rows[1:] for name, report in reports.items()})
     models = [replace(report.rows[0], name=name) for name, report in reports.items()]
@@ -61,7 +61,7 @@ def details(reports: Mapping[str, Report]) -> "list[Table]":
 def _table(
     title: str, models: Sequence[Row], oracles: Sequence[Row], columns: Sequence[Column], note: str
 ) -> "list[Table]":
-    """The rows that have one of the columns; no table where none has."""
+    """The rows that have one of the columns; no table if there is none."""
     shown = shown_columns([*models, *oracles], columns)
     if not shown:
         return []
@@ -73,9 +73,9 @@ def _table(
 
 
 def _features_table(model: str, metrics: Sequence[str], rows: Sequence[Row], models: int) -> "Table":
-    """The metrics on one model's features, one above the other, each with a line for every row that has it.
+    """The metrics on one model's features, each with a line for every row that has it.
 
-    The model's name, run and hash are the title: as headings of columns they would not fit a screen.
+    The model's name, run and hash are in the title, since they would be too wide as headings of columns.
     """
     keys = [f"{metric}[{model}]{part}" for metric in metrics for part, _, _ in _OF_MODELS]
     measured = {key for row in rows for key in row.values if key in keys}

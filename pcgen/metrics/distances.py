@@ -1,4 +1,4 @@
-"""The distances that a protocol names, between all clouds of two sets."""
+"""The distances of protocols, by name, between all clouds of two sets."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ class PairDistance:
     """A distance between the clouds of two sets.
 
     Attributes:
-        label: what progress and messages call it.
+        label: its name in progress and messages.
         measure: (S, N, 3), (R, N, 3) -> (S, R) float64.
-        symmetric: d(x, y) = d(y, x), so that half of a set's own matrix is enough.
-        devices: where it can be computed.
+        symmetric: whether d(x, y) = d(y, x), so that half of the matrix of a set with itself is sufficient.
+        devices: types of devices that can compute it.
     """
 
     label: str
@@ -28,9 +28,9 @@ class PairDistance:
 def pair_distance(name: str) -> PairDistance:
     """The distance of that name: "chamfer", "exact" (EMD), or one of the approximations that papers report as EMD.
 
-    "exact_bound" is a lower bound of "exact", and much faster. The approximations are not symmetric: mass goes from one
-    cloud to the other. As in PointFlow, it goes from the column's cloud: from a reference cloud to a sample, or within
-    a set, to the cloud whose nearest neighbour is searched.
+    "exact_bound" is a lower bound on "exact", and much faster. The approximations are not symmetric: mass moves from
+    one cloud to the other. As in PointFlow, it moves from the column's cloud to the row's: from a reference cloud to a
+    sample, or within a set, to the cloud whose nearest neighbour is searched.
     """
     from pcgen import ops
 

@@ -1,4 +1,4 @@
-"""The evaluation: samples against a reference, under a protocol, beside the oracles."""
+"""The evaluation of samples against a reference, under a protocol, together with the oracles."""
 
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -23,8 +23,8 @@ from pcgen.metrics.store import TileStore
 
 __all__ = ["evaluate"]
 
-# Clouds of a set and points of a cloud under pcgen's own EMD that take about a minute on two cores. A protocol in print
-# is measured in full: on fewer points its soft matchings have other values and other neighbours.
+# Clouds of a set and points of a cloud for which pcgen's exact EMD needs about a minute on two cores. A published
+# protocol has no limits: on fewer points its soft matchings have other values and other neighbours.
 _EXACT_LIMITS = (100, 2048)
 
 
@@ -74,12 +74,12 @@ def evaluate(
         full: compute every EMD, for precision, recall, density and coverage under EMD.
         features: trained models; the sets are also compared by their features or codes.
         drop_bad: leave out clouds with NaN or infinity, and count and name them; otherwise they are an error.
-        device: where distances are computed, "cpu" or "cuda"; None is where the reference is.
-        seed: of all random choices, by generators of their own: torch's global one is not touched.
+        device: of the distances, "cpu" or "cuda"; by default that of the reference.
+        seed: of all random choices; torch's global generator is not used.
         tiles: a folder for finished parts of the distance matrices: an evaluation that was killed continues from there.
         progress: called with the pairs done and the seconds left, first with an estimate.
 
-    Under torch.distributed the ranks share the distances, and all return the same report, that of a single process.
+    With torch.distributed, the ranks share the distances, and all return the same report as a single process.
 
     Raises:
         ValueError: a set is empty, not (S, N, 3), not finite, or of another number of points; or the protocol, a
@@ -103,10 +103,10 @@ def evaluate(
 def _named(
     sets: Mapping[str, Tensor | Clouds | None], oracles: Mapping[str, Tensor | Clouds]
 ) -> dict[str, Tensor | Clouds]:
-    """The sets that are there, by role."""
+    """The given sets, by role."""
     for name in oracles:
         if name in sets:
-            raise ValueError(f"oracles: must have names of their own, {name!r} is another row's; rename it")
+            raise ValueError(f"oracles: must not have the name of another row, got {name!r}; rename it")
     return {role: each for role, each in {**sets, **oracles}.items() if each is not None}
 
 

@@ -28,10 +28,10 @@ class FeatureSpace:
     Attributes:
         model: a classifier, or a model that encodes clouds.
         run: the name of its run folder, for the metrics' names.
-        normalization: what its clouds went through before it saw them.
+        normalization: the normalisation of the clouds on which it was trained.
 
     Raises:
-        ValueError: the model is neither.
+        ValueError: the model is neither a classifier nor encodes clouds.
     """
 
     model: Learner
@@ -51,7 +51,7 @@ class FeatureSpace:
     ) -> tuple[dict[str, float], tuple[str, ...]]:
         """The metrics of clouds (S, N, 3) against a reference (R, N, 3), by name, and notes on them.
 
-        Both in the units of the data that the model has learned.
+        Both sets must be in the units of the model's training data.
 
         Raises:
             ValueError: a set has fewer than two clouds.
@@ -68,4 +68,4 @@ class FeatureSpace:
             name = identity.metric(statistic)
             values |= {name: test.value, f"{name} chance": test.chance, f"{name} p": test.p_value}
         told = ", ".join(f"{width:.3g}" for width in widths)
-        return values, (f"{identity.metric('kernel_mmd')}: widths {told}, by the reference's codes",)
+        return values, (f"{identity.metric('kernel_mmd')}: widths {told}, from the reference's codes",)

@@ -1,4 +1,4 @@
-"""Frechet distance between Gaussians fitted to features, and on the features of a classifier that pcgen has trained."""
+"""Frechet distance between Gaussians fitted to features, in general and for the features of a trained classifier."""
 
 import math
 from dataclasses import dataclass
@@ -21,11 +21,11 @@ class FrechetClassifierDistance:
     """A Frechet distance on a classifier's features; only distances on the same classifier can be compared.
 
     Attributes:
-        value: of the two sets, squared, in the features' units.
+        value: the squared distance, in the square of the features' unit.
         chance: the score of equal distributions with these set sizes: the mean over random relabellings.
-        classifier: the classifier that the value depends on.
+        classifier: the classifier on which the value depends.
         clouds: sizes of both sets, samples first.
-        notes: what a reader must know about this value.
+        notes: remarks for readers of the value.
     """
 
     value: float
@@ -45,16 +45,17 @@ def frechet_distance(features_a: Tensor, features_b: Tensor) -> Tensor:
 
         |m_a - m_b|^2 + tr(C_a + C_b - 2 (C_a^1/2 C_b C_a^1/2)^1/2)
 
-    with sample means m and covariances C (divided by n - 1). The root's trace is exact: with C = R^T R, R triangular of
-    the centred sample, it is the sum of the singular values of R_a R_b^T, also where covariances are singular.
+    with sample means m and covariances C (divided by n - 1). The trace of the root is exact, also for singular
+    covariances: it is the sum of the singular values of R_a R_b^T, where C = R^T R is from a QR decomposition of the
+    centred sample.
 
     Args:
         features_a: (S, D), S >= 2.
         features_b: (R, D), R >= 2.
 
     Returns:
-        A float64 scalar on the CPU, without a graph, in squared units of the features. A sample adds to it by chance;
-        where it has no more than D vectors its covariance is singular, and it adds much.
+        A float64 scalar on the CPU, without a gradient, in the square of the features' unit. It has a positive bias for
+        finite samples. The bias is large if a sample has D vectors or fewer, since its covariance is then singular.
 
     Raises:
         ValueError: shapes do not fit, or a value is not finite.
@@ -69,7 +70,7 @@ def frechet_distance(features_a: Tensor, features_b: Tensor) -> Tensor:
     common = torch.linalg.svdvals(roots[0] @ roots[1].T).sum()
     variances = torch.stack([root.square().sum() for root in roots]).sum()
     distance: Tensor = (means[0] - means[1]).square().sum() + variances - 2 * common
-    return distance.clamp(min=0)  # Below zero it is rounding.
+    return distance.clamp(min=0)  # It can be negative only by rounding.
 
 
 def frechet_classifier_distance(
@@ -93,10 +94,11 @@ def frechet_classifier_distance(
         classifier: trained by pcgen, on shapes like the reference's.
         run: the name of its run folder, for the metric's name.
         relabellings: how often both sets are pooled and divided again at random, for `chance`; at least 1.
-        seed: of the relabellings; torch's global generator is not touched.
+        seed: of the relabellings; torch's global generator is not used.
 
     Raises:
-        ValueError: no classifier, clouds of different size or number of points, or fewer than two in a set.
+        ValueError: the model is not a classifier, the sets differ in the number of points, or a set has fewer than two
+            clouds or clouds that are not finite.
 
     Shu, Park, Kwon (2019), 3D Point Cloud Generative Adversarial Network Based on Tree Structured Graph Convolutions.
     """
@@ -140,7 +142,7 @@ def _notes(samples: int, reference: int, width: int, classifier: str) -> tuple[s
     if few <= width:
         notes.append(
             f"{few} clouds give a singular covariance of {width} features, which raises the distance: compare it with "
-            "`chance`, what as many clouds of one distribution score"
+            "`chance`, the score of as many clouds of one distribution"
         )
     return tuple(notes)
 

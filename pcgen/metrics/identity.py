@@ -35,5 +35,5 @@ class Identity:
         return cls(str(description["name"]), Path(run).name, digest.hexdigest()[:12])
 
     def metric(self, name: str) -> str:
-        """What a metric on this model's features is called: "fcd[pointnet_classifier, RUN, 1a2b3c4d5e6f]"."""
+        """The name of a metric on this model's features: "fcd[pointnet_classifier, RUN, 1a2b3c4d5e6f]"."""
         return f"{name}[{', '.join(filter(None, (self.name, self.run, self.hash)))}]"

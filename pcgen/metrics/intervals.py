@@ -1,4 +1,4 @@
-"""Intervals of the metrics: how much a metric varies between samples of clouds."""
+"""Confidence intervals of the metrics, for their variation between random samples of clouds."""
 
 from collections.abc import Sequence
 
@@ -16,15 +16,15 @@ _RESAMPLES_OF_COUNTS = 200
 
 
 def mean_interval(*groups: Tensor, weights: Sequence[float] | None = None, seed: int) -> tuple[float, float]:
-    """The interval of a weighted mean of the groups' means, each group resampled by itself: percentile bootstrap, 95%.
+    """The 95% interval of a weighted mean of the groups' means, by a percentile bootstrap of each group.
 
-    For a metric that is a mean of a number over clouds, as MMD is of distances to the nearest sample. Which cloud is
-    whose neighbour is held fixed: a cloud drawn twice would be its own.
+    It is for a metric that is a mean over clouds, as MMD is the mean distance to the nearest sample. The neighbours are
+    not searched again in resampled sets, in which a repeated cloud would be its own neighbour.
 
     Args:
         groups: the numbers of one set of clouds each, (n,).
-        weights: of the groups' means, with the sum 1; None weighs every cloud alike.
-        seed: of the resampling; torch's global generator is not touched.
+        weights: of the groups' means, with the sum 1; by default all clouds have the same weight.
+        seed: of the resampling; torch's global generator is not used.
 
     Efron (1979), Bootstrap Methods: Another Look at the Jackknife.
     """
@@ -39,18 +39,17 @@ def mean_interval(*groups: Tensor, weights: Sequence[float] | None = None, seed:
 def share_interval(
     *groups: Tensor, weights: Sequence[float] | None = None, alike: float = 1.0, seed: int
 ) -> tuple[float, float]:
-    """The interval of a weighted mean of the groups' shares, 95%: of a metric that counts clouds, as COV and 1-NNA do.
+    """The 95% interval of a weighted mean of the groups' shares, for a metric that counts clouds, as COV and 1-NNA do.
 
-    A share k / n is drawn from Beta(k + 1/2, n - k + 1/2), its posterior under Jeffreys' prior. Resampled, clouds that
-    are all classified alike would have an interval of no width, though another draw of few clouds may well differ. The
-    interval holds the share itself.
+    A share k / n is sampled from Beta(k + 1/2, n - k + 1/2), its posterior under Jeffreys' prior. A bootstrap would
+    give an interval of width 0 if all clouds are classified alike, although another set of few clouds may well differ.
+    The interval always contains the share itself.
 
     Args:
-        groups: whether it is so, of each cloud of one set, (n,) bool.
-        weights: of the groups' shares, with the sum 1; None weighs every cloud alike.
-        alike: how much larger the share's variance is because some clouds share one answer: n of them tell as much as
-            n / alike that are independent.
-        seed: of the draws; torch's global generator is not touched.
+        groups: the result of each cloud of one set, (n,) bool.
+        weights: of the groups' shares, with the sum 1; by default all clouds have the same weight.
+        alike: factor of the share's variance for dependent results: n clouds count as n / alike independent ones.
+        seed: of the samples; torch's global generator is not used.
 
     Brown, Cai, DasGupta (2001), Interval Estimation for a Binomial Proportion.
     """
@@ -68,15 +67,15 @@ def share_interval(
 
 
 def jsd_interval(samples: Tensor, reference: Tensor, seed: int) -> tuple[float, float]:
-    """The interval of the JSD of pooled counts, clouds of both sets resampled: normal around the estimate, 95%.
+    """The 95% interval of the JSD of pooled counts: normal, with the standard deviation of resampled sets of clouds.
 
-    The JSD of resampled sets lies above that of the sets themselves, so its percentiles would not hold the estimate;
-    its standard deviation is that of another draw.
+    The JSD of resampled sets is larger than that of the sets themselves, so an interval of its percentiles would not
+    contain the estimate. Its standard deviation is still right.
 
     Args:
         samples: counts of each cloud's points in each cell, (S, cells).
         reference: the same, (R, cells).
-        seed: of the resampling; torch's global generator is not touched.
+        seed: of the resampling; torch's global generator is not used.
     """
     generator = stream(seed, "JSD interval")
     seen = (samples.sum(0) + reference.sum(0)) > 0  # cells that are empty in both sets add nothing
@@ -90,7 +89,7 @@ def jsd_interval(samples: Tensor, reference: Tensor, seed: int) -> tuple[float, 
 
 
 def _resampled(counts: Tensor, resamples: int, generator: torch.Generator) -> Tensor:
-    """Pooled counts of `resamples` draws of the clouds with replacement, (resamples, cells)."""
+    """Pooled counts of `resamples` bootstrap samples of the clouds, (resamples, cells)."""
     clouds = len(counts)
     rows = torch.randint(clouds, (resamples, clouds), generator=generator)
     times = torch.zeros(resamples, clouds, dtype=torch.float64).scatter_add_(1, rows, torch.ones_like(rows).double())

@@ -12,22 +12,22 @@ from pcgen.metrics._checks import check_clouds
 __all__ = ["ABSOLUTE", "CELLS", "JSD", "Grid", "jsd", "jsd_of_counts"]
 
 RESOLUTION = 28
-CELLS = 10144  # cells of the 28^3 whose centre lies in the ball
+CELLS = 10144  # those of the 28^3 cells whose centre is in the ball
 _OUTERMOST = 27  # a centre's largest coordinate, and the ball's radius, in units of half a spacing
-_ROUNDING = 1e-6  # relative: float32 clouds that were scaled to fill the ball are not outside it
-_INSIDE = 0.999  # share of a reference's points that the ball around it holds: no stray point decides on its size
-# In spacings, x before y before z: a place at the same distance from several centres counts at the one of least index.
-# More than float64 loses of such a place, and less than the width of any cell that matters.
+_ROUNDING = 1e-6  # relative tolerance: float32 clouds that were scaled to fill the ball must not be outside
+_INSIDE = 0.999  # share of a reference's points in the ball around it, so that outliers do not determine its size
+# Shifts in spacings of x, y and z, so that a point at the same distance from several centres is in the cell of least
+# index. They are larger than the rounding of float64, and negligible compared with a cell.
 _NUDGE = (1e-9, 2e-11, 4e-13)
-_CHUNK = 1 << 15  # points at a time where every outer centre is compared
+_CHUNK = 1 << 15  # points per step where all outer centres are compared
 
 
 @dataclass(frozen=True)
 class Grid:
-    """The grid that occupancy is counted on: 28^3 centres over a cube, kept inside the ball that touches its faces.
+    """The grid for counts of occupancy: those of 28^3 centres in a cube that are in the ball that touches its faces.
 
-    In units of the ball's diameter the centres are -1/2 + i/27 for i = 0..27 on each axis, and the 10,144 of 21,952
-    whose norm is at most 1/2 are kept. `Grid()` is the grid of the papers: the ball of radius 1/2 at the origin.
+    In units of the ball's diameter, the centres are at -1/2 + i/27 for i = 0..27 on each axis, and the 10,144 of 21,952
+    with norm at most 1/2 are kept. `Grid()` is the grid of the papers: the ball of radius 1/2 at the origin.
     """
 
     centre: tuple[float, float, float] = (0.0, 0.0, 0.0)
@@ -35,13 +35,14 @@ class Grid:
 
     @classmethod
     def around(cls, reference: Tensor) -> "Grid":
-        """The grid around a reference (R, N, 3): its ball is centred at the points' median and holds 99.9% of them.
+        """The grid around a reference (R, N, 3): its ball is centred at the points' median and contains 99.9% of them.
 
-        The median of each coordinate, and that quantile of the distance from it, are of all points of all clouds. A
-        ball with every point could be as large as the distance of one outlier, with the clouds in few of its cells.
+        The centre is the median of each coordinate, and the radius the 99.9% quantile of distances from it, over all
+        points of all clouds. A ball with all points could be very large because of one outlier, with the clouds in few
+        of its cells.
 
         Raises:
-            ValueError: `reference` is not a finite set of clouds, or nearly all its points are one.
+            ValueError: `reference` is not a finite set of clouds, or nearly all its points are equal.
         """
         points = check_clouds(reference, "reference").detach().double().flatten(0, 1)  # (R*N, 3)
         centre = points.median(0).values
@@ -62,10 +63,10 @@ class Grid:
         return unit * self.radius + torch.tensor(self.centre, dtype=torch.float64)
 
     def cells(self, points: Tensor) -> tuple[Tensor, int]:
-        """The cell of the kept centre nearest to each point, (S, N) int64, and how many points are outside the ball.
+        """The cell of the kept centre nearest to each point, (S, N) int64, and the number of points outside the ball.
 
-        A point outside the ball counts at its nearest kept centre too, and one at the same distance from several
-        centres at that of the least index, as a search through a list of the centres has it.
+        A point outside the ball also belongs to its nearest kept centre. A point at the same distance from several
+        centres belongs to the one of least index, as in a search through a list of centres.
         """
         shape = points.shape[:-1]
         centre = torch.tensor(self.centre, dtype=torch.float64, device=points.device)
@@ -77,7 +78,7 @@ class Grid:
         number = number.to(points.device)
         half = RESOLUTION // 2
         i, j, k = (place.clamp(-half, half).floor().long() + half).clamp(0, RESOLUTION - 1).unbind(-1)
-        cell = number[i, j, k]  # the nearest of all 28^3 centres; -1 where it is not kept
+        cell = number[i, j, k]  # the nearest of all 28^3 centres; -1 if it is not kept
         lost = (cell < 0).nonzero().flatten()
         for rows in lost.split(_CHUNK):
             i, j, k = _nearest_outer(place[rows]).unbind(-1)
@@ -95,7 +96,7 @@ ABSOLUTE = Grid()
 
 @dataclass(frozen=True)
 class JSD:
-    """The divergence in bits, and how many points of each set were outside the grid's ball."""
+    """The divergence in bits, and the numbers of points of each set outside the grid's ball."""
 
     value: float
     samples_outside: int
@@ -137,10 +138,10 @@ def _entropy(p: Tensor) -> Tensor:
 
 @cache
 def _lattice() -> tuple[Tensor, Tensor]:
-    """The number of each kept centre among the kept, (28, 28, 28) with -1 for the others; and their places, (10144, 3).
+    """The index of each kept centre, (28, 28, 28), -1 for the others; and the positions of kept centres, (10144, 3).
 
-    Coordinates are odd integers in units of half a spacing, so "norm <= 1/2" is decided without rounding; a sum of
-    three odd squares is 3 modulo 8 and 27^2 is 1, so no centre lies on the sphere.
+    Coordinates are odd integers in units of half a spacing, so "norm <= 1/2" has no rounding. A sum of three odd
+    squares is 3 modulo 8, and 27^2 is 1 modulo 8, so no centre is on the sphere.
     """
     axis = (torch.arange(RESOLUTION) * 2 - _OUTERMOST) ** 2
     kept = axis[:, None, None] + axis[None, :, None] + axis[None, None, :] <= _OUTERMOST**2  # (28, 28, 28)
@@ -152,25 +153,26 @@ def _lattice() -> tuple[Tensor, Tensor]:
 
 @cache
 def _outer_wedge() -> Tensor:
-    """Kept centres with x >= y >= z > 0 and an outward neighbour that is not kept, in spacings, (W, 3) float64."""
+    """Kept centres, x >= y >= z > 0, with an outward neighbour that is not kept, in spacings, (W, 3) float64."""
     axis = torch.arange(RESOLUTION // 2) * 2 + 1
     x, y, z = torch.meshgrid(axis, axis, axis, indexing="ij")
     wedge = torch.stack((x, y, z), -1)[(x >= y) & (y >= z)]
     norm = (wedge**2).sum(1)
-    # One step outward is two half spacings, (c + 2)^2 = c^2 + 4 c + 4, and leads farthest along x, the greatest.
+    # One step outward is two half spacings, (c + 2)^2 = c^2 + 4 c + 4; the norm grows most along x, the largest.
     outer = (norm <= _OUTERMOST**2) & (norm + 4 * wedge[:, 0] + 4 > _OUTERMOST**2)
     return wedge[outer].double() / 2
 
 
 def _nearest_outer(place: Tensor) -> Tensor:
-    """Indices 0..27 of the kept centre nearest to each place (P, 3) that lies in no kept centre's own cube, (P, 3).
+    """Indices 0..27 of the kept centre nearest to each point (P, 3) outside the cubes of all kept centres, (P, 3).
 
-    The kept centres have all symmetries of the cube, so the nearest one to a place folded to x >= y >= z >= 0 is in
-    that wedge; and a centre all of whose outward neighbours are kept owns its cube alone, so it is none of these.
+    The kept centres have all symmetries of the cube. So for a point that is mapped to x >= y >= z >= 0, the nearest
+    centre is in that wedge. A centre whose outward neighbours are all kept is only the nearest of points in its own
+    cube, so it need not be compared.
     """
     wedge = _outer_wedge().to(place.device)
     folded, order = place.abs().sort(dim=1, descending=True)
     # |x - c|^2 = |x|^2 - 2 (x.c - |c|^2 / 2): the nearest centre maximises the bracket.
     best = (folded @ wedge.T - (wedge**2).sum(1) / 2).argmax(1)
-    steps = torch.empty_like(folded).scatter_(1, order, wedge[best])  # unfolded, absolute values
+    steps = torch.empty_like(folded).scatter_(1, order, wedge[best])  # in the original order of axes, absolute values
     return (torch.where(place < 0, -steps, steps) + _OUTERMOST / 2).round().long()

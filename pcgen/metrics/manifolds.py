@@ -1,4 +1,4 @@
-"""Precision, recall, density and coverage: sets compared as unions of balls around their clouds."""
+"""Precision, recall, density and coverage: comparison of sets through balls around their clouds."""
 
 from dataclasses import dataclass
 
@@ -11,13 +11,15 @@ __all__ = ["Manifolds", "manifolds"]
 
 @dataclass(frozen=True)
 class Manifolds:
-    """How much of each set lies in the other's union of balls.
+    """How much of each set is in the balls around the clouds of the other set.
 
     Attributes:
-        precision: share of samples in a reference cloud's ball: fidelity.
-        recall: share of reference clouds in a sample's ball: diversity.
-        density: reference balls that hold a sample, over k, mean over samples: fidelity, not bounded by 1.
-        coverage: share of reference balls that hold a sample: diversity. Not the `coverage` of Achlioptas et al.
+        precision: share of samples that are in the ball of a reference cloud (fidelity).
+        recall: share of reference clouds that are in the ball of a sample (diversity).
+        density: number of reference balls that contain a sample, divided by k, mean over samples (fidelity). It may
+            exceed 1.
+        coverage: share of reference balls that contain a sample (diversity). It is not the `coverage` of Achlioptas et
+            al.
     """
 
     precision: float
@@ -32,18 +34,18 @@ def manifolds(sample_reference: Tensor, sample_sample: Tensor, reference_referen
     With rho_k(x) the distance of x to its k-th nearest other cloud of its own set,
     precision = mean_s [exists r: D[s, r] <= rho_k(r)], recall = mean_r [exists s: D[s, r] <= rho_k(s)],
     density = mean_s (1/k) sum_r [D[s, r] <= rho_k(r)], coverage = mean_r [exists s: D[s, r] <= rho_k(r)].
-    For two samples of one distribution density is near 1 and coverage near 1 - 2^-k. A cloud on a ball's border counts,
-    as in the papers' definitions; the package prdc has a strict < instead, which differs where distances are equal: in
-    a set that holds one cloud twice, say.
+    For two samples of one distribution, density is near 1 and coverage near 1 - 2^-k. A cloud on the border of a ball
+    is inside, as in the papers' definitions. The package prdc uses a strict <; results differ if distances are equal,
+    for example if a set contains a cloud twice.
 
     Args:
         sample_reference: distances (S, R); rows are samples, columns are reference clouds.
         sample_sample: distances (S, S); the diagonal is not read.
         reference_reference: distances (R, R); the diagonal is not read.
-        k: neighbours that make a ball, less than both |S| and |R|.
+        k: the neighbour that determines the radius of a ball, less than both |S| and |R|.
 
     Raises:
-        ValueError: a matrix is not finite or does not fit the others, or k does not fit the sets.
+        ValueError: a matrix is not finite, the matrices' shapes do not fit, or k is out of range.
 
     Kynkäänniemi, Karras, Laine, Lehtinen, Aila (2019), Improved Precision and Recall Metric for Assessing Generative
     Models; Naeem, Oh, Uh, Choi, Yoo (2020), Reliable Fidelity and Diversity Metrics for Generative Models.

@@ -1,4 +1,4 @@
-"""An evaluation whose sets are ready: what is computed, and the report of it."""
+"""The evaluation of prepared sets: the computations, and the report."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -23,14 +23,14 @@ from pcgen.metrics.store import TileStore
 
 __all__ = ["Measurement"]
 
-_SEARCHED = ("chamfer", "exact")  # distances under which nearest training clouds are looked for
+_SEARCHED = ("chamfer", "exact")  # distances for which nearest training clouds are searched
 
 
 class Measurement:
-    """What an evaluation computes; `run` computes it.
+    """The computations of an evaluation; `run` performs them.
 
     Attributes:
-        warnings: what looks like a mistake or limits what the numbers say; known before anything is computed.
+        warnings: likely mistakes, and limits on what the metrics mean; they are known before any computation.
     """
 
     def __init__(
@@ -46,30 +46,30 @@ class Measurement:
         """Count the points in the grid's cells and plan the rest.
 
         Args:
-            protocol: whose conventions bind.
-            sets: what is measured.
-            measured: what of it under each distance, by column.
+            protocol: the conventions.
+            sets: the prepared sets.
+            measured: the sets that are compared under each distance, by column.
             columns: the distance of each column.
-            full: compute all distances, where neighbours alone would be enough too.
-            features: on whose features the sets are compared.
-            seed: of all draws.
+            full: whether to compute all distances, not only those of nearest neighbours.
+            features: models on whose features the sets are compared.
+            seed: of all random choices.
 
         Raises:
-            ValueError: features of a single cloud are asked for.
+            ValueError: features are given, but a set has a single cloud.
         """
         for role, each in sets.raw.items():
             if features and len(each) < 2:
                 raise ValueError(f"{role}: must be two clouds or more to be compared by features (--features), got one")
         self._protocol, self._sets, self._features, self._seed = protocol, sets, features, seed
         self._occupancy = Occupancy(sets, protocol)
-        # On a GPU all distances take less time than the search for those that are needed.
+        # On a GPU, computing all distances is faster than the search for those that are needed.
         sparse = not full and not sets.reference.points.is_cuda
         self._comparisons = [
             Comparison(column, distance, measured[column], sparse and distance == "exact", protocol.batch, seed)
             for column, distance in columns.items()
         ]
         remarks = [comparison.remarks() for comparison in self._comparisons]
-        # Those under EMD hold those of the whole sets.
+        # The limited sets for EMD include the notes of the whole sets.
         of_sets = [each.sets for each in self._comparisons[-1:]] or [sets]
         self._deviations = of_sets[0].deviations
         self.warnings = tuple(
@@ -126,13 +126,13 @@ class Measurement:
         return Row(name, len(self._sets.rows[name]), values, intervals)
 
     def _elsewhere(self) -> list[str]:
-        """Which distances are not computed on the device that the sets are on."""
+        """A note on distances that are not computed on the device of the sets."""
         place = self._sets.reference.points.device.type
         names = [each.distance for each in self._comparisons if place not in pair_distance(each.distance).devices]
         return [f"{', '.join(names)}: computed on the CPU, there is no kernel for {place}"] if names else []
 
     def _conditions(self) -> dict[str, Any]:
-        """What the numbers depend on besides the protocol and the seed, as JSON values."""
+        """The conditions on which the metrics depend, besides the protocol and the seed, as JSON values."""
         counts = {"cd": _counts(self._sets)} | {each.column: _counts(each.sets) for each in self._comparisons}
         normalization = self._sets.normalization
         fitted = {"normalized_by": normalization.to_dict()} if normalization.fitted else {}
@@ -144,7 +144,7 @@ def _counts(sets: Prepared) -> dict[str, int]:
 
 
 def _on_vendi(rows: Sequence[Row], columns: Sequence[str]) -> list[str]:
-    """The scale of Vendi scores, and what was clipped."""
+    """Notes on the scale of Vendi scores, and on clipped eigenvalues."""
     notes = []
     for column in columns:
         scale = rows[0].values.get(f"vendi_scale_{column}")

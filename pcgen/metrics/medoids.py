@@ -1,4 +1,4 @@
-"""Medoids: members of a set that represent those near them, from distances alone."""
+"""Medoids: members of a set that represent clusters, from distances alone."""
 
 import torch
 from torch import Tensor
@@ -12,21 +12,25 @@ _ROUNDS = 100
 
 
 def medoids(distances: Tensor, k: int) -> Tensor:
-    """The k members whose distances to the members nearest to them sum to a local least, (k,) int64, ascending.
+    """k-medoids: k members with a locally minimal sum of distances from all members to the nearest of them.
 
-    The first is the one of least sum to all; each further one is the member that lowers the sum of distances to the
-    nearest medoid most. Then, in turn, members go to their nearest medoid and each group takes its member of least sum,
-    until nothing changes. Ties go to the lower index: the outcome follows from the distances alone.
+    The first medoid is the member with the least sum of distances. Each further one is the member that lowers the sum
+    of distances to the nearest medoid most. Then two steps alternate until nothing changes: members are assigned to
+    their nearest medoid, and the medoid of each group becomes the member with the least sum of distances to the group.
+    Ties go to the lower index, so the result depends only on the distances.
 
     Args:
         distances: symmetric, (n, n).
         k: 1 to n.
 
-    Raises:
-        ValueError: the matrix is not square or not finite, or k does not fit it.
+    Returns:
+        Indices of the medoids, (k,) int64, ascending.
 
-    Kaufman, Rousseeuw (1990), Finding Groups in Data (the first k); Park, Jun (2009), A Simple and Fast Algorithm for
-    K-Medoids Clustering (the rounds).
+    Raises:
+        ValueError: the matrix is not square or not finite, or k is out of range.
+
+    Kaufman, Rousseeuw (1990), Finding Groups in Data (the initial medoids); Park, Jun (2009), A Simple and Fast
+    Algorithm for K-Medoids Clustering (the alternation).
     """
     n = len(distances)
     distances = check_matrix(distances, "distances", columns=n).cpu()
@@ -42,7 +46,7 @@ def medoids(distances: Tensor, k: int) -> Tensor:
     chosen = chosen.sort().values
     for _ in range(_ROUNDS):
         group = distances[:, chosen].argmin(1)  # (n,)
-        group[chosen] = torch.arange(k)  # of members that are the same, each medoid stays in its own group
+        group[chosen] = torch.arange(k)  # if two medoids are equal, each still belongs to its own group
         groups = [(group == each).nonzero().flatten() for each in range(k)]
         better = torch.stack([own[distances[own][:, own].sum(0).argmin()] for own in groups]).sort().values
         if torch.equal(better, chosen):

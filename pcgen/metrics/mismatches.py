@@ -1,4 +1,4 @@
-"""Signs that sets of clouds do not fit together: other units, other axes, clouds in two sets."""
+"""Checks that sets of clouds fit together: same units, same axes, no cloud in two sets."""
 
 import itertools
 import math
@@ -12,11 +12,11 @@ from pcgen.metrics.sets import REFERENCE, SAMPLES, TRAINING, MeasuredSet, same_c
 
 __all__ = ["better_axes", "leaks", "mismatches"]
 
-_SCALE = 3 / 2  # how far the sizes of two sets may be apart, as a factor
-_SHIFT = 0.25  # how far their means may be apart, in diagonals of a cloud's box
-_LEVELS = 33  # places along an axis, at equal shares of a cloud's points, that its profile holds
-_TURNED = 0.01  # how much better other axes must fit at least, in diagonals
-_NOISE = 2.0  # standard errors of the profiles that may be chance
+_SCALE = 3 / 2  # tolerated ratio between the sizes of two sets
+_SHIFT = 0.25  # tolerated distance between their means, in diagonals of a cloud's bounding box
+_LEVELS = 33  # quantiles of a cloud's points along an axis in its profile
+_TURNED = 0.01  # minimum improvement of the fit by other axes, in diagonals
+_NOISE = 2.0  # standard errors of the profiles that are attributed to chance
 
 
 def mismatches(a: MeasuredSet, b: MeasuredSet) -> list[str]:
@@ -36,7 +36,7 @@ def mismatches(a: MeasuredSet, b: MeasuredSet) -> list[str]:
 
 
 def leaks(protocol: Protocol, sets: Mapping[str, MeasuredSet]) -> list[str]:
-    """Clouds that are where they should not be: before points are chosen, while equal clouds are bit-equal."""
+    """Warnings about clouds in two sets or of the wrong split; before points are chosen, to find equal clouds."""
     found = []
     reference = sets[REFERENCE]
     for role, why in ((SAMPLES, "are they samples?"), (TRAINING, "the reference must be unseen in training")):
@@ -44,23 +44,23 @@ def leaks(protocol: Protocol, sets: Mapping[str, MeasuredSet]) -> list[str]:
             found.append(f"reference: {count} of its {len(reference)} clouds are also in the {role}; {why}")
     if TRAINING in sets and (count := same_clouds(sets[SAMPLES], sets[TRAINING])):
         found.append(f"samples: {count} of {len(sets[SAMPLES])} are clouds of the training set, bit for bit")
-    splits = sorted(set(reference.splits))  # () of those that were drawn, which no number in print knows
+    splits = sorted(set(reference.splits))  # () for random splits, which no publication uses
     if "train" in splits:
-        found.append("reference: holds clouds of the split train; take the split test (SPEC@test)")
+        found.append("reference: contains clouds of the split train; use the split test (SPEC@test)")
     elif splits and protocol.split and splits != [protocol.split]:
-        found.append(f"reference: is the split {', '.join(splits)}; numbers of {protocol.name} are of {protocol.split}")
+        found.append(f"reference: is the split {', '.join(splits)}; {protocol.name} uses the split {protocol.split}")
     return found
 
 
 def better_axes(a: Tensor, b: Tensor) -> str | None:
-    """The axes that the clouds of `a` (S, N, 3) should be read in to be like those of `b` (R, M, 3), if not x y z.
+    """The order and signs of axes with which the clouds of `a` (S, N, 3) fit `b` (R, M, 3) better than with x y z.
 
-    A set's profile along an axis holds where a cloud's points lie between the ends of its box, in diagonals of the box,
-    mean over the set: a table has half of its points at the top, however its sides compare. The signed orders of the
-    axes are compared by the distance of the profiles; the given one must be worse by more than chance.
+    The profile of a set along an axis consists of quantiles of the points' positions in the bounding box, in diagonals
+    of the box, mean over the set: for example, half of a table's points are at its top, for all ratios of its sides.
+    All signed orders of axes are compared by the distance of profiles. x y z must be worse by more than chance.
     """
     if min(len(a), len(b)) < 2:
-        return None  # of one cloud it is not known what is chance
+        return None  # the standard error of one cloud is unknown
     (of_a, error_a), (of_b, error_b) = _profile(a), _profile(b)
     noise = math.hypot(error_a, error_b)
     signed = sorted(
@@ -70,16 +70,16 @@ def better_axes(a: Tensor, b: Tensor) -> str | None:
     best = min(misfits)
     if not misfits[0] > 1.5 * best + _NOISE * noise + _TURNED:
         return None
-    # Of those that fit as well, as where shapes are symmetric, the one that moves the fewest axes.
+    # Of those that fit equally well, as for symmetric shapes, the one that changes the fewest axes.
     order, signs = next(axes for axes, misfit in zip(signed, misfits, strict=True) if misfit <= best + noise)
     return " ".join(("-" if sign < 0 else "") + "xyz"[axis] for axis, sign in zip(order, signs, strict=True))
 
 
 def _profile(points: Tensor) -> tuple[Tensor, float]:
-    """Mean over clouds of the places along each axis, (levels, 3), and the mean's standard error."""
+    """Mean over clouds of the quantiles along each axis, (levels, 3), and the standard error of the mean."""
     points = points.detach().double()
     low, high = points.amin(1, keepdim=True), points.amax(1, keepdim=True)
-    tiny = torch.finfo(points.dtype).tiny  # a cloud that is one place
+    tiny = torch.finfo(points.dtype).tiny  # for a cloud whose points are all equal
     unit = (points - (low + high) / 2) / (high - low).norm(dim=2, keepdim=True).clamp_min(tiny)
     levels = torch.linspace(0, points.shape[1] - 1, _LEVELS).round().long().to(points.device)
     places = unit.sort(1).values[:, levels]  # (S, levels, 3)
@@ -95,6 +95,6 @@ def _turned(profile: Tensor, order: tuple[int, ...], signs: tuple[int, ...]) -> 
 
 
 def _moved(axes: tuple[tuple[int, ...], tuple[int, ...]]) -> int:
-    """How much other axes differ from x y z."""
+    """A measure of how much other axes differ from x y z."""
     order, signs = axes
     return sum(place != axis for place, axis in enumerate(order)) + signs.count(-1)

@@ -1,4 +1,4 @@
-"""Minimum matching distance: how near the samples come to each reference cloud."""
+"""Minimum matching distance: the mean distance from reference clouds to the nearest sample."""
 
 from torch import Tensor
 
@@ -10,10 +10,11 @@ __all__ = ["mmd"]
 def mmd(sample_reference: Tensor) -> float:
     """Minimum matching distance: mean over reference clouds of the distance to the nearest sample.
 
-    MMD = (1 / |R|) sum_r min_s D[s, r], in the unit of the distance. Low is good: compare it with the training set's.
+    MMD = (1 / |R|) sum_r min_s D[s, r], in the unit of the distance. Lower is better. Compare it with the training
+    set's value.
 
     Args:
-        sample_reference: distances D (S, R); rows are samples, columns are reference clouds; infinite where a pair is
+        sample_reference: distances D (S, R); rows are samples, columns are reference clouds; infinite if a pair is
             known not to be the nearest of its column.
 
     Raises:

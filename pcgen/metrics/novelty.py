@@ -15,11 +15,12 @@ class Novelty:
     """Distances of samples to training clouds, relative to the distance of two samplings of one training cloud.
 
     Attributes:
-        ratio: median over samples of the least distance to a training cloud over that cloud's floor; a copy has 1.
-        threshold: the ratio that 95% of second samplings of a training cloud stay below.
+        ratio: median over samples of the least ratio between the distance to a training cloud and that cloud's floor;
+            about 1 for copies.
+        threshold: 95% of second samplings of a training cloud have a ratio of at most this value.
         copies: share of samples with a ratio of at most `threshold`.
-        rows: the training cloud of each sample's least ratio, (S,) int64.
-        ratios: that ratio, (S,).
+        rows: the training cloud with each sample's least ratio, (S,) int64.
+        ratios: each sample's least ratio, (S,).
     """
 
     ratio: float
@@ -32,18 +33,18 @@ class Novelty:
 def novelty(sample_train: Tensor, floor: Tensor, quantile: float = 0.95) -> Novelty:
     """Compare each sample's distance to the training set with the distance of two samplings of one training cloud.
 
-    ratio(s) = min_t D[s, t] / F[t], where F[t] is the mean over k of floor[t, k]. A ratio is a copy's up to the
-    `quantile` of floor[t, k] / (mean of the other floor[t, .]). A model that repeats its training set has a share of
-    copies near `quantile`; one that makes new shapes has 0.
+    ratio(s) = min_t D[s, t] / F[t], where F[t] is the mean over k of floor[t, k]. A sample is a copy if its ratio is at
+    most the `quantile` of floor[t, k] / (mean of the other floor[t, .]). The share of copies is near `quantile` for a
+    model that repeats its training set, and 0 for a model that generates new shapes.
 
     Args:
-        sample_train: distances D (S, T); rows are samples, columns are training clouds; infinite where a pair is known
-            not to be the least.
-        floor: distances between two samplings of each training cloud, with as many points, K >= 2 times, (T, K).
-        quantile: the share of the floor's ratios that count as the same shape, in (0, 1].
+        sample_train: distances D (S, T); rows are samples, columns are training clouds; infinite if a pair is known not
+            to have the least ratio.
+        floor: K >= 2 distances between two samplings of each training cloud, with the same number of points, (T, K).
+        quantile: the share of second samplings that count as copies, in (0, 1].
 
     Raises:
-        ValueError: a matrix holds NaN or does not fit the other, K is 1, or `quantile` is not in (0, 1].
+        ValueError: a matrix holds NaN, the shapes do not fit, K is 1, or `quantile` is not in (0, 1].
     """
     distances = check_matrix(sample_train, "sample_train", sparse=True)
     floor = check_matrix(floor, "floor", rows=distances.shape[1])
@@ -52,7 +53,7 @@ def novelty(sample_train: Tensor, floor: Tensor, quantile: float = 0.95) -> Nove
         raise ValueError("floor: must have two samplings or more of each training cloud, (T, K), got K = 1")
     if not 0 < quantile <= 1:
         raise ValueError(f"quantile: must be in (0, 1], got {quantile}")
-    tiny = torch.finfo(floor.dtype).tiny  # the floor of a cloud that is one place
+    tiny = torch.finfo(floor.dtype).tiny  # the floor of a cloud whose points are all equal
     others = (floor.sum(1, keepdim=True) - floor) / (times - 1)  # (T, K)
     threshold = (floor.clamp_min(tiny) / others.clamp_min(tiny)).flatten().quantile(quantile)
     ratios, rows = (distances / floor.mean(1).clamp_min(tiny)).min(1)

@@ -14,16 +14,16 @@ from pcgen.metrics.sets import REFERENCE, MeasuredSet
 
 __all__ = ["Occupancy"]
 
-_MANY_OUTSIDE = 0.01  # share of a set's points outside the grid's ball that is warned of
-_STRETCHED = 4.0  # the ball's radius over that which holds half of the points; of a Gaussian it is 2.6
+_MANY_OUTSIDE = 0.01  # a larger share of a set's points outside the grid's ball gives a warning
+_STRETCHED = 4.0  # ratio of the ball's radius to that of a ball with half of the points; 2.6 for a Gaussian
 
 
 class Occupancy:
-    """Every set's points in the cells of the protocol's grid.
+    """Counts of every set's points in the cells of the protocol's grid.
 
     Attributes:
         grid: the grid.
-        notes: where the grid is, and how many points are outside its ball.
+        notes: position of the grid, and number of points outside its ball.
         warnings: reasons why the JSD means little: many points outside, or a ball that is mostly empty.
     """
 
@@ -56,13 +56,13 @@ class Occupancy:
             a, b = rows[part], reference[part]
             found.append((float(jsd_of_counts(a.sum(0), b.sum(0))), *jsd_interval(a, b, seed)))
         value, low, high = (fmean(each) for each in zip(*found, strict=True))
-        # The deviation of a mean over batches is smaller than a batch's by the root of their number.
+        # The standard deviation of a mean over batches is that of one batch, divided by the root of their number.
         narrow = len(found) ** -0.5
         return value, (value - narrow * (value - low), value + narrow * (high - value))
 
 
 def _cell_counts(clouds: MeasuredSet, grid: Grid) -> tuple[Tensor, int]:
-    """Points of each cloud in each cell, (S, cells), and how many points are outside the ball."""
+    """Numbers of each cloud's points in each cell, (S, cells), and the number of points outside the ball."""
     cells, outside = grid.cells(clouds.points)  # (S, N)
     counts = torch.zeros(len(clouds), CELLS, dtype=torch.int32)
     counts.scatter_add_(1, cells.cpu(), torch.ones(cells.shape, dtype=torch.int32))
@@ -70,7 +70,7 @@ def _cell_counts(clouds: MeasuredSet, grid: Grid) -> tuple[Tensor, int]:
 
 
 def _stretched(reference: Tensor, grid: Grid) -> list[str]:
-    """A note on a ball that clouds far away have made large."""
+    """A warning if distant clouds make the ball too large."""
     centre = torch.tensor(grid.centre, dtype=torch.float64, device=reference.device)
     half = float((reference.double() - centre).norm(dim=-1).median())
     if grid.radius <= _STRETCHED * half:

@@ -41,10 +41,10 @@ def one_nna(sample_reference: Tensor, sample_sample: Tensor, reference_reference
         sample_sample: distances (S, S); the diagonal is not read.
         reference_reference: distances (R, R); the diagonal is not read.
 
-    Each may be infinite where a pair is known not to be the nearest of any cloud.
+    Entries may be infinite if a pair is known not to be the nearest of any cloud.
 
     Raises:
-        ValueError: a matrix holds NaN or does not fit the others, or a cloud has no finite distance to the other set.
+        ValueError: a matrix holds NaN, the shapes do not fit, or a cloud has no finite distance to the other set.
 
     Lopez-Paz, Oquab (2017), Revisiting Classifier Two-Sample Tests; Yang et al. (2019), PointFlow: 3D Point Cloud
     Generation with Continuous Normalizing Flows.
@@ -71,16 +71,17 @@ def one_nna_chance(samples: int, reference: int) -> float:
 def one_nna_correct(
     sample_reference: Tensor, sample_sample: Tensor, reference_reference: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Whether each sample, (S,) bool, and each reference cloud, (R,) bool, is classified rightly; see `one_nna`."""
+    """Whether each sample, (S,) bool, and each reference cloud, (R,) bool, is classified correctly; see `one_nna`."""
     between = check_matrix(sample_reference, "sample_reference", sparse=True)
     s, r = between.shape
     among_samples = _others(check_matrix(sample_sample, "sample_sample", s, s, sparse=True))
     among_reference = _others(check_matrix(reference_reference, "reference_reference", r, r, sparse=True))
     of_samples, of_reference = (least(between, dim, "sample_reference") for dim in (1, 0))
-    # Samples come first in the joint order, so a tie between the classes goes to the sample: <= here, < there.
+    # Samples come first in the joint order, so a tie between the classes goes to the sample: <= for samples, < for the
+    # reference.
     return among_samples.amin(1) <= of_samples, among_reference.amin(1) < of_reference
 
 
 def _others(distances: Tensor) -> Tensor:
-    """The distances with an infinite diagonal: each cloud is left out of its own classifier."""
+    """The distances with an infinite diagonal, since no cloud is its own neighbour."""
     return distances.clone().fill_diagonal_(torch.inf)

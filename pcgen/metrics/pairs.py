@@ -1,4 +1,4 @@
-"""Matrices of distances between sets of clouds: part by part, resumable, over all ranks, with the time left."""
+"""Matrices of distances between sets of clouds, in resumable parts, over all ranks, with an estimate of the time."""
 
 import hashlib
 import time
@@ -19,10 +19,10 @@ __all__ = ["pair_matrices", "shared"]
 
 Key = TypeVar("Key", bound=Hashable)
 
-_ESTIMATE_SECONDS = 0.1  # how long the pairs take that the time is estimated from
-_LEAST_SIDE = {"exact_bound": 16}  # on fewer clouds, what is done once for each of them would be most of it
-_WITH_TRANSFERS = 1.3  # a pair of a search that is matched had its bound raised from both sides: 1.3 times a matching
-_SAVE_SECONDS = 10.0  # between savings of a search
+_ESTIMATE_SECONDS = 0.1  # duration of the measurement from which the time is estimated
+_LEAST_SIDE = {"exact_bound": 16}  # with fewer clouds, the cost per cloud would dominate the cost per pair
+_WITH_TRANSFERS = 1.3  # cost of a matched pair of a search, in matchings: its bound was raised from both sides before
+_SAVE_SECONDS = 10.0  # interval between saves of a search
 
 
 def pair_matrices(
@@ -32,14 +32,14 @@ def pair_matrices(
 ) -> dict[Key, Tensor]:
     """The distance matrices of `blocks`, (S, R) float64 each.
 
-    A pair's value is a function of the pair alone, in the order (row, column), earlier cloud first within a set; so
-    neither tiles, ranks nor a resumed run change a bit. Under torch.distributed the ranks share the work and all get
-    all matrices.
+    The value of a pair depends only on the pair, in the order (row, column), or within a set, earlier cloud first. So
+    tiles, ranks and resuming do not change a bit. With torch.distributed, the ranks share the work, and all return all
+    matrices.
 
     Args:
-        blocks: what to compute, in this order.
-        store: where finished tiles, and searches under way, are kept and looked up; None keeps none.
-        progress: called at first, with the time measured on a few pairs, and whenever pairs are done.
+        blocks: the matrices to compute, in this order.
+        store: for finished tiles and the states of searches; None stores nothing.
+        progress: called at the start, with the time estimated from a few pairs, and whenever pairs are done.
     """
     work: Counter[Kind] = Counter()
     examples: dict[Kind, Block] = {}
@@ -66,7 +66,7 @@ def _whole(block: Block, store: TileStore | None, clock: Clock) -> Tensor:
     own = share(len(every))
     for number, tile in enumerate(every):
         if number in own:
-            # A square on the diagonal holds each pair in one order, and zeros: no tile of two equal sets.
+            # A square on the diagonal has each pair in one order, and zeros, unlike a tile of two equal sets.
             clouds = (*names[0][tile.rows], "itself" if tile.diagonal else "to", *names[1][tile.columns])
             kept = store.get(block.stored_as, clouds) if store else None
             if kept is None:
@@ -79,7 +79,7 @@ def _whole(block: Block, store: TileStore | None, clock: Clock) -> Tensor:
             if block.symmetric and not tile.diagonal:
                 matrix[tile.columns, tile.rows] = kept["values"].T
         clock.finish(block.kind, tile.pairs, block.label)
-    reduce_sum([matrix])  # every entry is 0 on all ranks but one: no bit changes
+    reduce_sum([matrix])  # exact, since every entry is 0 on all ranks but one
     return matrix
 
 
@@ -93,9 +93,9 @@ def _measure(block: Block, tile: Tile) -> Tensor:
 
 
 def _search(block: Block, below: Tensor | None, store: TileStore | None, clock: Clock) -> Tensor:
-    """The entries that nearest neighbours depend on."""
+    """The entries on which nearest neighbours depend."""
     search = Search.begin(block.a, block.b, below=below, bounds=_whole(block.bounds(), store, clock))
-    keep = store if 0 in share(1) else None  # all ranks have the same: the first one keeps it
+    keep = store if 0 in share(1) else None  # all ranks have the same state, so the first one saves it
     clouds: list[str] = []
     if store:
         clouds = [*digests(block.a), "itself" if block.symmetric else "to", *digests(block.b)]
@@ -120,7 +120,7 @@ def _search(block: Block, below: Tensor | None, store: TileStore | None, clock: 
 def shared(
     count: int, shapes: Sequence[tuple[int, ...]], compute: Callable[[Tensor], tuple[Tensor, ...]]
 ) -> tuple[Tensor, ...]:
-    """float64 tensors (count, *shape) of which each rank computes the rows that are its own."""
+    """float64 tensors (count, *shape); each rank computes its own share of rows."""
     mine = share(count)
     own = torch.tensor(mine, dtype=torch.int64)
     if mine.step == 1:
@@ -129,7 +129,7 @@ def shared(
     if len(own):
         for whole, part in zip(found, compute(own), strict=True):
             whole[own] = part
-    reduce_sum(found)  # each row is 0 on all ranks but one: no bit changes
+    reduce_sum(found)  # exact, since each row is 0 on all ranks but one
     return found
 
 
@@ -142,12 +142,12 @@ def _of_first_rank(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _seconds_per_pair(block: Block) -> float:
-    """Measured on as many pairs as take a while, after one that starts the threads."""
+    """Seconds per pair, measured on enough pairs to be reliable, after one pair that starts the threads."""
     most = min(max(len(block.a), len(block.b)), block.side)
     side = _LEAST_SIDE.get(block.distance, 4)
     block.measure(block.a[:1], block.b[-1:])
     while True:
-        a, b = block.a[:side], block.b[-side:]  # other clouds, where b is a
+        a, b = block.a[:side], block.b[-side:]  # different clouds, if b is a
         begin = time.perf_counter()
         block.measure(a, b)
         seconds = time.perf_counter() - begin

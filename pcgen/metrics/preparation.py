@@ -1,4 +1,4 @@
-"""Sets prepared under a protocol: what is measured, deviations from the protocol, and likely mistakes."""
+"""Preparation of sets under a protocol, with deviations from the protocol and likely mistakes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -17,17 +17,17 @@ __all__ = ["Prepared", "prepare"]
 
 @dataclass(frozen=True)
 class Prepared:
-    """What an evaluation measures.
+    """The prepared sets of an evaluation.
 
     Attributes:
         rows: the samples, then the oracles, by the name of their row.
-        reference: what each of them is compared with.
+        reference: the set with which each of them is compared.
         raw: the clouds of the rows, and of the reference under its role, before the protocol's normalisation.
         train: the whole training set, if there is one.
-        normalization: what the clouds went through.
-        deviations: where this differs from the protocol or its advice.
+        normalization: the normalisation of the clouds.
+        deviations: differences from the protocol or its advice.
         warnings: likely mistakes, and limits on what the metrics mean.
-        notes: what else a reader of the metrics should know.
+        notes: other remarks for readers of the metrics.
     """
 
     rows: dict[str, MeasuredSet]
@@ -40,7 +40,7 @@ class Prepared:
     notes: tuple[str, ...]
 
     def thinned(self, protocol: Protocol, clouds: int | None, points: int | None, seed: int) -> "Prepared":
-        """At most `clouds` clouds of each set and `points` points of each cloud under EMD, by seed; None is all."""
+        """At most `clouds` clouds of each set and `points` points of each cloud for EMD, by seed; None for all."""
         size = self.reference.size if points is None else min(points, self.reference.size)
 
         def thin(given: MeasuredSet) -> MeasuredSet:
@@ -74,24 +74,24 @@ def prepare(
     device: torch.device | None = None,
     seed: int = 0,
 ) -> Prepared:
-    """Check the sets, limit them, normalise each cloud as a whole, take the protocol's points, choose the oracles.
+    """Check the sets, limit them, normalise each whole cloud, take the protocol's points, choose the oracles.
 
     Args:
-        protocol: whose conventions bind.
-        given: the clouds of each role: SAMPLES, REFERENCE, perhaps TRAINING and SECOND, and any other oracle's row.
-        clouds: at most this many of the samples and of the reference, chosen by seed; None is all.
-        drop_bad: leave out clouds with NaN or infinity.
-        device: where they are measured; None is where the reference is.
-        seed: of all draws.
+        protocol: the conventions.
+        given: the clouds of each role: SAMPLES, REFERENCE, optionally TRAINING and SECOND, and rows of other oracles.
+        clouds: at most this many of the samples and of the reference, chosen by seed; None for all.
+        drop_bad: whether to drop clouds with NaN or infinity.
+        device: the device of the computations; by default that of the reference.
+        seed: of all random choices.
 
     Raises:
         ValueError: a set is empty, not (S, N, 3), not finite (unless `drop_bad`), or the clouds' numbers of points do
-            not fit each other and the protocol; or a normalisation needs a training set, and there is none.
+            not fit each other and the protocol; or the normalisation needs a training set, and there is none.
     """
     sets = {role: measured_set(each, role, drop_bad) for role, each in given.items()}
     device = device or sets[REFERENCE].points.device
     sets = {role: each.to(device) for role, each in sets.items()}
-    if not Normalization(protocol.normalization).each:  # else no cloud's place is compared
+    if not Normalization(protocol.normalization).each:  # otherwise positions are not compared
         sets = {role: each.about(sets[REFERENCE].origin) for role, each in sets.items()}
     notes = _notes(given, sets)
     warnings = leaks(protocol, sets)
@@ -135,7 +135,7 @@ def prepare(
 
 
 def _notes(given: Mapping[str, Tensor | Clouds], sets: Mapping[str, MeasuredSet]) -> list[str]:
-    """What was left out, and what the loaders said."""
+    """Notes on dropped clouds, and notes of the loaders."""
     notes = [
         f"{role}: {len(each.dropped)} clouds with NaN or infinity were dropped: {', '.join(each.dropped)}"
         for role, each in sets.items()
@@ -147,7 +147,7 @@ def _notes(given: Mapping[str, Tensor | Clouds], sets: Mapping[str, MeasuredSet]
 
 
 def _limited(sets: Mapping[str, MeasuredSet], clouds: int, seed: int) -> tuple[dict[str, MeasuredSet], list[str]]:
-    """At most a number of samples and references, and notes on that."""
+    """At most `clouds` samples and reference clouds, and notes on it."""
     fewer = {
         role: each if role == TRAINING else _fewer(each, sets[REFERENCE], clouds, seed) for role, each in sets.items()
     }
@@ -157,10 +157,10 @@ def _limited(sets: Mapping[str, MeasuredSet], clouds: int, seed: int) -> tuple[d
 
 
 def _fewer(given: MeasuredSet, reference: MeasuredSet, clouds: int | None, seed: int, purpose: str = "") -> MeasuredSet:
-    """At most a number of clouds of a set, chosen by seed."""
+    """At most `clouds` clouds of a set, chosen by seed."""
     if clouds is None or clouds >= len(given):
         return given
-    # A second sample is one of the reference's own shapes: of those that are kept.
+    # A second sample has the shapes of the reference, so the same clouds must be chosen.
     twin = given.role == SECOND and given.names == reference.names
     drawn_as = reference.role if twin else given.role
     order = torch.randperm(len(given), generator=stream(seed, f"{purpose}{drawn_as}"))
@@ -168,7 +168,7 @@ def _fewer(given: MeasuredSet, reference: MeasuredSet, clouds: int | None, seed:
 
 
 def _points(protocol: Protocol, sets: Mapping[str, MeasuredSet]) -> tuple[int, list[str]]:
-    """How many points of each cloud are measured, and whether that deviates from the protocol."""
+    """The number of points of each cloud that are used, and a note if it deviates from the protocol."""
     sizes = {role: clouds.size for role, clouds in sets.items()}
     least = min(sizes.values())
     if protocol.points is not None and least >= protocol.points:
@@ -184,17 +184,17 @@ def _points(protocol: Protocol, sets: Mapping[str, MeasuredSet]) -> tuple[int, l
 
 
 def _fitted(name: str, sets: Mapping[str, MeasuredSet]) -> Normalization:
-    """The normalisation of that name, which may follow from the training set, and never from what is measured."""
+    """The normalisation of that name; it may depend on the training set, but never on the samples or reference."""
     normalization = Normalization(name)
     if name != "global_std":
         return normalization
     if TRAINING not in sets:
-        raise ValueError("train: must be given under the normalisation global_std, which follows from it (--train)")
+        raise ValueError("train: must be given for the normalisation global_std, which depends on it (--train)")
     return normalization.fit(sets[TRAINING].clouds)
 
 
 def _cut(sets: Mapping[str, MeasuredSet], points: int, protocol: Protocol, seed: int) -> dict[str, MeasuredSet]:
-    """The protocol's points of each cloud; a reference's spare points are a second sample where none is given."""
+    """The protocol's points of each cloud; unused points of a reference are the second sample, if none is given."""
     cut = {role: each.subset(points, protocol.subset, stream(seed, f"points {role}")) for role, each in sets.items()}
     spare = sets[REFERENCE]
     if SECOND in sets or spare.size < 2 * points:
@@ -210,7 +210,7 @@ def _cut(sets: Mapping[str, MeasuredSet], points: int, protocol: Protocol, seed:
 def _rows(
     sets: Mapping[str, MeasuredSet], raw: Mapping[str, MeasuredSet], seed: int
 ) -> tuple[dict[str, MeasuredSet], dict[str, Clouds]]:
-    """The samples and the oracles, of which as many clouds are drawn; and their clouds before normalisation."""
+    """The samples and as many clouds of each oracle, chosen by seed; and their clouds before normalisation."""
     size = len(sets[SAMPLES])
     named = [role for role in sets if role not in (SAMPLES, REFERENCE, TRAINING, SECOND)]
     rows, of_rows = {}, {}
@@ -224,7 +224,7 @@ def _rows(
 
 
 def _absences(rows: Mapping[str, MeasuredSet], size: int, points: int) -> list[str]:
-    """Why an oracle has no row, or fewer clouds than the samples."""
+    """Notes on oracles that have no row, or fewer clouds than the samples."""
     notes = [
         f"{role}: has {len(row)} clouds for {size} samples; its COV is lower for that"
         for role, row in rows.items()

@@ -18,20 +18,20 @@ EMD = Literal["exact", "approxmatch", "approxmatch_pointflow", "approxmatch_squa
 
 @dataclass(frozen=True)
 class Protocol:
-    """The conventions under which metrics are computed, pcgen's own or those of published numbers.
+    """The conventions of the metrics, pcgen's own or those of published numbers.
 
     Attributes:
         name: its name in tables.
-        about: one line about where the convention comes from.
-        normalization: how every cloud of all sets is normalised, as a whole, before anything is measured: a name of
-            `pcgen.data.Normalization`, such as "none" (the data's own units) or "bbox".
-        points: points of each cloud that are used; None is all of them.
-        subset: which points are used where a cloud has more: the "first", or a "random" choice by seed.
-        emd: which of the computations called EMD; None where the convention has none.
+        about: one line about the origin of the convention.
+        normalization: how each whole cloud of all sets is normalised first: a name of `pcgen.data.Normalization`, such
+            as "none" (the data's own units) or "bbox".
+        points: number of points of each cloud that are used; None for all of them.
+        subset: which points are used if a cloud has more: the "first", or a "random" choice by seed.
+        emd: which of the computations called EMD; None if the convention has none.
         grid: the position of the JSD's occupancy grid: "absolute" is the ball of radius 1/2 at the origin,
             "reference" the ball that holds 99.9% of the reference's points.
-        batch: clouds of both sets that are compared with each other; each number is the mean over such batches, taken
-            in the sets' order, the last one smaller. None compares the whole sets.
+        batch: number of clouds of both sets that are compared with each other; each metric is the mean over such
+            batches, in the order of the sets, the last one possibly smaller. None compares the whole sets.
         samples_per_reference: advised |S| / |R|.
         seeds: advised number of sample sets to average over.
         split: the split of the data that publications use as the reference; None if any is allowed.
@@ -55,9 +55,9 @@ class Protocol:
             at_least(1, batch=self.batch)
 
     def departures(self) -> list[str]:
-        """How this differs from the preset of its name, a line each; nothing if there is no such preset.
+        """Differences from the preset of this name, a line each; empty if there is no such preset.
 
-        A preset without a number of points takes those of the clouds, and one without a split any: each is its own.
+        If the preset has no number of points, or no split, any number or split is in agreement with it.
         """
         preset = PROTOCOLS.get(self.name)
         if preset is None:
@@ -68,7 +68,7 @@ class Protocol:
         return [f"{name}: {own[name]}, {self.name} has {presets[name]}" for name in differ if name != "about"]
 
     def stamp(self, **conditions: Any) -> dict[str, Any]:
-        """What a number carries: the fields, the conditions of one evaluation, and the hash over both.
+        """The stamp of metrics: the fields, the conditions of one evaluation, and the hash over both.
 
         Args:
             conditions: JSON values: set sizes, seed, deviations from the protocol, ...
@@ -137,7 +137,7 @@ PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
 
 
 def protocol(name: str | Protocol) -> Protocol:
-    """The preset of that name; a protocol of the caller's own is returned as it is.
+    """The preset of that name; a `Protocol` is returned unchanged.
 
     Raises:
         ValueError: no preset has that name.

@@ -1,4 +1,4 @@
-"""Published numbers, for comparison under the protocol they were computed with."""
+"""Published numbers, for comparison under the protocol with which they were computed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ __all__ = ["SOURCE", "Published", "footnotes", "published"]
 
 SOURCE = "DiT-3D (Mo et al. 2023), table 1"
 
-_PROTOCOLS = ("pointflow", "lion")  # PointFlow's sets and units; the EMD of PVD, LION and DiT-3D is that of lion
-# By its authors' public evaluator, which does not compare whole sets: under the protocol of that name.
+_PROTOCOLS = ("pointflow", "lion")  # sets and units are PointFlow's; the EMD of PVD, LION and DiT-3D is that of lion
+# Computed by the authors' public evaluator, which does not compare whole sets, under this protocol.
 _IN_BATCHES = {"DiT-3D-XL": "dit3d"}
 _MARK = " [1]"
 _CATEGORIES = ("airplane", "chair", "car")
@@ -41,19 +41,19 @@ class Published:
 def published(protocol: str, category: str) -> list[Published]:
     """The published 1-NNA of models for a category of ShapeNet, from `SOURCE`.
 
-    Papers differ: for PVD on chairs LION prints 56.26 and 53.32, where this source has 57.09 and 60.87. The source's
-    own model was measured in batches of 64 clouds, whose mean is lower (see the protocol dit3d). Its name is marked,
-    since the others were measured on whole sets.
+    Papers differ: for PVD on chairs, LION reports 56.26 and 53.32, but this source reports 57.09 and 60.87. The
+    source's own model was measured in batches of 64 clouds, whose mean is lower (see the protocol dit3d). Its name has
+    a mark, since the others were measured on whole sets.
 
     Raises:
-        ValueError: there are no published numbers under that protocol or of that category.
+        ValueError: there are no published numbers for that protocol or category.
 
     Mo, Xie, Chu, Yao, Hong, Nießner, Li (2023), DiT-3D: Exploring Plain Diffusion Transformers for 3D Shape Generation.
     """
     known = (*_PROTOCOLS, *_IN_BATCHES.values())
     if protocol not in known:
         raise ValueError(
-            f"published: there are published numbers of the protocols {', '.join(known)}, not {protocol}; evaluate "
+            f"published: there are published numbers for the protocols {', '.join(known)}, not {protocol}; evaluate "
             "under one of them"
         )
     column = _CATEGORIES.index(choose(category, _CATEGORIES, "published"))
@@ -65,7 +65,7 @@ def published(protocol: str, category: str) -> list[Published]:
 
 
 def footnotes(in_print: Sequence[Row]) -> list[str]:
-    """Where the published numbers are from, and notes on them."""
+    """The source of the published numbers, and notes on them."""
     if not in_print:
         return []
     first, last = in_print[0].name, in_print[-1].name

@@ -19,22 +19,22 @@ __all__ = ["HEADLINE", "Report", "label_of", "mean_and_deviation", "published_ro
 HEADLINE = ("jsd", "mmd_cd", "cov_cd", "one_nna_cd", "mmd_emd", "cov_emd", "one_nna_emd")
 
 
-_WIDTH = 100  # of a report that is printed
+_WIDTH = 100  # of a printed report
 
 
 @dataclass(frozen=True, repr=False)
 class Report:
-    """The result of an evaluation; printed, its main metrics.
+    """The result of an evaluation; print it to see its main metrics.
 
     Attributes:
         protocol: the protocol's fields, the conditions of this evaluation, and the hash over both.
         version: of pcgen.
-        samples: source, counts, ranges and hash of the samples, as measured.
-        reference: the same of the reference.
-        train: the same of the training set, if there was one.
-        grid: centre and radius of the ball of the JSD's grid, on which both sides were counted.
-        rows: the samples' row, then the oracles'.
-        notes: what a reader of the metrics must know.
+        samples: source, counts, ranges and hash of the samples, after preparation.
+        reference: the same for the reference.
+        train: the same for the training set, if there was one.
+        grid: centre and radius of the ball of the JSD's grid.
+        rows: the row of the samples, then the rows of the oracles.
+        notes: remarks for readers of the metrics.
     """
 
     protocol: Mapping[str, Any]
@@ -58,7 +58,7 @@ class Report:
         return "\n".join((f"protocol {label_of(self)}: {sets}", *textwrap.wrap(", ".join(parts), _WIDTH)))
 
     def _repr_html_(self) -> str:
-        """The tables with their intervals, as notebooks show them."""
+        """The tables with their intervals, for notebooks."""
         from pcgen.report.notebook import metrics_html
 
         return metrics_html(self)
@@ -70,7 +70,7 @@ class Report:
 
     @property
     def jsd(self) -> float | None:
-        """Jensen-Shannon divergence, bits."""
+        """Jensen-Shannon divergence, in bits."""
         return self.values.get("jsd")
 
     @property
@@ -110,10 +110,10 @@ class Report:
 
     @classmethod
     def from_json(cls, text: str) -> "Report":
-        """The report that `to_json` wrote.
+        """Read a report that `to_json` wrote.
 
         Raises:
-            ValueError: the text is not JSON, or not a report's.
+            ValueError: the text is not JSON, or not that of a report.
         """
         try:
             data = json.loads(text)
@@ -133,7 +133,7 @@ class Report:
             published: a category of ShapeNet ("airplane", "chair", "car") whose published numbers are shown below.
 
         Raises:
-            ValueError: there are no published numbers of that category or under this protocol.
+            ValueError: there are no published numbers for that category or this protocol.
         """
         in_print = published_rows(self, published)
         shown = shown_columns([*self.rows, *in_print])
@@ -151,14 +151,14 @@ class Report:
 
 
 def mean_and_deviation(reports: Sequence[Report]) -> dict[str, tuple[float, float]]:
-    """Mean and standard deviation (of the sample, 0 for one report) of every metric that all reports have."""
+    """Mean and sample standard deviation (0 for one report) of every metric that all reports have."""
     shared = set.intersection(*(set(report.values) for report in reports)) if reports else set()
     values = {key: [report.values[key] for report in reports] for key in sorted(shared)}
     return {key: (statistics.fmean(v), statistics.stdev(v) if len(v) > 1 else 0.0) for key, v in values.items()}
 
 
 def label_of(report: Report) -> str:
-    """What a table under the report's protocol is called: its name and hash, and where it falls short of it."""
+    """The title of a table under the report's protocol: its name and hash, and limits of the evaluation."""
     protocol = report.protocol
     counts = protocol["counts"]
     whole, under_emd = counts["cd"], counts.get("emd", counts["cd"])
@@ -171,7 +171,7 @@ def label_of(report: Report) -> str:
 
 
 def published_rows(report: Report, category: str | None) -> list[Row]:
-    """The rows of published numbers under the report's protocol; none without a category."""
+    """The rows of published numbers for the report's protocol; none without a category."""
     if category is None:
         return []
     found = published(report.protocol["name"], category)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 __all__ = ["Row", "merged"]
 
-_SAME = 1e-4  # a relative difference that another device or order of sums may make
+_SAME = 1e-4  # tolerated relative difference, from another device or another order of sums
 
 
 @dataclass(frozen=True)
@@ -15,9 +15,9 @@ class Row:
 
     Attributes:
         name: of the set of clouds.
-        clouds: how many there are.
-        values: metric to value; shares are fractions.
-        intervals: metric to the ends of its 95% interval.
+        clouds: number of clouds.
+        values: the value of each metric; shares are fractions.
+        intervals: the ends of the 95% interval of each metric.
     """
 
     name: str
@@ -31,10 +31,10 @@ class Row:
 
 
 def merged(rows: Mapping[str, Sequence[Row]]) -> list[Row]:
-    """The oracles' rows of several reports: those of one name are one row if they are of the same clouds.
+    """The oracles' rows of several reports; rows of one name are merged if they are of the same clouds.
 
-    Rows that agree in all metrics that both have are one, with the metrics of both. If they do not, as where models
-    were evaluated with different training sets, all stay, and each is called by the reports that it is of.
+    Rows that agree in all common metrics become one row, with the metrics of both. Otherwise, for example if models
+    were evaluated with different training sets, both remain, and their names include the names of their reports.
 
     Args:
         rows: the name of each report, and its oracles.

@@ -1,4 +1,4 @@
-"""What is done to a set of clouds before it is measured."""
+"""Sets of clouds for an evaluation: checks, selection of points, and normalisation."""
 
 import hashlib
 from collections.abc import Sequence
@@ -21,22 +21,22 @@ _SHOWN = 5  # names in a message before "..."
 
 @dataclass(frozen=True)
 class MeasuredSet:
-    """Clouds as they are measured: finite float32 points (S, N, 3), and what was dropped on the way."""
+    """A set of clouds for an evaluation: finite float32 points (S, N, 3), and the names of dropped clouds."""
 
     role: str
     source: str
     points: Tensor  # (S, N, 3)
     names: tuple[str, ...]
-    splits: tuple[str, ...]  # () where they are not known, or were drawn by pcgen
+    splits: tuple[str, ...]  # () if they are unknown, or random splits by pcgen
     dropped: tuple[str, ...] = ()
-    origin: Triple = ZERO  # what the points count from
+    origin: Triple = ZERO  # the points are relative to it
 
     def __len__(self) -> int:
         return len(self.points)
 
     @property
     def size(self) -> int:
-        """Points of each cloud."""
+        """Number of points of each cloud."""
         return self.points.shape[1]
 
     def select(self, rows: Tensor) -> "MeasuredSet":
@@ -50,7 +50,7 @@ class MeasuredSet:
         )
 
     def subset(self, points: int, which: Literal["first", "random"], generator: torch.Generator) -> "MeasuredSet":
-        """The set with `points` points of each cloud: the first, or a choice of its own for each cloud."""
+        """The set with `points` points of each cloud: the first ones, or an independent random choice per cloud."""
         if points == self.size:
             return self
         if which == "first":
@@ -64,14 +64,14 @@ class MeasuredSet:
 
     @property
     def clouds(self) -> Clouds:
-        """The points about their origin."""
+        """The points as `Clouds`, relative to their origin."""
         return Clouds(self.points, names=self.names, source=self.role, origin=self.origin)
 
     def placed(self, normalization: Normalization) -> "MeasuredSet":
-        """The set normalised, each cloud as a whole.
+        """The set with each whole cloud normalised.
 
         Raises:
-            ValueError: a cloud is a single place, so that it has no size.
+            ValueError: all points of a cloud are equal, so that it has no size.
         """
         try:
             return replace(self, points=normalization.apply(self.clouds), origin=ZERO)
@@ -79,10 +79,10 @@ class MeasuredSet:
             raise ValueError(f"{self.role}: {str(error).removeprefix('points: ')}") from error
 
     def about(self, origin: Triple) -> "MeasuredSet":
-        """The set about another origin, that of a set it is to be compared with.
+        """The set relative to another origin, that of a set with which it is compared.
 
         Raises:
-            ValueError: it stands so far from there that float32 does not hold it.
+            ValueError: it is too far from that origin for float32.
         """
         if origin == self.origin:
             return self
@@ -90,8 +90,8 @@ class MeasuredSet:
             return replace(self, points=self.clouds.at(origin).points, origin=origin)
         except ValueError as error:
             raise ValueError(
-                f"{self.role}: must be near the reference, whose coordinates are relative to {shown(origin)}, is too "
-                "far from there for float32; are both from one place? A normalisation of each cloud "
+                f"{self.role}: must be near the reference, whose coordinates are relative to {shown(origin)}, but is "
+                "too far from there for float32; do both have the same origin? A normalisation of each cloud "
                 "(--normalize unit_sphere) removes the positions"
             ) from error
 
@@ -113,7 +113,7 @@ class MeasuredSet:
         }
 
     def median_sides(self) -> Tensor:
-        """The clouds' box sides along each axis, median over the set, (3,)."""
+        """The sides of the clouds' bounding boxes, median over the set, (3,)."""
         return (self.points.amax(1) - self.points.amin(1)).median(0).values
 
     def range(self) -> str:
@@ -123,15 +123,15 @@ class MeasuredSet:
         return " x ".join(f"[{a:.3g}, {b:.3g}]" for a, b in zip(low, high, strict=True)) + about
 
     def _shifted(self, place: Tensor) -> list[float]:
-        """True coordinates."""
+        """Absolute coordinates of a point that is relative to the origin."""
         return [value + shift for value, shift in zip(place.tolist(), self.origin, strict=True)]
 
 
 def measured_set(clouds: Tensor | Clouds, role: str, drop_bad: bool = False) -> MeasuredSet:
-    """The set as float32, without the clouds that hold NaN or infinity if `drop_bad`.
+    """The set in float32; with `drop_bad`, without clouds that contain NaN or infinity.
 
     Raises:
-        ValueError: it is not a set of clouds, or holds NaN or infinity and `drop_bad` is false, or nothing is left.
+        ValueError: it is not a set of clouds, or contains NaN or infinity and `drop_bad` is false, or no cloud is left.
     """
     if not isinstance(clouds, Tensor | Clouds):
         raise ValueError(
@@ -161,7 +161,7 @@ def measured_set(clouds: Tensor | Clouds, role: str, drop_bad: bool = False) -> 
 
 
 def _float32(given: MeasuredSet) -> MeasuredSet:
-    """The set in float32, about an origin where float64 coordinates need one."""
+    """The set in float32, relative to an origin if float64 coordinates need one."""
     if given.points.dtype != torch.float64:
         return replace(given, points=given.points.float().contiguous())
     clouds = Clouds.of(given.points, names=given.names, source=given.role)
@@ -169,13 +169,13 @@ def _float32(given: MeasuredSet) -> MeasuredSet:
 
 
 def same_clouds(a: MeasuredSet, b: MeasuredSet) -> int:
-    """How many clouds of `a` are, bit for bit, clouds of `b`."""
+    """The number of clouds of `a` that are bit for bit equal to clouds of `b`."""
     known = set(digests(b.points))
     return sum(digest in known for digest in digests(a.points))
 
 
 def _shuffles(points: Tensor, generator: torch.Generator) -> Tensor:
-    """An order of the points for each cloud, (S, N)."""
+    """A random order of the points for each cloud, (S, N)."""
     return torch.rand(points.shape[:2], generator=generator, dtype=torch.float64).argsort(1)
 
 

@@ -20,7 +20,7 @@ _TILE = re.compile(r"[0-9a-f]{32}\.(npz|part\d+)")
 
 
 def digests(clouds: Tensor) -> list[str]:
-    """A hash of each cloud's points, type and shape: equal for equal clouds alone."""
+    """A hash of each cloud's points, type and shape."""
     rows = clouds.detach().cpu().contiguous().numpy()
     kind = f"{rows.dtype} {rows.shape[1:]}".encode()
     return [hashlib.sha256(kind + row.tobytes()).hexdigest() for row in rows]
@@ -29,24 +29,24 @@ def digests(clouds: Tensor) -> list[str]:
 class TileStore:
     """A folder of tiles; each file's name is the hash of the distance, the library's version and the clouds.
 
-    A tile is one tensor or several by name; the folder is made with the first.
+    A tile consists of tensors by name. The folder is created with the first tile.
     """
 
     def __init__(self, folder: Path | str) -> None:
-        """Name the folder.
+        """Set the folder.
 
         Raises:
-            ValueError: there is something of that name that is not a folder.
+            ValueError: the path exists and is not a folder.
         """
         self.folder = Path(folder)
         if self.folder.exists() and not self.folder.is_dir():
-            raise ValueError(f"{self.folder}: must be a folder to keep finished tiles in, is a file; name another one")
+            raise ValueError(f"{self.folder}: must be a folder for finished tiles, but is a file; choose another name")
 
     def get(self, distance: str, clouds: Sequence[str]) -> dict[str, Tensor] | None:
-        """What was put for these clouds, or None.
+        """The tile of these clouds, or None if it is not stored.
 
         Raises:
-            ValueError: the file is not a whole tile.
+            ValueError: the file is damaged.
         """
         path = self._path(distance, clouds)
         try:
@@ -55,13 +55,13 @@ class TileStore:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise ValueError(f"{path}: must be a tile of distances, is damaged ({error}); delete it") from error
+            raise ValueError(f"{path}: must be a tile of distances, but is damaged ({error}); delete it") from error
 
     def put(self, distance: str, clouds: Sequence[str], values: Mapping[str, Tensor]) -> None:
-        """Write a tile completely or not at all, replacing the one before.
+        """Write a tile atomically, replacing an older one.
 
         Raises:
-            OSError: it cannot be written; nothing is left over.
+            OSError: it cannot be written; no partial file remains.
         """
         path = self._path(distance, clouds)
         part = path.with_suffix(f".part{os.getpid()}")
@@ -77,7 +77,7 @@ class TileStore:
                 part.unlink()
             raise OSError(
                 f"{self.folder}: finished tiles cannot be written there ({error.strerror or error}); free some space "
-                "or name another folder; what is there already is intact"
+                "or choose another folder; older tiles are intact"
             ) from error
 
     def clear(self) -> None:

@@ -1,4 +1,4 @@
-"""Classification of codes by a linear support vector machine: how well an encoder separates classes it never saw."""
+"""Classification of codes by a linear support vector machine, to measure how well an encoder separates classes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class LinearSVM:
         penalty: C, the weight of errors against the margin, for codes of unit scale.
         loss: "hinge" or "squared_hinge".
         validation: accuracy of that choice, mean over the folds of the training rows.
-        test: the accuracies in full: of each class, and the interval over other draws of test rows.
+        test: the full accuracies on test rows, with those of each class and the interval.
     """
 
     accuracy: float
@@ -46,24 +46,24 @@ def linear_svm(
     losses: Sequence[str] = LOSSES[:1],
     seed: int = 0,
 ) -> LinearSVM:
-    """Train a linear SVM on codes and test it on others: one classifier against the rest, balanced classes, L2 penalty.
+    """Train a linear SVM on codes and test it on others: one-versus-rest, balanced classes, L2 penalty.
 
-    Penalty (1e-3 to 10 by half decades) and loss are chosen by stratified cross-validation on the training rows alone,
-    in up to 5 folds. The paper chooses between both losses; the square of the hinge, whose problem is smooth, is solved
-    several times faster, and on as many threads as torch has. Codes are shifted by their training mean and divided by
-    one scalar, their training deviation, so that the penalties mean the same for every encoder; directions keep their
-    scale. An untrained encoder already separates classes: give its accuracy beside a trained one's.
+    Penalty (1e-3 to 10 by half decades) and loss are chosen by stratified cross-validation on the training rows, in up
+    to 5 folds. The paper chooses between both losses. The squared hinge, whose problem is smooth, is solved several
+    times faster, with all of torch's threads. Codes are centred by their training mean and divided by one scalar, their
+    training standard deviation, so that the penalties are comparable between encoders; the relative scales of
+    directions do not change. Even an untrained encoder separates classes: report its accuracy too.
 
     Args:
         codes: (S, D), of the training rows.
         labels: (S,) int64.
         test_codes: (R, D).
-        test_labels: (R,) int64; a class that training lacks counts as wrong.
-        losses: those to choose from, "squared_hinge", "hinge" or both.
+        test_labels: (R,) int64; rows of a class that is not in training count as wrong.
+        losses: the losses to choose from, "squared_hinge", "hinge" or both.
         seed: of the folds and the solver.
 
     Raises:
-        ValueError: shapes do not fit, a code is not finite, codes are all equal, or training has fewer than two classes
+        ValueError: shapes do not fit, a code is not finite, all codes are equal, or training has fewer than two classes
             or a class with one row.
 
     Achlioptas, Diamanti, Mitliagkas, Guibas (2018), Learning Representations and Generative Models for 3D Point Clouds.
@@ -89,19 +89,19 @@ def linear_svm(
         )
     centre, scale = codes.double().mean(0), float(codes.double().std(0).square().mean().sqrt())
     if scale == 0:
-        raise ValueError("codes: must differ, got equal rows; is the encoder broken?")
+        raise ValueError("codes: must differ, got equal rows; is the encoder trained?")
     x, test_x = (((c.double() - centre) / scale).cpu().numpy() for c in (codes, test_codes))
     y, test_y = labels.cpu().numpy(), test_labels.cpu()
     search = GridSearchCV(
         LinearSVC(class_weight="balanced", tol=1e-3, max_iter=1000, random_state=seed),
-        # The hinge has a dual problem alone; that of its square is solved faster in the primal.
+        # The hinge is solved only in the dual; the squared hinge is faster in the primal.
         [{"C": _PENALTIES, "loss": [loss], "dual": [loss == "hinge"]} for loss in losses],
         cv=StratifiedKFold(min(_FOLDS, int(rows.min())), shuffle=True, random_state=seed),
     )
-    # The dual's solver draws from one generator of the whole process: threads would not repeat its result.
+    # The dual solver uses one random generator for the whole process: with threads, results would not be repeatable.
     threads = 1 if "hinge" in losses else torch.get_num_threads()
     with warnings.catch_warnings(), parallel_config("threading", n_jobs=threads):
-        # Loose penalties are not solved to the end; cross-validation judges them as they are.
+        # With weak penalties the solver may stop before convergence; cross-validation judges the result anyway.
         warnings.simplefilter("ignore", ConvergenceWarning)
         search.fit(x, y)
     reached = accuracy(torch.from_numpy(search.predict(test_x)), test_y, seed=seed)

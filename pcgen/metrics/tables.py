@@ -1,4 +1,4 @@
-"""How metrics are printed: columns, cells, percent."""
+"""Tables of metrics: columns, cells, percent."""
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -23,7 +23,7 @@ __all__ = [
 
 Column = tuple[str, str, bool]
 
-# The key of a value, its heading, and whether it is a share, printed in percent; in the order of the columns.
+# The key of a value, its heading, and whether it is a share that is printed in percent; in the order of the columns.
 _COLUMNS = (
     ("jsd", "JSD", False),
     ("mmd_cd", "MMD\nCD", False),
@@ -47,27 +47,27 @@ IDEAL = "1-NNA is best at chance, the score of equal distributions; below it, on
 
 
 def shown_columns(rows: Iterable[Row], columns: Sequence[Column] = _COLUMNS) -> list[Column]:
-    """The columns that some row has a value for."""
+    """The columns for which some row has a value."""
     measured = {key for row in rows for key in row.values}
     return [column for column in columns if column[0] in measured]
 
 
 def copying_columns(distance: str) -> list[Column]:
-    """The columns of copying under "cd" or "emd"."""
+    """The columns of the metrics of copying under "cd" or "emd"."""
     own = [column for column in _COPYING if distance == "cd" or column[0] not in _UNDER_CD]
     return [(key.format(distance), heading, share) for key, heading, share in own]
 
 
 def new_table(title: str, left: Sequence[str], shown: Sequence[Column], notes: Sequence[str]) -> "Table":
-    """An empty table with its columns: the `left` ones, then the `shown` ones; the notes beneath, a line each.
+    """An empty table with the columns `left`, then `shown`; the notes are below, a line each.
 
-    Numbers and their headings are never cut or wrapped while the names of rows can still give way.
+    Numbers and their headings are not cut or wrapped as long as the names of rows can be wrapped instead.
     """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
-    # As `Text`: in a string, what stands in brackets would be taken for markup, and "[nan, 0, 1]" for none of the text.
+    # As `Text`, since brackets in a string would be parsed as markup, and "[nan, 0, 1]" would disappear.
     table = Table(
         title=Text(title, style="table.title"),
         caption=Text("\n".join(notes), style="table.caption"),
@@ -84,7 +84,7 @@ def new_table(title: str, left: Sequence[str], shown: Sequence[Column], notes: S
 
 
 def add_row(table: "Table", cells: Iterable[str], style: str | None = None) -> None:
-    """Add a row of texts as they are, brackets and all."""
+    """Add a row of texts without parsing brackets as markup."""
     from rich.text import Text
 
     table.add_row(*(Text(cell) for cell in cells), style=style)
@@ -97,7 +97,7 @@ def add_dim(table: "Table", rows: Sequence[Row], shown: Sequence[Column]) -> Non
 
 
 def cells_of(row: Row, shown: Sequence[Column]) -> list[str]:
-    """A row's cells; beneath a 1-NNA its two class accuracies."""
+    """A row's cells; below a 1-NNA are its two class accuracies."""
     cells = []
     for key, _, share in shown:
         cell = number(row.values.get(key), share)
@@ -107,7 +107,7 @@ def cells_of(row: Row, shown: Sequence[Column]) -> list[str]:
 
 
 def chance_rows(rows: Sequence[Row]) -> list[Row]:
-    """The 1-NNA that equal distributions score in as many clouds: one row, and one for each row with another chance."""
+    """Rows with the 1-NNA of equal distributions for the sets' sizes: one for each different value."""
     ends = "_chance"
     found: dict[tuple[tuple[str, float], ...], str] = {}
     for row in rows:

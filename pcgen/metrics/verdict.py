@@ -1,4 +1,4 @@
-"""What a report says in a few sentences: what limits a set of samples, and how sure that is."""
+"""A summary of a report in a few sentences: what limits a set of samples, and how certain that is."""
 
 from pcgen.metrics.report import Report
 from pcgen.metrics.row import Row
@@ -7,25 +7,25 @@ from pcgen.metrics.sets import SECOND, TRAINING
 __all__ = ["DECODED", "verdict"]
 
 DECODED = "training set decoded"
-_FEW = 100  # clouds a side below which an interval of a 1-NNA is wider than 14 points
-_COPIES = 0.05  # the share of second samplings that lie beyond the threshold of a copy
-_NEARER = -3.0  # Z_U below which samples are surely nearer to the training set than new data are
+_FEW = 100  # with fewer clouds per set, an interval of a 1-NNA is wider than 14 percentage points
+_COPIES = 0.05  # the share of second samplings beyond the threshold of a copy
+_NEARER = -3.0  # with a Z_U below it, samples are significantly nearer to the training set than new data
 _NAMES = {"one_nna_cd": "1-NNA-CD", "one_nna_emd": "1-NNA-EMD"}
 
 
 def verdict(report: Report) -> list[str]:
-    """Sentences about the samples of a report, the most important first; none if there is nothing to base them on.
+    """Sentences about the samples of a report, the most important first; none if the report lacks the metrics.
 
     Copying comes first, since it makes every other metric good. Then quality: whether samples differ from the
-    reference more than the training set does, beyond doubt; and if so, whether the autoencoder or the head causes it,
-    from the row of decoded training clouds. Then coverage, and whether there are enough clouds to say any of it.
+    reference significantly more than the training set does. If so, the row of decoded training clouds shows whether
+    the autoencoder or the head causes it. Then coverage, and whether there are enough clouds for these statements.
     """
     samples = report.rows[0]
     oracles = {row.name: row for row in report.rows[1:]}
     found = [_copying(samples, oracles.get(SECOND)), _quality(samples, oracles), _coverage(samples, oracles)]
     reference = report.reference.get("clouds", samples.clouds)
     if any(found) and min(samples.clouds, reference) < _FEW:
-        found.append(f"{min(samples.clouds, reference)} clouds a side are few: use {_FEW} or more.")
+        found.append(f"{min(samples.clouds, reference)} clouds per set are few: use {_FEW} or more.")
     return [sentence for sentence in found if sentence]
 
 

@@ -1,4 +1,4 @@
-"""Attention between sets: every member of one set looks at all members of another, or of its own."""
+"""Attention between sets: each member of one set attends to all members of another set, or of its own."""
 
 import torch
 from torch import Tensor, nn
@@ -9,17 +9,17 @@ __all__ = ["Attention", "AttentionBlock"]
 
 
 class Attention(nn.Module):
-    """Multi-head attention of queries to a context, which permutes with the queries and not with the context.
+    """Multi-head attention from queries to a context, equivariant to the order of queries, invariant to the context's.
 
         out_i = W_o concat over heads h of sum_j softmax_j(q_hi . k_hj / sqrt(d)) v_hj
 
     Args:
         width: of the queries and of the result.
         heads: number of heads, a divisor of the width.
-        context: width of the context; None is that of the queries.
+        context: width of the context; by default that of the queries.
 
-    Shapes: (B, M, width), (B, N, context) -> (B, M, width); time and memory grow as M N, memory without a matrix of
-    weights where torch has a fused kernel.
+    Shapes: (B, M, width), (B, N, context) -> (B, M, width). Time grows as M N, and so does memory, unless torch has a
+    fused kernel, which stores no matrix of weights.
 
     Raises:
         ValueError: a size below 1, or heads that do not divide the width.
@@ -51,17 +51,17 @@ class Attention(nn.Module):
 
 
 class AttentionBlock(nn.Module):
-    """Attention, then a perceptron on each member, each added to what was there and preceded by a layer norm.
+    """Attention, then a perceptron on each member, both residual and with a layer norm before them.
 
-    With a condition c the norms are scaled and shifted, and what is added is scaled, by linear functions of c that are
-    0 at the start: the block begins as the identity (adaLN-Zero of Peebles and Xie).
+    With a condition c, the norms are scaled and shifted, and the residuals are scaled, by linear functions of c that
+    are 0 at the start, so the block starts as the identity (adaLN-Zero of Peebles and Xie).
 
     Args:
         width: of the members.
         heads: number of heads, a divisor of the width.
-        context: width of the members of the set that is looked at; None: a set looks at itself.
-        condition: width of the condition; 0 is none.
-        dropout: probability that a number that the perceptron adds is zeroed.
+        context: width of the members of the other set; None for self-attention.
+        condition: width of the condition; 0 for none.
+        dropout: of the perceptron's output.
 
     Shapes: (B, M, width), (B, N, context), (B, condition) -> (B, M, width).
 

@@ -1,4 +1,4 @@
-"""torch-geometric's PointNet convolution on balls of points; its import takes seconds: do it where it is used."""
+"""torch-geometric's PointNet convolution on balls of points. Its import takes seconds: import this module lazily."""
 
 from collections.abc import Sequence
 
@@ -14,17 +14,17 @@ __all__ = ["BallConv", "ball_edges"]
 
 
 class BallConv(nn.Module):
-    """PointNet on the ball around each of some points.
+    """PointNet on the balls around some of the points.
 
         f'_i = max over j in ball(i) of h([f_j, p_j - p_i])
 
     Args:
-        channels: features per point, C; 0 where there are none yet.
+        channels: features per point, C; 0 for none.
         widths: of the perceptron h.
         radius: of the balls, in the unit of the points.
-        neighbours: most points of a ball, the first by index.
+        neighbours: maximum number of points of a ball, the first by index.
 
-    Shapes: points (B, N, 3) with features (B*N, C), centres (B, M, 3) of the points -> (B*M, widths[-1]).
+    Shapes: features (B*N, C) of points (B, N, 3), centres (B, M, 3) -> (B*M, widths[-1]).
 
     References:
         Qi, Yi, Su, Guibas (2017). PointNet++: Deep Hierarchical Feature Learning on Point Sets in a Metric Space.
@@ -46,16 +46,16 @@ class BallConv(nn.Module):
 
 @torch.no_grad()
 def ball_edges(centres: Tensor, points: Tensor, radius: float, neighbours: int) -> Tensor:
-    """A graph from points to the centres whose ball they are in, over the whole batch, as torch-geometric has it.
+    """Edges from points to the centres in whose ball they are, over the whole batch, in torch-geometric's format.
 
     Args:
         centres: (B, M, 3).
         points: (B, N, 3).
         radius: of the balls, in the clouds' unit.
-        neighbours: most points of each ball, the first by index.
+        neighbours: maximum number of points of a ball, the first by index.
 
     Returns:
-        (2, E) int64: places in the B*N points, and in the B*M centres, in ascending order of the centres.
+        (2, E) int64: indices of the B*N points, and of the B*M centres, in ascending order of the centres.
     """
     found = ops.ball_query(centres, points, radius, neighbours)  # (B, M, K)
     batch, count, _ = found.shape
@@ -67,7 +67,7 @@ def ball_edges(centres: Tensor, points: Tensor, radius: float, neighbours: int) 
 
 
 class _SortedMax(MaxAggregation):  # type: ignore[misc]
-    """The maximum over runs of sorted edges, which on a CPU takes a third of the time of a scatter."""
+    """The maximum over runs of sorted edges; on a CPU it takes a third of the time of a scatter."""
 
     def forward(
         self,

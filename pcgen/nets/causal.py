@@ -1,4 +1,4 @@
-"""Networks of sequences whose every step sees the steps up to it: recurrent, or by attention."""
+"""Causal networks of sequences, recurrent or with attention: each step depends only on the steps up to it."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -15,27 +15,27 @@ Memory = list[Tensor]
 
 
 class Causal(nn.Module, ABC):
-    """(B, T, width) -> (B, T, width), the t-th of the result a function of the first t of what is given.
+    """A network (B, T, width) -> (B, T, width), whose t-th output depends on the first t inputs only.
 
-    `begin` and `step` give the same one step after another, for sequences that are found as they go.
+    `begin` and `step` compute the same step by step, for sequences that are being generated.
     """
 
     @abstractmethod
     def begin(self, n: int, steps: int, like: Tensor) -> Memory:
-        """What n sequences of at most so many steps remember before the first, of the type and device of `like`."""
+        """The memory of n sequences of at most `steps` steps before the first, of the type and device of `like`."""
 
     @abstractmethod
     def step(self, u: Tensor, t: int, memory: Memory) -> Tensor:
-        """The result at step t, counted from 0, of what is given there, (n, width); the memory is brought forward."""
+        """The output at step t, counted from 0, of the input at that step, (n, width); updates the memory."""
 
 
 class Recurrent(Causal):
-    """Gated recurrent units, h_t = GRU(u_t, h_(t-1)), in layers.
+    """Layers of gated recurrent units, h_t = GRU(u_t, h_(t-1)).
 
     Args:
         width: of u and of every state.
-        layers: how many.
-        dropout: probability that a number between layers, or of the result, is zeroed.
+        layers: number of layers.
+        dropout: between layers, and of the output.
 
     References:
         Cho et al. (2014). Learning Phrase Representations using RNN Encoder-Decoder for Statistical Machine
@@ -63,13 +63,13 @@ class Recurrent(Causal):
 
 
 class CausalTransformer(Causal):
-    """Blocks of attention to the steps so far and of a perceptron on every step.
+    """Blocks of causal attention, and of a perceptron on every step.
 
     Args:
-        width: of u and of the result.
-        layers: how many blocks.
+        width: of u and of the output.
+        layers: number of blocks.
         heads: of the attention, a divisor of the width.
-        dropout: probability that a number that a perceptron adds is zeroed.
+        dropout: of the perceptrons' outputs.
 
     References:
         Vaswani et al. (2017). Attention Is All You Need.
@@ -100,7 +100,7 @@ class CausalTransformer(Causal):
 
 
 class _CausalBlock(nn.Module):
-    """x + attention of the norm to the steps so far, then x + perceptron of the norm."""
+    """x + causal attention(norm(x)), then x + perceptron(norm(x))."""
 
     def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
@@ -117,14 +117,14 @@ class _CausalBlock(nn.Module):
         return x + added
 
     def step(self, x: Tensor, t: int, seen: Tensor) -> Tensor:
-        """Step t, (n, width), of which keys and values, (2, n, heads, steps, d), are put among those of the others."""
+        """Step t, (n, width); its keys and values are written to those of all steps, (2, n, heads, steps, d)."""
         x = x + self.attention.at(self.norms[0](x), t, seen)
         added: Tensor = self.mlp(self.norms[1](x))
         return x + added
 
 
 class _CausalAttention(Attention):
-    """Attention of a sequence to itself, each step to those up to it."""
+    """Self-attention of a sequence, of each step to the steps up to it."""
 
     def over(self, x: Tensor) -> Tensor:
         """All steps at once, (B, T, width)."""
@@ -134,7 +134,7 @@ class _CausalAttention(Attention):
         return out
 
     def at(self, x: Tensor, t: int, seen: Tensor) -> Tensor:
-        """Step t, (n, width), among keys and values, (2, n, heads, steps, d)."""
+        """Step t, (n, width), given keys and values, (2, n, heads, steps, d)."""
         query, seen[0][:, :, t : t + 1], seen[1][:, :, t : t + 1] = self._projected(x[:, None])
         keys, values = seen[:, :, :, : t + 1]
         out: Tensor = self.out(nn.functional.scaled_dot_product_attention(query, keys, values).flatten(1))
@@ -150,4 +150,4 @@ CAUSAL: Mapping[str, Callable[[int, int, int, float], Causal]] = {
     "recurrent": lambda width, layers, heads, dropout: Recurrent(width, layers, dropout),
     "transformer": CausalTransformer,
 }
-"""Networks of sequences by name, of width, layers, heads (of attention) and dropout."""
+"""Networks of sequences by name, as functions of width, layers, heads (of attention) and dropout."""

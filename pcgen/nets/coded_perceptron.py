@@ -1,4 +1,4 @@
-"""A perceptron on every point of a cloud that knows the cloud's code."""
+"""A perceptron on every point of a cloud, conditioned on the code of the cloud."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -12,20 +12,20 @@ __all__ = ["CodedPerceptron"]
 
 
 class CodedPerceptron(nn.Module):
-    """One perceptron on every point, whose hidden layers see the code of the point's cloud.
+    """One perceptron on every point; its hidden layers see the code of the point's cloud.
 
         h_1 = relu(U_1 p + V_1 c + b_1),  h_l = relu(U_l h_{l-1} + V_l c + b_l),  f(p, c) = W h_L + a
 
-    It is the perceptron of point and code side by side, but V c is computed once per cloud and not per point, and
-    points that all clouds share meet U_1 once per batch.
+    It is like a perceptron on the concatenation of point and code, but V c is computed once per cloud, not per point.
+    For points that all clouds share, U_1 p is computed once per batch.
 
     Args:
         inputs: channels per point, C.
         code: width of the code, D.
         widths: of the hidden layers, at least one.
-        outputs: channels of the result.
+        outputs: channels of the output.
 
-    Shapes: points (B, N, C), or (N, C) that all clouds share, and codes (B, D) -> (B, N, outputs).
+    Shapes: points (B, N, C), or shared points (N, C), and codes (B, D) -> (B, N, outputs).
 
     Raises:
         ValueError: a width below 1, or no hidden layer.

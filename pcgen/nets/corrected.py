@@ -1,4 +1,4 @@
-"""A linear map that a perceptron corrects."""
+"""A linear map with a correction by a perceptron."""
 
 from collections.abc import Sequence
 
@@ -11,10 +11,10 @@ __all__ = ["CorrectedLinear"]
 
 
 class CorrectedLinear(nn.Module):
-    """A linear map plus, if there are hidden layers, a perceptron that starts at zero: so training starts from the map.
+    """A linear map plus, if there are hidden layers, a perceptron that starts at zero; training starts from the map.
 
     Args:
-        dims: widths from the input to the output; (in, out) is linear.
+        dims: widths from the input to the output; (in, out) gives a linear map.
     """
 
     def __init__(self, dims: Sequence[int]) -> None:
@@ -28,7 +28,7 @@ class CorrectedLinear(nn.Module):
 
     @torch.no_grad()
     def set_constant(self, outputs: slice, values: Tensor) -> None:
-        """Let some of the outputs be these values for every input, from where they may learn on."""
+        """Initialise some of the outputs to these values, for every input; training may change them."""
         last = [] if self.correction is None else [*self.correction[-1].parameters()]
         for parameter in (*self.linear.parameters(), *last):
             parameter[outputs] = 0

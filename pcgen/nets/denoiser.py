@@ -1,4 +1,4 @@
-"""The network of diffusion, of flow matching and of chains, which knows the time, a label, a code."""
+"""The network of diffusion, flow matching and chains, conditioned on the time and optionally on a label or a code."""
 
 import torch
 from torch import Tensor, nn
@@ -9,28 +9,30 @@ from pcgen.nets.trunks import MemberAttention, Residual, TokenAttention
 __all__ = ["NETWORKS", "Denoiser", "batch_of", "spread_times"]
 
 NETWORKS = ("pooled", "attention", "tokens")
-"""How the members of a set meet: by their maximum, each with each, or at learned tokens."""
+"""Networks of sets: members interact through their maximum, through attention, or through learned tokens."""
 
 
 class Denoiser(nn.Module):
-    """Network of noisy vectors, (B, dim), or sets, (B, N, C), at times (B,) in [0, 1]; of the same shape unless told.
+    """Network of noisy vectors, (B, dim), or sets, (B, N, C), at times (B,) in [0, 1].
 
-    Permuting the members of a set permutes the output. The output starts at zero.
+    It is equivariant to permutations of a set. The output starts at zero.
 
     Args:
         shape: (dim,) or (members, channels).
         width: of the hidden layers.
         blocks: number of blocks, of two layers each for vectors.
-        context: numbers that are known of each row besides the time, (B, context): a label or a code, say.
-        network: of sets, a name in `NETWORKS`. "pooled": perceptrons that see the maximum over members, the quickest;
-            "attention": members attend to each other, for up to about a hundred of them; "tokens": members attend to
-            learned tokens and tokens to members, in time linear in the members. None is "attention" for at most 64
-            members and "pooled" for more, the better ones after 25 seconds of training on a CPU; on a GPU, clouds of
-            2048 points are for tokens=64, width=256, blocks=6. Vectors have perceptrons, whatever it is.
+        context: width of the context of each row, (B, context), besides the time: for instance a label or a code.
+        network: for sets, a name in `NETWORKS`. "pooled": perceptrons that see the maximum over members, the fastest.
+            "attention": members attend to each other, for up to about a hundred members. "tokens": members attend to
+            learned tokens and tokens to members, in time linear in the members. By default it is "attention" for at
+            most 64 members and "pooled" for more; these were better after 25 seconds of training on a CPU. For clouds
+            of 2048 points on a GPU, use "tokens" with tokens=64, width=256, blocks=6. Vectors always have perceptrons.
         heads: of the attention, a divisor of the width.
         tokens: number of learned tokens.
-        dropout: probability that a number inside a block is zeroed.
-        outputs: numbers that it gives of each vector or member; None is as many as it takes.
+        dropout: in every block.
+        outputs: channels of the output of each vector or member; by default as many as its inputs.
+
+    Shapes: (B, *shape), (B,), (B, context) -> (B, *shape), or with `outputs` in place of the last size.
 
     Raises:
         ValueError: an argument out of range, heads that do not divide the width, or an unknown network.
@@ -73,22 +75,22 @@ class Denoiser(nn.Module):
 
 
 def spread_times(count: int, device: torch.device) -> Tensor:
-    """Times for the rows of a batch, (count,), in [0, 1): one uniform draw, spread evenly over the batch.
+    """Random times for the rows of a batch, (count,), in [0, 1): equally spaced, with one uniform offset.
 
-    Every row's time is uniform, and the batch covers all times.
+    The time of each row is uniform, and the batch covers all times.
     """
     return (torch.rand((), device=device) + torch.arange(count, device=device) / count) % 1
 
 
 def batch_of(shape: tuple[int, ...]) -> int:
-    """How many rows of (dim,) or (members, channels) a batch has unless told otherwise.
+    """The default batch size for rows of shape (dim,) or (members, channels).
 
-    Each member of a set is an example too, and costs as much as a vector does: batches of 16 clouds of 256 points
-    leave a quarter less error than batches of 128 do after two minutes of training on a CPU.
+    Each member of a set is an example too, and costs as much as a vector: after two minutes of training on a CPU, the
+    error with batches of 16 clouds of 256 points is a quarter less than with batches of 128.
     """
     return 128 if len(shape) == 1 else min(max(_MEMBERS // shape[0], 16), 128)
 
 
-_FREQUENCIES = 32  # from 1 to 1000 radians over the whole of time
-_FEW = 64  # members that look at each other unless told otherwise
-_MEMBERS = 4096  # of a batch of sets
+_FREQUENCIES = 32  # from 1 to 1000 radians per unit of time
+_FEW = 64  # largest sets for which attention is the default
+_MEMBERS = 4096  # in a batch of sets

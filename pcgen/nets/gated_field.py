@@ -1,4 +1,4 @@
-"""The field of a continuous flow: a perceptron on every point, under a context, with its slopes."""
+"""The vector field of a continuous flow: a perceptron on every point, given a context, with directional derivatives."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -14,19 +14,19 @@ __all__ = ["GatedField"]
 
 
 class GatedField(nn.Module):
-    """f(x, c), a perceptron on every point of a set, whose layers are gated and shifted by what is known of the set.
+    """f(x, c), a perceptron on every point of a set; the context c of the set gates and shifts its layers.
 
         h_l = tanh(g_l(c) (W_l h_(l-1) + b_l) + s_l(c)),  f = g(c) (W h_L + b) + s(c),  g = sigmoid(linear(c))
 
-    f is smooth, and bounded by its last weights wherever x is, since every hidden number is within -1 and 1: a solver
-    finds no place that is too steep for it. It is 0 until it learns.
+    f is smooth, and bounded by its last weights for every x, since hidden units are between -1 and 1. So it is nowhere
+    too steep for a solver. f starts at zero.
 
-    Slopes go forward beside the values, so that a trace of the Jacobian has a gradient at the cost of another pass
-    forward for each direction: the divergences of `pcgen.solvers` go backward, and give numbers without a gradient.
+    Directional derivatives are computed in forward mode. So the trace of the Jacobian is differentiable, at the cost of
+    one more forward pass per direction. The divergences of `pcgen.solvers` use backward passes and have no gradient.
 
     Args:
         channels: of a point, C.
-        context: numbers that are known of a set, K.
+        context: width of the context of a set, K.
         widths: of the hidden layers, at least one.
 
     Shapes: x (B, N, C), context (B, K) -> (B, N, C).
@@ -54,14 +54,14 @@ class GatedField(nn.Module):
         return out
 
     def trace(self, x: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
-        """f, (B, N, C), and at each point the trace of its Jacobian, (B, N), by C directions."""
+        """f, (B, N, C), and the trace of its Jacobian at each point, (B, N), by C directions."""
         channels = x.shape[-1]
         basis = torch.eye(channels, dtype=x.dtype, device=x.device).view(channels, 1, 1, channels)
         out, slopes = self._with_slopes(x, context, basis)
         return out, slopes.diagonal(dim1=0, dim2=3).sum(-1)
 
     def traced_by(self, probe: Tensor, x: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
-        """f and an unbiased estimate of each trace, probe . J probe, of a probe (B, N, C) of mean 0 and covariance I.
+        """f and an unbiased estimate of each trace, probe . J probe; the probe (B, N, C) has mean 0 and covariance I.
 
         Hutchinson (1989). A stochastic estimator of the trace of the influence matrix for Laplacian smoothing splines.
         """
@@ -69,7 +69,7 @@ class GatedField(nn.Module):
         return out, (slopes[0] * probe).sum(-1)
 
     def _with_slopes(self, x: Tensor, context: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
-        """f and J v for each direction v, (V, B, N, C) or of a shape that goes with it: (V, B, N, C)."""
+        """f, and J v for each direction v, (V, B, N, C); directions have this shape or broadcast to it."""
         layers = [cast(_Gated, layer) for layer in self.layers]
         for layer in layers[:-1]:
             x = layer(x, context).tanh()
@@ -91,10 +91,10 @@ class _Gated(nn.Module):
         return out
 
     def pushed(self, directions: Tensor, context: Tensor) -> Tensor:
-        """What becomes of small changes of x, (V, B, N, inputs)."""
+        """The derivative of the output along directions of x, (V, B, N, inputs) -> (V, B, N, outputs)."""
         return self._opened(context) * (directions @ self.linear.weight.T)
 
     def _opened(self, context: Tensor) -> Tensor:
-        """How far each output's gate is open, (B, 1, outputs)."""
+        """The gate of each output, (B, 1, outputs)."""
         share: Tensor = self.gate(context).sigmoid()
         return share[:, None]

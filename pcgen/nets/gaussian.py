@@ -1,4 +1,4 @@
-"""What diffusion and flow matching predict for Gaussian data, in closed form: their networks only correct it."""
+"""The predictions of diffusion and flow matching for Gaussian data, in closed form; networks only correct them."""
 
 import torch
 from torch import Tensor, nn
@@ -7,14 +7,13 @@ __all__ = ["GaussianPart"]
 
 
 class GaussianPart(nn.Module):
-    """The affine prediction of data x1 and noise x0 from their mixture, from the data's mean m and covariance C.
+    """The affine prediction of data x1 and noise x0 from x = a x1 + b x0, by the mean m and covariance C of the data.
 
         x = a x1 + b x0,  x1 ~ (m, C),  x0 ~ (0, I),  cov(x0, x1) = diag(r) C^(1/2) in the axes of C
 
-    For Gaussian data these are the exact conditional expectations, for other data the best affine predictions. The
-    correlation r is 0 where noise and data are drawn independently, and 1 where noise goes to data by the map of
-    optimal transport from N(0, I) to N(m, C), x1 = m + C^(1/2) x0. Rows are (dim,) vectors, or sets (members, channels)
-    whose members all have m and C.
+    For Gaussian data these are the exact conditional expectations; for other data, the best affine predictions. The
+    correlation r is 0 if noise and data are independent. It is 1 if x1 = m + C^(1/2) x0, the optimal transport map from
+    N(0, I) to N(m, C). Rows are vectors (dim,), or sets (members, channels) whose members all have the same m and C.
 
     Args:
         channels: dim of vectors, or channels of a set's members. Before `fit`, m is 0 and C is I.
@@ -34,7 +33,7 @@ class GaussianPart(nn.Module):
 
     @torch.no_grad()
     def fit(self, x: Tensor) -> None:
-        """Take m and C from rows, (R, *shape)."""
+        """Estimate m and C from rows, (R, *shape)."""
         rows = x.flatten(0, -2).double()
         spectrum, basis = torch.linalg.eigh(torch.cov(rows.T, correction=0).reshape(rows.shape[1], rows.shape[1]))
         self.mean.copy_(rows.mean(0))
@@ -43,27 +42,27 @@ class GaussianPart(nn.Module):
 
     @torch.no_grad()
     def fit_correlation(self, noise: Tensor, x: Tensor) -> None:
-        """Take r from noise, (R, *shape), and the rows of data that it is coupled to; `fit` comes first."""
+        """Estimate r from noise, (R, *shape), and the rows of data with which it is coupled; call `fit` before."""
         along = ((x - self.mean) @ self.basis).flatten(0, -2).double()
         product = (along * (noise @ self.basis).flatten(0, -2).double()).mean(0)
         self.correlation.copy_((product / along.square().mean(0).sqrt().clamp_min(1e-12)).clamp(-1, 1))
 
     def stretch(self, drawn: Tensor) -> Tensor:
-        """By how much the axes of C are to be stretched for drawn rows, (R, D), to have its variances, (D,)."""
+        """The factor for each axis of C, (D,), by which samples, (R, D), must be scaled to have the variances of C."""
         variance = ((drawn - drawn.mean(0)) @ self.basis).double().var(0, correction=0)
         ratio = self.spectrum / variance.clamp_min(1e-12).to(self.spectrum)
         return ratio.sqrt().clamp(1 / _MOST, _MOST)
 
     def stretched(self, x: Tensor, by: Tensor) -> Tensor:
-        """Rows (B, D), stretched about m along the axes of C, (D,)."""
+        """Rows (B, D), scaled around m along the axes of C by the factors `by`, (D,)."""
         return self.mean + (((x - self.mean) @ self.basis) * by) @ self.basis.T
 
     def noise(self, x: Tensor, a: Tensor, b: Tensor) -> Tensor:
-        """E[x0 | x], of the shape of x, (B, *shape); a and b of a shape that goes with it."""
+        """E[x0 | x], of the shape of x, (B, *shape); a and b must broadcast to it."""
         return self._predicted(x, a, self._with_noise(a, b) / self._variance(a, b))
 
     def velocity(self, x: Tensor, a: Tensor, b: Tensor) -> Tensor:
-        """E[x1 - x0 | x], of the shape of x, (B, *shape); a and b of a shape that goes with it."""
+        """E[x1 - x0 | x], of the shape of x, (B, *shape); a and b must broadcast to it."""
         deviation = self.spectrum.sqrt()
         with_data = a * self.spectrum + b * self.correlation * deviation  # cov(x1, x)
         ratio = (with_data - self._with_noise(a, b)) / self._variance(a, b)
@@ -74,13 +73,13 @@ class GaussianPart(nn.Module):
 
     def _variance(self, a: Tensor, b: Tensor) -> Tensor:
         cross = 2 * a * b * self.correlation * self.spectrum.sqrt()
-        # Only an axis without any spread has no variance at b = 0, and nothing is left to predict along it.
+        # At b = 0 the variance is 0 only along an axis on which data is constant; there, no prediction is needed.
         return (a.square() * self.spectrum + cross + b.square()).clamp_min(1e-12)
 
     def _predicted(self, x: Tensor, a: Tensor, ratio: Tensor) -> Tensor:
-        with torch.autocast(x.device.type, enabled=False):  # exact is exact: in bfloat16 it would be off by 1%
+        with torch.autocast(x.device.type, enabled=False):  # in bfloat16, the error would be 1%
             along = (x - a * self.mean) @ self.basis  # in the axes of C, where it is diagonal
             return (ratio * along) @ self.basis.T
 
 
-_MOST = 2.0  # beyond it what is drawn has no likeness to the data, and no stretch gives it one
+_MOST = 2.0  # samples that need a larger factor are too different from the data for scaling to help

@@ -1,4 +1,4 @@
-"""The principal axes along which data varies most, where there are too many numbers to ask for all."""
+"""The leading principal axes of data whose dimension is too high for a full decomposition."""
 
 import torch
 from torch import Tensor, nn
@@ -7,15 +7,15 @@ from pcgen.errors import at_least
 
 __all__ = ["LeadingAxes"]
 
-_MORE, _ROUNDS = 8, 4  # of the randomised search: further axes that it takes along, and its iterations
-_LEAST = 1e-6  # share of the largest deviation below which an axis is none
+_MORE, _ROUNDS = 8, 4  # of the randomised decomposition: oversampling and power iterations
+_LEAST = 1e-6  # axes are dropped if their deviation is a smaller share of the largest
 
 
 class LeadingAxes(nn.Module):
-    """e = diag(d)^-1 V^T (y - m): places along the K leading principal axes V of data, in units of its deviations d.
+    """e = diag(d)^-1 V^T (y - m): coordinates along the K leading principal axes V of data, in standard deviations d.
 
-    It is a map of D numbers, thousands say, to few. The way back, m + V diag(d) e, is as near as K axes come to y.
-    Axes that the data has not, since its rows are few, are 0 both ways.
+    It maps D numbers, possibly thousands, to K. The inverse m + V diag(d) e is the best approximation of y by K axes.
+    If there are too few rows for K axes, the remaining coordinates are 0 in both directions.
 
     Args:
         dim: D. Before `fit` the axes are the first coordinates.
@@ -46,7 +46,7 @@ class LeadingAxes(nn.Module):
 
     @torch.no_grad()
     def fit(self, y: Tensor) -> None:
-        """Take mean, axes and deviations from rows (S, D)."""
+        """Estimate mean, axes and deviations from rows (S, D)."""
         mean = y.mean(0)
         _, singular, axes = torch.svd_lowrank(y - mean, min(self.count + _MORE, *y.shape), _ROUNDS)
         deviation = singular[: self.count] / len(y) ** 0.5
@@ -60,12 +60,12 @@ class LeadingAxes(nn.Module):
         return (y - self.mean) @ self.inward.T
 
     def inverse(self, e: Tensor) -> Tensor:
-        """The rows nearest to y that the axes can tell, (B, K) -> (B, D)."""
+        """The rows m + V diag(d) e, (B, K) -> (B, D)."""
         return self.mean + e @ self.outward.T
 
     @torch.no_grad()
     def before(self, linear: nn.Linear) -> nn.Linear:
-        """A linear map of e as one of y."""
+        """A linear map of e, written as a linear map of y."""
         both = nn.Linear(len(self.mean), linear.out_features, device=self.mean.device)
         both.weight.copy_(linear.weight @ self.inward)
         both.bias.copy_(linear.bias - both.weight @ self.mean)
@@ -73,7 +73,7 @@ class LeadingAxes(nn.Module):
 
     @torch.no_grad()
     def after(self, linear: nn.Linear) -> nn.Linear:
-        """A linear map that gives e as one that gives y."""
+        """A linear map to e, written as a linear map to y."""
         both = nn.Linear(linear.in_features, len(self.mean), device=self.mean.device)
         both.weight.copy_(self.outward @ linear.weight)
         both.bias.copy_(self.inverse(linear.bias))

@@ -1,4 +1,4 @@
-"""A perceptron whose outputs stand in an order: each sees the inputs before its own."""
+"""A masked perceptron for autoregressive models: each output depends on the inputs before its own."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -14,7 +14,7 @@ __all__ = ["MaskedMLP"]
 
 
 class MaskedLinear(nn.Linear):
-    """A linear map of which some weights are 0 and stay so.
+    """A linear map in which a mask keeps some weights at 0.
 
     Args:
         mask: (out, in) bool, True where a weight is kept.
@@ -31,20 +31,20 @@ class MaskedLinear(nn.Linear):
 
 
 class MaskedMLP(nn.Module):
-    """Numbers of each input that depend on the inputs before it, and on a condition: (B, dim) -> (B, dim, outputs).
+    """Outputs for each input that depend on the inputs before it, and on a condition: (B, dim) -> (B, dim, outputs).
 
-    Each hidden unit has a degree m and sees the inputs m - window + 1 to m, counted from 1; the outputs of input i see
-    what units of degree up to i - 1 see, within the window of i - 1. A connection is kept where all that it brings is
-    in the sight of the unit that it leads to. The condition is seen by all. As in the paper, the inputs also reach the
-    outputs directly, by a linear map; all outputs are 0 until it learns.
+    Each hidden unit has a degree m and may depend on the inputs m - window + 1 to m, counted from 1. The outputs of
+    input i have the degree i - 1. A connection is kept if the target may depend on all inputs on which the source
+    depends. All units see the condition. As in the paper, a linear map also connects inputs to outputs directly. All
+    outputs start at 0.
 
     Args:
         dim: inputs, D.
-        widths: of the hidden layers, whose degrees go round from the least to the greatest; () is the linear map.
-        outputs: numbers for each input.
-        condition: numbers that every unit sees.
-        window: how many inputs, the nearest before its own, an output sees; None is all of them, 0 none. With fewer
-            than all, a hidden layer is nearly a small layer for each degree.
+        widths: of the hidden layers, whose degrees cycle from the least to the greatest; () for the linear map.
+        outputs: outputs for each input.
+        condition: width of the condition.
+        window: number of inputs before its own that an output sees, the nearest ones; by default all, 0 for none. With
+            fewer than all, a hidden layer is nearly a separate small layer for each degree.
 
     Raises:
         ValueError: a number below 1, or a condition or window below 0.
@@ -64,10 +64,10 @@ class MaskedMLP(nn.Module):
             at_least(0, window=window)
         self.dim, self.outputs = dim, outputs
         sight = dim if window is None else window
-        # The condition is as an input of degree 0, which is in the sight of all.
+        # The condition acts as an input of degree 0, which all units see.
         before = torch.cat([torch.arange(1, dim + 1), torch.zeros(condition, dtype=torch.int64)])
         after = torch.arange(dim).repeat_interleave(outputs)  # degree i - 1 for the outputs of input i
-        # Units of degree 0 see the condition alone; without one they are of no use.
+        # Units of degree 0 see only the condition; without one they are useless.
         least = 0 if condition or dim == 1 else 1
         hidden = [least + torch.arange(width) % (dim - least) for width in widths]
         self.direct = MaskedLinear(_in_sight(before, after, sight, seen=1))
@@ -93,8 +93,8 @@ class MaskedMLP(nn.Module):
 
 
 def _in_sight(source: Tensor, target: Tensor, sight: int, seen: int) -> Tensor:
-    """Whether the `seen` inputs up to each source's degree are among the `sight` ones up to each target's, (T, S)."""
-    first = (source - seen).clamp_min(0)  # the degree below the first input that a source sees
+    """Whether the last `seen` inputs up to a source's degree are among the last `sight` up to a target's, (T, S)."""
+    first = (source - seen).clamp_min(0)  # one less than the first input that a source sees
     furthest = (target - sight).clamp_min(0)
     inside = (source <= target[:, None]) & (first >= furthest[:, None])
     return inside | (source == 0)

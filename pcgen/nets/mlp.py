@@ -23,7 +23,7 @@ NORMS: dict[str, Callable[[int], nn.Module]] = {"batch": nn.BatchNorm1d, "layer"
 
 
 class MLP(nn.Sequential):
-    """Linear layers with an activation, and if asked a normalisation and dropout, after every one but the last.
+    """Linear layers; after each layer but the last an activation, and optionally a normalisation and dropout.
 
     Args:
         dims: widths from the input to the output, at least two: (3, 64, 10) has one hidden layer of 64 units.

@@ -10,7 +10,7 @@ __all__ = ["evaluating"]
 
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
-    """Evaluation mode inside a `with` block; afterwards every part of the module has its former mode."""
+    """Context with the module in evaluation mode; afterwards each of its parts has its previous mode."""
     modes = [(part, part.training) for part in module.modules()]
     module.eval()
     try:

@@ -1,4 +1,4 @@
-"""A perceptron that is masked for one of several orderings of its inputs, with the same weights for all of them."""
+"""A masked perceptron with several orderings of its inputs, which share the weights."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -25,7 +25,7 @@ class _Masked(NamedTuple):
 
 
 class _Shared(nn.Linear):
-    """W x + b with some of W put to 0 by a mask, and what the numbers that are left bring by being there at all.
+    """A linear map under a mask M, which also sees which inputs the mask keeps.
 
     (W * M) x + (U * M) 1 + b
     """
@@ -40,21 +40,21 @@ class _Shared(nn.Linear):
 
 
 class OrderedMLP(nn.Module):
-    """Numbers of each input that depend on the inputs before it in an ordering, of several that share the weights.
+    """Outputs for each input that depend on the inputs before it, in one of several orderings that share the weights.
 
-    The k-th of the masks has an ordering and a connectivity of its own, both drawn at random. Input i has its place in
-    the ordering as its degree, 1 to D; hidden units have degrees 1 to D - 1, each as often as any other. A unit sees
-    the units below that have at most its degree, the outputs of an input those of a degree below its own. As in the
-    paper, inputs also reach the outputs directly, and weights U tell units which of the others they see, so that a 0
-    is not taken for an input that is not there. A condition is seen by all. All outputs are 0 until it learns.
+    Each mask k has a random ordering and a random connectivity. The degree of an input is its position in the ordering,
+    1 to D; hidden units have degrees 1 to D - 1, all equally often. A unit sees the units of the previous layer with at
+    most its own degree; the outputs of an input see those with a lower degree. As in the paper, a linear map also
+    connects inputs to outputs directly. Weights U tell a unit which inputs it sees, so that it distinguishes an input 0
+    from a masked one. All units see the condition. All outputs start at 0.
 
     Args:
         dim: inputs, D.
-        widths: of the hidden layers; () is the linear map.
-        outputs: numbers for each input.
-        masks: how many.
-        condition: numbers that are seen by all, C.
-        dropout: probability that a hidden unit is zeroed.
+        widths: of the hidden layers; () for the linear map.
+        outputs: outputs for each input.
+        masks: number of masks.
+        condition: width of the condition, C.
+        dropout: of the hidden units.
 
     Shapes: x (B, dim), condition (B, C) -> (B, dim, outputs).
 
@@ -89,7 +89,7 @@ class OrderedMLP(nn.Module):
         self.layers = nn.ModuleList(_Shared(low, high) for low, high in pairwise((dim, *widths)))
         self.last = _Shared(widths[-1], dim * outputs) if widths else None
         self.direct = _Shared(dim, dim * outputs)
-        # The condition's share of the first layer and of the outputs.
+        # The linear map of the condition to the first layer and to the outputs.
         to = (*widths[:1], dim * outputs) if condition else ()
         self.known = nn.ModuleList(nn.Linear(condition, width, bias=False) for width in to)
         self.dropout = nn.Dropout(dropout)
@@ -119,12 +119,13 @@ class OrderedMLP(nn.Module):
     def one_by_one(
         self, n: int, k: int, choose: Callable[[int, Tensor], Tensor], condition: Tensor | None = None
     ) -> Tensor:
-        """Inputs, (n, dim), that are chosen one after another in the k-th ordering; no unit is evaluated twice.
+        """Generate inputs, (n, dim), one after another in the k-th ordering; each unit is evaluated once.
 
         Args:
-            n: rows.
-            k: the ordering.
-            choose: the numbers (n,) of input i, from i and its outputs (n, outputs), which depend on the inputs before.
+            n: number of rows.
+            k: index of the ordering.
+            choose: gives the values (n,) of input i, from i and its outputs (n, outputs), which depend on the inputs
+                before it.
             condition: (n, C).
         """
         layers, last, direct = self._masked(k)
@@ -134,13 +135,13 @@ class OrderedMLP(nn.Module):
         for rank, i in enumerate(self.order(k).tolist(), start=1):
             own = slice(i * self.outputs, (i + 1) * self.outputs)
             out = linear(x, direct[0][own], direct[1][own])
-            if last is not None:  # of units that wait for their inputs the weights are masked here
+            if last is not None:  # the weights of units that do not have all their inputs yet
                 out = out + linear(hidden[-1], last[0][own], last[1][own])
             if known:
                 out = out + known[-1][:, own]
             x[:, i] = choose(i, out)
             below = x
-            for layer, (weight, bias) in enumerate(layers):  # the units that have all their inputs now
+            for layer, (weight, bias) in enumerate(layers):  # the units that now have all their inputs
                 units = (self._degrees(layer)[k] == rank).nonzero()[:, 0]
                 told = linear(below, weight[units], bias[units])
                 if layer == 0 and known:

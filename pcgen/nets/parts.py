@@ -14,7 +14,7 @@ from pcgen.nets.pointnet import PointNet
 __all__ = ["DECODERS", "ENCODERS", "RECONSTRUCTIONS", "Part", "build_part"]
 
 Part = str | Mapping[str, Any]
-"""A part as a user gives it: its name, or {"name": ..., argument: value, ...}."""
+"""A part as an argument: its name, or {"name": ..., argument: value, ...}."""
 
 ENCODERS: dict[str, Callable[..., nn.Module]] = {"pointnet": PointNet}
 DECODERS: dict[str, Callable[..., nn.Module]] = {
@@ -25,18 +25,18 @@ DECODERS: dict[str, Callable[..., nn.Module]] = {
     "patches": Patches,
 }
 RECONSTRUCTIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"chamfer": ops.chamfer, "emd": ops.emd}
-"""Distances (B, N, 3) x (B, N, 3) -> (B,) between clouds, with gradients to both."""
+"""Distances between clouds, (B, N, 3) x (B, N, 3) -> (B,), differentiable in both."""
 
 
 def build_part(
     part: Part | nn.Module, registry: Mapping[str, Callable[..., nn.Module]], argument: str, **fixed: Any
 ) -> nn.Module:
-    """Make a part from its name and arguments; what the model itself settles (`fixed`) cannot be given.
+    """Construct a part from its name and arguments; arguments that the model sets itself (`fixed`) cannot be given.
 
-    A module is returned as it is.
+    A module is returned unchanged.
 
     Raises:
-        ValueError: an unknown name or argument; the text names the argument and the nearest right one.
+        ValueError: an unknown name or argument; the message gives the most similar one.
     """
     if isinstance(part, nn.Module):
         return part

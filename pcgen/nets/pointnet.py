@@ -1,4 +1,4 @@
-"""PointNet: a shared perceptron on every point, then a symmetric pooling, so that the order of points cannot matter."""
+"""PointNet: a shared perceptron on every point, then a symmetric pooling, which is invariant to the points' order."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -13,16 +13,19 @@ class PointNet(nn.Module):
 
         code_c = max over points p of relu(BN(W_L relu(BN(... W_1 p))))_c
 
-    The perceptron is written as matrix products on (B*N, C), not as 1x1 convolutions on (B, C, N), which are several
-    times slower on a CPU. A linear layer before batch norm needs no bias (the mean is subtracted), and the last ReLU is
-    applied after the maximum, which it commutes with.
+    The perceptron is computed by matrix products on (B*N, C); 1x1 convolutions on (B, C, N) are several times slower on
+    a CPU. A linear layer before batch norm needs no bias, since the mean is subtracted. The last ReLU is applied after
+    the maximum, with which it commutes.
 
     Args:
         code: width of the code, D.
-        widths: widths of the layers before it; with the default and a code of 128 this is the encoder of Achlioptas.
+        widths: of the layers before the code; the default, with a code of 128, is the encoder of Achlioptas et al.
         channels: coordinates per point.
 
     Shapes: (B, N, channels) -> (B, code).
+
+    Raises:
+        ValueError: a size below 1.
 
     References:
         Qi, Su, Mo, Guibas (2017). PointNet: Deep Learning on Point Sets for 3D Classification and Segmentation.

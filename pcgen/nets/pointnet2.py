@@ -1,4 +1,4 @@
-"""PointNet++: PointNet on the neighbourhoods of a few centres, then on theirs, so that detail is seen where it is."""
+"""PointNet++: PointNet on the neighbourhoods of a few centres, level after level, for local detail."""
 
 from collections.abc import Sequence
 
@@ -16,18 +16,19 @@ class PointNet2(nn.Module):
 
         f'_i = max over j in ball(i) of h([f_j, p_j - p_i]);   code = max over the last centres i of g([f_i, p_i])
 
-    The convolution is torch-geometric's `PointNetConv`, the neighbours are pcgen's. Each cloud is first put in
-    farthest-point order from its outermost point (`spread`). The centres of every level are then the first points,
-    which is what farthest-point sampling would choose level by level, and the first points in a ball are themselves
-    spread over it: the code does not depend on the order of the points, unlike with balls of the first points as given.
+    The convolution is torch-geometric's `PointNetConv`; the neighbour search is pcgen's. First, each cloud is sorted in
+    farthest-point order, from the point farthest from its mean (`spread`). Then the centres of each level are the first
+    points, the same as those of farthest point sampling at each level. The first points in a ball are spread over the
+    ball too. So the code does not depend on the order of the points, as it would if a ball had its first points in the
+    given order.
 
     Args:
         code: width of the code, D.
-        centres: centres of each level; a cloud of fewer points has all of them as centres.
-        radii: radius of the balls of each level, in the unit of the clouds, meant to be in the unit sphere.
-        neighbours: most points of a ball, at each level.
-        widths: of the perceptron h at each level, and last of g before the code; the defaults are the paper's single
-            scale grouping.
+        centres: number of centres of each level; in a cloud with fewer points, all points are centres.
+        radii: radius of the balls of each level, in the unit of the clouds, which should be in the unit sphere.
+        neighbours: maximum number of points of a ball, for each level.
+        widths: of the perceptron h of each level, and at the end of g without the code; the defaults are the paper's
+            single-scale grouping.
 
     Shapes: (B, N, 3) -> (B, code).
 
@@ -87,9 +88,9 @@ class PointNet2(nn.Module):
 
 @torch.no_grad()
 def spread(x: Tensor) -> Tensor:
-    """The same clouds with their points in farthest-point order from the point farthest from the mean, (B, N, 3).
+    """The clouds, (B, N, 3), with points in farthest-point order, starting at the point farthest from the mean.
 
-    Equal sets of points come out alike however they are ordered, but for ties between distances.
+    The result does not depend on the given order of the points, except for ties between distances.
     """
     start = (x - x.mean(1, keepdim=True)).square().sum(2).argmax(1)  # (B,)
     return ops.take_points(x, ops.farthest_points(x, x.shape[1], start))

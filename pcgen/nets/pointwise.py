@@ -1,4 +1,4 @@
-"""A perceptron on every point, the part that PointNet's relatives share."""
+"""A perceptron on every point, a common part of PointNet and its variants."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -9,7 +9,7 @@ __all__ = ["PointwiseMLP"]
 
 
 class PointwiseMLP(nn.Sequential):
-    """One perceptron on every row, with batch norm and ReLU after each layer, the last one too.
+    """One perceptron on every row, with batch norm and ReLU after each layer, also after the last.
 
     A linear layer before batch norm needs no bias: the mean is subtracted.
 

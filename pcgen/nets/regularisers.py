@@ -1,4 +1,4 @@
-"""Penalties besides the loss: for units, to be rarely active; for weights, to be nonnegative."""
+"""Penalties added to the loss: for sparse units, and for nonnegative weights."""
 
 import torch
 from torch import Tensor, nn
@@ -7,8 +7,8 @@ from pcgen.errors import positive
 
 __all__ = ["SparseUnits", "negative_weights"]
 
-_KEPT = 0.9  # of the running mean in every update
-_INSIDE = 1e-6  # that a mean activation is kept from 0 and 1, where the divergence is infinite
+_KEPT = 0.9  # decay of the running mean
+_INSIDE = 1e-6  # least distance of a mean activation from 0 and 1, where the divergence is infinite
 
 
 class SparseUnits(nn.Module):
@@ -16,12 +16,12 @@ class SparseUnits(nn.Module):
 
         divergence = sum over units j of rho log(rho / r_j) + (1 - rho) log((1 - rho) / (1 - r_j))
 
-    r_j is to be the mean over all rows. Here it is a running mean over batches, whose gradient is that of the batch at
-    hand: the mean of few rows differs from rho by chance, and to be blamed for that would make the units constant. The
-    biases start where a = rho.
+    r_j should be the mean over all rows. Here it is a running mean over batches, with the gradient of the current
+    batch. The mean of few rows differs from rho by chance, and a penalty on that difference would make the units
+    constant. The biases start at values with a = rho.
 
     Args:
-        width: number of units, and of the numbers that they see.
+        width: number of units, and of their inputs.
         target: rho, in (0, 1).
 
     Shapes: (B, width) -> (B, width).
@@ -48,10 +48,10 @@ class SparseUnits(nn.Module):
         return a
 
     def divergence(self, a: Tensor) -> Tensor:
-        """The divergence after a batch of activations, (B, width), has entered the mean: ()."""
+        """The divergence, (), after the mean is updated by a batch of activations, (B, width)."""
         mean = a.float().mean(0)
         self.activation.lerp_(mean.detach(), 1 - _KEPT)
-        # The running mean's value with the batch's gradient.
+        # The value of the running mean with the gradient of the batch.
         r = (mean + (self.activation - mean).detach()).clamp(_INSIDE, 1 - _INSIDE)
         rho = torch.full_like(r, self.target)
         off = (1 - rho) * ((1 - rho).log() - (1 - r).log())
@@ -61,8 +61,8 @@ class SparseUnits(nn.Module):
 def negative_weights(network: nn.Module) -> Tensor:
     """Half the sum of the squares of all negative weights of a network's linear layers, ().
 
-    Its gradient is min(w, 0): it brings negative weights up to 0 and leaves the others, so that units come to add and
-    not to cancel each other, and each to stand for a part.
+    Its gradient is min(w, 0): it moves negative weights towards 0 and does not change the others. Then units add and do
+    not cancel each other, and each comes to represent a part.
 
     Raises:
         ValueError: the network has no linear layer.

@@ -1,4 +1,4 @@
-"""Linear maps of the steps of a sequence."""
+"""A linear map for each step of a sequence."""
 
 import torch
 from torch import Tensor, nn
@@ -9,10 +9,10 @@ __all__ = ["StepLinear"]
 
 
 class StepLinear(nn.Module):
-    """y_t = W_t x_t + b_t: a map for every step of a sequence, or one for all of them.
+    """y_t = W_t x_t + b_t: a map for each step of a sequence, or one map for all steps.
 
     Args:
-        steps: T maps; 1 is one for all steps, of a sequence of any length.
+        steps: number of maps, T; with 1, all steps of a sequence of any length share one map.
         inputs: channels of x_t.
         outputs: channels of y_t.
 
@@ -32,6 +32,6 @@ class StepLinear(nn.Module):
         return (x.transpose(0, 1) @ self.weight + self.bias).transpose(0, 1)
 
     def at(self, t: int, x: Tensor) -> Tensor:
-        """What step t makes of x, (B, inputs) -> (B, outputs)."""
-        place = t % len(self.weight)  # one map for all is the first for every step
+        """The map of step t, applied to x, (B, inputs) -> (B, outputs)."""
+        place = t % len(self.weight)  # always 0 if there is one map for all steps
         return x @ self.weight[place] + self.bias[place]

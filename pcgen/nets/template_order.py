@@ -1,4 +1,4 @@
-"""Points of clouds in an order that all clouds share."""
+"""Points of clouds in a common order, given by a template."""
 
 import torch
 from torch import Tensor, nn
@@ -10,15 +10,15 @@ __all__ = ["TemplateOrder"]
 
 
 class TemplateOrder(nn.Module):
-    """For each point of a template the nearest point of a cloud: numbers whose place says what they are of.
+    """For each point t_i of a template the nearest point of a cloud, as a vector whose entries correspond among clouds.
 
         y_i = argmin over points p of the cloud of |p - t_i|
 
-    The order of the cloud's points does not matter, and neither does how many there are. A point may come several
-    times, and some do not come at all.
+    The result depends neither on the order of the cloud's points nor on their number M. Some points may occur several
+    times, others not at all.
 
     Args:
-        points: of the template, N. Before `fit` they are uniform in [-1, 1]^3.
+        points: number of points of the template, N. Before `fit` they are uniform in [-1, 1]^3.
 
     Shapes: (B, M, 3) -> (B, 3 N).
 
@@ -26,8 +26,8 @@ class TemplateOrder(nn.Module):
         ValueError: no points.
 
     References:
-        Prokudin, Lassner, Romero (2019). Efficient Learning on Point Clouds with Basis Point Sets. (Its basis is a ball
-        of points, ours the data's own.)
+        Prokudin, Lassner, Romero (2019). Efficient Learning on Point Clouds with Basis Point Sets. (There the basis is
+        uniform in a ball; here it consists of points of the data.)
     """
 
     template: Tensor
@@ -39,7 +39,7 @@ class TemplateOrder(nn.Module):
 
     @torch.no_grad()
     def fit(self, clouds: Tensor) -> None:
-        """Take the template's points from those of all clouds (S, M, 3), at random: it is dense where they are."""
+        """Choose the template at random from the points of all clouds (S, M, 3), so that it is dense where they are."""
         among = clouds.flatten(0, 1)
         self.template.copy_(among[torch.randint(len(among), (len(self.template),), device=among.device)])
 

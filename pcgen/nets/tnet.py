@@ -1,4 +1,4 @@
-"""PointNet with T-Nets: small PointNets that turn the points, and the features of the first layers, into a pose."""
+"""PointNet with T-Nets: small PointNets that predict linear transforms of the points and of their first features."""
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,7 @@ __all__ = ["TNet", "TransformedPointNet", "orthogonality"]
 
 
 class TNet(nn.Module):
-    """A matrix for each cloud, predicted from all of its points; the identity before training.
+    """A matrix for each cloud, predicted from all of its points; it starts as the identity.
 
         A = I + MLP(PointNet(x))
 
@@ -46,7 +46,7 @@ class TransformedPointNet(nn.Module):
     Args:
         code: width of the code, D.
 
-    Shapes: (B, N, 3) -> (B, code) and the feature transforms A (B, 64, 64), which `orthogonality` is to hold.
+    Shapes: (B, N, 3) -> (B, code), and the feature transforms A (B, 64, 64), to be penalised by `orthogonality`.
 
     References:
         Qi, Su, Mo, Guibas (2017). PointNet: Deep Learning on Point Sets for 3D Classification and Segmentation.
@@ -67,13 +67,13 @@ class TransformedPointNet(nn.Module):
 
 
 def orthogonality(transforms: Tensor) -> Tensor:
-    """How far matrices are from orthogonal: the batch's mean of ||I - A A^T||_F^2 (squared, summed over entries).
+    """The penalty on matrices that are not orthogonal: mean over the batch of ||I - A A^T||_F^2 (sum over entries).
 
     Args:
         transforms: (B, C, C).
 
     Returns:
-        A scalar, 0 where every matrix is orthogonal.
+        A scalar, 0 if every matrix is orthogonal.
     """
     product = transforms.float() @ transforms.float().mT
     identity = torch.eye(transforms.shape[-1], device=transforms.device)

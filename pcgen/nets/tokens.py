@@ -1,4 +1,4 @@
-"""Clouds as sets of tokens, and back, by attention: permuting the tokens does not change the cloud."""
+"""Attention from clouds to sets of tokens, and back; the cloud does not depend on the order of the tokens."""
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ __all__ = ["QueriedPoints", "TokenEncoder", "spread_points"]
 
 
 def spread_points(x: Tensor, count: int) -> Tensor:
-    """Points of each cloud that lie as far from each other as can be, whatever the order of its points.
+    """Farthest point sampling of each cloud, starting at the point farthest from the mean; the order has no effect.
 
     p_1 = argmax over p in x of |p - mean(x)|;  p_t = argmax over p in x of min over s < t of |p - p_s|
 
@@ -30,15 +30,18 @@ def spread_points(x: Tensor, count: int) -> Tensor:
 
 
 class TokenEncoder(nn.Module):
-    """One token for each of some points that are spread over a cloud, which attends to all of the cloud's points.
+    """Tokens at points that are spread over the cloud; each token attends to all points of the cloud.
 
     Args:
         tokens: number of tokens, M.
         width: of the tokens.
         heads: of the attention, a divisor of the width.
-        features: numbers that a perceptron makes of each point's `waves`, in which the tokens look at it.
+        features: width of a point's features for the attention, which a perceptron computes from its `waves`.
 
     Shapes: (B, N, 3) -> (B, tokens, width).
+
+    Raises:
+        ValueError: a size below 1, heads that do not divide the width, or a cloud with fewer points than tokens.
     """
 
     def __init__(self, tokens: int, width: int, heads: int, features: int) -> None:
@@ -55,7 +58,13 @@ class TokenEncoder(nn.Module):
 
 
 class QueriedPoints(nn.Module):
-    """Points that have learned queries, each of which attends to the tokens.
+    """Points from tokens: each point has a learned query, which attends to the tokens.
+
+    Args:
+        points: number of points.
+        width: of the tokens.
+        heads: of the attention, a divisor of the width.
+        features: width of the queries' features.
 
     Shapes: (B, M, width) -> (B, points, 3).
     """

@@ -1,4 +1,4 @@
-"""What stands between the entrance and the exit of a denoiser: three ways for the members of a set to meet."""
+"""The hidden blocks of a denoiser, with three kinds of interaction between the members of a set."""
 
 import torch
 from torch import Tensor, nn
@@ -10,16 +10,16 @@ __all__ = ["MemberAttention", "Residual", "TokenAttention"]
 
 
 class Residual(nn.Module):
-    """Residual gated perceptrons of vectors, (B, width), or of sets, (B, N, width), under a condition, (B, width).
+    """Residual gated perceptrons of vectors, (B, width), or of sets, (B, N, width), given a condition, (B, width).
 
-    Each member of a set goes through the same blocks, and each block adds the maximum over members of what it has so
-    far. The condition is added to the vectors and members before the first block.
+    All members of a set go through the same blocks, and each block also sees the maximum over the members. The
+    condition is added to the vectors or members before the first block.
 
     Args:
         width: of vectors, members and the condition.
-        blocks: how many.
+        blocks: number of blocks.
         pooled: whether the rows are sets.
-        dropout: probability that a hidden unit of a block is zeroed.
+        dropout: of the hidden units of a block.
 
     References:
         Shazeer (2020). GLU Variants Improve Transformer.
@@ -38,14 +38,14 @@ class Residual(nn.Module):
 
 
 class MemberAttention(nn.Module):
-    """Members of a set, (B, N, width), that attend to each other, under a condition, (B, width).
+    """Self-attention of the members of a set, (B, N, width), given a condition, (B, width).
 
-    The condition is added to the members too: blocks that begin as the identity would let it in late. Time grows as
-    N^2: for sets of up to about a hundred members.
+    The condition is also added to the members, since blocks that start as the identity use it only late in training.
+    Time grows as N^2, so it is for sets of up to about a hundred members.
 
     Args:
         width: of members and the condition.
-        blocks: how many.
+        blocks: number of blocks.
         heads: of the attention, a divisor of the width.
         dropout: of every block.
     """
@@ -64,16 +64,16 @@ class MemberAttention(nn.Module):
 
 
 class TokenAttention(nn.Module):
-    """Members of a set, (B, N, width), that meet at learned tokens, under a condition, (B, width).
+    """Attention of the members of a set, (B, N, width), through learned tokens, given a condition, (B, width).
 
-    In every block the tokens attend to the members, then to each other, and the members attend to the tokens: with L
-    tokens time and memory grow as N L + L^2. The condition is added to the members too.
+    In every block the tokens attend to the members, then to each other, and the members attend to the tokens. With L
+    tokens, time and memory grow as N L + L^2. The condition is also added to the members.
 
     Args:
         width: of members, tokens and the condition.
-        blocks: how many.
+        blocks: number of blocks.
         heads: of the attention, a divisor of the width.
-        tokens: L.
+        tokens: number of tokens, L.
         dropout: of every block.
 
     References:
@@ -107,7 +107,7 @@ class _Meeting(nn.Module):
 
 
 class _Block(nn.Module):
-    """h + outer(silu(gate) * inner), of which gate and inner are linear in the normalised h and the maximum."""
+    """h + outer(silu(gate) * inner), where gate and inner are linear in the normalised h and its maximum."""
 
     def __init__(self, width: int, pooled: bool, dropout: float) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Coordinates as waves, by which a perceptron can distinguish points that are close to each other."""
+"""Fourier features of coordinates, with which a perceptron can distinguish points that are close to each other."""
 
 import math
 
@@ -7,12 +7,12 @@ from torch import Tensor
 
 __all__ = ["CHANNELS_PER_COORDINATE", "waves"]
 
-_OCTAVES = 5  # of lengths 2 to 1/8, for points that lie within [-1, 1]
+_OCTAVES = 5  # of wavelengths 2 to 1/8, for points in [-1, 1]
 CHANNELS_PER_COORDINATE = 1 + 2 * _OCTAVES
 
 
 def waves(x: Tensor) -> Tensor:
-    """Each coordinate, and its sines and cosines of five octaves.
+    """Fourier features: each coordinate, and its sines and cosines of five octaves.
 
         x, sin(pi x), cos(pi x), sin(2 pi x), cos(2 pi x), ..., cos(16 pi x)
 

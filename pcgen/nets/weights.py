@@ -1,4 +1,4 @@
-"""Weights as a key, for what is found once for the weights as they are."""
+"""A key that identifies the current weights, to cache results that depend on them."""
 
 from collections.abc import Iterable
 
@@ -9,5 +9,5 @@ __all__ = ["fingerprint"]
 
 
 def fingerprint(tensors: Iterable[Tensor]) -> tuple[float, ...]:
-    """The sum of each tensor. Versions would not do: fused optimizers do not count what they change."""
+    """The sum of each tensor. Tensors' version counters cannot be used, since fused optimizers do not update them."""
     return tuple(torch.stack([value.double().sum() for value in tensors]).tolist())

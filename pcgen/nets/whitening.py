@@ -7,18 +7,19 @@ from torch import Tensor, nn
 
 __all__ = ["Whitening"]
 
-_LEAST = 1e-6  # of the mean variance: the variance along an axis on which data is constant
+_LEAST = 1e-6  # variance, relative to the mean variance, along an axis on which data is constant
 
 
 class Whitening(nn.Module):
-    """e = diag(d)^-1 V^T (x - m), with m the mean of the data, V its principal axes and d its deviations along them.
+    """e = diag(d)^-1 V^T (x - m): m is the mean of the data, V its principal axes, d its standard deviations on them.
 
-    e_1 is the place along the axis on which data varies most, e_2 that along the next one, and so on. A density of e
-    that begins as N(0, I) begins as the Gaussian of the data's mean and covariance. The covariance of rows that are few
-    for their dimension is shrunk towards its mean variance, by as much as brings it nearest to the true one.
+    e_1 is the coordinate along the axis with the largest variance, e_2 along the next one, and so on. If a density of e
+    starts as N(0, I), the density of x starts as the Gaussian with the mean and covariance of the data. If there are
+    few rows for their dimension, the covariance is shrunk towards the identity times the mean variance, by the amount
+    that minimises the expected error.
 
     Args:
-        dim: numbers of a vector, D. Before `fit` it is the identity.
+        dim: dimension of the vectors, D. Before `fit` the map is the identity.
 
     Shapes: (..., dim) -> (..., dim).
 
@@ -34,11 +35,11 @@ class Whitening(nn.Module):
         super().__init__()
         self.register_buffer("mean", torch.zeros(dim))
         self.register_buffer("axes", torch.eye(dim))  # V, in columns
-        self.register_buffer("deviation", torch.ones(dim))  # d, falling
+        self.register_buffer("deviation", torch.ones(dim))  # d, in descending order
 
     @torch.no_grad()
     def fit(self, x: Tensor) -> None:
-        """Take mean, axes and deviations from rows, (R, dim), or from the members of sets, (R, M, dim)."""
+        """Estimate mean, axes and deviations from rows, (R, dim), or from the members of sets, (R, M, dim)."""
         from sklearn.covariance import oas
 
         rows = x.flatten(0, -2).double()
@@ -53,7 +54,7 @@ class Whitening(nn.Module):
         return (x - self.mean) @ self.axes / self.deviation
 
     def inverse(self, e: Tensor) -> Tensor:
-        """x of e."""
+        """The inverse map, from e to x, (..., dim) -> (..., dim)."""
         return self.mean + (e * self.deviation) @ self.axes.T
 
     @property
@@ -62,7 +63,7 @@ class Whitening(nn.Module):
         return -self.deviation.log().sum()
 
     def smoothed(self, x: Tensor, share: float) -> Tensor:
-        """x with a share of its variance in every direction drawn anew: mean and covariance stay as they are.
+        """x with a share of its variance in every direction replaced by noise; mean and covariance do not change.
 
         m + sqrt(1 - share) (x - m) + sqrt(share) V diag(d) n,  n ~ N(0, I)
         """

@@ -1,4 +1,4 @@
-"""Neighbours by all distances, a part of the queries at once: where the kernels of `neighbours` cannot find them."""
+"""Brute-force neighbour search, in blocks of queries, for cases that the kernels of `neighbours` do not cover."""
 
 import math
 from collections.abc import Callable
@@ -10,7 +10,7 @@ __all__ = ["in_open_balls", "nearest_of_features"]
 
 
 def nearest_of_features(x: Tensor, y: Tensor, k: int) -> Tensor:
-    """The k nearest of x (B, n, D) for each of y (B, m, D), ties by index: (B, m, k), from all distances."""
+    """Indices (B, m, k) of the k nearest points of x (B, n, D) for each point of y (B, m, D); ties by index."""
     return _by_parts(x, y, lambda a, part: _least(a, part, k))
 
 
@@ -18,17 +18,20 @@ def _least(x: Tensor, y: Tensor, k: int) -> Tensor:
     distances = torch.cdist(y, x, compute_mode="donot_use_mm_for_euclid_dist")  # (m, n)
     if x.dtype == torch.float64:
         return distances.sort(dim=1, stable=True).indices[:, :k]
-    # Floats that are not negative are ordered as their bits are; with the index below them no two keys are equal.
+    # Nonnegative floats have the order of their bits. With the index in the lower bits, no two keys are equal.
     keys = (distances.view(torch.int32).long() << 32) | torch.arange(len(x), device=x.device)
     return keys.topk(k, dim=1, largest=False).values & 0xFFFFFFFF
 
 
 def in_open_balls(x: Tensor, y: Tensor, r: float, k: int) -> Tensor:
-    """The first k of x (B, n, 3) by index with |x_j - y_i|^2 < r^2 for each of y (B, m, 3), -1 behind them: (B, m, k).
+    """The first k points of x (B, n, 3), by index, with |x_j - y_i|^2 < r^2, for each point of y (B, m, 3).
 
-    By all distances, since `ball_query` takes a radius, and not every float64 is the rounded square of one.
+    `ball_query` cannot do this in float64: it takes a radius, and not every float64 is the rounded square of a radius.
+
+    Returns:
+        Indices (B, m, k), padded with -1.
     """
-    square = r * r or math.ulp(0.0)  # a point is in every ball around it
+    square = r * r or math.ulp(0.0)  # r^2 may underflow to 0, but a point is in every ball around it
 
     def first(a: Tensor, part: Tensor) -> Tensor:
         dx, dy, dz = (part[:, None, axis] - a[:, axis] for axis in range(3))  # (m, n) each
@@ -40,9 +43,9 @@ def in_open_balls(x: Tensor, y: Tensor, r: float, k: int) -> Tensor:
 
 
 def _by_parts(x: Tensor, y: Tensor, search: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    """What `search` finds in each cloud of x (B, n, D) for the points of the same cloud of y (B, m, D), together."""
+    """Apply `search` to each pair of clouds, x (B, n, D) and y (B, m, D), in blocks of y's points, and stack."""
     for name, value in (("x", x), ("y", y)):
         if not value.isfinite().all():
             raise ValueError(f"{name}: must be finite; drop or repair such points first")
-    rows = max(1, 2**24 // x.shape[1])  # some 200 MB of distances and keys at once, however large a cloud is
+    rows = max(1, 2**24 // x.shape[1])  # about 200 MB of distances and keys in memory, whatever the size of the cloud
     return torch.stack([torch.cat([search(a, part) for part in b.split(rows)]) for a, b in zip(x, y, strict=True)])

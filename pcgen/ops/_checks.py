@@ -1,4 +1,4 @@
-"""The arguments of every op: checked once, in words that say what to do, and brought to the kernels' layout."""
+"""Checks of the ops' arguments, and their conversion to the layout that the kernels expect."""
 
 import torch
 from torch import Tensor
@@ -11,10 +11,11 @@ _TYPES = (torch.float32, torch.float64)
 
 
 def clouds(value: Tensor, name: str) -> Tensor:
-    """A batch of clouds (B, N, 3), float32 or float64, N > 0, contiguous; half precision is widened under autocast.
+    """Check a batch of clouds (B, N, 3), float32 or float64, N > 0, and return it contiguous.
 
-    That every coordinate is finite is checked by the CPU's kernels, which read them all in any case; on the GPU, where
-    a check would wait for the device, a coordinate that is not finite makes the result NaN.
+    Under autocast, half precision is converted to float32. The CPU kernels check that every coordinate is finite, since
+    they read all of them anyway. On the GPU such a check would wait for the device; there, a coordinate that is not
+    finite makes the result NaN.
     """
     if not isinstance(value, Tensor):
         raise ValueError(
@@ -40,7 +41,7 @@ def clouds(value: Tensor, name: str) -> Tensor:
 def cloud_sets(
     a: Tensor, b: Tensor, names: tuple[str, str] = ("a", "b"), *, points: bool = False
 ) -> tuple[Tensor, Tensor]:
-    """Two sets of clouds of one type on one device; `points` asks for equal numbers of points too."""
+    """Check two sets of clouds of the same type on the same device, if `points` also of the same number of points."""
     a, b = clouds(a, names[0]), clouds(b, names[1])
     if a.dtype != b.dtype:
         raise ValueError(
@@ -58,7 +59,7 @@ def cloud_sets(
 
 
 def cloud_pairs(x: Tensor, y: Tensor, *, points: bool = False) -> tuple[Tensor, Tensor]:
-    """Two batches of clouds that are compared pair by pair, x (B, N, 3) and y (B, M, 3); N = M where `points`."""
+    """Check two batches of clouds to be compared pair by pair, x (B, N, 3) and y (B, M, 3); N = M if `points`."""
     x, y = cloud_sets(x, y, ("x", "y"), points=points)
     if x.shape[0] != y.shape[0]:
         raise ValueError(f"y: must have as many clouds as x, {x.shape[0]}, got {y.shape[0]}; pair them one to one")

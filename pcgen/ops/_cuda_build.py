@@ -1,4 +1,4 @@
-"""What a CUDA library was compiled for, read from its file: also where it cannot be loaded."""
+"""What a CUDA library was compiled for. It is read from the file, so it is known even if the library does not load."""
 
 import re
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from pathlib import Path
 
 __all__ = ["CudaBuild"]
 
-# The least driver by the toolkit's major version, whatever the minor one: NVIDIA, CUDA Compatibility, Table 1.
+# Minimum driver for each major version of the toolkit (all minor versions): NVIDIA, CUDA Compatibility, Table 1.
 DRIVERS = {12: "525", 13: "580"}
 
 
@@ -28,7 +28,7 @@ class CudaBuild:
         """Find the text that csrc/cuda/build.cu leaves in the file.
 
         Raises:
-            ValueError: there is none.
+            ValueError: the file has no such text.
         """
         found = re.search(rb"pcgen CUDA build: (\d+\.\d+) ([a-z0-9_-]+)\0", library.read_bytes())
         if found is None:
@@ -37,11 +37,11 @@ class CudaBuild:
 
     @property
     def driver(self) -> str | None:
-        """The least major version of the driver, None for a toolkit that is newer than this table."""
+        """The minimum major version of the driver, None for a toolkit that is newer than `DRIVERS`."""
         return DRIVERS.get(int(self.toolkit.partition(".")[0]))
 
     def runs_on(self, capability: tuple[int, int]) -> bool:
-        """Whether it holds code for a card of this compute capability."""
+        """Whether the library has code for a card of this compute capability."""
         for target in self.targets:
             kind, _, digits = target.partition("_")
             built = int(digits[:-1]), int(digits[-1])

@@ -13,19 +13,19 @@ from pcgen.ops._cuda_build import CudaBuild
 
 __all__ = ["DEVICES", "INSTRUCTION_SETS", "build_info", "load", "set_instruction_set"]
 
-# The variable is for a build beside this one, such as that of scripts/sanitize.sh.
+# The variable selects another build of the libraries, such as that of scripts/sanitize.sh.
 FOLDER = Path(os.environ.get("PCGEN_LIBRARY_FOLDER") or Path(__file__).resolve().parent.parent / "lib")
 BUILD = "pip install --no-build-isolation -e . in pcgen's source tree"
 INSTRUCTION_SETS = ("portable", "avx2", "avx512")
-DEVICES = {"cpu"}  # those with kernels; `load` adds "cuda"
+DEVICES = {"cpu"}  # devices with kernels; `load` adds "cuda"
 
 
 @cache
 def load() -> None:
-    """Load the CPU library, and the CUDA one where there is a CUDA device; once in a process.
+    """Load the CPU library, and the CUDA library if there is a CUDA device; once per process.
 
-    The environment variable PCGEN_INSTRUCTION_SET (portable, avx2 or avx512) replaces the automatic choice, and
-    PCGEN_LIBRARY_FOLDER the folder where the libraries are.
+    The environment variable PCGEN_INSTRUCTION_SET (portable, avx2 or avx512) replaces the automatic choice of the
+    instruction set. PCGEN_LIBRARY_FOLDER replaces the folder of the libraries.
 
     Raises:
         ImportError: the CPU library is not built, or does not load.
@@ -48,14 +48,14 @@ def load() -> None:
 
 
 def set_instruction_set(name: str) -> None:
-    """Run the kernels of another instruction set: portable, avx2 or avx512, where this processor has it."""
+    """Use the kernels of another instruction set: portable, avx2 or avx512, if this processor has it."""
     choose(name, INSTRUCTION_SETS, "instruction set")
     if _functions().pcgen_set_instruction_set(name.encode()):
-        raise ValueError(f"instruction set: {name} is not there on this processor; it has {instruction_set()}")
+        raise ValueError(f"instruction set: {name} is not available on this processor; it has {instruction_set()}")
 
 
 def instruction_set() -> str:
-    """The instruction set whose kernels run."""
+    """The instruction set of the kernels in use."""
     value: bytes = _functions().pcgen_instruction_set()
     return value.decode()
 
@@ -65,13 +65,13 @@ def build_info() -> dict[str, Any]:
 
     Returns:
         cpu_library: path of the CPU library.
-        cuda_library: path of the CUDA library, None where it is not built.
-        cuda_loaded: whether the CUDA library is loaded, which it is where torch sees a CUDA device.
-        cuda_toolkit: the CUDA toolkit that compiled it ("13.0"), None where it is not built.
-        cuda_targets: what it has code for (("sm_80", "sm_90", "compute_90"), the last PTX for newer cards), or ().
-        cuda_driver: major version of the least driver that it needs ("580"), None where that is unknown.
-        instruction_set: that of the CPU's kernels in use: portable, avx2 or avx512.
-        threads: torch's.
+        cuda_library: path of the CUDA library, None if it is not built.
+        cuda_loaded: whether the CUDA library is loaded; it is if torch sees a CUDA device.
+        cuda_toolkit: version of the CUDA toolkit that compiled it ("13.0"), None if it is not built.
+        cuda_targets: its targets (("sm_80", "sm_90", "compute_90"), the last one is PTX for newer cards), or ().
+        cuda_driver: major version of the minimum driver ("580"), None if it is unknown.
+        instruction_set: instruction set of the CPU kernels in use: portable, avx2 or avx512.
+        threads: number of torch's threads.
     """
     load()
     path = FOLDER / "libpcgen_cuda.so"

@@ -1,4 +1,4 @@
-"""Clouds of any sizes in one tensor of points: taken apart for the ops on clouds of one size, and put together."""
+"""Clouds of different sizes in one tensor of points: grouped by size for the ops, and the results joined again."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -12,7 +12,10 @@ Group = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 def pointers(x: Tensor, batch: Tensor | None, name: str) -> Tensor | None:
-    """Where each cloud of x begins, and the end, (clouds + 1,), from the cloud of each point (N,); None: one cloud."""
+    """First point of each cloud of x, and the end, (clouds + 1,), from the cloud of each point (N,).
+
+    None if `batch` is None: all points are one cloud.
+    """
     if batch is None:
         return None
     if batch.ndim != 1 or len(batch) != len(x) or batch.dtype != torch.int64:
@@ -26,14 +29,14 @@ def pointers(x: Tensor, batch: Tensor | None, name: str) -> Tensor | None:
 
 
 def points(value: Tensor, name: str, dimensions: int | None = None) -> Tensor:
-    """Points (N, D) of at most `dimensions`, filled with zeros to three, which changes no distance."""
+    """Check points (N, D), D <= `dimensions`, and pad them with zeros to three dimensions; no distance changes."""
     return _filled(_checked(value, name, dimensions))
 
 
 def pair(x: Tensor, y: Tensor, dimensions: int | None = None) -> tuple[Tensor, Tensor]:
-    """Two sets of `points` of the same number of dimensions, type and device; (N,) is (N, 1)."""
+    """Check two sets of `points` of the same dimension, type and device; (N,) is read as (N, 1)."""
     x, y = _checked(x, "x", dimensions), _checked(y, "y", dimensions)
-    # Before they are filled with zeros, which would make all of up to three dimensions alike.
+    # This check must come before the padding, after which one, two and three dimensions look the same.
     if x.shape[1] != y.shape[1]:
         raise ValueError(f"y: must have as many dimensions as x, {x.shape[1]}, got {y.shape[1]}")
     if (x.dtype, x.device) != (y.dtype, y.device):
@@ -42,11 +45,11 @@ def pair(x: Tensor, y: Tensor, dimensions: int | None = None) -> tuple[Tensor, T
 
 
 def same_size(x: Tensor, y: Tensor, ptr_x: Tensor | None, ptr_y: Tensor | None) -> Iterator[Group]:
-    """Clouds that one call can compute: x (B, n, D), y (B, m, D), and the indices (B,) of their first points."""
+    """Groups of clouds of equal sizes, for one call each: x (B, n, D), y (B, m, D), indices (B,) of first points."""
     x_ends = [0, len(x)] if ptr_x is None else ptr_x.tolist()
     y_ends = [0, len(y)] if ptr_y is None else ptr_y.tolist()
     groups = defaultdict(list)
-    for cloud in range(min(len(x_ends), len(y_ends)) - 1):  # a cloud of one side only has no neighbours
+    for cloud in range(min(len(x_ends), len(y_ends)) - 1):  # a cloud that only one side has gives no neighbours
         n, m = x_ends[cloud + 1] - x_ends[cloud], y_ends[cloud + 1] - y_ends[cloud]
         if n and m:
             groups[n, m].append((x_ends[cloud], y_ends[cloud]))
@@ -58,7 +61,7 @@ def same_size(x: Tensor, y: Tensor, ptr_x: Tensor | None, ptr_y: Tensor | None) 
 
 
 def edges(found: list[tuple[Tensor, Tensor, Tensor]], device: torch.device) -> Tensor:
-    """(2, E), y to x, of groups of neighbours (B, m, k), -1 for none, and the first points (B,) of their clouds."""
+    """Edges (2, E), from y to x, from groups of neighbours (B, m, k), -1 for none, and first points (B,) of clouds."""
     parts = [torch.empty(2, 0, dtype=torch.int64, device=device)]
     for index, first_x, first_y in found:
         queries = first_y[:, None] + torch.arange(index.shape[1], device=device)  # (B, m)

@@ -1,4 +1,4 @@
-"""What the transport problems that POT solves share: checks, costs, uniform weights, roots that have a gradient."""
+"""Helpers of the transport problems that POT solves: checks, costs, uniform weights, a differentiable root."""
 
 from typing import Any
 
@@ -14,12 +14,12 @@ def distances(p: Tensor, q: Tensor) -> Tensor:
 
 
 def root(squares: Tensor) -> Tensor:
-    """The square root, with gradient 0 at 0, where its own is infinite and would make NaN of a zero behind it."""
+    """The square root, with gradient 0 at 0. The true gradient there is infinite, and 0 times infinity is NaN."""
     return squares.where(squares > 0, 1).sqrt().where(squares > 0, 0)
 
 
 def relative_entropy(p: Tensor, q: Tensor) -> Tensor:
-    """sum of p log(p / q) - p + q, 0 log 0 being 0."""
+    """Sum of p log(p / q) - p + q, with 0 log 0 = 0."""
     return (torch.xlogy(p, p / q) - p + q).sum()
 
 
@@ -39,7 +39,8 @@ def check(x: Tensor, y: Tensor, *, same_dimension: bool) -> None:
     for name, value in (("x", x), ("y", y)):
         if value.ndim != 3 or 0 in value.shape[1:]:
             raise ValueError(
-                f"{name}: must have the shape (batch, points, dimension), no cloud empty, got {tuple(value.shape)}"
+                f"{name}: must have the shape (batch, points, dimension), without empty clouds, got "
+                f"{tuple(value.shape)}"
             )
         if value.dtype not in (torch.float32, torch.float64):
             raise ValueError(f"{name}: must be float32 or float64, got {value.dtype}; convert it with {name}.float()")

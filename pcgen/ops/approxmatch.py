@@ -1,4 +1,4 @@
-"""The approximations that the literature prints as Earth Mover's distance, by name, to compare with its numbers."""
+"""Approximations that papers report as Earth Mover's distance, by name, to compare with published numbers."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ __all__ = ["APPROXMATCH_CONVENTIONS", "approxmatch", "approxmatch_matrix"]
 _library.load()
 _ops = torch.ops.pcgen
 
-# Whether what is left is spread in the end (the level 0), and whether the cost is of squared distances.
+# Whether the last level is 0, which spreads the remaining mass, and whether distances in the cost are squared.
 APPROXMATCH_CONVENTIONS = {
     "approxmatch": (True, False),
     "approxmatch_pointflow": (False, False),
@@ -24,28 +24,29 @@ APPROXMATCH_CONVENTIONS = {
 
 @torch.no_grad()
 def approxmatch(x: Tensor, y: Tensor, convention: str = "approxmatch") -> Tensor:
-    """Cost of the soft greedy matching that papers report as Earth Mover's distance; not exact, see `pcgen.ops.emd`.
+    """Cost of the soft greedy matching that papers report as Earth Mover's distance; `pcgen.ops.emd` is exact.
 
-    Every point of x has 1 to give and every point of y takes 1. For each level s = 4^7, 4^6, ..., 4^-1, 0, what is left
-    is given in the shares w_ij = exp(-s |x_i - y_j|^2) * (left of y_j), normalised over j, and cut where a point of y
-    is offered more than it has left. The cost is the sum of what was moved times the distance, divided by N.
+    Every point of x has mass 1, and every point of y has room for mass 1. At each level s = 4^7, 4^6, ..., 4^-1, 0, x_i
+    offers its remaining mass in the shares w_ij = exp(-s |x_i - y_j|^2) * (remaining room of y_j), normalised over j.
+    The offers to a point of y are scaled down if they exceed its remaining room. The cost is the sum of the moved mass
+    times the distance, divided by N.
 
     | convention | levels | distance | where |
     |---|---|---|---|
     | approxmatch | all | Euclidean | latent_3d_points |
-    | approxmatch_pointflow | without 0: some may stay unmoved | Euclidean | PointFlow, ShapeGF, SetVAE |
+    | approxmatch_pointflow | without 0: some mass may not move | Euclidean | PointFlow, ShapeGF, SetVAE |
     | approxmatch_squared | all | squared | PyTorchEMD in PVD, LION, DiT-3D |
 
-    The levels are absolute, so the error depends on the clouds' scale; x and y are not exchangeable; there is no
-    gradient.
+    The levels are absolute, so the error depends on the scale of the clouds. The cost is not symmetric in x and y. It
+    has no gradient.
 
     Args:
-        x: (B, N, 3), float32; float64 is rounded, as the published kernels compute in float32.
+        x: (B, N, 3), float32; float64 is rounded to float32, in which the published kernels compute.
         y: (B, N, 3), of the same type and device.
         convention: a row of the table above.
 
     Returns:
-        (B,) float64, a mean over points, in the clouds' unit or its square.
+        (B,) float64, a mean over points, in the unit of the clouds or its square.
 
     Raises:
         ValueError: wrong shape, type or device, unequal sizes, a coordinate that is not finite, an unknown convention.
@@ -70,7 +71,7 @@ def approxmatch_matrix(
         progress: called as progress(pairs done, pairs in all) after each row.
 
     Returns:
-        (S, R) float64; not symmetric where b is a.
+        (S, R) float64; not symmetric, even if `b is a`.
 
     Raises:
         ValueError: as `approxmatch`.

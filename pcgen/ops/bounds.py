@@ -1,4 +1,4 @@
-"""Lower bounds of the Earth Mover's distance that take a fraction of its time."""
+"""Lower bounds on the Earth Mover's distance, much faster to compute than the distance."""
 
 import math
 
@@ -15,28 +15,33 @@ _library.load()
 _ops = torch.ops.pcgen
 
 _DIRECTIONS = 48
-_AT_ONCE = 8  # directions that clouds are projected on together: memory for that many numbers for each point
-_ROUNDING = 1e-6  # relative: how far rounding may lift a bound of float32 clouds
+_AT_ONCE = 8  # directions of projection per step: memory for so many numbers per point
+_ROUNDING = 1e-6  # relative: how much rounding may increase a bound of float32 clouds
 
 
 @torch.no_grad()
 def emd_bounds(a: Tensor, b: Tensor) -> Tensor:
-    """Lower bounds of emd(a[i], b[j]), (S, R) float64: the larger of two, less what rounding may have added.
+    """Lower bounds on emd(a[i], b[j]): the larger of two bounds, minus what rounding may have added.
 
-    No point is matched nearer than to its nearest, so each one-sided mean of nearest distances is one. Along a unit
-    vector t no two points are farther apart than in space, and matching numbers is sorting them, so
-    max over t of (1/N) sum_k |sort(x . t)_k - sort(y . t)_k| is another.
+    A point is matched at least as far away as its nearest neighbour. So the two one-sided means of nearest distances
+    are lower bounds. A projection on a unit vector t shortens all distances, and the optimal matching of numbers sorts
+    them. So the following is a lower bound too:
+
+        max over t of (1/N) sum_k |sort(x . t)_k - sort(y . t)_k|
 
     Args:
         a: (S, N, 3), float32 or float64.
         b: (R, N, 3), of the same type and device.
+
+    Returns:
+        (S, R) float64, in the unit of the clouds.
 
     Raises:
         ValueError: as `emd_matrix`.
     """
     a, b = cloud_sets(a, b, points=True)
     bounds = torch.maximum(*nearest_means(a, b))
-    centre = a[0].double().mean(0)  # clouds far away lose no digits
+    centre = a[0].double().mean(0)  # keeps precision for clouds far from the origin
     for directions in _half_sphere(_DIRECTIONS).to(a.device).split(_AT_ONCE):
         x, y = (((clouds.double() - centre) @ directions.T).sort(1).values.movedim(2, 0) for clouds in (a, b))
         sums = torch.cdist(x.contiguous(), y.contiguous(), p=1.0)  # (T, S, R)
@@ -46,15 +51,20 @@ def emd_bounds(a: Tensor, b: Tensor) -> Tensor:
 
 @torch.no_grad()
 def emd_lower_bound(x: Tensor, y: Tensor, x_dual: Tensor) -> Tensor:
-    """What any duals of x's points prove of emd(x, y), (B,) float64, less what rounding may have added.
+    """Lower bounds on emd(x, y) from any duals u of x's points, minus what rounding may have added.
 
-    (1/N) (sum_i u_i + sum_j min_i (|x_i - y_j| - u_i)): those of a matching of x to a cloud like y prove nearly all of
-    it, and so does their mean over several such clouds. May be negative.
+        (1/N) (sum_i u_i + sum_j min_i (|x_i - y_j| - u_i))
+
+    The bound is nearly tight with the duals of a matching of x to a cloud similar to y, and also with their mean over
+    several such clouds. It may be negative.
 
     Args:
         x: (B, N, 3), float32 or float64.
         y: (B, N, 3), of the same type and device.
         x_dual: u, (B, N) float64, such as `Matching.x_dual`.
+
+    Returns:
+        (B,) float64, in the unit of the clouds.
 
     Raises:
         ValueError: as `emd`.
@@ -65,7 +75,7 @@ def emd_lower_bound(x: Tensor, y: Tensor, x_dual: Tensor) -> Tensor:
 
 
 def _half_sphere(count: int) -> Tensor:
-    """Unit vectors spread evenly over half a sphere (t and -t see the same), on a spiral, (T, 3) float64."""
+    """Unit vectors, (T, 3) float64, on a spiral over half a sphere, since t and -t give the same projection."""
     turns = torch.arange(count, dtype=torch.float64)
     height = (turns + 0.5) / count
     angle = turns * (math.pi * (3 - math.sqrt(5)))

@@ -1,4 +1,4 @@
-"""Chamfer distance between clouds: of pairs, with gradients, and of all pairs of two sets."""
+"""Chamfer distance between clouds: differentiable for pairs, and as a matrix for all pairs of two sets."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,10 +20,10 @@ def chamfer(x: Tensor, y: Tensor) -> Tensor:
 
     d(x, y) = mean over p in x of min over q in y of |p - q|^2  +  mean over q in y of min over p in x of |q - p|^2
 
-    Squared distances, in the square of the clouds' unit; means over points; both directions added, not halved.
-    Differences are squared, not expanded, so clouds far from the origin keep their precision; sums are taken in double.
-    A pair's value depends neither on its batch nor on the number of threads. The gradient to both clouds takes the
-    nearest points as fixed, the first of several at the same distance.
+    Distances are squared, in the square of the clouds' unit; means are over points; both directions are added, not
+    halved. Squares are computed from differences, not expanded, so clouds far from the origin keep their precision.
+    Sums are in double precision. The value of a pair depends neither on its batch nor on the number of threads. For
+    the gradient to both clouds, the nearest points are constants; of several at the same distance, the first counts.
 
     Args:
         x: (B, N, 3), float32 or float64.
@@ -33,13 +33,13 @@ def chamfer(x: Tensor, y: Tensor) -> Tensor:
         (B,), of the clouds' type.
 
     Raises:
-        ValueError: wrong shape, type or device, an empty cloud, or a coordinate that is not finite (on a GPU its pair's
-            value is NaN instead).
-        RuntimeError: a gradient of the gradient is asked for.
+        ValueError: wrong shape, type or device, an empty cloud, or a coordinate that is not finite (on a GPU, the value
+            of that pair is NaN instead).
+        RuntimeError: a second derivative is requested.
 
-    Fan, Su and Guibas, 2017, A Point Set Generation Network for 3D Object Reconstruction from a Single Image; halved or
-    not, squared or not differs between papers: this is the convention of Achlioptas et al., 2018, Learning
-    Representations and Generative Models for 3D Point Clouds.
+    Fan, Su and Guibas, 2017, A Point Set Generation Network for 3D Object Reconstruction from a Single Image. Papers
+    differ in whether they halve the sum and square the distances; this is the convention of Achlioptas et al., 2018,
+    Learning Representations and Generative Models for 3D Point Clouds.
     """
     x, y = cloud_pairs(x, y)
     differentiable = torch.is_grad_enabled() and (x.requires_grad or y.requires_grad)
@@ -50,7 +50,7 @@ def chamfer(x: Tensor, y: Tensor) -> Tensor:
 def chamfer_matrix(a: Tensor, b: Tensor, *, progress: Callable[[int, int], object] | None = None) -> Tensor:
     """Chamfer distances between all clouds of two sets, on all of torch's threads.
 
-    D[i, j] = chamfer(a[i], b[j]); where `b is a`, each unordered pair is computed once.
+    D[i, j] = chamfer(a[i], b[j]); if `b is a`, each unordered pair is computed once.
 
     Args:
         a: (S, N, 3), float32 or float64.
@@ -58,7 +58,7 @@ def chamfer_matrix(a: Tensor, b: Tensor, *, progress: Callable[[int, int], objec
         progress: called as progress(pairs done, pairs in all) after each block of rows.
 
     Returns:
-        (S, R) float64, squared units, without a graph. Memory beyond the result: a copy of the two sets.
+        (S, R) float64, in the square of the clouds' unit, without a gradient. Extra memory: a copy of the two sets.
 
     Raises:
         ValueError: as `chamfer`.
@@ -75,20 +75,20 @@ def nearest_means(
 
     forth[i, j] = mean over p in a[i] of min over q in b[j] of |p - q|;   back[i, j] = the same from b[j] to a[i].
 
-    Not squared unless `squared`. For clouds of equal size the larger of the two is a lower bound of the Earth Mover's
-    distance, since a matching sends no point nearer than to its nearest.
+    Distances are not squared unless `squared`. For clouds of equal size, the larger of the two (not squared) is a lower
+    bound on the Earth Mover's distance: a point is matched at least as far away as its nearest neighbour.
 
     Args:
         a: (S, N, 3), float32 or float64.
-        b: (R, M, 3), of the same type and device; where `b is a`, each unordered pair is computed once.
-        squared: average squared distances.
+        b: (R, M, 3), of the same type and device; if `b is a`, each unordered pair is computed once.
+        squared: whether to average squared distances.
         progress: called as progress(pairs done, pairs in all) after each block of rows.
 
     Returns:
-        Two float64 tensors (S, R).
+        Two float64 tensors (S, R), in the clouds' unit or its square, without a gradient.
 
     Raises:
-        ValueError: wrong shape, type or device, an empty cloud, or a coordinate that is not finite.
+        ValueError: as `chamfer`.
     """
     symmetric = b is a
     a, b = cloud_sets(a, b)
@@ -96,7 +96,7 @@ def nearest_means(
     forth = torch.empty(rows, columns, dtype=torch.float64, device=a.device)
     back = torch.empty_like(forth)
     total = rows * (rows + 1) // 2 if symmetric else rows * columns
-    # Blocks of rows small enough to report progress and to waste little on the lower triangle of a symmetric block.
+    # Blocks of few rows: progress is reported often, and little of a symmetric block's lower triangle is wasted.
     height = 8
     for first in range(0, rows, height):
         last = min(first + height, rows)
@@ -144,19 +144,19 @@ def _backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor, Tensor]:
 
 def _double_backward(ctx: Any, *gradients: Tensor) -> None:
     raise RuntimeError(
-        "chamfer: has a first derivative only, but the gradient of its gradient was asked for; do not differentiate "
-        "through a gradient taken with create_graph=True"
+        "chamfer: has only a first derivative, but a second was requested; do not differentiate through a gradient "
+        "taken with create_graph=True"
     )
 
 
 def _merge(value: Tensor, dim: int | None, size: int) -> Tensor:
-    """The dimension that vmap adds, folded into the batch."""
+    """Fold the dimension that vmap adds into the batch."""
     value = value.expand(size, *value.shape) if dim is None else value.movedim(dim, 0)
     return value.flatten(0, 1).contiguous()
 
 
 def _vmap(op: Callable[..., Any]) -> Callable[..., Any]:
-    """The vmap rule of an op whose arguments and results all begin with the batch."""
+    """The vmap rule of an op whose arguments and results all have the batch as their first dimension."""
 
     def rule(info: Any, in_dims: tuple[int | None, ...], *args: Tensor) -> tuple[Any, Any]:
         size = info.batch_size

@@ -14,25 +14,27 @@ __all__ = ["Matching", "emd", "emd_matrix", "match"]
 
 _library.load()
 _ops = torch.ops.pcgen
-_PAIRS_AT_ONCE = {"cpu": 1, "cuda": 8192}  # of a matrix, in whole rows: a GPU solves hundreds side by side
+_PAIRS_AT_ONCE = {"cpu": 1, "cuda": 8192}  # of a matrix, in whole rows: a GPU solves hundreds in parallel
 
 
 @dataclass(frozen=True)
 class Matching:
-    """One-to-one matchings of pairs of clouds, each with the proof of how good it is.
+    """One-to-one matchings of pairs of clouds, each with a certificate.
 
-    lower_bound <= optimum <= cost. The proof are the duals: x_dual[i] + y_dual[j] <= |x_i - y_j| for all i and j, so no
-    matching has a mean below lower_bound = mean(x_dual) + mean(y_dual) (up to the rounding of float64).
+    lower_bound <= optimum <= cost. The certificate is a feasible solution of the dual problem: x_dual[i] + y_dual[j] <=
+    |x_i - y_j| for all i and j, so no matching has a mean distance below lower_bound = mean(x_dual) + mean(y_dual), up
+    to rounding in float64.
 
     Attributes:
         index: (B, N) int64; point i of x is matched with point index[:, i] of y.
         cost: (B,) float64, the mean Euclidean distance between matched points, not squared.
         lower_bound: (B,) float64, in the same unit.
         x_dual: (B, N) float64, in the same unit.
-        y_dual: (B, N) float64; start another matching from it: `match(x, y, start=matching.y_dual)`.
+        y_dual: (B, N) float64, in the same unit; another matching can start from it: `match(x, y,
+            start=matching.y_dual)`.
 
-    On the GPU, where an error would have to wait for the device, a pair that cannot be matched (see `match`) has the
-    index -1, and NaN for all else.
+    On the GPU, an error would have to wait for the device. So a pair that cannot be matched (see `match`) has the index
+    -1 there, and its other attributes are NaN.
     """
 
     index: Tensor
@@ -51,29 +53,29 @@ class Matching:
 def match(x: Tensor, y: Tensor, gap: float = 0.0, *, start: Tensor | None = None) -> Matching:
     """Match the points of each pair of clouds one to one, with the least mean distance.
 
-    minimise (1/N) sum over i of |x_i - y_m(i)| over all permutations m, to (cost - lower_bound) <= gap * cost.
+    minimise (1/N) sum over i of |x_i - y_m(i)| over all permutations m, until (cost - lower_bound) <= gap * cost.
 
-    Auction with eps-scaling, then shortest augmenting paths, over blocks of neighbouring points; memory grows as N. The
-    matching is decided, and certified over all N^2 pairs, in float64. A pair's matching depends neither on its batch
-    nor on the number of threads, and its cost not on the order of the points.
+    An auction with eps-scaling, then shortest augmenting paths, over blocks of neighbouring points; memory is linear in
+    N. The matching is computed in float64, and certified over all N^2 pairs. The matching of a pair depends neither on
+    its batch nor on the number of threads. Its cost does not depend on the order of the points.
 
     Args:
         x: (B, N, 3), float32 or float64.
         y: (B, N, 3), of the same type and device.
         gap: 0 for the optimum; in (0, 1) for a matching certified to cost at most 1 / (1 - gap) times the optimum.
-        start: (B, N), duals of y's points to begin with, such as those of nearly the same pair; any finite values are
-            allowed, good ones save time.
+        start: (B, N), initial duals of y's points, such as those of a similar pair; all finite values are allowed, and
+            good ones save time.
 
     Returns:
-        A `Matching`, without a graph.
+        A `Matching`, without a gradient.
 
     Raises:
-        ValueError: wrong shape, type or device, clouds of different or no size, a coordinate or dual not finite,
-            a gap outside [0, 1).
-        RuntimeError: the work is bounded, and after it rounding still hides the optimum; not seen so far.
+        ValueError: wrong shape, type or device, clouds of different sizes, an empty cloud, a coordinate or dual that is
+            not finite, a gap outside [0, 1).
+        RuntimeError: the limit of the work is reached because rounding hides the optimum; this was never observed.
 
-    On the GPU clouds have at most 16,384 points, and what depends on values (a coordinate or dual not finite, an
-    optimum hidden) raises nothing: such a pair is NaN.
+    On the GPU, clouds have at most 16,384 points. Errors that depend on values (a coordinate or dual that is not
+    finite, a hidden optimum) are not raised there: the results of such a pair are NaN.
 
     Bertsekas, 1988, The Auction Algorithm: A Distributed Relaxation Method for the Assignment Problem; Jonker and
     Volgenant, 1987, A Shortest Augmenting Path Algorithm for Dense and Sparse Linear Assignment Problems.
@@ -89,10 +91,10 @@ def emd(x: Tensor, y: Tensor, gap: float = 0.0) -> Tensor:
 
     d(x, y) = min over permutations m of (1/N) sum over i of |x_i - y_m(i)|
 
-    Euclidean distances, not squared; the mean over points, in the clouds' unit: the 1-Wasserstein distance of the two
-    uniform distributions. Exact with gap 0, otherwise too large by a factor of at most 1 / (1 - gap). The gradient to
-    both clouds takes the matching as fixed; it is the unit vector between matched points over N, and 0 where they
-    coincide.
+    Distances are Euclidean, not squared, and the mean is over points, in the clouds' unit. This is the 1-Wasserstein
+    distance of the two uniform distributions. It is exact if gap is 0; otherwise it is too large by a factor of at most
+    1 / (1 - gap). For the gradient to both clouds, the matching is constant. The gradient is the unit vector between
+    matched points divided by N, and 0 if they coincide.
 
     Args:
         x: (B, N, 3), float32 or float64.
@@ -103,8 +105,8 @@ def emd(x: Tensor, y: Tensor, gap: float = 0.0) -> Tensor:
         (B,), of the clouds' type.
 
     Raises:
-        ValueError: as `match`; on the GPU a pair that cannot be matched is NaN, and so are its gradients.
-        RuntimeError: a gradient of the gradient is asked for.
+        ValueError: as `match`; on the GPU, a pair that cannot be matched has NaN as its value and gradient.
+        RuntimeError: a second derivative is requested.
 
     Rubner, Tomasi and Guibas, 2000, The Earth Mover's Distance as a Metric for Image Retrieval.
     """
@@ -119,17 +121,17 @@ def emd_matrix(
 ) -> Tensor:
     """Earth Mover's distances between all clouds of two sets, on all of torch's threads or on the GPU.
 
-    D[i, j] = emd(a[i], b[j], gap); where `b is a`, each unordered pair is computed once.
+    D[i, j] = emd(a[i], b[j], gap); if `b is a`, each unordered pair is computed once.
 
     Args:
         a: (S, N, 3), float32 or float64.
         b: (R, N, 3), of the same type and device.
         gap: as in `match`.
-        progress: called as progress(pairs done, pairs in all) after each block of rows; on the GPU when they are begun.
+        progress: called as progress(pairs done, pairs in all) after each block of rows; on the GPU, when it is started.
 
     Returns:
-        (S, R) float64, without a graph; on the GPU, NaN for a pair that cannot be matched. Memory beyond the result: a
-        copy of the two sets in float64.
+        (S, R) float64, in the clouds' unit, without a gradient; on the GPU, NaN for a pair that cannot be matched.
+        Extra memory: a copy of the two sets in float64.
 
     Raises:
         ValueError: as `match`.
@@ -157,7 +159,7 @@ def emd_matrix(
 
 def _checked_gap(gap: float) -> float:
     if not 0 <= gap < 1:
-        raise ValueError(f"gap: must be in [0, 1), 0 for the optimum, got {gap}; 0.01 allows 1% above the lower bound")
+        raise ValueError(f"gap: must be in [0, 1), 0 for the optimum, got {gap}; 0.01 allows a gap of 1% of the cost")
     return float(gap)
 
 
@@ -204,13 +206,13 @@ def _backward(ctx: Any, gradient: Tensor, _: Tensor) -> tuple[Tensor, Tensor, No
 
 def _double_backward(ctx: Any, *gradients: Tensor) -> None:
     raise RuntimeError(
-        "emd: has a first derivative only, but the gradient of its gradient was asked for; do not differentiate "
-        "through a gradient taken with create_graph=True"
+        "emd: has only a first derivative, but a second was requested; do not differentiate through a gradient taken "
+        "with create_graph=True"
     )
 
 
 def _merge(value: Any, dim: int | None, size: int) -> Any:
-    """The dimension that vmap adds, folded into the batch; numbers stay as they are."""
+    """Fold the dimension that vmap adds into the batch; numbers do not change."""
     if not isinstance(value, Tensor):
         return value
     value = value.expand(size, *value.shape) if dim is None else value.movedim(dim, 0)
@@ -218,7 +220,7 @@ def _merge(value: Any, dim: int | None, size: int) -> Any:
 
 
 def _vmap(op: Callable[..., tuple[Tensor, ...]]) -> Callable[..., Any]:
-    """The vmap rule of an op whose tensors all begin with the batch."""
+    """The vmap rule of an op whose tensors all have the batch as their first dimension."""
 
     def rule(info: Any, in_dims: tuple[int | None, ...], *args: Any) -> tuple[Any, Any]:
         out = op(*(_merge(value, dim, info.batch_size) for value, dim in zip(args, in_dims, strict=True)))

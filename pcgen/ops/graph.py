@@ -1,8 +1,8 @@
-"""Neighbours as edges of graphs, for clouds of any sizes in one tensor: torch-geometric's way to batch them.
+"""Neighbours as edges of graphs, for batches of clouds of different sizes as in torch-geometric.
 
-A batch of clouds is one tensor of all points (N, D) and a vector (N,) that says which cloud a point belongs to, 0 for
-all unless given; it must not descend. Indices count through the whole tensor. `serve_torch_geometric` puts these
-functions where torch-geometric looks for pyg-lib's.
+A batch of clouds is one tensor of all points (N, D), and a vector (N,) with the index of each point's cloud, in
+nondecreasing order; without it, all points are one cloud. Indices refer to the whole tensor. `serve_torch_geometric`
+makes torch-geometric use these functions in place of pyg-lib's.
 """
 
 import math
@@ -24,22 +24,23 @@ __all__ = ["fps", "knn", "radius", "serve_torch_geometric"]
 def knn(x: Tensor, y: Tensor, k: int, batch_x: Tensor | None = None, batch_y: Tensor | None = None) -> Tensor:
     """Edges from each point of y to its k nearest points of x in the same cloud.
 
-    In up to three dimensions by `pcgen.ops.knn`; in more, such as those of features, by `torch.cdist` without its
-    expansion, which would not be exact. Half precision is widened.
+    Points of up to three dimensions are searched by `pcgen.ops.knn`. Points of more dimensions, such as features, are
+    searched by `torch.cdist`, without its expansion of the squares, which would not be exact. Half precision is
+    converted to float32.
 
     Args:
-        x: (N, D), float32 or float64: the points to be found.
-        y: (M, D), of the same type and device: the points that ask.
+        x: (N, D), float32 or float64: the points that are searched.
+        y: (M, D), of the same type and device: the queries.
         k: at least 1; a cloud with fewer points gives all of them.
         batch_x, batch_y: (N,) and (M,) int64, the cloud of each point.
 
     Returns:
-        (2, E) int64: row 0 indexes y, row 1 indexes x, as in torch-cluster and pyg-lib. By points of y, for each the
-        nearest first, the lower index first of those at the same distance.
+        (2, E) int64: row 0 indexes y, row 1 indexes x, as in torch-cluster and pyg-lib. Edges are ordered by query,
+        then by distance, then by index.
 
     Raises:
         ValueError: wrong shape, type or device, x and y of different dimensions, a coordinate that is not finite, k
-            below 1, a batch that descends.
+            below 1, a batch in descending order.
     """
     return _knn(x, y, pointers(x, batch_x, "batch_x"), pointers(y, batch_y, "batch_y"), k)
 
@@ -54,19 +55,19 @@ def radius(
 ) -> Tensor:
     """Edges from each point of y to the points of x in the same cloud with |x_j - y_i| < r.
 
-    What is compared is |x_j - y_i|^2 < r * r, both rounded to the clouds' type, as torch-cluster and pyg-lib do: the
-    sphere itself is left out, where `pcgen.ops.ball_query` has it. Of more than max_num_neighbors the first by index
-    are taken, as pyg-lib does on GPUs.
+    The comparison is |x_j - y_i|^2 < r * r, both sides rounded to the clouds' type, as in torch-cluster and pyg-lib.
+    So the ball is open; that of `pcgen.ops.ball_query` is closed. If a ball has more than max_num_neighbors points, the
+    first by index are returned, as in pyg-lib on GPUs.
 
     Args:
-        x: (N, D), float32 or float64, D at most 3: the points to be found.
-        y: (M, D), of the same type and device: the points that ask.
+        x: (N, D), float32 or float64, D at most 3: the points that are searched.
+        y: (M, D), of the same type and device: the queries.
         r: above 0, in the clouds' unit.
         batch_x, batch_y: (N,) and (M,) int64, the cloud of each point.
         max_num_neighbors: at least 1.
 
     Returns:
-        (2, E) int64: row 0 indexes y, row 1 indexes x. By points of y, for each by index.
+        (2, E) int64: row 0 indexes y, row 1 indexes x. Edges are ordered by query, then by index.
 
     Raises:
         ValueError: as `knn`; more than three dimensions, r not above 0.
@@ -76,16 +77,16 @@ def radius(
 
 
 def fps(x: Tensor, batch: Tensor | None = None, ratio: float = 0.5, random_start: bool = True) -> Tensor:
-    """A share of each cloud's points, each the farthest from those chosen before it: ceil(ratio * size) of them.
+    """Farthest point sampling: ceil(ratio * size) points of each cloud, each the farthest from those chosen before it.
 
     Args:
         x: (N, D), float32 or float64, D at most 3.
         batch: (N,) int64, the cloud of each point.
         ratio: in (0, 1].
-        random_start: begin each cloud with a point drawn from torch's global generator; otherwise with its first.
+        random_start: whether the first point is sampled with torch's global generator; otherwise it is that of index 0.
 
     Returns:
-        (K,) int64, by clouds, for each in the order of choice.
+        (K,) int64, ordered by cloud, then by the order of choice.
 
     Raises:
         ValueError: as `knn`; more than three dimensions, a ratio outside (0, 1].
@@ -96,19 +97,19 @@ def fps(x: Tensor, batch: Tensor | None = None, ratio: float = 0.5, random_start
 
 
 def serve_torch_geometric() -> tuple[str, ...]:
-    """Let torch-geometric's layers and pooling use the functions above where pyg-lib is absent, for this process.
+    """Make torch-geometric's layers and pooling use the functions above, in this process, if pyg-lib is absent.
 
     torch-geometric calls `torch.ops.pyg.knn`, `radius` and `fps`, which pyg-lib defines, if flags in
-    `torch_geometric.typing` say that they are there. This defines those that are not there and raises their flags; what
-    pyg-lib has is left alone. Then `torch_geometric.nn.fps`, `radius`, `knn`, `knn_graph`, `knn_interpolate`,
-    `DynamicEdgeConv`, `XConv` and the like work as with pyg-lib. Call it before such layers are constructed; a second
-    call does nothing.
+    `torch_geometric.typing` say that they exist. This function defines those that do not exist, and sets their flags;
+    it does not replace those of pyg-lib. Then `torch_geometric.nn.fps`, `radius`, `knn`, `knn_graph`,
+    `knn_interpolate`, `DynamicEdgeConv`, `XConv` and similar layers work as with pyg-lib. Call it before such layers
+    are constructed; a second call does nothing.
 
     Returns:
         The names that this call defined.
 
     Raises:
-        RuntimeError: this version of torch-geometric looks elsewhere, as all before 2.8 do.
+        RuntimeError: torch-geometric is older than 2.8 and does not call these operators.
     """
     import torch_geometric
     import torch_geometric.typing as flags
@@ -116,7 +117,7 @@ def serve_torch_geometric() -> tuple[str, ...]:
     wanted = {name: f"WITH_{name.upper()}" for name in _SERVED}
     if lacking := [flag for flag in wanted.values() if not hasattr(flags, flag)]:
         raise RuntimeError(
-            f"torch-geometric {torch_geometric.__version__} does not look for pyg-lib's neighbours (it has no "
+            f"torch-geometric {torch_geometric.__version__} does not call pyg-lib's neighbour search (it has no "
             f"torch_geometric.typing.{lacking[0]}): install torch-geometric 2.8 or newer, or call pcgen.ops.graph.knn, "
             "radius and fps yourself"
         )
@@ -142,7 +143,7 @@ def _knn(
     num_workers: int = 1,
 ) -> Tensor:
     if cosine:
-        raise ValueError("cosine: must be False: neighbours are Euclidean; normalise x and y for the same order")
+        raise ValueError("cosine: must be False: distances are Euclidean; normalise x and y for the order by cosine")
     if k < 1:
         raise ValueError(f"k: must be at least 1, got {k}")
     x, y = pair(x, y)
@@ -197,21 +198,21 @@ def _nearest(x: Tensor, y: Tensor, k: int) -> Tensor:
 
 
 def _in_float32_balls(x: Tensor, y: Tensor, r: float, k: int) -> Tensor:
-    """`in_open_balls` for float32: the closed balls of `ball_query` whose squared radius comes just before r^2."""
+    """`in_open_balls` for float32: closed balls of `ball_query`, with the largest squared radius below r^2."""
     square = torch.tensor(r * r, dtype=torch.float32)
-    # The square of a float64 reaches every float32, so that no float32 below r^2 is lost.
+    # Every float32 is the rounded square of some float64, so `ball_query` can compare with exactly this number.
     return ball_query(y, x, math.sqrt(torch.nextafter(square, torch.zeros_like(square))), k)
 
 
 def _without_itself(index: Tensor, first_x: Tensor, first_y: Tensor) -> Tensor:
-    """The neighbours (B, m, k) with those taken out that have the index of the point that asks, the rest moved up."""
+    """The neighbours (B, m, k) without the query itself; later ones move forward, and -1 fills the end."""
     queries = first_y[:, None, None] + torch.arange(index.shape[1], device=index.device)[:, None]
     itself = (index >= 0) & (index + first_x[:, None, None] == queries)
     kept = index.masked_fill(itself, -1)
     return kept.gather(2, (kept < 0).int().argsort(dim=2, stable=True))
 
 
-# What each returns, for torch.compile: how many edges or points there are is known by the coordinates only.
+# Shapes of the results, for torch.compile: the number of edges or points depends on the coordinates.
 def _edges_shape(x: Tensor, *_: Any, **__: Any) -> Tensor:
     return x.new_empty((2, torch.library.get_ctx().new_dynamic_size()), dtype=torch.int64)
 
@@ -220,7 +221,8 @@ def _points_shape(x: Tensor, *_: Any, **__: Any) -> Tensor:
     return x.new_empty(torch.library.get_ctx().new_dynamic_size(), dtype=torch.int64)
 
 
-# As pyg-lib declares them. torch hands over no argument that equals its default here, so the functions have the same.
+# The schemas are pyg-lib's. torch does not pass arguments that equal the schema's default, so the functions above
+# must have the same defaults.
 _SERVED: dict[str, tuple[str, Callable[..., Tensor], Callable[..., Tensor]]] = {
     "knn": (
         "(Tensor x, Tensor y, Tensor? ptr_x=None, Tensor? ptr_y=None, int k=1, bool cosine=False, int num_workers=1)"
@@ -240,5 +242,5 @@ _SERVED: dict[str, tuple[str, Callable[..., Tensor], Callable[..., Tensor]]] = {
 
 @cache
 def _fragment() -> torch.library.Library:
-    """Where the ops are defined; they live as long as it does."""
+    """The library in which the ops are defined; they exist as long as it does."""
     return torch.library.Library("pyg", "FRAGMENT")

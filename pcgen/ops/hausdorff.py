@@ -1,4 +1,4 @@
-"""Distances made of nearest points: Hausdorff's, and Chamfer's with the density taken into account."""
+"""Distances from nearest points: the Hausdorff distance, and the density-aware Chamfer distance."""
 
 import torch
 from torch import Tensor
@@ -13,11 +13,12 @@ _ops = torch.ops.pcgen
 
 
 def hausdorff(x: Tensor, y: Tensor) -> Tensor:
-    """Hausdorff distance of each pair of clouds: the farthest that any point of either is from the other cloud.
+    """Hausdorff distance of each pair of clouds: the largest distance of a point to the other cloud.
 
     d(x, y) = max( max over p in x of min over q in y of |p - q|,  max over q in y of min over p in x of |q - p| )
 
-    In the clouds' unit, not squared. The gradient goes to the two points that attain it; it is 0 where they are equal.
+    In the clouds' unit, not squared. Only the two points that attain the maximum have a gradient; it is 0 if they are
+    equal.
 
     Args:
         x: (B, N, 3), float32 or float64.
@@ -34,22 +35,24 @@ def hausdorff(x: Tensor, y: Tensor) -> Tensor:
     x, y = cloud_pairs(x, y)
     squares = torch.cat(_least_squares(x, y), 1)
     largest = squares.amax(1)
-    # The derivative of the root at 0 is infinite, and times the 0 of the difference it is a NaN.
+    # The derivative of the root at 0 is infinite; times the derivative 0 of the square, it would be NaN.
     return largest.where(largest > 0, 1).sqrt().where(largest > 0, 0)
 
 
 def density_aware_chamfer(x: Tensor, y: Tensor, alpha: float = 1000.0) -> Tensor:
     """Density-aware Chamfer distance of each pair of clouds, in [0, 1].
 
-    d(x, y) = (1/2) mean over p in x of (1 - exp(-alpha |p - q(p)|^2) / n(q(p)))  +  the same from y to x, where q(p) is
-    the nearest of y, and n(q) how many points of x have q as their nearest. Squared distances under the exponential, as
-    in the authors' code, so alpha is in one over the square of the clouds' unit. Counts are taken as constants by the
-    gradient. The value at equal clouds without equal points is 0; for clouds of different sizes it never is.
+    d(x, y) = (1/2) mean over p in x of (1 - exp(-alpha |p - q(p)|^2) / n(q(p)))  +  the same from y to x,
+
+    where q(p) is the nearest point of y, and n(q) is the number of points of x whose nearest point is q. Distances in
+    the exponential are squared, as in the authors' code, so the unit of alpha is one over the square of the clouds'
+    unit. For the gradient, counts are constants. The value of equal clouds without repeated points is 0; the value of
+    clouds of different sizes is never 0.
 
     Args:
         x: (B, N, 3), float32 or float64.
         y: (B, M, 3), of the same type and device.
-        alpha: the larger, the nearer two points must be to count.
+        alpha: with a larger alpha, points must be nearer to each other to count.
 
     Returns:
         (B,), of the clouds' type.
@@ -61,7 +64,7 @@ def density_aware_chamfer(x: Tensor, y: Tensor, alpha: float = 1000.0) -> Tensor
     Completion.
     """
     if not alpha > 0:
-        raise ValueError(f"alpha: must be positive, got {alpha}; the authors take 1000 for clouds of unit size")
+        raise ValueError(f"alpha: must be positive, got {alpha}; the authors use 1000 for clouds of unit size")
     x, y = cloud_pairs(x, y)
     _, x_to_y, y_to_x = _ops.chamfer_with_index(x.detach(), y.detach())
     total = torch.zeros(len(x), dtype=x.dtype, device=x.device)
@@ -74,7 +77,7 @@ def density_aware_chamfer(x: Tensor, y: Tensor, alpha: float = 1000.0) -> Tensor
 
 
 def _least_squares(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Squared distance of each point of x to its nearest of y (B, N), and of y to x (B, M), differentiable."""
+    """Squared distances of points of x to their nearest of y (B, N), and of y to x (B, M), differentiable."""
     _, x_to_y, y_to_x = _ops.chamfer_with_index(x.detach(), y.detach())
     return _squares(x, y, x_to_y), _squares(y, x, y_to_x)
 

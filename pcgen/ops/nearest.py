@@ -1,4 +1,4 @@
-"""Exact nearest neighbours under the Earth Mover's distance, without most of the distances."""
+"""Exact nearest neighbours under the Earth Mover's distance; lower bounds avoid most of the distances."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ class Nearest:
     """The nearest clouds of each cloud.
 
     Attributes:
-        index: (S, k) int64, nearest first; of several at the same distance the one of least index.
-        distance: (S, k) float64.
+        index: (S, k) int64, nearest first; ties by index.
+        distance: (S, k) float64, in the unit of the distance.
         solved: number of exact distances computed.
     """
 
@@ -38,21 +38,21 @@ def nearest(
     distance: str = "emd",
     progress: Callable[[int, int], object] | None = None,
 ) -> Nearest:
-    """The k nearest clouds of b for each cloud of a: those of the full matrix of distances, ties by index.
+    """The k nearest clouds of b for each cloud of a, the same as from the full matrix of distances; ties by index.
 
-    Under "emd" few distances are computed. Lower bounds rule out the others: one-sided means of nearest distances;
-    distances along fixed directions, where matching is sorting; and the duals of either cloud from neighbours that are
-    matched already (see `pcgen.ops.search`).
+    With "emd", few distances are computed. Lower bounds exclude the other pairs: the one-sided means of nearest
+    distances; distances of projections on fixed directions, where the optimal matching is by sorting; and bounds from
+    the duals of pairs that are matched already (see `pcgen.ops.search`).
 
     Args:
         a: (S, N, 3), float32 or float64.
-        b: (R, N, 3), of the same type and device; where `b is a`, no cloud is its own neighbour.
-        k: how many, at most R (R - 1 where `b is a`).
-        distance: "emd", or "chamfer", whose full matrix is computed.
+        b: (R, N, 3), of the same type and device; if `b is a`, no cloud is its own neighbour.
+        k: number of neighbours, at most R (R - 1 if `b is a`).
+        distance: "emd", or "chamfer", for which the full matrix is computed.
         progress: called as progress(clouds of a done, S) after each round.
 
     Returns:
-        A `Nearest`. Memory beyond it: (S, R) numbers, and for each cloud its duals and sorted projections.
+        A `Nearest`. Extra memory: several matrices (S, R), and for each cloud its duals and sorted projections.
 
     Raises:
         ValueError: as `match`; k out of range; an unknown distance.
@@ -61,7 +61,7 @@ def nearest(
     choose(distance, ("chamfer", "emd"), "distance")
     others = len(b) - same
     if not 1 <= k <= others:
-        raise ValueError(f"k: must be in [1, {others}], the clouds to choose from, got {k}")
+        raise ValueError(f"k: must be in [1, {others}], the number of candidates, got {k}")
     a, b = cloud_sets(a, b, points=distance == "emd")
     if distance == "emd":
         values, solved = _search(a, a if same else b, k, progress)
@@ -74,7 +74,7 @@ def nearest(
 
 
 def _search(a: Tensor, b: Tensor, k: int, progress: Callable[[int, int], object] | None) -> tuple[Tensor, int]:
-    """Matrix (S, R) of distances, infinite beyond the k least of a row, and how many of them were computed."""
+    """Matrix (S, R) with at least the k least distances of each row, infinite elsewhere, and how many were computed."""
     search, solved = Search.begin(a, b, k, columns=False), 0
     while True:
         left = search.open()

@@ -1,4 +1,4 @@
-"""Neighbours in clouds: the k nearest, those in a ball, and a subset of points spread as far as can be."""
+"""Neighbours in clouds: the k nearest points, the points in a ball, and farthest point sampling."""
 
 import torch
 from torch import Tensor
@@ -22,12 +22,13 @@ def knn(x: Tensor, y: Tensor, k: int) -> tuple[Tensor, Tensor]:
         k: from 1 to M.
 
     Returns:
-        Squared distances (B, N, k) in the clouds' type, without a graph, and indices (B, N, k) int64; nearest first,
-        the lower index first of those at the same distance.
+        Squared distances (B, N, k) in the clouds' type, without a gradient, and indices (B, N, k) int64; nearest first,
+        ties by index.
 
     Raises:
-        ValueError: wrong shape, type or device, an empty cloud, k out of range, a coordinate that is not finite (on a
-            GPU it makes the squares NaN instead, of its query or of all that ask in its cloud).
+        ValueError: wrong shape, type or device, an empty cloud, k out of range, a coordinate that is not finite. On a
+            GPU there is no error for such a coordinate: in x it makes the squared distances of its query NaN, in y
+            those of all queries of its cloud.
     """
     x, y = cloud_pairs(x, y)
     squares, indices = _ops.knn(x, y, k)
@@ -38,7 +39,7 @@ def knn(x: Tensor, y: Tensor, k: int) -> tuple[Tensor, Tensor]:
 def ball_query(x: Tensor, y: Tensor, radius: float, k: int) -> Tensor:
     """Up to k points of y in the ball around each point of x: the first k by index with |x_i - y_j| <= radius.
 
-    What is compared is |x_i - y_j|^2 <= radius * radius, both rounded to the clouds' type.
+    The comparison is |x_i - y_j|^2 <= radius * radius, both sides rounded to the clouds' type.
 
     Args:
         x: (B, N, 3), float32 or float64.
@@ -47,11 +48,11 @@ def ball_query(x: Tensor, y: Tensor, radius: float, k: int) -> Tensor:
         k: at least 1.
 
     Returns:
-        (B, N, k) int64; -1 in the places after the last where a ball has fewer than k points.
+        (B, N, k) int64, padded with -1 where a ball has fewer than k points.
 
     Raises:
-        ValueError: wrong shape, type or device, an empty cloud, a negative radius, a coordinate that is not finite (on
-            a GPU such a point is in no ball instead, and has an empty one).
+        ValueError: wrong shape, type or device, an empty cloud, a negative radius, k below 1, a coordinate that is not
+            finite. On a GPU there is no error for such a point: it is in no ball, and its own ball is empty.
 
     Qi, Yi, Su and Guibas, 2017, PointNet++: Deep Hierarchical Feature Learning on Point Sets in a Metric Space.
     """
@@ -62,22 +63,22 @@ def ball_query(x: Tensor, y: Tensor, radius: float, k: int) -> Tensor:
 
 @torch.no_grad()
 def farthest_points(x: Tensor, k: int, start: Tensor | None = None) -> Tensor:
-    """k points of each cloud, each the farthest from those chosen before it.
+    """Farthest point sampling: k points of each cloud, each the farthest from those chosen before it.
 
-    p_1 = start;  p_t = argmax over p in x of min over s < t of |p - p_s|, the lower index of several.
+    p_1 = start;  p_t = argmax over p in x of min over s < t of |p - p_s|, ties by index.
 
     Args:
         x: (B, N, 3), float32 or float64.
         k: from 1 to N.
-        start: (B,) int64, the first point of each cloud; drawn uniformly from torch's global generator unless given.
-            On a GPU its range is checked, which waits for the device.
+        start: (B,) int64, the first point of each cloud; by default it is uniform, from torch's global generator. On a
+            GPU, the check of its range waits for the device.
 
     Returns:
         (B, k) int64, in the order of choice.
 
     Raises:
-        ValueError: wrong shape or type, an empty cloud, k or start out of range, a coordinate that is not finite (on a
-            GPU such a point counts as infinitely far from all instead: it is chosen at once).
+        ValueError: wrong shape or type, an empty cloud, k or start out of range, a coordinate that is not finite. On a
+            GPU there is no error for such a point: it is infinitely far from all others, so it is chosen next.
 
     Gonzalez, 1985, Clustering to Minimize the Maximum Intercluster Distance.
     """

@@ -1,4 +1,4 @@
-"""The ops once more, slow and readable, in float64: what the kernels mean, and the oracle of their tests."""
+"""Slow, readable versions of the ops in float64: they define the results of the kernels, and test them."""
 
 import torch
 from torch import Tensor
@@ -18,19 +18,19 @@ __all__ = [
 def squared_distances(x: Tensor, y: Tensor) -> Tensor:
     """Squared distances between the points of two batches of clouds, (B, N, D) x (B, M, D) -> (B, N, M) float64.
 
-    D[b, i, j] = |x[b, i] - y[b, j]|^2, by differences: nothing cancels far from the origin.
+    D[b, i, j] = |x[b, i] - y[b, j]|^2, by differences, so that there is no cancellation far from the origin.
     """
     return (x.double()[:, :, None] - y.double()[:, None]).square().sum(-1)
 
 
 def nearest(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """For each point of x, the squared distance to its nearest point of y and that point's index, the first of several.
+    """For each point of x, the squared distance to its nearest point of y, and that point's index; ties by index.
 
     (B, N, D) x (B, M, D) -> (B, N) float64, (B, N) int64.
     """
     distances = squared_distances(x, y)
     least = distances.amin(2)
-    index = (distances == least[:, :, None]).int().argmax(2)  # argmax returns the first of equals, argmin need not
+    index = (distances == least[:, :, None]).int().argmax(2)  # argmax returns the first of equal values, argmin may not
     return least, index
 
 
@@ -58,7 +58,7 @@ def match(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def approxmatch(x: Tensor, y: Tensor, last_level: bool, squared: bool) -> Tensor:
-    """The soft greedy matching of `pcgen.ops.approxmatch`, with its N x N matrix of what is moved.
+    """Cost of the soft greedy matching of `pcgen.ops.approxmatch`, with the full N x N matrix of moved mass.
 
     (B, N, D) x (B, N, D) -> (B,) float64.
     """
@@ -77,13 +77,17 @@ def approxmatch(x: Tensor, y: Tensor, last_level: bool, squared: bool) -> Tensor
 
 
 def knn(x: Tensor, y: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k nearest of y for each of x as `pcgen.ops.knn` orders them: squares (B, N, k) float64 and indices."""
+    """The k nearest points of y for each point of x, in the order of `pcgen.ops.knn`.
+
+    Returns:
+        Squared distances (B, N, k) float64 and indices (B, N, k) int64.
+    """
     squares, indices = squared_distances(x, y).sort(dim=2, stable=True)
     return squares[:, :, :k], indices[:, :, :k]
 
 
 def ball_query(x: Tensor, y: Tensor, radius: float, k: int) -> Tensor:
-    """The first k of y by index within `radius` of each of x, -1 after the last: (B, N, k)."""
+    """Indices (B, N, k) of the first k points of y, by index, within `radius` of each point of x; padded with -1."""
     inside = squared_distances(x, y) <= radius**2
     places = torch.arange(y.shape[1], device=y.device).where(inside, y.shape[1])
     first = torch.nn.functional.pad(places.sort(dim=2).values, (0, k), value=y.shape[1])[:, :, :k]
@@ -91,7 +95,7 @@ def ball_query(x: Tensor, y: Tensor, radius: float, k: int) -> Tensor:
 
 
 def farthest_points(x: Tensor, k: int, start: Tensor) -> Tensor:
-    """k points of each cloud, each farthest from those before it, from `start` (B,): (B, k)."""
+    """Indices (B, k) of k points of each cloud, from `start` (B,), each the farthest from those before it."""
     rows = torch.arange(len(x), device=x.device)
     chosen = [start]
     least = torch.full(x.shape[:2], torch.inf, dtype=torch.float64, device=x.device)

@@ -1,4 +1,4 @@
-"""The entries of a matrix of exact EMDs that nearest neighbours depend on, found without most of the others."""
+"""The least entries of the rows and columns of a matrix of exact EMDs; lower bounds avoid most of the others."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from pcgen.ops.emd import match
 
 __all__ = ["Search", "Share"]
 
-_PARTNERS = 3  # a cloud's duals are transferred once it has been matched with so many others
-_TOGETHER = 16  # pairs that are looked at together, if so many are open: threads and ranks want work
-_BATCH = {"cpu": 128, "cuda": 4096}  # pairs that are matched at once: each takes memory for its matching and duals
+_PARTNERS = 3  # after so many matchings of a cloud, its duals are used for bounds on other pairs
+_TOGETHER = 16  # least number of pairs per round, if so many are open: threads and ranks need work
+_BATCH = {"cpu": 128, "cuda": 4096}  # pairs per call of `match`: each needs memory for its matching and duals
 
-# Who computes: `compute` takes the places of some of `count` pairs, (n,), and returns float64 tensors (n, *shape), one
-# for each of the shapes; a `Share` returns them for all pairs.
+# Distributes work: `compute` takes indices (n,) of some of `count` pairs, and returns float64 tensors (n, *shape), one
+# for each shape. A `Share` returns these tensors for all pairs.
 Share = Callable[[int, Sequence[tuple[int, ...]], Callable[[Tensor], tuple[Tensor, ...]]], tuple[Tensor, ...]]
 
 
@@ -28,29 +28,31 @@ def _alone(
 
 @dataclass
 class Search:
-    """A matrix D[i, j] = emd(a[i], b[j]) that is being filled in until the least entries are there that are asked for.
+    """A matrix D[i, j] = emd(a[i], b[j]), computed pair by pair until the k least of each row and column are known.
 
-    A pair is open while a lower bound of its distance is not above the k-th least distance of its row, or of its
-    column, so far. The open pair of least bound of each row and each column is looked at next: first its bound is
-    raised, from either cloud's duals; if that leaves it open, it is matched. The duals u of a's points that prove the
-    distance to one cloud bound that to another, mean_i u_i + mean_j min_i (|x_i - y_j| - u_i); their mean over several
-    partners bounds better than those of the nearest one, since it has less of any partner's own noise in it.
+    A pair is open while the lower bound on its distance is at most the k-th least distance so far of its row, or of its
+    column. Each round takes the open pair with the least bound of each row and each column. First its bound is raised,
+    from the duals of either cloud; if the pair is still open in the next round, it is matched. The duals u of x's
+    points, from a matching of x, bound its distance to any other cloud y: mean_i u_i + mean_j min_i (|x_i - y_j| - u_i)
+    (`pcgen.ops.emd_lower_bound`). Their mean over several matchings gives a better bound than those of the nearest
+    cloud, since it depends less on the noise of one partner.
 
-    What is matched follows from the clouds alone, whoever computes. Where `b is a` only i < j is looked at, and a
-    cloud's row and column are one.
+    Which pairs are matched depends only on the clouds, not on how the work is distributed. If `b is a`, only pairs with
+    i < j are used, and row i and column i belong to the same cloud.
 
     Attributes:
         a: (S, N, 3).
         b: (R, N, 3).
-        k: how many least entries of each row, and of each column, are asked for.
-        columns: whether the columns' are asked for too, rather than the rows' alone.
-        below: (S,), where `b is a` and k is 1: whether a cloud's nearest is at most as far as this is all that is to be
-            decided; None is to find the nearest.
-        bounds: (S, R) float64, lower bounds; infinite for pairs that are not looked at.
+        k: number of least entries of each row, and of each column, to find.
+        columns: whether to find those of the columns too, not only those of the rows.
+        below: (S,), for `b is a` and k = 1: decide only whether each cloud's nearest distance is at most this value.
+            None: find the nearest.
+        bounds: (S, R) float64, lower bounds; infinite for pairs that are not used.
         values: (S, R) float64, distances; infinite where they are not computed.
-        tried: (2, S, R) bool, whether a bound from the duals of the row's, of the column's cloud is in `bounds`.
-        duals: (C, N) float64, sums of each cloud's duals over its partners; C = S + R, or S where `b is a`.
-        partners: (C,) float64, how many a cloud has been matched with.
+        tried: (2, S, R) bool, whether `bounds` includes the bound from the duals of the row's (0), the column's (1)
+            cloud.
+        duals: (C, N) float64, sums of each cloud's duals over its partners; C = S + R, or S if `b is a`.
+        partners: (C,) float64, number of clouds with which a cloud has been matched.
     """
 
     a: Tensor
@@ -75,7 +77,7 @@ class Search:
         below: Tensor | None = None,
         bounds: Tensor | None = None,
     ) -> "Search":
-        """A search that has looked at nothing yet; `bounds` (S, R) are those of `emd_bounds` if they are at hand."""
+        """A search before its first round; `bounds` (S, R) are those of `emd_bounds`, computed unless given."""
         bounds = emd_bounds(a, b) if bounds is None else bounds
         if b is a:
             bounds = bounds.masked_fill(torch.ones_like(bounds, dtype=torch.bool).tril(), torch.inf)
@@ -94,28 +96,32 @@ class Search:
         )
 
     def state(self) -> dict[str, Tensor]:
-        """What `resume` goes on from."""
+        """The state that `resume` needs to continue."""
         return {name: getattr(self, name) for name in ("bounds", "values", "tried", "duals", "partners")}
 
     def outcome(self) -> dict[str, Tensor]:
-        """What `resume` needs of a search that is over."""
+        """The state that `resume` needs of a finished search."""
         return {"bounds": self.bounds, "values": self.values}
 
     def resume(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from where another search of the same clouds was."""
+        """Continue from the state of another search of the same clouds."""
         for name, value in state.items():
             setattr(self, name, value)
 
     def matrix(self) -> Tensor:
-        """The distances, (S, R) float64, infinite where they are not needed; where `b is a` symmetric."""
+        """The distances, (S, R) float64, infinite where they are not computed; symmetric if `b is a`."""
         return self._symmetric().fill_diagonal_(0.0) if self.b is self.a else self.values
 
     def open(self) -> Tensor:
-        """Which pairs may still matter, (S, R) bool; where `b is a`, those with i < j."""
+        """The open pairs, (S, R) bool; if `b is a`, only those with i < j."""
         return self._open(self._reach())
 
     def advance(self, share: Share = _alone) -> int:
-        """Look at one pair of each row and column that has an open one; returns how many pairs were matched."""
+        """One round: raise the bound of, or match, an open pair of each row and column.
+
+        Returns:
+            The number of pairs that were matched.
+        """
         reach = self._reach()
         i, j = self._chosen(reach).nonzero().unbind(1)
         far = torch.maximum(reach[i], reach[self._column(j)])
@@ -125,20 +131,20 @@ class Search:
             if new.any():
                 self._transfer(side, i[new], j[new], cloud[new], share)
             raised |= new
-        # What has been raised is perhaps not the least bound of its row any more: the next round will see.
+        # A raised bound may no longer be the least of its row; the next round chooses again.
         for part in (~raised).nonzero()[:, 0].split(_BATCH[i.device.type]):
             self._match(i[part], j[part], share)
         return int((~raised).sum())
 
     def _column(self, j: Tensor) -> Tensor:
-        """The number of b's cloud among all clouds."""
+        """Index of b's cloud j among all clouds, those of a first."""
         return j if self.b is self.a else j + len(self.a)
 
     def _symmetric(self) -> Tensor:
         return torch.minimum(self.values, self.values.T)
 
     def _reach(self) -> Tensor:
-        """How far away the last cloud that is asked for may be of each cloud, (C,): -inf where all is decided."""
+        """For each cloud, (C,), the k-th least distance so far, or `below`; -inf if nothing is left to decide."""
         if self.b is self.a:
             far = self._symmetric().kthvalue(self.k, 1).values
             return far if self.below is None else torch.where(far <= self.below, -torch.inf, self.below)
@@ -154,7 +160,7 @@ class Search:
         """The pairs of this round, (S, R) bool."""
         is_open = self._open(reach)
         chosen = torch.zeros_like(is_open)
-        # A row is asked for its own sake: pairs that are open for their column's alone are chosen there.
+        # A row chooses only among the pairs that are open because of the row itself; columns likewise.
         for dim, far in ((1, reach[: len(self.a), None]), (0, reach[-len(self.b) :])):
             asked = torch.where(is_open & (self.bounds <= far), self.bounds, torch.inf)
             least, place = asked.min(dim, keepdim=True)
@@ -165,7 +171,7 @@ class Search:
         return chosen
 
     def _transfer(self, side: int, i: Tensor, j: Tensor, cloud: Tensor, share: Share) -> None:
-        """Raise bounds of pairs by the duals of their row's cloud (side 0) or of their column's."""
+        """Raise bounds of pairs by the duals of their row's cloud (side 0) or of their column's cloud (side 1)."""
 
         def bound(own: Tensor) -> tuple[Tensor, ...]:
             x, y = self.a[i[own]], self.b[j[own]]

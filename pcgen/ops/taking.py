@@ -1,4 +1,4 @@
-"""Some of the points of each cloud."""
+"""Selection of points of each cloud by index."""
 
 from torch import Tensor
 
@@ -6,5 +6,5 @@ __all__ = ["take_points"]
 
 
 def take_points(clouds: Tensor, places: Tensor) -> Tensor:
-    """The points of each cloud (B, N, C) at its own places, (B, P) of any whole type: (B, P, C), with the graph."""
+    """The points (B, P, C) of each cloud (B, N, C) at its own indices, (B, P) of any integer type; differentiable."""
     return clouds.gather(1, places.long()[..., None].expand(-1, -1, clouds.shape[2]))

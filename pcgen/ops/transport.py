@@ -1,6 +1,6 @@
 """Optimal transport beyond one-to-one matching, by the solvers of POT.
 
-Plans are found in float64; the value is then written in terms of the clouds with the plan held fixed, so that its
+Plans are computed in float64. The value is then computed from the clouds with the plan as a constant, so that its
 gradient is that of the optimum (the envelope theorem). Clouds may have any dimension. Pairs are solved one by one.
 """
 
@@ -23,20 +23,20 @@ from pcgen.ops._transport import (
 
 __all__ = ["gromov_wasserstein", "sinkhorn", "sliced_wasserstein", "wasserstein"]
 
-_MARGINS = 1e-6  # how far a plan's margins may be off in sum, of a mass of 1
+_MARGINS = 1e-6  # tolerance of a plan's marginals, of total mass 1
 
 
 def wasserstein(x: Tensor, y: Tensor, x_weights: Tensor | None = None, y_weights: Tensor | None = None) -> Tensor:
     """Exact Wasserstein-1 distance of each pair of weighted clouds, of equal or different sizes.
 
-    min over plans T with margins a and b of the sum of T_ij |x_i - y_j|
+    min over plans T with marginals a and b of the sum of T_ij |x_i - y_j|
 
-    In the clouds' unit, not squared. With equal sizes and no weights it is `pcgen.ops.emd`, which is much faster.
+    In the clouds' unit, not squared. For equal sizes and no weights it equals `pcgen.ops.emd`, which is much faster.
 
     Args:
         x: (B, N, D), float32 or float64.
         y: (B, M, D), of the same type.
-        x_weights: (B, N), positive, normalised to sum 1 in each cloud; uniform unless given.
+        x_weights: (B, N), positive; they are normalised to sum 1 in each cloud. By default they are uniform.
         y_weights: (B, M), likewise.
 
     Returns:
@@ -67,13 +67,14 @@ def sinkhorn(x: Tensor, y: Tensor, regularization: float = 0.05, *, iterations: 
 
     S(x, y) = W(x, y) - W(x, x)/2 - W(y, y)/2, W(x, y) = min over plans T of sum T_ij |x_i - y_j| + eps KL(T | a b'),
 
-    a and b uniform weights. Not negative, 0 on equal clouds, and the Earth Mover's distance as eps goes to 0.
+    where a and b are uniform weights. It is nonnegative, 0 for equal clouds, and approaches the Earth Mover's distance
+    as eps goes to 0.
 
     Args:
         x: (B, N, D), float32 or float64.
         y: (B, M, D), of the same type.
-        regularization: eps, in the clouds' unit; the smaller, the more iterations.
-        iterations: bound on Sinkhorn's iterations.
+        regularization: eps, in the clouds' unit; a smaller one needs more iterations.
+        iterations: maximum number of Sinkhorn's iterations.
 
     Returns:
         (B,), of the clouds' type, in the clouds' unit.
@@ -105,29 +106,29 @@ def sinkhorn(x: Tensor, y: Tensor, regularization: float = 0.05, *, iterations: 
         )
         if not log["err"][-1] <= _MARGINS:
             raise RuntimeError(
-                f"sinkhorn: margins are off by {log['err'][-1]:.1g} after {iterations} iterations; raise them, or "
-                f"regularization above {regularization}"
+                f"sinkhorn: marginals have an error of {log['err'][-1]:.1g} after {iterations} iterations; give more "
+                f"iterations, or a regularization above {regularization}"
             )
         moved = torch.as_tensor(plan)
         return (moved * costs).sum() + regularization * relative_entropy(moved, torch.outer(a, b))
 
     values = [entropic(p, q) - entropic(p, p) / 2 - entropic(q, q) / 2 for p, q in zip(x, y, strict=True)]
-    return stack(values, x).clamp(min=0)  # below 0 by rounding, or by what convergence leaves open
+    return stack(values, x).clamp(min=0)  # negative by rounding, or by the tolerance of convergence
 
 
 def sliced_wasserstein(x: Tensor, y: Tensor, projections: int = 128, p: int = 2) -> Tensor:
-    """Sliced Wasserstein distance of each pair of clouds: transport along random lines, where it is sorting.
+    """Sliced Wasserstein distance of each pair of clouds: transport of projections on random lines, by sorting.
 
     SW(x, y) = ( mean over directions t of W_p(t.x, t.y)^p )^(1/p)
 
-    Directions are uniform on the sphere, drawn from torch's global generator, the same for all pairs of a call. In the
-    clouds' unit.
+    Directions are uniform on the sphere, from torch's global generator, and the same for all pairs of a call. The
+    distance is in the clouds' unit.
 
     Args:
         x: (B, N, D), float32 or float64.
         y: (B, M, D), of the same type.
-        projections: how many directions.
-        p: the order, 1 or 2.
+        projections: number of directions.
+        p: order, 1 or 2.
 
     Returns:
         (B,), of the clouds' type.
@@ -156,9 +157,10 @@ def gromov_wasserstein(x: Tensor, y: Tensor) -> Tensor:
 
     min over plans T of sum over i, j, k, l of (|x_i - x_k| - |y_j - y_l|)^2 T_ij T_kl, uniform weights
 
-    In the square of the clouds' unit; 0 only if a rigid motion takes one cloud onto the other. The problem is not
-    convex: the value is that of a local optimum, an upper bound, found by conditional gradient from the uniform plan
-    and from the plan that matches points by the quantiles of their distances to their own cloud, whichever ends lower.
+    In the square of the clouds' unit; 0 only if a rigid motion maps one cloud onto the other. The problem is not
+    convex, so the value is that of a local optimum, which is an upper bound. It is the lower of two, found by
+    conditional gradient from the uniform plan, and from the plan that matches points by the quantiles of their
+    distances to their own cloud.
 
     Args:
         x: (B, N, D), float32 or float64.
@@ -189,9 +191,10 @@ def gromov_wasserstein(x: Tensor, y: Tensor) -> Tensor:
 
 
 def _profile_plan(inner_x: Tensor, inner_y: Tensor) -> Tensor:
-    """The plan that matches points by the quantiles of their distances to their own cloud, which rigid motions keep.
+    """The plan that matches points by the quantiles of their distances to the points of their own cloud.
 
-    Its cost is Mémoli's third lower bound, up to the number of quantiles.
+    These do not change under rigid motions. The cost of the plan is Mémoli's third lower bound, up to the number of
+    quantiles.
     """
     import ot
 
@@ -202,7 +205,7 @@ def _profile_plan(inner_x: Tensor, inner_y: Tensor) -> Tensor:
 
 
 def _gromov_cost(inner_x: Tensor, inner_y: Tensor, plan: Tensor) -> Tensor:
-    """The sum of (C_ik - D_jl)^2 T_ij T_kl, by expanding the square, which needs no four-fold sum."""
+    """The sum of (C_ik - D_jl)^2 T_ij T_kl; the square is expanded to avoid the sum over four indices."""
     a, b = plan.sum(1), plan.sum(0)
     own = a @ inner_x.square() @ a + b @ inner_y.square() @ b
     return (own - 2 * (inner_x @ plan @ inner_y * plan).sum()).clamp(min=0)

@@ -1,4 +1,4 @@
-"""Transport that may drop mass or make it, at a price."""
+"""Unbalanced optimal transport, which may remove or create mass at a cost."""
 
 import math
 
@@ -11,11 +11,13 @@ __all__ = ["unbalanced"]
 
 
 def unbalanced(x: Tensor, y: Tensor, penalty: float = 1.0) -> Tensor:
-    """Unbalanced transport between each pair of clouds: mass may be dropped or made, at a price.
+    """Unbalanced optimal transport between each pair of clouds: mass may be removed or created at a cost.
 
-    min over T >= 0 of sum T_ij |x_i - y_j| + penalty (KL(T 1 | a) + KL(T' 1 | b)), uniform weights a and b, with
-    KL(p | q) = sum p log(p / q) - p + q. Moving farther than about 2 penalty costs more than dropping: outliers count
-    little. As penalty grows it becomes the Earth Mover's distance.
+    min over T >= 0 of sum T_ij |x_i - y_j| + penalty (KL(T 1 | a) + KL(T' 1 | b)), uniform weights a and b,
+    KL(p | q) = sum p log(p / q) - p + q.
+
+    To move mass farther than about 2 penalty costs more than to remove it, so outliers count little. As penalty grows,
+    the value approaches the Earth Mover's distance.
 
     Args:
         x: (B, N, D), float32 or float64.
@@ -27,7 +29,7 @@ def unbalanced(x: Tensor, y: Tensor, penalty: float = 1.0) -> Tensor:
 
     Raises:
         ValueError: wrong shape or type, an empty cloud, a coordinate that is not finite, penalty not positive.
-        RuntimeError: the solver's value is more than 1% above a lower bound.
+        RuntimeError: the value of the solver is more than 1% above its lower bound.
 
     Chapel, Flamary, Wu, Févotte and Gasso, 2021, Unbalanced Optimal Transport through Non-negative Penalized Linear
     Regression.
@@ -41,28 +43,28 @@ def unbalanced(x: Tensor, y: Tensor, penalty: float = 1.0) -> Tensor:
         plans, prices = zip(*_plans(costs.detach(), a, b, penalty), strict=True)
         value = min((_cost(costs, plan, a, b, penalty) for plan in plans), key=Tensor.item)
         found, bound = value.item(), max(_bound(costs.detach(), g, penalty) for g in prices)
-        # Where the optimum is 0, as between equal clouds, both are 0 up to rounding.
+        # If the optimum is 0, as between equal clouds, both are 0 up to rounding.
         rounding = 1e-12 * min(penalty, costs.max().item())
         if not found - bound <= 0.01 * found + rounding:
             raise RuntimeError(
-                f"unbalanced: the solver stopped at {found:.4g}, certified to {bound:.4g} only; take a smaller "
-                f"penalty than {penalty:g}, or, where it is far above the clouds' extent, pcgen.ops.wasserstein"
+                f"unbalanced: the solver stopped at {found:.4g}, but the lower bound is {bound:.4g}; give a penalty "
+                f"below {penalty:g}, or, if it is much larger than the clouds, use pcgen.ops.wasserstein"
             )
         values.append(value.clamp(min=0))
     return stack(values, x)
 
 
 def _plans(costs: Tensor, a: Tensor, b: Tensor, penalty: float) -> list[tuple[Tensor, Tensor]]:
-    """Plans that may be best, and the prices (M,) that each suggests for the dual problem.
+    """Candidate plans, and dual variables (M,) of y's points from each.
 
-    The first is the limit of majorisation-minimisation, which is slow where little mass is dropped. There the second is
-    good: the plan of balanced transport, exact between clouds that are equal.
+    The first is the limit of majorisation-minimisation, which converges slowly if little mass is removed. In that case
+    the second is good: the plan of balanced transport, exact between equal clouds.
     """
     import ot
 
     problem = (to_numpy(a), to_numpy(b), to_numpy(costs))
     plan = torch.as_tensor(ot.unbalanced.mm_unbalanced(*problem, penalty, div="kl", numItermax=20_000, stopThr=1e-10))
-    # Infinite where nothing is moved; 20 penalties are as good.
+    # Infinite where no mass arrives; 20 penalties have the same effect.
     prices = (-penalty * (plan.sum(0) / b).log()).clamp(max=min(20 * penalty, float(costs.max())))
     balanced, log = ot.emd(*problem, numItermax=10**8, log=True)
     return [(plan, prices), (torch.as_tensor(balanced), torch.as_tensor(log["v"]))]
@@ -74,10 +76,10 @@ def _cost(costs: Tensor, plan: Tensor, a: Tensor, b: Tensor, penalty: float) -> 
 
 
 def _bound(costs: Tensor, g: Tensor, penalty: float) -> float:
-    """A lower bound of the unbalanced problem: its dual at the prices g (M,), made feasible and shifted to the best.
+    """A lower bound on the unbalanced problem: its dual at the variables g (M,), made feasible, with the best shift.
 
-    The dual is m (2 - A - B), A and B the means of exp(-f / m) and exp(-g / m); a constant may go from f to g, and the
-    best one makes it 2 m (1 - sqrt(A B)).
+    The dual is m (2 - A - B), where A and B are the means of exp(-f / m) and exp(-g / m). A constant may be added to f
+    and subtracted from g; with the best constant, the dual is 2 m (1 - sqrt(A B)).
     """
     f = (costs - g).amin(1)
     g = (costs - f[:, None]).amin(0)

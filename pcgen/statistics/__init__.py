@@ -1,8 +1,8 @@
-"""Statistics of samples of vectors, x (S, D) and y (R, D), of univariate numbers, and of models' evidence.
+"""Statistics of samples of vectors, x (S, D) and y (R, D), of univariate numbers, and of the evidence of models.
 
-Energy distance, kernel MMD, sliced Wasserstein and f-divergences are differentiable scalars; there are permutation
-tests, estimates of density ratios (`density_ratios`), herding, maximum spacing estimation, and Bayes factors. Densities
-that are known up to their constant are learned by score matching, noise contrast and pseudo-likelihood.
+Energy distance, kernel MMD, sliced Wasserstein and f-divergences are differentiable scalars. There are permutation
+tests, estimates of density ratios (`density_ratios`), herding, maximum spacing estimation, and Bayes factors. Score
+matching, noise-contrastive estimation and pseudo-likelihood fit densities that are known up to a constant.
 """
 
 from pcgen.statistics import density_ratios

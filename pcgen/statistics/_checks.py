@@ -1,4 +1,4 @@
-"""Samples of vectors as statistics take them."""
+"""Checks of samples of vectors."""
 
 from torch import Tensor
 
@@ -6,7 +6,7 @@ __all__ = ["check_finite", "check_samples"]
 
 
 def check_samples(x: Tensor, y: Tensor, least: int) -> None:
-    """Refuse x and y that are not (S, D) and (R, D) floating point, or have fewer than `least` rows."""
+    """Raise a ValueError unless x and y are (S, D) and (R, D), floating point, with at least `least` rows."""
     if x.dim() != 2 or y.dim() != 2 or x.shape[1] != y.shape[1]:
         raise ValueError(f"x, y: must be (S, D) and (R, D), got {tuple(x.shape)} and {tuple(y.shape)}")
     if min(len(x), len(y)) < least:
@@ -16,7 +16,7 @@ def check_samples(x: Tensor, y: Tensor, least: int) -> None:
 
 
 def check_finite(**samples: Tensor) -> None:
-    """Refuse samples (S, D), by the names of their arguments, in which a row holds NaN or infinity."""
+    """Raise a ValueError if a sample (S, D), given by the name of its argument, contains NaN or infinity."""
     for name, rows in samples.items():
         if not rows.isfinite().all():
             bad = int((~rows.isfinite()).any(1).sum())

@@ -7,8 +7,8 @@ __all__ = ["row_distances"]
 
 
 def row_distances(a: Tensor, b: Tensor) -> Tensor:
-    """|a_i - b_j|, (S, R) float64, from differences: |a|^2 + |b|^2 - 2 a b loses all digits far from the origin.
+    """|a_i - b_j|, (S, R) float64, from differences: |a|^2 + |b|^2 - 2 a b loses its precision far from the origin.
 
-    Gradients flow back in the type of `a` and `b`; at equal rows they are 0.
+    Gradients have the type of `a` and `b`; for equal rows they are 0.
     """
     return torch.cdist(a.double(), b.double(), compute_mode="donot_use_mm_for_euclid_dist")

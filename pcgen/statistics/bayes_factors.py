@@ -1,4 +1,4 @@
-"""Bayes factors: how far data speaks for one model against another."""
+"""Bayes factors: the evidence of data for one model against another."""
 
 import math
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ EVIDENCE = (
     (10.0, "strong"),
     (math.inf, "very strong"),
 )
-"""Twice the logarithm of a Bayes factor, up to which it is evidence of that strength (Kass and Raftery, 1995)."""
+"""Upper limits of twice the logarithm of a Bayes factor, with the strength of such evidence (Kass, Raftery, 1995)."""
 
 
 @dataclass(frozen=True)
@@ -22,24 +22,24 @@ class BayesFactor:
     """p(data | first) / p(data | second).
 
     Attributes:
-        log: its natural logarithm; above 0 it speaks for the first model.
+        log: its natural logarithm; above 0 it is evidence for the first model.
     """
 
     log: float
 
     @property
     def twice_log(self) -> float:
-        """2 log B, on the scale of a likelihood ratio statistic, by which the words go."""
+        """2 log B, on the scale of a likelihood ratio statistic; `words` depends on its size."""
         return 2 * self.log
 
     @property
     def words(self) -> str:
-        """How strong the evidence is, for whichever of both it speaks."""
+        """The strength of the evidence for the model that the data supports."""
         return next(words for most, words in EVIDENCE if abs(self.twice_log) <= most)
 
     @property
     def probability(self) -> float:
-        """Of the first model after the data, where both are as likely before it: B / (1 + B)."""
+        """Posterior probability of the first model, B / (1 + B), if both models have the same prior probability."""
         return float(torch.sigmoid(torch.tensor(self.log, dtype=torch.float64)))
 
     def __str__(self) -> str:
@@ -52,18 +52,17 @@ def bayes_factor(first: Tensor | float, second: Tensor | float) -> BayesFactor:
 
         log B = log p(data | first) - log p(data | second)
 
-    The evidence is the probability of the data with the parameters integrated out. Of models whose parameters were
-    fitted to other data, the log-probability of held-out rows takes its place: the evidence after that data. A lower
-    bound may replace the log-evidence of a model that only has a bound. A difference of two bounds is not a bound: its
-    error is the difference of their gaps. So prefer bounds of many draws, which are tighter
-    (`log_prob_bound(x, draws=k)`).
+    The evidence is the probability of the data with the parameters integrated out. If the parameters were fitted to
+    other data, use the log-probability of held-out rows: it is the evidence given that data. For a model that has only
+    a bound, a lower bound may replace the log-evidence. A difference of two bounds is not a bound: its error is the
+    difference of their gaps. So prefer bounds of many draws, which are tighter (`log_prob_bound(x, draws=k)`).
 
     Args:
-        first: log p(data | first) in nats: a number, or that of each row, (S,), whose sum it is.
-        second: the same of the other model, of the same rows.
+        first: log p(data | first) in nats: a number, or one number for each row, (S,), which are summed.
+        second: the same for the other model, on the same rows.
 
     Raises:
-        ValueError: shapes that differ, or are neither; or evidence that is NaN or infinite.
+        ValueError: shapes that differ, or are neither () nor (S,); or evidence that is NaN or infinite.
 
     References:
         Kass, Raftery (1995). Bayes Factors.
@@ -76,5 +75,5 @@ def bayes_factor(first: Tensor | float, second: Tensor | float) -> BayesFactor:
         )
     for name, value in zip(("first", "second"), each, strict=True):
         if not bool(value.isfinite().all()):
-            raise ValueError(f"{name}: must be finite, got NaN or infinity; such a model has given up on a row")
+            raise ValueError(f"{name}: must be finite, got NaN or infinity; check the rows that have them")
     return BayesFactor(float((each[0] - each[1]).sum()))

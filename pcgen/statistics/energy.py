@@ -13,9 +13,9 @@ def energy_distance(x: Tensor, y: Tensor) -> Tensor:
 
         2 mean |x_i - y_j| - mean |x_i - x_j| - mean |y_i - y_j|
 
-    Euclidean norms, not squared; the means run over all pairs, a row with itself included, so the value is never
-    negative, and 0 for equal sets. Two samples of one distribution have (1/S + 1/R) E|x - x'| on average. It is
-    computed in float64, wherever the samples stand, and returned in the type of x.
+    Norms are Euclidean, not squared. The means are over all pairs, also of a row with itself, so the value is never
+    negative, and 0 for equal sets. Its mean for two samples of one distribution is (1/S + 1/R) E|x - x'|. It is
+    computed in float64, on the device of the samples, and returned in the type of x, a scalar in the unit of x.
 
     Args:
         x: (S, D), floating point.
@@ -29,4 +29,4 @@ def energy_distance(x: Tensor, y: Tensor) -> Tensor:
     """
     check_samples(x, y, least=1)
     value = 2 * row_distances(x, y).mean() - row_distances(x, x).mean() - row_distances(y, y).mean()
-    return value.clamp(min=0).to(x.dtype)  # below zero it is rounding
+    return value.clamp(min=0).to(x.dtype)  # it can be negative only by rounding

@@ -1,4 +1,4 @@
-"""f-divergences by their variational bound: of a critic that learns, or of a density ratio that is known."""
+"""f-divergences by their variational bound, from a critic that is trained, or from a known density ratio."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -19,9 +19,9 @@ class Divergence:
     """An f-divergence D(P | Q) = E_Q f(p / q), by its variational bound E_P g(V) - E_Q f*(g(V)).
 
     Attributes:
-        output: g, which brings any number into the domain of f*.
-        conjugate: f*(g(v)) as a function of v, in terms that neither overflow early nor cancel.
-        best: the V that makes the bound the divergence, g(V) = f'(p / q), as a function of log(p / q).
+        output: g, which maps any number into the domain of f*.
+        conjugate: f*(g(v)) as a function of v, written so that it neither overflows early nor loses precision.
+        best: the V with which the bound equals the divergence, g(V) = f'(p / q), as a function of log(p / q).
     """
 
     output: Callable[[Tensor], Tensor]
@@ -29,7 +29,7 @@ class Divergence:
     best: Callable[[Tensor], Tensor]
 
     def bound(self, v_p: Tensor, v_q: Tensor) -> Tensor:
-        """The bound that V gives by its values at samples of P and of Q, (): their means."""
+        """The bound, (), from values of V at samples of P and of Q; expectations are means over the samples."""
         return self.output(v_p).mean() - self.conjugate(v_q).mean()
 
 
@@ -40,31 +40,31 @@ DIVERGENCES: Mapping[str, Divergence] = {
     "pearson": Divergence(lambda v: v, lambda v: v.square() / 4 + v, lambda log: 2 * torch.expm1(log)),
     "hellinger": Divergence(lambda v: 1 - (-v).exp(), lambda v: v.exp() - 1, lambda log: log / 2),
 }
-"""Of data P from samples Q: KL(P | Q), KL(Q | P), KL(P | M) + KL(Q | M) with M the mean of both, E_Q (p / q - 1)^2, and
-the integral of (sqrt p - sqrt q)^2."""
+"""By name, between data P and samples Q: KL(P | Q), KL(Q | P), KL(P | M) + KL(Q | M) with M = (P + Q) / 2,
+E_Q (p / q - 1)^2, and the integral of (sqrt p - sqrt q)^2."""
 
 
 def f_divergence(log_ratio: Callable[[Tensor], Tensor], x: Tensor, y: Tensor, divergence: str = "kl") -> Tensor:
-    """An f-divergence of P from Q, by samples of both and the logarithm of p / q.
+    """Estimate an f-divergence D(P | Q) from samples of both and the logarithm of p / q.
 
         mean over x of f'(r(x)) - mean over y of f*(f'(r(y))),  r = p / q
 
-    Its mean is the divergence where the ratio is exact, that of two known densities say, and less than it for every
-    other ratio: an estimate of the ratio from other samples (see `pcgen.statistics.density_ratios`) gives a lower
-    bound, on average. From the very samples that the ratio was fitted to it can be too high.
+    If the ratio is exact, as for two known densities, the estimate is unbiased. For every other ratio its mean is
+    lower. So a ratio that was fitted to other samples (see `pcgen.statistics.density_ratios`) gives a lower bound on
+    average. On the samples to which the ratio was fitted, the estimate can be too high.
 
     Args:
         log_ratio: log(p / q) of rows (B, D) -> (B,).
         x: (S, D), samples of P.
         y: (R, D), samples of Q.
-        divergence: a name in `DIVERGENCES`: "kl", "reverse_kl", "js" (twice), "pearson" or "hellinger".
+        divergence: a name in `DIVERGENCES`: "kl", "reverse_kl", "js" (twice the usual one), "pearson" or "hellinger".
 
     Returns:
-        (), in nats where it is one of the first three.
+        (), in nats for the first three.
 
     Raises:
-        ValueError: x and y are not (S, D) and (R, D) floating point with a row each, an unknown divergence, or a ratio
-            that does not give (B,).
+        ValueError: x and y are not (S, D) and (R, D) floating point with at least one row each, an unknown divergence,
+            or a ratio that does not give (B,).
 
     References:
         Nguyen, Wainwright, Jordan (2010). Estimating Divergence Functionals and the Likelihood Ratio by Convex Risk

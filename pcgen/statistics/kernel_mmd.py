@@ -19,16 +19,16 @@ def kernel_mmd(x: Tensor, y: Tensor, bandwidths: Sequence[float] | None = None, 
 
         mean k(x, x') + mean k(y, y') - 2 mean k(x, y),  k(a, b) = sum_h exp(-|a - b|^2 / 2 h^2)
 
-    Unbiased: a row's pair with itself is left out (a U-statistic, whose mean is 0 for equal distributions, so that it
-    may be negative). Biased: all pairs (a V-statistic, never negative). It is computed in float64, wherever the samples
-    stand, and returned in the type of x.
+    The unbiased estimate (a U-statistic) omits the pairs of a row with itself. Its mean is 0 for equal distributions,
+    so it may be negative. The biased estimate (a V-statistic) uses all pairs and is never negative. Both are computed
+    in float64, on the device of the samples, and returned in the type of x, a scalar without unit.
 
     Args:
         x: (S, D), floating point.
         y: (R, D).
-        bandwidths: the h of the kernels, in the units of x; None takes the `median_bandwidths` of x and y together,
-            through which no gradient flows.
-        unbiased: which of the two statistics.
+        bandwidths: the h of the kernels, in the unit of x; by default the `median_bandwidths` of x and y together,
+            which have no gradient.
+        unbiased: whether to compute the unbiased or the biased estimate.
 
     Raises:
         ValueError: shapes that differ in D, fewer rows than 2 (unbiased) or 1 (biased), or a bandwidth that is not
@@ -48,10 +48,10 @@ def kernel_mmd(x: Tensor, y: Tensor, bandwidths: Sequence[float] | None = None, 
 
 
 def gaussian_kernel(distances: Tensor, bandwidths: Sequence[float]) -> Tensor:
-    """sum_h exp(-d^2 / 2 h^2) of distances d, of their shape.
+    """sum_h exp(-d^2 / 2 h^2) of distances d, of the same shape.
 
     Raises:
-        ValueError: there is no bandwidth h, or one is not positive and finite.
+        ValueError: no bandwidth h is given, or one is not positive and finite.
     """
     if not bandwidths or not all(0 < width < math.inf for width in bandwidths):
         raise ValueError(f"bandwidths: must be positive numbers, got {list(bandwidths)}")
@@ -60,14 +60,14 @@ def gaussian_kernel(distances: Tensor, bandwidths: Sequence[float]) -> Tensor:
 
 
 def median_bandwidths(rows: Tensor) -> list[float]:
-    """1/4, 1/2, 1, 2 and 4 times the median distance between two different rows (S, D), in their unit.
+    """1/4, 1/2, 1, 2 and 4 times the median distance between two different rows (S, D), in the unit of the rows.
 
     Raises:
-        ValueError: there are fewer than two rows, or that median is 0.
+        ValueError: there are fewer than two rows, or the median is 0.
     """
     if len(rows) < 2:
-        raise ValueError(f"bandwidths: need two rows or more to take a median distance of, got {len(rows)}; give some")
+        raise ValueError(f"bandwidths: a median distance needs two rows or more, got {len(rows)}; give bandwidths")
     median = float(torch.nn.functional.pdist(rows.detach().double()).median())
     if median == 0:
-        raise ValueError("bandwidths: most rows are equal, their median distance is 0; give bandwidths")
+        raise ValueError("bandwidths: most rows are equal, so their median distance is 0; give bandwidths")
     return [width * median for width in _WIDTHS]

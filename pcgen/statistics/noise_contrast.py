@@ -9,21 +9,24 @@ __all__ = ["noise_contrastive_loss"]
 
 
 def noise_contrastive_loss(of_data: Tensor, of_noise: Tensor) -> Tensor:
-    """The loss of telling data from noise by the ratio of a model's density to the noise's, a scalar.
+    """The logistic loss of a classifier of data against noise, by the ratio of the model's density to the noise's.
 
         G(x) = log p(x) - log p_noise(x),  v = R / S
         mean over data of log(1 + v e^-G) + v mean over noise of log(1 + e^G / v)
 
-    Where p is known up to its constant, log p = -E(x) - c, the constant c is a parameter like all others: the loss is
-    least where p is the density of the data, and c is log Z there. The more noise for each row of data, the nearer the
-    estimate is to that of maximum likelihood.
+    If p is known up to a constant, log p = -E(x) - c, the constant c is a parameter like all others. The loss is least
+    if p is the density of the data; then c = log Z. With more noise per row of data, the estimate approaches that of
+    maximum likelihood.
 
     Args:
         of_data: G at S rows of data, (S,).
         of_noise: G at R rows of noise, (R,).
 
+    Returns:
+        A scalar, in nats.
+
     Raises:
-        ValueError: values that are not (S,) and (R,), of one row each at least.
+        ValueError: values that are not (S,) and (R,), with at least one row each.
 
     References:
         Gutmann, Hyvärinen (2010). Noise-contrastive estimation: A new estimation principle for unnormalized statistical

@@ -1,4 +1,4 @@
-"""Tests of two samples by relabelling: how often does chance alone separate the samples as well?"""
+"""Permutation tests of two samples: how often does a random relabelling separate the rows as well?"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,17 +16,17 @@ from pcgen.statistics.kernel_mmd import gaussian_kernel, median_bandwidths
 
 __all__ = ["PermutationTest", "discrepancy", "permutation_test", "two_sample_test"]
 
-_ROUNDING = 1e-12  # relative: relabellings that leave the samples as they are have sums in another order
+_ROUNDING = 1e-12  # relative: a relabelling that gives the same two samples adds numbers in another order
 
 
 @dataclass(frozen=True)
 class PermutationTest:
-    """A statistic of two samples, and what it is where the labels mean nothing.
+    """A statistic of two samples, compared with its values under random relabellings.
 
     Attributes:
         value: of the two samples.
-        p_value: share of relabellings with a value at least as large, the given one among them.
-        chance: mean of the value over the random relabellings: what equal distributions would score.
+        p_value: share of relabellings, including the given labels, with a value at least as large.
+        chance: mean of the value over the random relabellings, an estimate of its mean for equal distributions.
     """
 
     value: float
@@ -37,16 +37,16 @@ class PermutationTest:
 def permutation_test(
     statistic: Callable[[Tensor], Tensor], sizes: tuple[int, int], permutations: int = 999, seed: int = 0
 ) -> PermutationTest:
-    """Hold a statistic of two samples against its values under random relabellings of the pooled rows.
+    """Compare a statistic of two samples with its values under random relabellings of the pooled rows.
 
-    p = (1 + #{relabellings with a value >= the given one}) / (1 + permutations): exact at any sample size.
+    p = (1 + #{relabellings with a value >= the given one}) / (1 + permutations), which is exact for all sample sizes.
 
     Args:
-        statistic: takes labellings (L, S + R) bool, true for the rows of the first sample, and returns (L,) values; the
-            pooled rows are the first sample's, then the second's.
+        statistic: of labellings (L, S + R) bool, true for the rows of the first sample, -> values (L,). The pooled rows
+            are those of the first sample, then those of the second.
         sizes: S and R.
-        permutations: random relabellings.
-        seed: of the relabellings; torch's global generator is not touched.
+        permutations: number of random relabellings.
+        seed: of the relabellings; torch's global generator is not used.
 
     Raises:
         ValueError: `permutations` is less than 1.
@@ -82,9 +82,9 @@ def two_sample_test(
         x: (S, D), S >= 2.
         y: (R, D), R >= 2.
         statistic: "energy" or "kernel_mmd".
-        permutations: random relabellings of the pooled rows.
-        bandwidths: of the kernels, in the unit of the codes; None takes the `median_bandwidths` of all rows.
-        seed: of the relabellings; torch's global generator is not touched.
+        permutations: number of random relabellings of the pooled rows.
+        bandwidths: of the kernels, in the unit of the rows; by default the `median_bandwidths` of all rows.
+        seed: of the relabellings; torch's global generator is not used.
 
     Raises:
         ValueError: shapes do not fit, a value is not finite, `permutations` is less than 1, or a bandwidth is not
@@ -107,14 +107,14 @@ def two_sample_test(
 
 
 def discrepancy(kernel: Tensor, first: Tensor, unbiased: bool) -> Tensor:
-    """mean k(x, x') + mean k(y, y') - 2 mean k(x, y) of each labelling of the rows of a kernel's matrix.
+    """mean k(x, x') + mean k(y, y') - 2 mean k(x, y), for each labelling of the rows of a kernel matrix.
 
-    The energy distance is that of the kernel -|a - b|, biased.
+    With the kernel -|a - b| and all pairs (biased), this is the energy distance.
 
     Args:
         kernel: k between all pooled rows, (n, n) float64, symmetric.
-        first: (L, n) bool, which rows are x; as many in each labelling.
-        unbiased: leave out the pairs of a row with itself.
+        first: (L, n) bool, which rows are x; the same number in each labelling.
+        unbiased: whether to omit the pairs of a row with itself.
 
     Returns:
         (L,) float64.

@@ -1,4 +1,4 @@
-"""Pseudo-likelihood of binary models: each bit given all others, which needs no normaliser."""
+"""Pseudo-likelihood of binary models: the probability of each bit given all others, without the partition function."""
 
 from collections.abc import Callable
 
@@ -10,12 +10,12 @@ __all__ = ["log_pseudo_likelihood"]
 
 
 def log_pseudo_likelihood(energy: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """The sum over bits of log p(x_i | all others) in nats, (B, D) -> (B,): exact, and no log-likelihood.
+    """The sum over bits of log p(x_i | all others) in nats, (B, D) -> (B,). It is exact, but not the log-likelihood.
 
-        p(x_i | others) = sigmoid(E(x with bit i turned) - E(x)),  p(x) = exp(-E(x)) / Z
+        p(x_i | others) = sigmoid(E(x with bit i flipped) - E(x)),  p(x) = exp(-E(x)) / Z
 
-    Under the data its mean is largest where the model is the law of the data, if the model can be. It has a gradient
-    for what the energy depends on. D + 1 evaluations of the energy.
+    Its mean over the data is largest if the model is the distribution of the data. It is differentiable in the
+    parameters of the energy, and needs D + 1 evaluations of the energy.
 
     Args:
         energy: E, of bits (B, D) -> (B,), in nats.
@@ -33,6 +33,6 @@ def log_pseudo_likelihood(energy: Callable[[Tensor], Tensor], x: Tensor) -> Tens
     own = energy(x)
     if own.shape != x.shape[:1]:
         raise ValueError(f"energy: must give ({len(x)},), a number for each row, got {tuple(own.shape)}")
-    # x + (1 - 2 x) at one bit turns it.
+    # x + (1 - 2 x) at one bit flips it.
     turns = torch.eye(x.shape[1], dtype=x.dtype, device=x.device)
     return torch.stack([logsigmoid(energy(x + (1 - 2 * x) * turn) - own) for turn in turns]).sum(0)

@@ -16,16 +16,17 @@ def sliced_wasserstein(
 
         (mean over directions u of W_p(u x, u y)^p)^(1/p)
 
-    Directions u are random unit vectors; each one-dimensional distance is exact, of unequal sample sizes too: the
-    integral over q in [0, 1] of the p-th power of the difference between both quantiles at q. It is computed in float64
-    and returned in the type of x; at 0, where the root has no derivative, the gradient is 0.
+    Directions u are random unit vectors. Each one-dimensional distance is exact, also for unequal sample sizes: its
+    p-th power is the integral over q in [0, 1] of |difference of the quantiles at q|^p. The value is computed in
+    float64 and returned in the type of x, a scalar in the unit of x. At 0, where the root has no derivative, the
+    gradient is 0.
 
     Args:
         x: (S, D), floating point.
         y: (R, D).
-        projections: number of directions; the value's relative error falls as its square root.
+        projections: number of directions P; the relative error of the value falls as 1 / sqrt(P).
         order: p, 1 or more.
-        seed: of the directions, for equal values at equal input; None draws from torch's global generator.
+        seed: of the directions, for repeatable values; by default they are from torch's global generator.
 
     Raises:
         ValueError: shapes that differ in D, no rows, or `projections` or `order` below 1.
@@ -35,12 +36,12 @@ def sliced_wasserstein(
     """
     check_samples(x, y, least=1)
     at_least(1, projections=projections, order=order)
-    # Drawn on the CPU: one seed gives the same directions on every device.
+    # On the CPU, so that one seed gives the same directions for every device.
     generator = None if seed is None else torch.Generator().manual_seed(seed)
     directions = torch.randn(x.shape[1], projections, generator=generator, dtype=torch.float64)
     directions = (directions / directions.norm(dim=0)).to(x.device)  # (D, P)
     a, b = ((rows.double() @ directions).sort(dim=0).values for rows in (x, y))  # (S, P), (R, P)
-    # Both quantile functions are constant between neighbours of the grid {i/S} u {j/R}, held as integers over S*R.
+    # Both quantile functions are constant between neighbours of the grid {i/S} u {j/R}, stored as integers, times S*R.
     s, r = len(a), len(b)
     ends = torch.cat([torch.arange(1, s + 1) * r, torch.arange(1, r + 1) * s]).unique().to(x.device)
     lengths = ends.diff(prepend=ends.new_zeros(1)).double() / (s * r)  # (M,)

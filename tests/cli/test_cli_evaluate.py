@@ -65,7 +65,7 @@ def test_samples_that_look_like_the_data_are_doubted(pcgen: Callable, sets: Path
     [
         (["a.npz"], "--reference: name the clouds"),
         (["a.npz", *AGAINST, "--protocol", "exct"], "--protocol: must be one of exact, "),
-        (["a.npz", *AGAINST, "--published", "chair"], "--published: there are published numbers of the protocols"),
+        (["a.npz", *AGAINST, "--published", "chair"], "--published: there are published numbers for the protocols"),
         (["a.npz", *AGAINST, "--protocol", "lion", "--published", "chiar"], "--published: must be one of airplane"),
         (["a.npz", *AGAINST, "--up", "w"], "--up: must be"),
         (["a.npz", *AGAINST, "--samples-up", "w"], "--samples-up: must be"),
@@ -122,7 +122,7 @@ def test_one_normalisation_is_of_all_sets_and_in_the_stamp(pcgen: Callable, sets
     assert reports[0]["protocol"]["normalization"] == "unit_box"
     assert "normalization: unit_box, exact has none" in reports[0]["protocol"]["deviations"]
     result = pcgen("evaluate", "a.npz", *AGAINST, "--normalize", "global_std")
-    assert result.code == 2 and "--train: must be given under the normalisation global_std" in result.err
+    assert result.code == 2 and "--train: must be given for the normalisation global_std" in result.err
 
 
 def test_clouds_limits_samples_and_reference(pcgen: Callable, sets: Path) -> None:

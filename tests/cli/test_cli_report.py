@@ -78,7 +78,7 @@ def test_runs_are_sampled_and_measured(pcgen, board, clouds, tmp_path):
     span = float((drawn.amax((0, 1)) - drawn.amin((0, 1))).max())
     assert shown["galleries"][1]["size"] == pytest.approx(span, rel=1e-5)
     assert "training set decoded" in text and "pcgen train --again" in text
-    assert "12 clouds a side are few" in text and "12 clouds a side are few" in result.err
+    assert "12 clouds per set are few" in text and "12 clouds per set are few" in result.err
 
 
 @pytest.mark.parametrize(

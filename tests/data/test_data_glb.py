@@ -202,7 +202,7 @@ def test_what_a_scene_has_many_times_is_held_against_the_limit_before_it_is_made
             shape(CORNERS[:3], meshes=[{"primitives": [{"attributes": {"POSITION": 0}, "mode": m} for m in (0, 4)]}]),
             "holds points and triangles",
         ),
-        (shape(CORNERS), "5 corners of triangles, which come in threes"),
+        (shape(CORNERS), "5 corners of triangles, not a multiple of three"),
         (shape(CORNERS, np.array([0, 1, 5], "H")), "names vertex 5"),
         (shape(CORNERS[:3], nodes=[{"mesh": 1}]), r"names meshes\[1\], and there are 1"),
         (shape(CORNERS[:3], nodes=[{"mesh": -1}]), r"names meshes\[-1\]"),

@@ -104,7 +104,7 @@ def test_the_same_cloud_gives_the_same_mesh_in_any_order_of_its_points() -> None
         (np.arange(300.0).repeat(3).reshape(-1, 3), {}, "points: all lie on a line"),
         (sphere(100) * [1, 1, np.nan], {}, "points: must be finite, got NaN or infinity in 100 of 100"),
         (sphere(100), {"method": "poison"}, "method: must be one of poisson, ball_pivoting; .* did you mean 'poisson'"),
-        (sphere(100), {"depth": 13}, "depth: must be 2 to 12, of poisson alone, got 13 for poisson"),
+        (sphere(100), {"depth": 13}, "depth: must be 2 to 12, and for poisson only, got 13 for poisson"),
         (sphere(100), {"method": "ball_pivoting", "depth": 6}, "depth: .* got 6 for ball_pivoting; leave it out"),
     ],
 )

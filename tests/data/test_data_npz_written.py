@@ -62,7 +62,7 @@ def test_a_full_disk_leaves_the_old_file_whole(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False)
     last = done.stderr.strip().splitlines()[-1]
-    kept = "the file there before is whole; free some space or choose another folder"
+    kept = "the old file is unchanged; free some space or choose another folder"
     assert last == f"OSError: {path}: could not be written (File too large); {kept}"
     assert load(str(path)).points.shape == (1, 2, 3)
     assert [item.name for item in tmp_path.iterdir()] == ["a.npz"]

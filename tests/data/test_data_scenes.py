@@ -126,7 +126,7 @@ def test_copies_that_are_changed_have_no_boxes_and_say_so() -> None:
 
 def test_scenes_are_asked_for_alone_and_have_points_enough() -> None:
     with pytest.raises(
-        ValueError, match=r"shapes:scene,chair: scenes are a set of their own; ask for shapes:scene alone"
+        ValueError, match=r"shapes:scene,chair: scenes cannot be combined with families; use shapes:scene alone"
     ):
         data.load("shapes:scene,chair")
     with pytest.raises(ValueError, match="points: must be at least 16, got 8"):

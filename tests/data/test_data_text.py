@@ -165,7 +165,7 @@ BIG = "9" * 30
         ("a.obj", f"v 0 0 0\nf 1 {BIG} 1", f"line 2: '{BIG}' is not a 64-bit integer"),
         ("a.obj", "v 0 0 0\nf 1 -9223372036854775809 1", "line 2: '-9223372036854775809' is not a 64-bit integer"),
         ("a.obj", "v 0 0", "line 1: 'v 0 0' is not a vertex"),
-        ("a.obj", "v 0 0 0\nf 1 1 \\", "line 2: .* goes on in the next line"),
+        ("a.obj", "v 0 0 0\nf 1 1 \\", "line 2: .* continues on the next line"),
         ("a.obj", "v 0 0 0\nf 1 1.5 1", "line 2: '1.5' is not a 64-bit integer"),
         ("a.off", f"OFF {BIG} 0 0", "line 1: "),
         ("a.off", f"OFF 3 1 0\n0 0 0\n1 0 0\n0 1 0\n3 0 1 {BIG}", "line 5: .* is not a 64-bit integer"),

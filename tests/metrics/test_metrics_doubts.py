@@ -87,8 +87,8 @@ def test_clouds_where_they_should_not_be_are_warned_of() -> None:
     with pytest.warns(UserWarning, match="reference: 2 of its 8 clouds are also in the samples"):
         evaluate(torch.cat((SAMPLES, REFERENCE[3:5])), REFERENCE, distances=())
     splits = Clouds(REFERENCE, splits=("train", *["test"] * 7))
-    with pytest.warns(UserWarning, match="reference: holds clouds of the split train"):
+    with pytest.warns(UserWarning, match="reference: contains clouds of the split train"):
         evaluate(SAMPLES, splits, distances=())
     test = Clouds(REFERENCE, splits=("test",) * 8)
-    with pytest.warns(UserWarning, match="reference: is the split test; numbers of pointflow are of val"):
+    with pytest.warns(UserWarning, match="reference: is the split test; pointflow uses the split val"):
         evaluate(SAMPLES, test, protocol="pointflow", distances=())

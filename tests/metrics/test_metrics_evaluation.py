@@ -100,7 +100,7 @@ def test_batches_are_compared_each_by_itself_and_averaged(batch: int) -> None:
 
 def test_one_nna_of_unequal_sets_is_of_as_many_clouds_of_each() -> None:
     samples, reference = blobs(30, 16, 4), blobs(6, 16, 5)
-    with pytest.warns(UserWarning, match="1-NNA: 6 clouds a side are few, see its interval; use 20 or more"):
+    with pytest.warns(UserWarning, match="1-NNA: 6 clouds per set are few, see its interval; use 20 or more"):
         report = evaluate(samples, reference)
     rows = drawn(30, 6, "samples")
     equal = slow(samples[rows], reference, "exact")
@@ -110,7 +110,7 @@ def test_one_nna_of_unequal_sets_is_of_as_many_clouds_of_each() -> None:
         assert report.values[f"mmd_{column}"] == pytest.approx(
             slow(samples, reference, "exact")[f"mmd_{column}"], rel=1e-5
         )
-    assert "1-NNA: on 6 clouds a side, those of the samples chosen by seed" in report.notes
+    assert "1-NNA: on 6 clouds per set, those of the samples chosen by seed" in report.notes
 
 
 def test_samples_like_nothing_are_all_told_apart_with_an_interval_that_few_clouds_leave_open() -> None:
@@ -132,7 +132,7 @@ def test_global_std_is_the_training_sets() -> None:
     assert report.protocol["normalized_by"]["size"] == pytest.approx(deviation)
     other = evaluate(SAMPLES * 3 + 1, REFERENCE * 3 + 1, train * 1.5, protocol=protocol, distances=("cd",))
     assert other.protocol["hash"] != report.protocol["hash"]
-    with pytest.raises(ValueError, match=r"train: must be given under the normalisation global_std, .*\(--train\)"):
+    with pytest.raises(ValueError, match=r"train: must be given for the normalisation global_std, .*\(--train\)"):
         evaluate(SAMPLES, REFERENCE, protocol=protocol)
 
 

@@ -73,7 +73,7 @@ def test_an_oracle_by_name_is_measured_as_the_training_set_is() -> None:
     assert {name: found[name] for name in ("jsd", "mmd_cd", "cov_cd")} == pytest.approx(
         {name: want[name] for name in ("jsd", "mmd_cd", "cov_cd")}, rel=1e-5
     )
-    with pytest.raises(ValueError, match="oracles: must have names of their own, 'training set' is another row's"):
+    with pytest.raises(ValueError, match="oracles: must not have the name of another row, got 'training set'"):
         evaluate(SAMPLES, REFERENCE, oracles={"training set": decoded})
 
 

@@ -132,12 +132,12 @@ def test_a_damaged_tile_is_named(tmp_path: Path) -> None:
     pair_matrices({0: Block("", "chamfer", a, a)}, TileStore(tmp_path))
     (file,) = tmp_path.iterdir()
     file.write_bytes(file.read_bytes()[:-20])
-    with pytest.raises(ValueError, match=rf"{file}: must be a tile of distances, is damaged .*delete it"):
+    with pytest.raises(ValueError, match=rf"{file}: must be a tile of distances, but is damaged .*delete it"):
         pair_matrices({0: Block("", "chamfer", a, a)}, TileStore(tmp_path))
     file.write_bytes(b"")
-    with pytest.raises(ValueError, match=rf"{file}: must be a tile of distances, is damaged"):
+    with pytest.raises(ValueError, match=rf"{file}: must be a tile of distances, but is damaged"):
         pair_matrices({0: Block("", "chamfer", a, a)}, TileStore(tmp_path))
-    with pytest.raises(ValueError, match="must be a folder to keep finished tiles in, is a file"):
+    with pytest.raises(ValueError, match="must be a folder for finished tiles, but is a file"):
         TileStore(file)
 
 

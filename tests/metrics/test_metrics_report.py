@@ -133,7 +133,7 @@ def test_numbers_in_print_stand_beneath_under_their_protocol() -> None:
     assert "DiT-3D-XL" in text and "49.1" in text and "[1]" not in text and "LION" not in text
     exact = evaluate(SAMPLES, REFERENCE, distances=("cd",))
     with pytest.raises(
-        ValueError, match="there are published numbers of the protocols pointflow, lion, dit3d, not exact"
+        ValueError, match="there are published numbers for the protocols pointflow, lion, dit3d, not exact"
     ):
         exact.table(published="chair")
     with pytest.raises(ValueError, match="published: must be one of airplane, chair, car; got 'chairs'"):

@@ -72,7 +72,7 @@ def test_what_is_left_out_and_how_little_is_known_come_last():
     sentences = verdict(report({"cov_cd": 0.3}, (0.48, 0.6), clouds=40, training_set=TRAIN))
     assert sentences[1:] == [
         "Shapes are missing: COV-CD 30%, the training set has 55%.",
-        "40 clouds a side are few: use 100 or more.",
+        "40 clouds per set are few: use 100 or more.",
     ]
 
 

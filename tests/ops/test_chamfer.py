@@ -101,7 +101,7 @@ def test_gradient_of_one_cloud_and_of_strides() -> None:
 def test_gradient_of_the_gradient_is_refused() -> None:
     x, y = pairs("cubes", 1, 5, 5, torch.float64)
     (gradient,) = torch.autograd.grad(ops.chamfer(x.requires_grad_(), y).sum(), x, create_graph=True)
-    with pytest.raises(RuntimeError, match="chamfer: has a first derivative only"):
+    with pytest.raises(RuntimeError, match="chamfer: has only a first derivative"):
         gradient.sum().backward()
 
 

@@ -90,7 +90,7 @@ def test_lower_bound_from_duals(start: str, dtype: torch.dtype, instruction_set:
 
 def test_bad_arguments_are_named() -> None:
     a, b = _shapes(3), _shapes(4)
-    with pytest.raises(ValueError, match=r"k: must be in \[1, 4\], the clouds to choose from, got 5"):
+    with pytest.raises(ValueError, match=r"k: must be in \[1, 4\], the number of candidates, got 5"):
         nearest(a, b, 5)
     with pytest.raises(ValueError, match=r"k: must be in \[1, 2\]"):
         nearest(a, a, 3)

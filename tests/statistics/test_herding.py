@@ -45,7 +45,7 @@ def test_the_choice_is_the_rule_written_out() -> None:
 @pytest.mark.parametrize(
     ("features", "count", "message"),
     [
-        (torch.zeros(3), 1, r"features: must be \(S, F\) floating point with a row or more, got \(3,\)"),
+        (torch.zeros(3), 1, r"features: must be \(S, F\) floating point with at least one row, got \(3,\)"),
         (torch.zeros(3, 1).long(), 1, "features: must be .* floating point"),
         (torch.full((3, 1), torch.nan), 1, "features: must be finite"),
         (torch.zeros(3, 1), 0, "count: must be at least 1, got 0"),

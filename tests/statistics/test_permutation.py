@@ -95,7 +95,7 @@ def test_bad_input_is_named() -> None:
         two_sample_test(x, x.where(torch.arange(5)[:, None] > 1, torch.nan))
     with pytest.raises(ValueError, match="statistic: must be one of energy, kernel_mmd; got 'mmd'"):
         two_sample_test(x, x, "mmd")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="bandwidths: most rows are equal, their median distance is 0"):
+    with pytest.raises(ValueError, match="bandwidths: most rows are equal, so their median distance is 0"):
         two_sample_test(x * 0, x * 0, "kernel_mmd")
     with pytest.raises(ValueError, match="permutations: must be at least 1, got 0"):
         two_sample_test(x, x, permutations=0)

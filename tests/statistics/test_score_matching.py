@@ -132,7 +132,7 @@ def test_bad_scores_are_named() -> None:
     x = rows(4)
     with pytest.raises(ValueError, match=r"score: must be of the shape of x, \(4, 3\), got \(4,\)"):
         score_matching(lambda at: at.sum(1), x)
-    with pytest.raises(ValueError, match=r"score: must be differentiable for x, .* do not detach them"):
+    with pytest.raises(ValueError, match=r"score: must be differentiable in x, .* do not detach it"):
         sliced_score_matching(lambda at: at.detach(), x, torch.ones_like(x))
     with pytest.raises(ValueError, match="sigma: must be a positive number, got 0"):
         denoising_score_matching(lambda at: at, x, torch.ones_like(x), 0.0)

@@ -83,7 +83,7 @@ def test_a_family_that_does_not_fit_has_wider_spacings() -> None:
         (torch.tensor([1.0, 2.0, 1.0]), (0.0, 1.0), "x: must be numbers that are all different, got 1 that equal"),
         (torch.tensor([1.0, torch.inf]), (0.0, 1.0), "x: must be finite"),
         (torch.tensor([1.0, 2.0]), (), "start: must be one number for each parameter"),
-        (torch.tensor([100.0, 200.0]), (0.0, 1.0), "start: must give every two neighbours of x a spacing above 0"),
+        (torch.tensor([100.0, 200.0]), (0.0, 1.0), "start: must give all neighbours in x a spacing above 0"),
     ],
 )
 def test_bad_arguments_are_named(x: torch.Tensor, start: tuple[float, ...], message: str) -> None:

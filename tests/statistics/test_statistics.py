@@ -159,7 +159,7 @@ def test_the_gradient_between_equal_samples_is_zero_in_their_type(divergence) ->
         (lambda x: energy_distance(x, x[:0]), "x, y: must have at least 1 rows each, got 6 and 0"),
         (lambda x: kernel_mmd(x, x[:1]), "x, y: must have at least 2 rows each, got 6 and 1"),
         (lambda x: kernel_mmd(x, x, [1.0, 0.0]), r"bandwidths: must be positive numbers, got \[1.0, 0.0\]"),
-        (lambda x: kernel_mmd(0 * x, 0 * x), "most rows are equal, their median distance is 0; give bandwidths"),
+        (lambda x: kernel_mmd(0 * x, 0 * x), "most rows are equal, so their median distance is 0; give bandwidths"),
         (lambda x: energy_distance(x.long(), x), "x, y: must be floating point, got torch.int64 and torch.float64"),
         (lambda x: sliced_wasserstein(x, x, 0), "projections: must be at least 1, got 0"),
         (lambda x: sliced_wasserstein(x, x, order=0), "order: must be at least 1, got 0"),

@@ -1,1 +1,1 @@
-"""One file per file format. A reader gives what the file says or refuses it, and never allocates on a header's word."""
+"""One module per file format. A reader checks the sizes in a header against the file before it allocates memory."""

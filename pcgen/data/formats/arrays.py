@@ -1,4 +1,4 @@
-"""Clouds in NumPy's files: .npy with one array, .npz with the array `points` and what is known of each cloud."""
+"""Clouds in NumPy's files: .npy with one array, .npz with the array `points` and properties of each cloud."""
 
 import errno
 import hashlib
@@ -21,7 +21,7 @@ from pcgen.errors import choose
 
 __all__ = ["SPLIT_NAMES", "listing_of", "npy_shape", "read_npy", "read_npz", "split_names"]
 
-# How datasets call their splits.
+# The names of splits in datasets.
 SPLIT_NAMES = {
     **{split: split for split in SPLITS},
     "training": "train",
@@ -30,7 +30,7 @@ SPLIT_NAMES = {
     "testing": "test",
 }
 
-# What zipfile raises of damage, and of ways to pack that it does not know.
+# What zipfile raises for damaged files, and for unknown compression.
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, UnicodeError)
 _PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
@@ -41,14 +41,14 @@ def _header(file: IO[bytes], what: str) -> tuple[tuple[int, ...], np.dtype[Any]]
         version = np.lib.format.read_magic(file)
         header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
         shape, _, dtype = header(file)
-    except Exception as error:  # the header is Python text: damage raises whatever its tokenizer and parser do
+    except Exception as error:  # the header is Python text: damage may raise any error of the parser
         told = in_short(error)
         raise ValueError(f"{what}: is not a NumPy array: {told}; write it with numpy.save or numpy.savez") from None
     return shape, dtype
 
 
 def _array(file: IO[bytes], size: int, what: str, max_bytes: int) -> NDArray[Any]:
-    """The array of an .npy stream of `size` bytes, whose header is checked against this size before any is read."""
+    """The array of an .npy stream of `size` bytes; the header is checked against this size before numbers are read."""
     shape, dtype = _header(file, what)
     if dtype.hasobject:
         raise ValueError(
@@ -76,7 +76,7 @@ def npy_shape(path: Path) -> tuple[int, ...]:
     """The shape that an .npy file declares; its numbers are not read.
 
     Raises:
-        ValueError: its header is damaged.
+        ValueError: the header is damaged.
     """
     with path.open("rb") as file:
         return _header(file, str(path))[0]
@@ -115,14 +115,14 @@ def read_npz(path: Path, max_bytes: int) -> Listing:
             if (total := sum(info.file_size for info in infos.values())) > max_bytes:
                 raise too_large(str(path), total, max_bytes)
             for key, info in infos.items():
-                if info.compress_type not in _PACKINGS:  # others may ask for gigabytes to unpack a few bytes
+                if info.compress_type not in _PACKINGS:  # others may need gigabytes to unpack a few bytes
                     raise ValueError(
                         f"{path}: {key} is packed in a way that NumPy does not use; write it with numpy.savez"
                     )
                 with archive.open(info) as member:
                     arrays[key] = _array(member, info.file_size, f"{path}: {key}", max_bytes)
     except _DAMAGE as error:
-        # An archive whose offsets lead nowhere is EINVAL; all else the system says is of the disk, not of the file.
+        # Wrong offsets in an archive give EINVAL; all other system errors are of the disk, not of the file's content.
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise unreadable(path, error) from None
         raise ValueError(
@@ -132,7 +132,7 @@ def read_npz(path: Path, max_bytes: int) -> Listing:
 
 
 def listing_of(arrays: dict[str, NDArray[Any]], path: Path) -> Listing:
-    """The clouds of a table of arrays, whatever file it comes from.
+    """The clouds from a table of arrays, of any file format.
 
     Raises:
         ValueError: `points` is not (S, N, 3) or (S, N, 6), or another array does not fit it.
@@ -147,7 +147,7 @@ def listing_of(arrays: dict[str, NDArray[Any]], path: Path) -> Listing:
             "transpose or cut the array"
         )
     count = len(points)
-    if count and not points.shape[1]:  # before a name is made for each of what may be a billion
+    if count and not points.shape[1]:  # before names are made, of which there may be a billion
         raise ValueError(f"{path}: points must be clouds (S, N, 3) with N >= 1, got {tuple(points.shape)}")
     if normals is not None and normals.shape != (*points.shape[:2], 3):
         raise ValueError(f"{path}: normals must be {(*points.shape[:2], 3)} as points are, got {normals.shape}")
@@ -162,7 +162,7 @@ def listing_of(arrays: dict[str, NDArray[Any]], path: Path) -> Listing:
     if names is not None and names.size != count:
         if classes is not None or "labels" not in arrays:
             raise ValueError(f"{path}: names must be one for each of {count} clouds, got {names.shape}")
-        names, classes = None, names  # the names of the classes, as some datasets have it
+        names, classes = None, names  # in some datasets, these are the names of the classes
     labels, order = _labels(arrays.get("labels"), classes, path)
     splits = arrays.get("split", arrays.get("splits"))
     named = None if names is None else decode(names.reshape(-1))
@@ -189,8 +189,8 @@ def listing_of(arrays: dict[str, NDArray[Any]], path: Path) -> Listing:
 
 
 def _digest(points: NDArray[Any]) -> str:
-    """A digest of a cloud, the same whatever type of number it is stored in."""
-    with np.errstate(over="ignore", invalid="ignore"):  # numbers beyond float32 are told when the cloud is read
+    """A digest of a cloud, which does not depend on the type in which its numbers are stored."""
+    with np.errstate(over="ignore", invalid="ignore"):  # numbers beyond float32 are reported when the cloud is read
         return hashlib.blake2b(points.astype("<f4").tobytes(), digest_size=16).hexdigest()
 
 
@@ -210,7 +210,7 @@ def _origin(origin: NDArray[Any] | None, path: Path) -> Triple:
 def _labels(
     labels: NDArray[Any] | None, classes: NDArray[Any] | None, path: Path
 ) -> tuple[list[str] | None, tuple[str, ...] | None]:
-    """The class of each cloud by name, and the order of the classes where the file gives one."""
+    """The class of each cloud by name, and the order of the classes if the file gives one."""
     if labels is None:
         return None, None
     labels = labels.reshape(-1)
@@ -230,10 +230,10 @@ def _labels(
 
 
 def split_names(splits: Sequence[str], path: Path) -> list[str]:
-    """The splits by the names that pcgen gives them.
+    """The splits by pcgen's names.
 
     Raises:
-        ValueError: one is none of train, val and test, nor another name of these.
+        ValueError: one is neither train, val or test, nor another name of these.
     """
     if unknown := sorted({split for split in splits if split.lower() not in SPLIT_NAMES}):
         raise ValueError(f"{path}: a split must be {', '.join(SPLITS)}, got {unknown[0]!r}; write those names")

@@ -15,24 +15,24 @@ __all__ = ["read_glb"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-Instance = tuple[Json, Floats]  # a primitive of a mesh, and the matrix (4, 4) that puts it into the scene
+Instance = tuple[Json, Floats]  # a primitive of a mesh, and its transform (4, 4) in the scene
 
-# Required extensions that change how a shape looks, or how its numbers are stored as accessors say; never its form.
+# Required extensions that change the appearance of a shape, or the types that accessors declare; never its geometry.
 _HARMLESS = ("KHR_materials_", "KHR_texture_", "KHR_lights_", "EXT_texture_", "EXT_lights_", "KHR_mesh_quantization")
 _DRACO = "KHR_draco_mesh_compression"
 _INSTANCES = "EXT_mesh_gpu_instancing"
 _POINTS, _TRIANGLES, _STRIP, _FAN = 0, 4, 5, 6  # modes of a primitive; 1 to 3 are lines
-_BYTES = 24  # of a vertex, or of a triangle's corners
+_BYTES = 24  # per vertex, or per triangle
 
 
 def read_glb(path: Path, max_bytes: int) -> Mesh | Raw:
-    """All triangles of a .glb scene as one mesh, or all its points as one cloud, each where the scene puts it.
+    """All triangles of a .glb scene as one mesh, or all its points as one cloud, in the coordinates of the scene.
 
-    What the scene places several times counts as often. Files that it refers to are not opened.
+    A shape that the scene uses several times is read several times. Other files to which it refers are not opened.
 
     Raises:
         ValueError: it is not a complete .glb file; has lines, both points and triangles, or shapes that are compressed
-            or deformed by joints; needs an unknown extension; or takes more than `max_bytes`.
+            or deformed by joints; needs an unknown extension; or needs more than `max_bytes`.
     """
     data = read_bytes(path, max_bytes)
     with named(path):
@@ -69,7 +69,7 @@ def _read(glb: Glb, max_bytes: int) -> Mesh | Raw:
     for primitive, matrix in instances:
         corners = _faces(glb, primitive)
         vertices.append(_positions(glb, primitive, matrix))
-        # A mirrored shape keeps its outside by the other order of its corners.
+        # A mirrored shape needs the reverse order of its corners, so that its outside does not change.
         faces.append(before + (corners[:, ::-1] if np.linalg.det(matrix[:3, :3]) < 0 else corners))
         before += len(vertices[-1])
     return Mesh(np.concatenate(vertices), np.concatenate(faces))
@@ -81,7 +81,7 @@ def _told(modes: set[Any]) -> str:
 
 
 def _instances(glb: Glb) -> Iterator[Instance]:
-    """Every primitive of every node of the scene, or of all nodes of a file without scenes."""
+    """All primitives of the nodes of the scene, or of all nodes if the file has no scene."""
     nodes = glb.json.get("nodes", [])
     if "scenes" in glb.json:
         roots = glb.item("scenes", glb.json.get("scene", 0)).get("nodes", [])
@@ -114,9 +114,9 @@ def _instances(glb: Glb) -> Iterator[Instance]:
 
 
 def _local(node: Json) -> Floats:
-    """The matrix of a node within its parent: as it is given, or from translation, rotation (x y z w) and scale."""
+    """The transform of a node relative to its parent: a matrix, or translation, rotation (x y z w) and scale."""
     if "matrix" in node:
-        return np.array(node["matrix"], dtype=np.float64).reshape(4, 4).T  # stored column after column
+        return np.array(node["matrix"], dtype=np.float64).reshape(4, 4).T  # stored by columns
     matrix = np.eye(4)
     if "rotation" in node:
         x, y, z, w = np.array(node["rotation"], dtype=np.float64)
@@ -128,7 +128,7 @@ def _local(node: Json) -> Floats:
 
 
 def _positions(glb: Glb, primitive: Json, matrix: Floats) -> Floats:
-    """The places of a primitive's vertices in the scene, (V, 3)."""
+    """The coordinates of a primitive's vertices in the scene, (V, 3)."""
     accessor = glb.item("accessors", primitive["attributes"]["POSITION"])
     if _DRACO in primitive.get("extensions", {}) and "bufferView" not in accessor:
         raise ValueError(f"holds shapes compressed by {_DRACO}, which is not supported; export it without")
@@ -140,7 +140,7 @@ def _positions(glb: Glb, primitive: Json, matrix: Floats) -> Floats:
 
 
 def _faces(glb: Glb, primitive: Json) -> Ints:
-    """The triangles of a primitive, (F, 3), all turned the same way."""
+    """The triangles of a primitive, (F, 3), with consistent orientation."""
     if "indices" in primitive:
         listed = glb.array(primitive["indices"])
         if listed.dtype.kind != "u" or listed.shape[1] != 1:
@@ -152,10 +152,10 @@ def _faces(glb: Glb, primitive: Json) -> Ints:
         corners = np.arange(glb.count(primitive["attributes"]["POSITION"]))
     match primitive.get("mode", _TRIANGLES):
         case 4 if len(corners) % 3:
-            raise ValueError(f"holds {len(corners)} corners of triangles, which come in threes; it is damaged")
+            raise ValueError(f"has {len(corners)} corners of triangles, not a multiple of three; it is damaged")
         case 4:
             return corners.reshape(-1, 3)
-        case 5:  # of every second triangle of a strip two corners change places
+        case 5:  # in every second triangle of a strip, two corners are swapped
             faces = np.stack([corners[:-2], corners[1:-1], corners[2:]], axis=-1)
             faces[1::2, 1:] = faces[1::2, :0:-1]
             return faces

@@ -12,15 +12,15 @@ __all__ = ["Glb", "Json"]
 Json = dict[str, Any]
 
 _COMPONENTS = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
-_WIDTHS = {"SCALAR": 1, "VEC3": 3}  # of what a shape is made of
+_WIDTHS = {"SCALAR": 1, "VEC3": 3}  # of the elements that positions and corners use
 _INLINE = "base64,"
 
 
 class Glb:
-    """A .glb file taken apart: `json`, and arrays by the number of their accessor.
+    """The parts of a .glb file: `json`, and arrays by the number of their accessor.
 
     Raises:
-        ValueError: it is cut short or not a .glb file of version 2.
+        ValueError: it is truncated or not a .glb file of version 2.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -40,7 +40,7 @@ class Glb:
             self.blob = data[start:stop]
 
     def item(self, key: str, index: Any) -> Json:
-        """An entry of a list of the JSON by its number.
+        """Entry number `index` of the JSON's list `key`.
 
         Raises:
             ValueError: there is no such entry.
@@ -52,14 +52,14 @@ class Glb:
         return entry
 
     def count(self, index: Any) -> int:
-        """How many elements an accessor has; nothing is read."""
+        """Number of elements of an accessor; no numbers are read."""
         return _size(self.item("accessors", index), "count")
 
     def array(self, index: Any) -> NDArray[Any]:
-        """The numbers of an accessor, (count, width): float64 where whole numbers stand for fractions (normalized).
+        """The numbers of an accessor, (count, width); float64 if integers encode fractions (normalized).
 
         Raises:
-            ValueError: it reaches beyond its data, or is of a type that no position or corner has.
+            ValueError: it extends beyond its data, or is of a type that positions and corners cannot have.
         """
         accessor = self.item("accessors", index)
         count, width = _size(accessor, "count"), _WIDTHS.get(accessor.get("type", ""), 0)
@@ -81,7 +81,7 @@ class Glb:
         return values
 
     def _elements(self, place: Json, count: int, width: int, kind: np.dtype[Any]) -> NDArray[Any]:
-        """Elements of a part of a buffer (bufferView), which may have others between them."""
+        """Elements of a part of a buffer (bufferView); other data may be between them."""
         view = self.item("bufferViews", place["bufferView"])
         if names := ", ".join(view.get("extensions", {})):
             raise ValueError(f"keeps arrays in the form of {names}, which is not supported; export it without")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["read_arrays", "read_h5"]
 
-_DAMAGE = (OSError, RuntimeError, KeyError, TypeError, UnicodeError)  # what h5py raises of it, on opening or later
+_DAMAGE = (OSError, RuntimeError, KeyError, TypeError, UnicodeError)  # errors of h5py for damaged files
 _NAMES = {
     "points": ("points", "data"),
     "normals": ("normals", "normal"),
@@ -33,12 +33,12 @@ _NAMES = {
 def read_h5(path: Path, max_bytes: int) -> Listing:
     """The clouds of an HDF5 file.
 
-    One set is under `points` or `data`, (S, N, 3), with `normals`, `labels`, `classes`, `names` and `split` beside it.
-    Otherwise there is a group for every class with a set (S, N, 3) for every split, as the files of
-    diffusion-point-cloud have it; each is read when it is asked for.
+    A single set is in `points` or `data`, (S, N, 3), optionally with `normals`, `labels`, `classes`, `names` and
+    `split`. Otherwise there is a group for each class, with a set (S, N, 3) for each split, as in the files of
+    diffusion-point-cloud; each set is read when it is needed.
 
     Raises:
-        ValueError: it is damaged, has neither form, refers to other files, or holds more than `max_bytes`.
+        ValueError: it is damaged, has neither form, refers to other files, or needs more than `max_bytes`.
     """
     with _opened(path) as file:
         keys = list(file)
@@ -54,7 +54,7 @@ def read_h5(path: Path, max_bytes: int) -> Listing:
 
 
 def read_arrays(path: Path, max_bytes: int) -> dict[str, NDArray[Any]]:
-    """The arrays of a file that holds one set of clouds, by the names that .npz files use.
+    """The arrays of a file with a single set of clouds, by the names of .npz files.
 
     Raises:
         ValueError: as `read_h5`.
@@ -70,11 +70,11 @@ def _opened(path: Path) -> "Iterator[h5py.File]":
     try:
         with h5py.File(path, "r") as file:
             yield file
-    except (PermissionError, BlockingIOError) as error:  # the latter where another program has it open for writing
+    except (PermissionError, BlockingIOError) as error:  # the latter if another program has it open for writing
         raise unreadable(path, error) from None
     except _DAMAGE as error:
         raise ValueError(f"{path}: is not a complete HDF5 file: {in_short(error)}; write it again") from None
-    except ValueError as error:  # the library's too, of types that NumPy has not
+    except ValueError as error:  # also from the library, for types that NumPy does not have
         raise ValueError(told(str(path), error)) from None
 
 
@@ -91,7 +91,7 @@ def _told(keys: list[str]) -> str:
 
 
 def _read(file: "h5py.File", name: str, path: Path, max_bytes: int) -> NDArray[Any]:
-    """One array, if its bytes are in this file and are no more than allowed."""
+    """One array, if its bytes are in this file and within the limit."""
     import h5py
 
     place = ""
@@ -116,7 +116,7 @@ def _read(file: "h5py.File", name: str, path: Path, max_bytes: int) -> NDArray[A
 
 
 def _sets(file: "h5py.File", path: Path, max_bytes: int) -> list[tuple[str, str, int]]:
-    """Class, split and number of clouds of every set, in order."""
+    """Class, split and number of clouds of each set, in order."""
     import h5py
 
     sets = []
@@ -127,7 +127,7 @@ def _sets(file: "h5py.File", path: Path, max_bytes: int) -> list[tuple[str, str,
             link = file[group].get(split, getlink=True)
             data = file[group][split] if isinstance(link, h5py.HardLink) else None
             if isinstance(data, h5py.Dataset) and data.ndim == 3:
-                # Before a name is made for each cloud of what a few bytes may declare.
+                # Before names are made: a few bytes may declare a very large number of clouds.
                 if not data.shape[1]:
                     raise ValueError(f"{path}: {group}/{split} must be (S, N, 3) with N >= 1, got {data.shape}")
                 if data.nbytes > max_bytes:
@@ -144,7 +144,7 @@ def _by_class(path: Path, sets: list[tuple[str, str, int]], max_bytes: int) -> L
         number, place = places[row]
         if number not in arrays:
             label, split, _ = sets[number]
-            arrays.clear()  # rows come in order: one set at a time is enough
+            arrays.clear()  # rows are read in order, so one set at a time is sufficient
             with _opened(path) as file:
                 arrays[number] = _read(file, f"{label}/{split}", path, max_bytes)
         return Raw(arrays[number][place])

@@ -1,7 +1,7 @@
 """Texts of varying length in HDF5 files, read from the bytes of the file.
 
-The library believes what a reference says: it takes memory for a text of 4 GiB that is not there, and it never ends in
-a heap with an object of no bytes. Here both are refused.
+The HDF5 library trusts references: it allocates memory for a text of 4 GiB that does not exist, and it loops forever in
+a heap with an object of 0 bytes. Here both are errors.
 """
 
 import mmap
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
 
 __all__ = ["read_texts"]
 
-_REFERENCE = struct.Struct("<IQI")  # bytes of the text, place of its heap, number of the object in it
-_OBJECT = struct.Struct("<HHIQ")  # number, times it is used, nothing, bytes
-_HEAP = struct.Struct("<4s4sQ")  # mark, version, bytes of the whole
+_REFERENCE = struct.Struct("<IQI")  # bytes of the text, address of its heap, number of the object in it
+_OBJECT = struct.Struct("<HHIQ")  # number, reference count, reserved, bytes
+_HEAP = struct.Struct("<4s4sQ")  # signature, version, total bytes
 
 
 def read_texts(data: "h5py.Dataset", name: str, path: Path, max_bytes: int) -> list[bytes]:
-    """The texts of an array, row after row (HDF5 File Format Specification, III.E, Global Heap).
+    """The texts of an array, row by row (HDF5 File Format Specification, III.E, Global Heap).
 
     Args:
         data: the array, of the open file.
         name: the file and the array, for messages.
 
     Raises:
-        ValueError: a text is not whole in the file, the array is stored in chunks, or it takes more than `max_bytes`.
+        ValueError: a text is incomplete, the array is stored in chunks, or it needs more than `max_bytes`.
     """
     start = data.id.get_offset()
     if data.size and (start is None or data.file.id.get_create_plist().get_sizes() != (8, 8)):
@@ -53,15 +53,15 @@ def read_texts(data: "h5py.Dataset", name: str, path: Path, max_bytes: int) -> l
 
 
 class _Heaps:
-    """The parts of a file that hold texts, each looked through once."""
+    """The heaps of a file that contain texts; each is parsed once."""
 
     def __init__(self, content: mmap.mmap, base: int) -> None:
         self.content, self.base = content, base
-        self.left = len(content)  # bytes of heaps yet to come: those of a whole file do not overlap
+        self.left = len(content)  # bytes for further heaps, which do not overlap in a valid file
         self.known: dict[int, dict[int, tuple[int, int]]] = {}
 
     def text(self, place: int, number: int, length: int) -> bytes:
-        """The first `length` bytes of an object; a LookupError if it is not there or shorter."""
+        """The first `length` bytes of an object; a LookupError if it does not exist or is shorter."""
         if place not in self.known:
             self.known[place] = self._objects(self.base + place)
         start, size = self.known[place][number]
@@ -70,7 +70,7 @@ class _Heaps:
         return self.content[start : start + length]
 
     def _objects(self, start: int) -> dict[int, tuple[int, int]]:
-        """Where each object of a heap begins, and how many bytes it has."""
+        """Offset and size in bytes of each object of a heap."""
         if start + _HEAP.size > len(self.content):
             raise LookupError
         mark, version, size = _HEAP.unpack_from(self.content, start)

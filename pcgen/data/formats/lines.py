@@ -1,22 +1,22 @@
-"""Text files as lines of words and numbers: encodings, line ends and wrong numbers are one matter for every format."""
+"""Text files as lines of words and numbers: encodings, line ends and errors in numbers, for all text formats."""
 
 import codecs
 from collections.abc import Iterator, Sequence
 
 __all__ = ["floats", "line_end", "lines", "shown", "text_of", "unmarked", "whole", "wholes"]
 
-# UTF-32's mark for little endian begins with UTF-16's, so it stands first.
+# The little-endian mark of UTF-32 begins with that of UTF-16, so it must be first.
 _OTHER_MARKS = {
     codecs.BOM_UTF32_LE: "UTF-32",
     codecs.BOM_UTF32_BE: "UTF-32",
     codecs.BOM_UTF16_LE: "UTF-16",
     codecs.BOM_UTF16_BE: "UTF-16",
 }
-_WIDEST = 2**63  # int64 ends before it
+_WIDEST = 2**63  # the first integer beyond int64
 
 
 def unmarked(data: bytes) -> bytes:
-    """A file without UTF-8's byte order mark, which some editors put first.
+    """A file without UTF-8's byte order mark, which some editors write.
 
     Raises:
         ValueError: it has the mark of UTF-16 or UTF-32.
@@ -31,7 +31,7 @@ def text_of(data: bytes) -> bytes:
     """A text file without its byte order mark.
 
     Raises:
-        ValueError: it is UTF-16 or UTF-32, with or without a mark, or no text.
+        ValueError: it is UTF-16 or UTF-32, with or without a mark, or not text.
     """
     data = unmarked(data)
     if (zero := data.find(b"\0")) >= 0:
@@ -40,27 +40,27 @@ def text_of(data: bytes) -> bytes:
 
 
 def line_end(data: bytes) -> bytes:
-    r"""What ends the lines of a file: \r alone if its first line ends so, else \n, which \r may precede."""
+    r"""The line end of a file: \r if its first line ends with \r alone; otherwise \n, possibly after \r."""
     first = data.find(b"\r")
     alone = first >= 0 and data[first + 1 : first + 2] != b"\n" and b"\n" not in data[:first]
     return b"\r" if alone else b"\n"
 
 
 def lines(data: bytes) -> Iterator[tuple[int, list[bytes]]]:
-    r"""The number, from 1, and the words of every line that has any; # starts a comment, \n, \r\n or \r ends a line."""
+    r"""Number, from 1, and words of each line that is not empty; # starts a comment; \n, \r\n or \r ends a line."""
     for number, line in enumerate(data.splitlines(), start=1):
         if words := line.partition(b"#")[0].split():
             yield number, words
 
 
 def floats(words: Sequence[bytes], line: int) -> list[float]:
-    """The numbers that words of a line are, however many digits they have; NaN and infinity are numbers too.
+    """The numbers from the words of a line; NaN and infinity are allowed.
 
     Raises:
-        ValueError: a word is not a number; a decimal comma makes it none.
+        ValueError: a word is not a number, for example because of a decimal comma.
     """
     try:
-        # Python reads 1_000 as a number, and no program writes one so.
+        # Python accepts 1_000 as a number, but no program writes it.
         if b"_" not in b" ".join(words):
             return list(map(float, words))
     except ValueError:
@@ -79,10 +79,10 @@ def _is_number(word: bytes) -> bool:
 
 
 def wholes(words: Sequence[bytes], line: int) -> list[int]:
-    """The whole numbers that words of a line are.
+    """The integers from the words of a line.
 
     Raises:
-        ValueError: a word is none, or one beyond int64.
+        ValueError: a word is not an integer, or one beyond int64.
     """
     try:
         values = list(map(int, words))
@@ -103,10 +103,10 @@ def _is_whole(word: bytes) -> bool:
 
 
 def whole(word: bytes, line: int) -> int:
-    """The whole number that a word of a line is; errors are those of `wholes`."""
+    """The integer from a word of a line; errors are those of `wholes`."""
     return wholes([word], line)[0]
 
 
 def shown(text: bytes) -> str:
-    """The beginning of a text as a message shows it."""
+    """The beginning of a text, for messages."""
     return repr(text[:60].decode("utf-8", errors="replace")) + ("..." if len(text) > 60 else "")

@@ -1,4 +1,4 @@
-"""Meshes in Wavefront's format, .obj: vertices and faces, whatever objects and materials they belong to."""
+"""Meshes in Wavefront's format, .obj: vertices and faces; objects and materials are ignored."""
 
 from array import array
 from collections.abc import Iterator
@@ -16,10 +16,10 @@ __all__ = ["read_obj"]
 def read_obj(path: Path, max_bytes: int) -> Mesh | Raw:
     """The mesh of an .obj file, or the cloud of its vertices if it has no faces at all.
 
-    Faces of more than three sides are cut into fans of triangles. Material files are not opened.
+    Faces of more than three sides are divided into fans of triangles. Material files are not opened.
 
     Raises:
-        ValueError: a vertex or a face is none, or there is no vertex.
+        ValueError: a vertex or a face is not valid, or there is no vertex.
     """
     data = read_bytes(path, max_bytes)
     with named(path):
@@ -36,7 +36,7 @@ def _read(data: bytes) -> Mesh | Raw:
             continue
         there = len(vertices) // 3
         face = wholes([word.partition(b"/")[0] for word in words[1:]], number)
-        # Counted from 1, or backwards from the last vertex so far; 0 is nothing, and stays outside as -1.
+        # Counted from 1, or backwards from the last vertex so far; 0 is not valid, and becomes -1, out of range.
         corners.extend([corner - 1 if corner >= 0 else there + corner for corner in face])
         sides.append(len(words) - 1)
     if not vertices:
@@ -48,7 +48,7 @@ def _read(data: bytes) -> Mesh | Raw:
 
 
 def _statements(data: bytes) -> Iterator[tuple[int, list[bytes]]]:
-    r"""The words of every vertex and face, with the number of its first line; a \ at its end goes on in the next."""
+    r"""The words of every vertex and face, with the number of its first line; a \ at the end of a line continues it."""
     begun: list[bytes] = []
     first = 0
     for number, line in enumerate(data.splitlines(), start=1):
@@ -58,9 +58,9 @@ def _statements(data: bytes) -> Iterator[tuple[int, list[bytes]]]:
             first = number
         begun += words
         if not begun or begun[0] not in (b"v", b"f"):
-            begun = []  # the names of materials and files may end in \ too, and no vertex belongs to them
+            begun = []  # names of materials and files may also end in \, but continue no vertex
         elif not text.endswith(b"\\"):
             yield first, begun
             begun = []
     if begun:
-        raise ValueError(f"line {first}: {shown(b' '.join(begun))} goes on in the next line, and there is none")
+        raise ValueError(f"line {first}: {shown(b' '.join(begun))} continues on the next line, but there is none")

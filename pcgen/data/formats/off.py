@@ -12,7 +12,7 @@ from pcgen.data.surface import Mesh, triangulate
 
 __all__ = ["read_off"]
 
-# ModelNet writes some files with the counts on the first line, glued to the magic word.
+# Some files of ModelNet have the counts on the first line, directly after the magic word.
 _MAGIC = re.compile(rb"(?:ST)?C?(N?)OFF")
 
 Line = tuple[int, list[bytes]]
@@ -21,7 +21,7 @@ Line = tuple[int, list[bytes]]
 def read_off(path: Path, max_bytes: int) -> Mesh | Raw:
     """The mesh of a text .off file, or the cloud of one without faces, with the normals of an NOFF file.
 
-    Faces of more than three sides are cut into fans of triangles.
+    Faces of more than three sides are divided into fans of triangles.
 
     Raises:
         ValueError: it is not a text .off file, or has fewer lines than it declares.
@@ -57,10 +57,10 @@ def _read(data: bytes) -> Mesh | Raw:
 
 
 def _counts(rows: list[Line]) -> tuple[int, int, int]:
-    """How many vertices and faces there are, and the row in which they begin; the number of edges may be left out."""
+    """Numbers of vertices and faces, and the row where they begin; the number of edges may be missing."""
     counts: list[int] = []
     for row, (number, words) in enumerate(rows):
-        # A line of one number after the two is the number of edges: a vertex has three numbers.
+        # A line with one number after these two is the number of edges, since a vertex has three numbers.
         if len(counts) >= 2 and not (len(counts) == 2 and len(words) == 1):
             return counts[0], counts[1], row
         counts += wholes(words, number)
@@ -73,7 +73,7 @@ def _counts(rows: list[Line]) -> tuple[int, int, int]:
 
 
 def _faces(rows: list[Line]) -> np.ndarray:
-    """The triangles of lines of a number of corners, the corners, and colours that are ignored."""
+    """The triangles from lines with the number of corners, the corners, and colours, which are ignored."""
     sides, corners = array("q"), array("q")
     for face, (number, words) in enumerate(rows):
         count = whole(words[0], number)

@@ -22,10 +22,10 @@ Columns = dict[str, NDArray[np.generic]]
 def read_pcd(path: Path, max_bytes: int) -> Raw:
     """The cloud of a .pcd file: x y z, and normal_x normal_y normal_z if it has them.
 
-    Of an organised cloud, WIDTH x HEIGHT, the points come row after row; those that the scanner missed are NaN.
+    The points of an organised cloud, WIDTH x HEIGHT, are in order of rows; missing measurements are NaN.
 
     Raises:
-        ValueError: the header is not a pcd header, the data are compressed, or they are not what it declares.
+        ValueError: the header is not a pcd header, the data are compressed, or they do not agree with the header.
     """
     data = read_bytes(path, max_bytes)
     with named(path):
@@ -56,7 +56,7 @@ def _header(data: bytes) -> tuple[dict[str, list[str]], int]:
 
 
 def _count(header: dict[str, list[str]]) -> int:
-    """How many points the header declares."""
+    """The number of points that the header declares."""
     numbers = {}
     for key in ("WIDTH", "HEIGHT", "POINTS"):
         words = header.get(key)
@@ -74,7 +74,7 @@ def _count(header: dict[str, list[str]]) -> int:
 
 
 def _fields(header: dict[str, list[str]]) -> list[tuple[str, str, int]]:
-    """Name, type and number of values of each field that has any; PCL pads with fields that are all called "_"."""
+    """Name, type and number of values of each field that has values; PCL pads with fields that are all called "_"."""
     names = header["FIELDS"]
     counts = header.get("COUNT", ["1"] * len(names))
     formats = [_TYPES.get(pair) for pair in zip(header["TYPE"], header["SIZE"], strict=False)]
@@ -84,7 +84,7 @@ def _fields(header: dict[str, list[str]]) -> list[tuple[str, str, int]]:
     for name, kind, count in zip(names, formats, map(int, counts), strict=True):
         if kind is None:
             raise ValueError(f"header: field {name!r} must be of type F, I or U and of a size that these have")
-        if count:  # a field of no values has no bytes
+        if count:  # a field without values has no bytes
             fields.append((name, kind, count))
     if not {"x", "y", "z"} <= {name for name, _, _ in fields}:
         raise ValueError(f"must have fields x, y and z, got {' '.join(names)[:80]}")
@@ -92,7 +92,7 @@ def _fields(header: dict[str, list[str]]) -> list[tuple[str, str, int]]:
 
 
 def _columns(data: bytes, at: int, header: dict[str, list[str]]) -> Columns:
-    """The first value of every field of each point; of fields of one name the first."""
+    """The first value of every field of each point; of several fields with one name, the first."""
     count, fields = _count(header), _fields(header)
     names = [name for name, _, _ in fields]
     places = {name: names.index(name) for name in names}

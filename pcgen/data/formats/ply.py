@@ -29,10 +29,11 @@ _NORMALS = ("nx", "ny", "nz")
 def read_ply(path: Path, max_bytes: int) -> Raw | Mesh:
     """The mesh of a .ply file with faces, or the cloud of one without, with its normals nx ny nz if it has them.
 
-    Faces of more than three sides are cut into fans of triangles. Of two properties of one name the first counts.
+    Faces of more than three sides are divided into fans of triangles. Of two properties with one name, the first is
+    used.
 
     Raises:
-        ValueError: the header is not a ply header, the file ends before what it declares, or there are no x, y and z.
+        ValueError: the header is not a ply header, the file is shorter than it declares, or there are no x, y and z.
     """
     data = read_bytes(path, max_bytes)
     with named(path):
@@ -43,7 +44,7 @@ def read_ply(path: Path, max_bytes: int) -> Raw | Mesh:
 
 
 def _header(data: bytes) -> tuple[str, list[Element], int]:
-    """The byte order (empty for text), the elements, and where the body begins."""
+    """The byte order (empty for text), the elements, and the offset of the body."""
     newline = line_end(data)
     end = data.find(b"end_header")
     stop = data.find(newline, end)

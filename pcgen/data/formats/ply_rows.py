@@ -1,4 +1,4 @@
-"""The rows of a .ply file, element after element, as columns of numbers."""
+"""The rows of a .ply file, element by element, as columns of numbers."""
 
 from array import array
 from collections.abc import Iterator, Sequence
@@ -12,35 +12,35 @@ from pcgen.data.formats.lines import floats, text_of, whole, wholes
 
 __all__ = ["Columns", "Element", "Property", "binary_rows", "lengths_of", "text_rows"]
 
-Columns = dict[str, NDArray[Any]]  # of a list: its items one after another, and its lengths under `lengths_of(name)`
+Columns = dict[str, NDArray[Any]]  # for a list: all items concatenated, and the lengths under `lengths_of(name)`
 
 
 @dataclass(frozen=True)
 class Property:
-    """One number of a row, or a list of them with a counter before it."""
+    """One number of a row, or a list of numbers after a counter."""
 
     name: str
-    kind: str  # the type as NumPy writes it
+    kind: str  # the type, in NumPy's notation
     counter: str | None
 
 
 @dataclass
 class Element:
-    """What the header says of one kind of row."""
+    """The header's declaration of one kind of row."""
 
     name: str
     count: int
     properties: list[Property] = field(default_factory=list)
 
     def add(self, new: Property) -> None:
-        """Add a property; one whose name is there already is kept by a name that no file can write."""
+        """Add a property; if its name exists already, it gets a name that no file can contain."""
         if any(new.name == old.name for old in self.properties):
             new = Property(f"{new.name} {len(self.properties)}", new.kind, new.counter)
         self.properties.append(new)
 
 
 def lengths_of(name: str) -> str:
-    """The column of a list's lengths; a name of the file has no blank."""
+    """The name of the column of a list's lengths; names in the file contain no blank."""
     return f"{name} lengths"
 
 
@@ -48,7 +48,7 @@ def binary_rows(data: bytes, start: int, elements: Sequence[Element], order: str
     """The rows of a binary body in byte order "<" or ">".
 
     Raises:
-        ValueError: the file ends before its rows do, or a list has fewer than no items.
+        ValueError: the file ends before its rows, or a list has a negative length.
     """
     rows: dict[str, Columns] = {}
     for element in elements:
@@ -64,7 +64,7 @@ def binary_rows(data: bytes, start: int, elements: Sequence[Element], order: str
 
 
 def _equal_rows(data: bytes, start: int, element: Element, order: str) -> tuple[Columns, int] | None:
-    """All rows at once, and where they end; None if not every list is as long as the first row's."""
+    """All rows at once, and the offset of their end; None if lists differ in length between rows."""
     first, _ = _ragged_rows(data, start, Element(element.name, min(element.count, 1), element.properties), order)
     fields: list[Any] = []
     for each in element.properties:
@@ -85,7 +85,7 @@ def _equal_rows(data: bytes, start: int, element: Element, order: str) -> tuple[
 
 
 def _ragged_rows(data: bytes, at: int, element: Element, order: str) -> tuple[Columns, int]:
-    """The rows one by one, and where they end."""
+    """The rows one by one, and the offset of their end."""
     values = {each.name: bytearray() for each in element.properties}
     lengths = {each.name: array("q") for each in element.properties if each.counter}
     for row in range(element.count):
@@ -112,10 +112,10 @@ _ENDIAN: dict[str, Any] = {"<": "little", ">": "big"}
 
 
 def text_rows(data: bytes, start: int, elements: Sequence[Element]) -> dict[str, Columns]:
-    """The rows of a text body, one a line.
+    """The rows of a text body, one per line.
 
     Raises:
-        ValueError: there are too few lines, or one is not as its element says.
+        ValueError: there are too few lines, or one does not agree with its element.
     """
     text_of(data)
     before = len(data[:start].splitlines())

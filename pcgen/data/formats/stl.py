@@ -12,15 +12,15 @@ from pcgen.data.surface import Mesh
 
 __all__ = ["read_stl"]
 
-_HEADER = 84  # 80 bytes of remark and the number of triangles
+_HEADER = 84  # 80 bytes of comment and the number of triangles
 _TRIANGLE = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
 
 
 def read_stl(path: Path, max_bytes: int) -> Mesh:
-    """The triangles of an .stl file, with three vertices of their own each.
+    """The triangles of an .stl file; they share no vertices.
 
     Raises:
-        ValueError: it is neither a whole binary nor a whole text .stl file.
+        ValueError: it is neither a complete binary nor a complete text .stl file.
     """
     data = read_bytes(path, max_bytes)
     with named(path):
@@ -34,7 +34,8 @@ def _corners(data: bytes) -> NDArray[np.float64]:
     if len(data) >= _HEADER and len(data) == _HEADER + declared * _TRIANGLE.itemsize:
         return np.frombuffer(data, _TRIANGLE, offset=_HEADER)["corners"].astype(np.float64)
     text = unmarked(data)
-    if text[:80].lstrip()[:5].lower() == b"solid" and b"\0" not in text[:_HEADER]:  # binary ones may begin so too
+    # A binary file may also begin with "solid", but it has zero bytes in its header.
+    if text[:80].lstrip()[:5].lower() == b"solid" and b"\0" not in text[:_HEADER]:
         return _text(text_of(text))
     raise ValueError(
         f"declares {declared} triangles, {_HEADER + declared * _TRIANGLE.itemsize} bytes, and has {len(data)}; it is "
@@ -43,7 +44,7 @@ def _corners(data: bytes) -> NDArray[np.float64]:
 
 
 def _text(data: bytes) -> NDArray[np.float64]:
-    """The corners of a text: of each loop three vertices."""
+    """The corners from a text: three vertices per loop."""
     values, loops, last = array("d"), 0, b""
     for number, words in lines(data):
         last = words[0].lower()

@@ -1,4 +1,4 @@
-"""Clouds as tables of numbers in text, .xyz, .pts and .txt: one point a line."""
+"""Clouds as tables of numbers in text, .xyz, .pts and .txt: one point per line."""
 
 from array import array
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,8 @@ from pcgen.data.source import Raw, named, read_bytes
 
 __all__ = ["LEICA", "PLAIN", "begins_as_table", "read_table"]
 
-# How many columns of a table without names are read, by how many it has; the six of x y z nx ny nz may be colours.
+# Number of columns to read from a table without names, by the number that it has. With six, the last three may be
+# normals or colours.
 PLAIN = {3: 3, 6: 6}
 LEICA = {3: 3, 4: 3, 6: 6, 7: 3}  # x y z, intensity, red green blue
 
@@ -20,16 +21,17 @@ _NORMALS = (("nx", "ny", "nz"), ("normal_x", "normal_y", "normal_z"))
 
 
 def read_table(path: Path, max_bytes: int, columns: Mapping[int, int] = PLAIN) -> Raw:
-    """The cloud of a text of x y z, or x y z nx ny nz, a line, parted by blanks or by commas; # starts a comment.
+    """The cloud of a text with x y z, or x y z nx ny nz, per line, separated by blanks or commas; # starts a comment.
 
-    A line of names before the numbers, such as `x y z intensity` or `//X Y Z`, says what the columns are. A line of one
-    whole number before them is how many points follow, as .pts files have it. Decimal commas are refused.
+    A line of names before the numbers, such as `x y z intensity` or `//X Y Z`, names the columns. A line with one
+    integer before them is the number of points, as in .pts files. Decimal commas are an error.
 
     Args:
-        columns: how many of the columns are read, by how many there are, where no line names them.
+        columns: number of columns to read, by the number that the table has, if no line names them.
 
     Raises:
-        ValueError: it is not a table of numbers, has another number of columns, or other lines than it declares.
+        ValueError: it is not a table of numbers, has another number of columns, or another number of lines than it
+            declares.
     """
     data = read_bytes(path, max_bytes)
     with named(path):
@@ -48,7 +50,7 @@ def read_table(path: Path, max_bytes: int, columns: Mapping[int, int] = PLAIN) -
 
 
 def begins_as_table(start: bytes) -> bool:
-    """Whether the start of a text, such as its first 4096 bytes, is that of a table of points."""
+    """Whether a text is a table of points, from its start, such as its first 4096 bytes."""
     try:
         names, _, first, _ = _opening(text_of(start))
     except ValueError:
@@ -82,12 +84,12 @@ def _table(data: bytes) -> tuple[list[str] | None, NDArray[np.float64]]:
 
 
 def _opening(data: bytes) -> tuple[list[str] | None, int | None, list[bytes], Iterator[tuple[int, bytes]]]:
-    """The names of columns and the number of points from the lines before the numbers; the first row; all rows."""
+    """Names of columns and number of points, from the lines before the numbers; the first row; all rows."""
     lines = [line.strip() for line in data.splitlines()]
     names: list[str] | None = None
     declared: int | None = None
     first: list[bytes] = []
-    remark: list[str] = []  # a comment that may be names
+    remark: list[str] = []  # a comment that may contain names
     start = len(lines)
     for place, line in enumerate(lines):
         if line.startswith((b"#", b"//")):
@@ -98,7 +100,7 @@ def _opening(data: bytes) -> tuple[list[str] | None, int | None, list[bytes], It
             if names is None and (found := _names(fields)):
                 names = found
                 continue
-            floats(fields, place + 1)  # told here, by its line, if these are neither names nor numbers
+            floats(fields, place + 1)  # raises an error with the line, if these are neither names nor numbers
             first, start = fields, place
             break
     if names is None and len(remark) == len(first):
@@ -110,7 +112,7 @@ def _opening(data: bytes) -> tuple[list[str] | None, int | None, list[bytes], It
 
 
 def _names(words: list[bytes]) -> list[str]:
-    """The words in small letters if x, y and z are among them, else nothing."""
+    """The words in lower case if x, y and z are among them, otherwise nothing."""
     names = [word.decode("utf-8", errors="replace").lower() for word in words]
     return names if {"x", "y", "z"} <= set(names) else []
 
@@ -127,10 +129,10 @@ def _by_name(values: NDArray[np.float64], names: list[str]) -> Raw:
 
 
 def _fields(line: bytes, number: int) -> list[bytes]:
-    """The fields of a line, parted by blanks, or by commas with or without blanks.
+    """The fields of a line, separated by blanks, or by commas with or without blanks.
 
     Raises:
-        ValueError: some are parted by blanks and others by commas, as decimal commas look.
+        ValueError: some are separated by blanks and others by commas, which may be decimal commas.
     """
     if b"," not in line:
         return line.split()

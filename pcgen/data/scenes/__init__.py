@@ -1,8 +1,8 @@
-"""The built-in scenes: up to four of the built-in shapes on a floor, any number of scenes, fixed by (index, seed).
+"""The built-in scenes: up to four of the built-in shapes on a floor, any number of scenes, determined by (index, seed).
 
-The floor is the square from -1/2 to 1/2 along x and z at y = 0, and every scene has it. Each shape is turned about y,
-made smaller, and stands on the floor, where the boxes of two shapes never overlap. A shape of a test scene is of the
-test split too, so that it is in no scene of another split.
+Every scene has a floor, the square from -1/2 to 1/2 along x and z at y = 0. Each shape is rotated about y, scaled down,
+and placed on the floor; bounding boxes do not overlap. The shapes of test scenes are of the test split, so they are in
+no scene of another split.
 """
 
 from dataclasses import dataclass
@@ -22,31 +22,31 @@ Floats = NDArray[np.float64]
 
 MOST = 4  # shapes in a scene
 
-_DIAGONAL = (0.25, 0.4)  # of a shape's box before it is turned; the floor's side is 1
+_DIAGONAL = (0.25, 0.4)  # of a shape's box before rotation; the floor's side is 1
 _GAP = 0.04  # between two boxes
-_NUMBERS = 1000  # of shapes in each family
-_PARTS = 8  # of the points: one for each shape, all others for the floor
+_NUMBERS = 1000  # shapes in each family
+_PARTS = 8  # parts of the points: one for each shape, all others for the floor
 
 
 @dataclass(frozen=True)
 class Placed:
-    """A shape of a scene: which one, and where it stands."""
+    """A shape of a scene, with its position."""
 
     family: str
     index: int
     turn: float  # degrees about y
-    diagonal: float  # by which the shape, whose own is 1, is scaled
+    diagonal: float  # scale factor of the shape, whose own diagonal is 1
     centre: Floats  # (3,), of its box
     size: Floats  # (3,), of its box along the axes, after the turn
 
 
 def count(index: int, seed: int = 0) -> int:
-    """How many shapes scene number `index` has: 0 to 4, all equally likely."""
+    """Number of shapes of scene number `index`: 0 to 4, all equally likely."""
     return _count(stream("scene", index, seed))
 
 
 def scene(index: int, seed: int = 0) -> tuple[Placed, ...]:
-    """The shapes of scene number `index`, none to four."""
+    """The shapes of scene number `index`, zero to four."""
     generator = stream("scene", index, seed)
     number = _count(generator)
     if not number:
@@ -60,7 +60,7 @@ def scene(index: int, seed: int = 0) -> tuple[Placed, ...]:
     sizes = []
     for kind, place, turn, diagonal in zip(kinds, places, turns, diagonals, strict=True):
         turned = shapes.vertices(families[kind], same[place], seed) @ rotation("y", 360 * turn).T
-        sizes.append(diagonal * 2 * np.abs(turned).max(0))  # about the centre, which the turn leaves where it is
+        sizes.append(diagonal * 2 * np.abs(turned).max(0))  # about the centre, which does not move by the rotation
     middles = _apart(np.stack(sizes)[:, ::2], generator)
     return tuple(
         Placed(
@@ -76,11 +76,11 @@ def scene(index: int, seed: int = 0) -> tuple[Placed, ...]:
 
 
 def cloud(index: int, points: int, seed: int = 0) -> tuple[Floats, Floats, Floats]:
-    """Points of scene number `index`, (points, 3), in no order, their unit normals, and its shapes' boxes, (4, 6).
+    """Points of scene number `index`, (points, 3), in random order, their unit normals, and its shapes' boxes, (4, 6).
 
-    Every shape has an eighth of the points, drawn uniformly by area from its outside, and the floor has all others: so
-    a shape looks the same for any number of shapes beside it, and a scene without shapes is its floor. Boxes are centre
-    and size, NaN where there is no shape.
+    Every shape has an eighth of the points, uniform by area on its outside, and the floor has all others. So the
+    density of points on a shape does not depend on the number of other shapes. Boxes are centre and size, NaN if there
+    is no shape.
 
     Raises:
         ValueError: fewer than 16 points.
@@ -108,10 +108,10 @@ def _count(generator: torch.Generator) -> int:
 
 
 def _apart(sizes: Floats, generator: torch.Generator) -> Floats:
-    """Centres (k, 2) of boxes of sizes (k, 2) that lie within the floor, a gap apart from each other."""
+    """Centres (k, 2) of boxes of sizes (k, 2) within the floor, with a gap between each other."""
     one, other = np.triu_indices(len(sizes), 1)
     needed = (sizes[one] + sizes[other]) / 2 + _GAP
-    while True:  # four of the largest boxes fill less than half of the floor, so a few tries do
+    while True:  # the four largest boxes fill less than half of the floor, so a few tries are enough
         drawn = torch.rand(len(sizes), 2, generator=generator, dtype=torch.float64).numpy()
         centres = (drawn - 0.5) * (1 - sizes)
         if (np.abs(centres[one] - centres[other]) > needed).any(1).all():

@@ -1,7 +1,7 @@
-"""The built-in shapes: parametric families of closed solids, any number of each, fixed by (family, index, seed).
+"""The built-in shapes: parametric families of closed solids, any number of each, determined by (family, index, seed).
 
-Shapes are y up and face +z; their bounding box is centred at the origin and its diagonal is 1, so that each lies in the
-ball of radius 1/2.
+Shapes are y up and face +z. Their bounding box is centred at the origin and has diagonal 1, so they are in the ball of
+radius 1/2.
 """
 
 from typing import TYPE_CHECKING, Protocol
@@ -38,7 +38,7 @@ class Family(Protocol):
         ...
 
     def parts(self) -> list[Part]:
-        """The solids that the shape is made of; they may overlap."""
+        """The solids of the shape; they may overlap."""
         ...
 
 
@@ -51,7 +51,7 @@ FAMILIES: dict[str, type[Family]] = {
     "mug": Mug,
 }
 
-_EXTRA = 1.2  # points drawn for each that is missing, since those inside another part are dropped
+_EXTRA = 1.2  # points sampled for each missing point, since those inside another part are dropped
 
 
 def shape(family: str, index: int, seed: int = 0) -> Family:
@@ -65,12 +65,12 @@ def shape(family: str, index: int, seed: int = 0) -> Family:
 
 
 def split(index: int) -> str:
-    """The split of shape number `index`: of every twenty 17 are train, 1 is val and 2 are test."""
+    """The split of shape number `index`: of every twenty, 17 are train, 1 is val and 2 are test."""
     return {1: "val", 2: "test", 12: "test"}.get(index % 20, "train")
 
 
 def _placed(parts: list[Part]) -> tuple[Mesh, Floats, float]:
-    """All triangles of the parts, and the offset and the factor that put the shape in its place."""
+    """All triangles of the parts, and the offset and the scale factor that normalise the shape."""
     starts = np.cumsum([0] + [len(part.vertices) for part in parts[:-1]])
     vertices = np.concatenate([part.vertices for part in parts])
     faces = np.concatenate([part.faces + start for part, start in zip(parts, starts, strict=True)])
@@ -101,9 +101,9 @@ def vertices(family: str, index: int, seed: int = 0) -> Floats:
 
 
 def cloud(family: str, index: int, points: int, seed: int = 0) -> tuple[Floats, Floats]:
-    """Points drawn uniformly by area from the outside of shape number `index`, (points, 3), and their unit normals.
+    """Points sampled uniformly by area on the outside of shape number `index`, (points, 3), and their unit normals.
 
-    Points of one part that lie inside another are drawn again.
+    Points of one part that are inside another are sampled again.
 
     Raises:
         ValueError: the family is unknown.
@@ -124,7 +124,7 @@ def cloud(family: str, index: int, points: int, seed: int = 0) -> tuple[Floats, 
 
 
 def _buried(parts: list[Part], points: Floats, owner: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which points lie inside a part other than their own."""
+    """Which points are inside a part other than their own."""
     buried = np.zeros(len(points), dtype=np.bool_)
     columns = np.ascontiguousarray(points.T)
     for number, part in enumerate(parts):

@@ -76,7 +76,7 @@ class Airplane:
         )
 
     def parts(self) -> list[Part]:
-        # Lengths are counted from the nose, so that z grows towards the tail; then the whole is turned to face +z.
+        # z is the distance from the nose, so it grows towards the tail; at the end the shape is rotated to face +z.
         parts = [self._fuselage(), *self._wings(), *self._tail(), *self._engines()]
         return [part.turn(rotation("y", 180)) for part in parts]
 

@@ -70,7 +70,7 @@ class Car:
         return self.belt * self.height
 
     def parts(self) -> list[Part]:
-        # Lengths are counted from the nose, so that z grows towards the tail; then the whole is turned to face +z.
+        # z is the distance from the nose, so it grows towards the tail; at the end the shape is rotated to face +z.
         parts = [*self._body(), *self._cabin(), *self._wheels(), *self._extras()]
         return [part.turn(rotation("y", 180)) for part in parts]
 

@@ -1,4 +1,4 @@
-"""Random parameters of a shape, in the order in which they are asked for."""
+"""Random parameters of a shape, one after another."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar

@@ -1,4 +1,4 @@
-"""Closed solids to build shapes of: each knows its triangles and which points lie inside it."""
+"""Closed solids as parts of shapes, with their triangles and a test of which points are inside."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-MARGIN = 1e-6  # how deep a point must lie to count as inside: the surface itself is outside
+MARGIN = 1e-6  # minimum depth of a point that counts as inside; the surface itself is outside
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Part:
 
 
 def rotation(axis: str, degrees: float) -> Floats:
-    """The matrix (3, 3) that turns by the right-hand rule about the axis x, y or z."""
+    """The rotation matrix (3, 3) about the axis x, y or z, by the right-hand rule."""
     a = "xyz".index(axis)
     cosine, sine = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     matrix = np.eye(3)
@@ -63,7 +63,7 @@ def _convex(vertices: Floats, faces: Ints) -> Part:
 
 @cache
 def _skin(rings: int, sides: int, closed: bool = False) -> Ints:
-    """Faces of a stack of rings of `sides` vertices each: both ends are capped, or the last ring joins the first."""
+    """Faces of a stack of rings of `sides` vertices each; both ends are capped, or the last ring joins the first."""
     row, column = np.meshgrid(np.arange(rings if closed else rings - 1), np.arange(sides), indexing="ij")
     right, above = (column + 1) % sides, (row + 1) % rings
     a, b = row * sides + column, row * sides + right
@@ -87,7 +87,7 @@ def hull(bottom: ArrayLike, top: ArrayLike) -> Part:
 
 
 def box(low: Sequence[float], high: Sequence[float], top: float | tuple[float, float] = 1.0) -> Part:
-    """A box from corner to corner, its upper face (+y) shrunk about its centre to `top` of the lower's x and z size."""
+    """A box from corner to corner; the x and z sizes of its upper face (+y) are `top` times those of the lower face."""
     (x0, y0, z0), (x1, y1, z1) = low, high
     sx, sz = (top, top) if isinstance(top, int | float) else top
     middle = np.array([(x0 + x1) / 2, (z0 + z1) / 2])
@@ -98,7 +98,7 @@ def box(low: Sequence[float], high: Sequence[float], top: float | tuple[float, f
 
 
 def _frame(direction: Floats) -> tuple[Floats, Floats]:
-    """Two unit vectors across a direction, right-handed with it."""
+    """Two unit vectors orthogonal to a direction, right-handed with it."""
     helper = np.eye(3)[np.abs(direction).argmin()]
     across = cross(direction, helper)
     across /= np.linalg.norm(across)
@@ -106,11 +106,11 @@ def _frame(direction: Floats) -> tuple[Floats, Floats]:
 
 
 def bar(start: ArrayLike, end: ArrayLike, radius: float, end_radius: float | None = None, sides: int = 16) -> Part:
-    """A round bar (a cylinder, or a cone cut off) between two points; `sides=4` makes it square."""
+    """A round bar (a cylinder or a truncated cone) between two points; `sides=4` makes it square."""
     a, b = np.asarray(start, dtype=np.float64), np.asarray(end, dtype=np.float64)
     direction = (b - a) / np.linalg.norm(b - a)
     across, other = _frame(direction)
-    # Corners rather than flats on the diagonals, so that a square bar is parallel to the axes.
+    # Corners are on the diagonals, so that a square bar is parallel to the axes.
     angle = (np.arange(sides) + 0.5) * (-2 * np.pi / sides)
     ring = np.cos(angle)[:, None] * across + np.sin(angle)[:, None] * other
     return hull(a + radius * ring, b + (radius if end_radius is None else end_radius) * ring)
@@ -129,7 +129,7 @@ def beam(start: ArrayLike, end: ArrayLike, width: float, height: float, up: Sequ
 
 
 def _polygon_inside(outline: Floats) -> Callable[[Floats], Mask]:
-    """A test by crossings of whether points (n, 2) lie in a polygon (k, 2), at least the margin from its edges."""
+    """A test by crossings of whether points (n, 2) are in a polygon (k, 2), at least the margin from its edges."""
     edge = np.roll(outline, -1, axis=0) - outline
     squared = (edge**2).sum(1)
     outline, edge, squared = outline[squared > 0], edge[squared > 0], squared[squared > 0]
@@ -150,21 +150,21 @@ def _polygon_inside(outline: Floats) -> Callable[[Floats], Mask]:
 
 
 def lathe(profile: ArrayLike, sides: int = 32, closed: bool = False) -> Part:
-    """The solid swept by a profile of (radius, y) points, (k, 2), radii positive, turned about the y axis.
+    """The solid of revolution of a profile of (radius, y) points, (k, 2), radii positive, about the y axis.
 
-    The profile runs as a cup's does: up its outer wall from the foot, over the lip, down its inner wall to the floor.
-    Flat discs at its first and last points close it; a `closed` profile joins its last point to its first instead, and
-    its solid has a hole, as a lampshade does.
+    The order of the profile is that of a cup: up the outer wall from the foot, over the lip, down the inner wall to the
+    floor. Flat discs at its first and last points close the solid. If `closed`, the last point is joined to the first
+    instead, and the solid has a hole, like a lampshade.
     """
     outline = np.asarray(profile, dtype=np.float64)
     angle = np.arange(sides) * (2 * np.pi / sides)
     circle = np.stack([np.cos(angle), np.zeros(sides), np.sin(angle)], -1)
     vertices = outline[:, None, :1] * circle + outline[:, None, 1:] * np.array([0.0, 1.0, 0.0])
     vertices = vertices.reshape(-1, 3)
-    if not closed:  # far behind the axis: the axis itself is not a surface
+    if not closed:  # far beyond the axis, which is not a surface
         outline = np.concatenate([[[-1, outline[0, 1]]], outline, [[-1, outline[-1, 1]]]])
     test = _polygon_inside(outline)
-    # The walls are flat between the vertices: there the chord lies nearer to the axis than the circle, by this factor.
+    # The walls are flat between the vertices, where they are nearer to the axis than the circle by this factor.
     chord = np.cos(np.pi / sides)
 
     def inside(points: Floats) -> Mask:
@@ -175,7 +175,7 @@ def lathe(profile: ArrayLike, sides: int = 32, closed: bool = False) -> Part:
 
 
 def tube(path: ArrayLike, radius: float, flat: float = 1.0, sides: int = 12) -> Part:
-    """A bent round bar along a path (k, 3) in a plane z = const, squeezed along z to `flat` of its radius."""
+    """A bent round bar along a path (k, 3) in a plane z = const; along z its radius is multiplied by `flat`."""
     line = np.asarray(path, dtype=np.float64)
     tangent = np.gradient(line, axis=0)
     tangent /= np.linalg.norm(tangent, axis=1, keepdims=True)

@@ -24,43 +24,43 @@ __all__ = ["Diffusion"]
 
 
 class Diffusion(GradientLearner, Conditional, Matching):
-    """A chain that turns noise into data step by step, trained to tell the two apart in their mixture.
+    """Denoising diffusion: a chain from noise to data, by a network that predicts the noise in noisy data.
 
         x_t = sqrt(a_t) x + sqrt(1 - a_t) e,  e ~ N(0, I),  loss = mean |e - e(x_t, t)|^2 / a_t over coordinates
 
-    with a_t, the signal's share, falling from a_0 = 1 to near 0 at t = `times`. The network corrects the prediction
-    that is exact for Gaussian data of the training set's mean m and covariance C (of its points, for clouds):
+    where a_t, the share of the signal, falls from a_0 = 1 to near 0 at t = `times`. The network corrects the prediction
+    that is exact for Gaussian data with the training set's mean m and covariance C (of its points, for clouds):
 
         e(x, t) = sqrt(1 - a_t) (a_t C + (1 - a_t) I)^-1 (x - sqrt(a_t) m) + sqrt(a_t) network(x, t)
 
-    The network and the error are those of the velocity v = sqrt(a_t) e - sqrt(1 - a_t) x (Salimans and Ho). What the
-    data is taken for, (x_t - sqrt(1 - a_t) e(x_t, t)) / sqrt(a_t), then does not magnify the network's errors where
-    little of the signal is left, and the first, long steps of a short way to the data rest on it. Training starts from
-    a full Gaussian, and a network that is small for its data loses nothing against one (`pcgen.nets.gaussian`).
-    With classes the network sees the label too, but for a tenth of the training rows, so that it also learns what to
-    predict without one, which guidance needs.
+    The network and the error are those of the velocity v = sqrt(a_t) e - sqrt(1 - a_t) x (Salimans and Ho). So the
+    prediction of the data, (x_t - sqrt(1 - a_t) e(x_t, t)) / sqrt(a_t), does not amplify the network's errors where the
+    signal is weak; the first steps of a sampler, which are long if steps are few, depend on it. Training starts from a
+    full Gaussian, so a network that is too small for its data is still at least as good as a Gaussian
+    (`pcgen.nets.gaussian`). With classes, the network also sees the label, except for a tenth of the training rows, so
+    that it learns the prediction without a label too, which guidance needs.
 
     Args:
-        shape: (dim,), (members, channels) or (points, 3). A set's network permutes with its members.
+        shape: (dim,), (members, channels) or (points, 3). The network of sets is permutation-equivariant.
         times: length of the chain, T.
         schedule: "cosine" (Nichol & Dhariwal), or "linear" (Ho), which spends half of the training above 70 degrees of
             the quarter turn from data to noise.
-        variance: of the chain's steps back from t to s, "forward", 1 - a_t / a_s, or "posterior",
-            (1 - a_s) / (1 - a_t) of it: the right ones for data of N(0, I) and for a single point.
+        variance: of the chain's steps from t back to s: "forward", 1 - a_t / a_s, which is right for data of N(0, I);
+            or "posterior", (1 - a_s) / (1 - a_t) times this, which is right for a single point.
         width: of the network's hidden layers.
         blocks: number of its blocks.
         network: of sets and clouds, "pooled", "attention", "tokens", or None by the number of members; heads, tokens:
             its sizes (see `pcgen.nets.denoiser`).
-        dropout: of the network. At .2 training rows are learned hardly better than others are, for a tenth more time.
-        classes: names of the labels' classes; () learns without labels.
+        dropout: of the network. With .2, training rows have hardly less error than others, for a tenth more time.
+        classes: names of the labels' classes; () for training without labels.
         lr: Adam's learning rate.
 
     Logged:
-        mse: |e - e(x_t, t)|^2 / a_t, a mean over coordinates, rows and times. It is far above 0 for the best of
-            networks: of what is left of the data in x_t most is not to be known.
+        mse: |e - e(x_t, t)|^2 / a_t, mean over coordinates, rows and times. It is far above 0 even for the best
+            network, since most of the data cannot be known from x_t.
 
     Raises:
-        ValueError: a shape of none of them, or an argument out of range.
+        ValueError: a shape of another form, or an argument out of range.
 
     References:
         Sohl-Dickstein, Weiss, Maheswaranathan, Ganguli (2015). Deep Unsupervised Learning using Nonequilibrium
@@ -101,7 +101,7 @@ class Diffusion(GradientLearner, Conditional, Matching):
         self.variance = choose(variance, ["forward", "posterior"], "variance")
         self.register_buffer("signal", torch.cat([signal.new_ones(1), signal]).float())  # (T + 1,)
         self.gaussian = GaussianPart(self.shape[-1])
-        # What the chain takes for the data stays within the data's range, as in Ho et al.
+        # Predictions of the data are clipped to the range of the data, as in Ho et al.
         self.register_buffer("limit", torch.tensor(math.inf))
         self.denoiser = Denoiser(self.shape, width, blocks, len(self.labels), network, heads, tokens, dropout)
         self.optimizer = torch.optim.Adam(self.denoiser.parameters(), lr, fused=True)
@@ -134,15 +134,15 @@ class Diffusion(GradientLearner, Conditional, Matching):
         return self._at(t).sqrt() * x + (1 - self._at(t)).sqrt() * noise
 
     def predict_noise(self, x: Tensor, t: Tensor, y: Tensor | None = None, guidance: float = 1.0) -> Tensor:
-        """The noise in x_t, (B, *shape).
+        """The prediction of the noise in x_t, (B, *shape).
 
             e(x_t, t) + guidance (e(x_t, t, y) - e(x_t, t)),
 
         Args:
             x: x_t, (B, *shape).
             t: times, (B,).
-            y: labels as vectors, (B, classes), 0 where they are not known; None is known of no row.
-            guidance: 1 is the prediction for the label, 0 that without one, more exaggerates the label.
+            y: labels as vectors, (B, classes), 0 if unknown; by default unknown for all rows.
+            guidance: 1 is the prediction for the label, 0 that without a label; above 1, the label is exaggerated.
         """
         y = self.labels.vectors(None, x) if y is None else y
         signal = self._at(t)
@@ -159,18 +159,18 @@ class Diffusion(GradientLearner, Conditional, Matching):
         guidance: float = 1.0,
         match: bool = True,
     ) -> Tensor:
-        """Draw n new objects, (n, *shape).
+        """Sample n objects, (n, *shape).
 
         Args:
-            n: how many.
-            labels: (n,) int64, of a model with classes.
-            steps: evaluations of the network, from 1 to T; None is the smaller of T and 40. With guidance each is two.
-            sampler: "multistep", "heun" and "ddim" are deterministic given the noise they start from, of orders 2, 2
-                and 1 in the number of steps (see `pcgen.models.diffusion.samplers`); "ancestral" draws from the chain
-                (Ho et al.), over a subsequence of times if steps < T: give it hundreds.
-            guidance: how far to exaggerate the label; above 1 the objects are more typical of it and less diverse.
-            match: whether vectors are stretched until they vary as data does (`pcgen.models.matching`), but for those
-                of "ancestral", which are draws of the very chain that the bound is of.
+            n: number of samples.
+            labels: (n,) int64, for a model with classes.
+            steps: evaluations of the network, from 1 to T; by default the smaller of T and 40; twice with guidance.
+            sampler: "multistep", "heun" and "ddim" are deterministic given the initial noise, of orders 2, 2 and 1 in
+                the number of steps (see `pcgen.models.diffusion.samplers`). "ancestral" samples the chain (Ho et al.),
+                over a subsequence of times if steps < T; it needs hundreds of steps.
+            guidance: exaggeration of the label; above 1, samples are more typical of it and less diverse.
+            match: whether to scale vectors to the variances of the data (`pcgen.models.matching`). Those of "ancestral"
+                are never scaled, since they are samples of the chain of `log_prob_bound`.
 
         Raises:
             ValueError: an unknown sampler, steps outside 1 to T, guidance below 0, or other than 1 without labels.
@@ -187,10 +187,10 @@ class Diffusion(GradientLearner, Conditional, Matching):
         guidance: float = 1.0,
         match: bool = True,
     ) -> Iterator[State]:
-        """Noise, at t = 1, and what the sampler makes of it down to t = 0, times being shares of T.
+        """The states of the sampler, from noise at t = 1 to samples at t = 0; times are shares of T.
 
-        Arguments and errors are those of `draw`, which gives the last state; the others are as the sampler leaves them,
-        also where the last one is stretched.
+        Arguments and errors are those of `draw`, which returns the last state. Only the last state is scaled by
+        `match`.
         """
         choose(sampler, [*SAMPLERS, "ancestral"], "sampler")
         steps = min(self.times, 40) if steps is None else steps
@@ -206,13 +206,13 @@ class Diffusion(GradientLearner, Conditional, Matching):
             yield State(f"t = {t / self.times:.3f}", x)
 
     def _stretch(self, steps: int, sampler: str) -> Tensor:
-        """By how much each principal axis of what is drawn so is stretched, (dim,)."""
+        """The scale factor of each principal axis, (dim,), for samples of this sampler and number of steps."""
         return self.stretch(
             (sampler, steps), lambda noise: last(self._way(noise, self.labels.draw(len(noise)), steps, sampler, 1.0))
         )
 
     def _way(self, noise: Tensor, labels: Tensor | None, steps: int, sampler: str, guidance: float) -> Way:
-        """From noise, (n, *shape), to data within its range."""
+        """The steps of a sampler, from noise, (n, *shape), to data, clipped to its range."""
         y = self.labels.vectors(labels, noise)
 
         def predict(x: Tensor, t: int) -> Tensor:
@@ -226,22 +226,23 @@ class Diffusion(GradientLearner, Conditional, Matching):
 
     @torch.no_grad()
     def log_prob_bound(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
-        """An unbiased estimate, by one draw of each x_t, of the lower bound on log p(x), in nats, (B, *shape) -> (B,).
+        """An unbiased estimate of the lower bound on log p(x), by one sample of each x_t, in nats, (B, *shape) -> (B,).
 
             E[log p(x | x_1)] - sum over t = 2 ... T of KL(q(x_s | x_t, x) | p(x_s | x_t)) - KL(q(x_T | x) | N(0, I))
 
-        with s = t - 1: a chain of all T steps, whose last one has the forward variance; T evaluations of the network.
-        A cloud's density is that of its points in their order. With labels, (B,), it is the density given the label.
+        where s = t - 1. The chain has all T steps, and its last step has the forward variance; this needs T evaluations
+        of the network. A cloud's density is that of its points in their order. With labels, (B,), it is the density
+        given the label.
         """
         y = self.labels.vectors(labels, x)
         return chain_bound(lambda noisy, t: self._predict_data(noisy, t, y), x, self.signal, self._step_variance)
 
     def _at(self, t: Tensor) -> Tensor:
-        """Signal at times (B,), of a shape that goes with (B, *shape)."""
+        """The signal at times (B,), in a shape that broadcasts to (B, *shape)."""
         return self.signal[t].view(-1, *(1 for _ in self.shape))
 
     def _predict_data(self, x: Tensor, t: int, y: Tensor, guidance: float = 1.0) -> Tensor:
-        """What the data is taken for, (n, *shape), given x_t; labels are vectors, (n, classes)."""
+        """The prediction of the data, (n, *shape), given x_t; labels are vectors, (n, classes)."""
         at = x.new_full((len(x),), t, dtype=torch.long)
         return (x - (1 - self._at(at)).sqrt() * self.predict_noise(x, at, y, guidance)) / self._at(at).sqrt()
 

@@ -9,14 +9,14 @@ from torch import Tensor
 __all__ = ["SAMPLERS", "Predict", "Way", "ancestral", "graded_angles", "posterior"]
 
 Predict = Callable[[Tensor, int], Tensor]
-"""What the data is taken for, (n, *shape), given x_t, (n, *shape), and t."""
+"""The prediction of the data, (n, *shape), given x_t, (n, *shape), and t."""
 
 Way = Iterator[tuple[int, Tensor]]
 """Each time after T, down to 0, with x at that time, (n, *shape)."""
 
 
 def graded_angles(signal: Tensor, steps: int) -> list[int]:
-    """Times T ... 0, steps + 1 of them, at angles a, cos^2 a = signal, of nearly (i / steps)^1.5 of T's.
+    """Times T ... 0, steps + 1 of them, at angles a, cos^2 a = signal, that are nearly (i / steps)^1.5 of that at T.
 
     In x_t = cos(a) x + sin(a) e the state rotates from data to noise, at the same speed at all angles. The power makes
     the steps short near the data, where narrow directions are determined. With 30 evaluations of the exact predictor,
@@ -31,13 +31,13 @@ def graded_angles(signal: Tensor, steps: int) -> list[int]:
     wanted = angle[-1] * (torch.arange(steps, 0, -1) / steps).pow(1.5)
     nearest = (wanted[:, None] - angle).abs().argmin(dim=1).tolist()
     times = [len(signal) - 1]
-    for place in range(1, steps):  # each later than the next, and late enough for those that are still to come
+    for place in range(1, steps):  # each above the next one, with room for the remaining times
         times.append(min(max(nearest[place], steps - place), times[-1] - 1))
     return [*times, 0]
 
 
 def _turned(x: Tensor, data: Tensor, a: Tensor, b: Tensor) -> Tensor:
-    """x at the signal b, from x at the signal a: exact if the prediction of the data is."""
+    """x at the signal b, from x at the signal a; exact if the prediction of the data is exact."""
     return b.sqrt() * data + ((1 - b) / (1 - a)).sqrt() * (x - a.sqrt() * data)
 
 
@@ -70,8 +70,8 @@ def _heun(predict: Predict, x: Tensor, signal: Tensor, steps: int) -> Way:
 def _multistep(predict: Predict, x: Tensor, signal: Tensor, steps: int) -> Way:
     """DDIM with the data predicted for the middle of each step, by extrapolation of the last two predictions.
 
-    Of order 2 at one prediction a step: Lu et al. (2022), DPM-Solver++, of two steps, here along the angle. The first
-    step is DDIM's.
+    It has order 2 with one prediction per step: the two-step DPM-Solver++ of Lu et al. (2022), here in the angle. The
+    first step is DDIM's.
     """
     times = graded_angles(signal, steps)
     before: Tensor | None = None
@@ -102,7 +102,7 @@ def ancestral(
     last = len(signal) - 1
     for t, s in pairwise(round(i * last / steps) for i in range(steps, -1, -1)):  # T ... 0
         mean, own = posterior(x, predict(x, t), signal, t, s)
-        # No noise after the last step, as in Ho et al.: it is not the data's.
+        # No noise after the last step, as in Ho et al., since it is not part of the data.
         x = mean + (variance(own, t, s).sqrt() * torch.randn_like(x) if s > 0 else 0)
         yield s, x
 
@@ -112,7 +112,7 @@ SAMPLERS: dict[str, Callable[[Predict, Tensor, Tensor, int], Way]] = {
     "heun": _heun,
     "ddim": _ddim,
 }
-"""By name: f(predict, x, signal, steps), the way from x ~ N(0, I) at time T to data, by at most `steps` predictions.
+"""By name: f(predict, x, signal, steps), from x ~ N(0, I) at time T to data, by at most `steps` predictions.
 
-Heun's method needs two a step but for the last, so that an even number uses one less.
+Heun's method needs two predictions per step except the last, so with an even number it uses one less.
 """

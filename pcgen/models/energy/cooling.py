@@ -1,4 +1,4 @@
-"""Chains that cool down a ladder of noises, for energies of data with each of them."""
+"""Annealed Langevin sampling: chains at decreasing noise levels, for energies of data at each level."""
 
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -19,40 +19,40 @@ from pcgen.solvers import Field, solve
 
 __all__ = ["Cooling"]
 
-_LENGTH = 1.5  # variance of a transition by that of the density, times D^(1/3); the fastest is about 1.7 for Gaussians
-_MEMORY = 0.01  # share of a new row in what is known of the slopes' size
+_LENGTH = 1.5  # variance of a transition relative to that of the density, times D^(1/3); for Gaussians 1.7 is fastest
+_MEMORY = 0.01  # weight of a new row in the running mean of squared gradients
 
 
 class Cooling(AlongAxes):
-    """A model that draws by a chain which cools: at a ladder of noises s, the largest first, from energies E(y, s).
+    """A model that samples by annealing: chains at decreasing noise levels s, with energies E(y, s).
 
-        y <- y + (s' - s) s grad E(y, s)  from a noise to the next one, s';  before, transitions that keep exp(-E(y, s))
+        y <- y + (s' - s) s grad E(y, s)  from a level to the next, s';  before, transitions that keep exp(-E(y, s))
 
     The transitions are those of Langevin's chain, with steps in proportion to 1 / E[(dE/dy_i)^2] along each axis, which
-    `measure` estimates at each noise. With classes, E is the energy given the label, with guidance if it is asked for.
-    A subclass writes `slopes`, sets the noises in its `setup`, and calls `measure` as it learns.
+    `measure` estimates at each level. With classes, E is the energy given the label, and may be guided. A subclass
+    implements `slopes`, sets the levels in its `setup`, and calls `measure` during training.
 
     Args:
-        dim: of the rows.
-        levels: noises.
+        dim: dimension of the rows.
+        levels: number of noise levels.
     """
 
-    sampling: ClassVar[str] = "a Markov chain that cools"
+    sampling: ClassVar[str] = "a Markov chain with falling noise"
     sigma: Tensor
     information: Tensor
 
     def __init__(self, dim: int, levels: int) -> None:
         super().__init__()
         self.gaussian = GaussianPart(dim)
-        self.register_buffer("sigma", torch.logspace(0, -1, levels))  # s, falling
-        # E[(dE/dx_i)^2] by what it is of Gaussian data, along the axes of the data: 1 or more, but for chance.
+        self.register_buffer("sigma", torch.logspace(0, -1, levels))  # s, in descending order
+        # E[(dE/dx_i)^2] relative to that of Gaussian data, along the axes of the data: at least 1, except by chance.
         self.register_buffer("information", torch.ones(levels, dim))
 
     @abstractmethod
     def slopes(self, y: Tensor, level: Tensor, known: Known | None = None, share: float = 1.0) -> tuple[Tensor, Tensor]:
-        """E in nats, (B,), and its slope, (B, dim), of states along the axes (B, dim), at places in the ladder, (B,).
+        """E in nats, (B,), and its gradient, (B, dim), of states along the axes, (B, dim), at levels, (B,) int64.
 
-        `known` is None if no label is known. With a share of what is not Gaussian in E, from 0 to 1.
+        `known` is None if no label is known. `share`, from 0 to 1, multiplies the part of E that is not Gaussian.
         """
 
     def start(self, n: int) -> Tensor:
@@ -61,12 +61,12 @@ class Cooling(AlongAxes):
 
     @torch.no_grad()
     def draw(self, n: int, labels: Tensor | None = None, steps: int | None = None, guidance: float = 1.0) -> Tensor:
-        """Draw n new objects, (n, dim).
+        """Sample n rows, (n, dim).
 
         Args:
-            n: how many.
+            n: number of samples.
             labels: (n,) int64, of a model with classes.
-            steps: transitions of each chain at each noise; None is the model's own number.
+            steps: transitions of each chain at each level; by default the model's own number.
             guidance: how far the energy exaggerates the label; above 1 the objects are more typical of it and less
                 diverse. Other values than 1 take twice as long.
 
@@ -80,7 +80,7 @@ class Cooling(AlongAxes):
     def states(
         self, n: int, labels: Tensor | None = None, steps: int | None = None, guidance: float = 1.0
     ) -> Iterator[State]:
-        """Where n draws stand at the largest noise, and after each noise of the ladder; the last one is `draw`.
+        """States of n samples at the largest noise, and after each level; the last one is `draw`.
 
         Arguments and errors are those of `draw`.
         """
@@ -102,14 +102,14 @@ class Cooling(AlongAxes):
             yield y
 
     def moved(self, y: Tensor, level: int, steps: int, known: Known | None = None, share: float = 1.0) -> Tensor:
-        """States along the axes, (B, dim), after so many transitions at a place in the ladder."""
+        """States along the axes, (B, dim), after `steps` transitions at a level."""
         place = self.all_at(level, y)
         variance = _LENGTH * y.shape[1] ** (-1 / 3) * self.blurred(place[0]) / self.information[level].clamp_min(1)
         return langevin(lambda at: self.slopes(at, place, known, share), y, variance, steps)
 
     @torch.no_grad()
     def measure(self, y: Tensor, known: Known) -> None:
-        """Let `information` know the slopes at rows along the axes, (B, dim), of one random noise each."""
+        """Update `information` by the gradients at rows along the axes, (B, dim), each with a random noise level."""
         level = self.spread(len(y))
         noisy = y + self.sigma[level][:, None] * torch.randn_like(y)
         found = self.slopes(noisy, level, known)[1].square() * self.blurred(level)
@@ -119,18 +119,18 @@ class Cooling(AlongAxes):
         self.information.lerp_(mean, (_MEMORY * rows).clamp_max(1))
 
     def blurred(self, level: Tensor) -> Tensor:
-        """Variances of data with noise along its axes, (B, dim), or (dim,) of one place."""
+        """Variances of noisy data along its axes at levels (B,), (B, dim), or at one level, (dim,)."""
         return self.variance + self.sigma[level].square()[..., None]
 
     def spread(self, rows: int) -> Tensor:
-        """A random place in the ladder for each of so many rows, (rows,) int64, all of them as often."""
+        """A random level for each row, (rows,) int64, spread evenly over all levels."""
         last = len(self.sigma) - 1
         return (spread_times(rows, self.device) * len(self.sigma)).long().clamp_max(last)
 
     def all_at(self, level: int, like: Tensor) -> Tensor:
-        """A place in the ladder for each row of `like`, (B,) int64, all of them the same."""
+        """The same level for each row of `like`, (B,) int64."""
         return torch.full((len(like),), level, device=like.device)
 
     def _field(self, level: Tensor, known: Known) -> Field:
-        """dy/dnoise of the probability flow at places in the ladder, (B,) int64."""
+        """dy/dnoise of the probability flow at levels, (B,) int64."""
         return lambda noise, y: noise * self.slopes(y, level, known)[1]

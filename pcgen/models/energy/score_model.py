@@ -1,4 +1,4 @@
-"""Energies of real numbers, learned by score matching at a ladder of noises."""
+"""Energies of real vectors, learned by score matching at decreasing noise levels."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,52 +18,51 @@ from pcgen.nets.denoiser import Denoiser
 
 __all__ = ["ScoreModel"]
 
-_REACH = 3.0  # root of the mean square of numbers that networks see no more of
+_REACH = 3.0  # bound on the root mean square of the network's input
 
 
 class ScoreModel(GradientLearner, Cooling):
-    """An energy E(x, s) of data with noise s, for a ladder of noises, whose slope learns to be that of the log-density.
+    """An energy E(x, s) of data with noise of standard deviation s, trained so that -grad E is the score.
 
         p_s(x) = exp(-E(x, s)) / Z_s,  the density of x + s e,  e ~ N(0, I);  score -grad E
-        "denoising":  |grad E(x + s e) - e / s|^2 / 2                  the score of the noise that was added (Vincent)
-        "exact":      |grad E(x + s e)|^2 / 2 - trace of E's Hessian   (Hyvarinen), by a pass for each coordinate
-        "sliced":     the same, by one random direction for the trace  (Song)
+        "denoising":  |grad E(x + s e) - e / s|^2 / 2                  the score of the added noise (Vincent)
+        "exact":      |grad E(x + s e)|^2 / 2 - trace of E's Hessian   (Hyvarinen), one backward pass per coordinate
+        "sliced":     the same, with one random direction for the trace  (Song)
 
-    All three are half the squared distance from the true score, but for a constant; so Z is not needed. They are summed
-    over noises, times s^2 (d^2 + s^2) / d^2. Energies correct that of Gaussian data of covariance C, d^2 its mean
-    variance:
+    Up to a constant, each is half the squared distance from the true score, so Z is not needed. The loss is the sum
+    over noise levels, weighted by s^2 (d^2 + s^2) / d^2. The energy is that of Gaussian data of covariance C, with mean
+    variance d^2, plus a correction:
 
         E(x, s) = (x - m)^T (C + s^2 I)^-1 (x - m) / 2 - d / s v^T f(v, s),
         v = u / sqrt(1 + |u|^2 / (9 dim)),  u = (x - m) / sqrt(d^2 + s^2)
 
-    with f the network of diffusion, 0 at first. Its slope is a network too, f + (df/dv)^T v, as large as the noise that
-    it has to tell; training starts from a full Gaussian. v is u near the data, and never longer than 3 sqrt(dim): what
-    is corrected is bounded, so that Z is finite whatever is learned. What a diffusion learns is a field, which need not
-    be the slope of anything. This one is, so that it knows how likely a row is up to a constant, and `log_partition`
-    the constant.
+    f is the network of `diffusion` and is 0 at first, so training starts from a full Gaussian. Near the data v is
+    nearly u, and it is never longer than 3 sqrt(dim): the correction is bounded, so Z is finite whatever f learns. A
+    diffusion learns a vector field, which need not be the gradient of anything. This model learns a gradient, so it
+    also has the density of a row up to a constant, and `log_partition` estimates the constant.
 
-    A draw begins at the Gaussian with the largest noise and cools. From one noise to the next it goes by Euler's method
-    along dx/ds = s grad E, which takes the density of one to that of the other and from the last noise to the mean of
-    the data there; at each noise come some transitions of Langevin's chain. They have Metropolis' correction, so that
-    the law of the chain goes to that of the energy whatever the length of its steps, and mends what Euler's are off by;
-    networks of scores alone, as the annealed chain's paper has, cannot have it. Steps along each axis are in proportion
-    to 1 / E[(dE/dx_i)^2], which training measures at each noise: that is the variance of Gaussian data, and the width
-    of its narrow parts where data has such. Long chains at small noises leave the data: there an energy has learned
-    what is beside it, and nothing of what is farther.
+    A sample starts from the Gaussian at the largest noise level. Euler steps along dx/ds = s grad E, which carry the
+    density of one level to the next, lead from level to level, and from the last one to the mean of the data there. At
+    each level follow some transitions of Langevin's chain, which correct the error of Euler's steps. They have
+    Metropolis' correction, so the chain converges to the density of the energy for every step size; this is impossible
+    for models of the score alone, such as that of the annealed chain's paper. The steps along each axis are
+    proportional to 1 / E[(dE/dx_i)^2], which is estimated during training at each level: for Gaussian data this is the
+    variance, and for other data the width of its narrow parts. Long chains at small noise leave the data, because an
+    energy is not trained on points far from it.
 
-    With classes f also sees the label, but for a tenth of the training rows; the Gaussian part is one for all classes.
-    Guidance g is that of energies, so that slopes are guided as scores are, and the chain has the guided energy's law:
+    With classes, f also sees the label, except for a tenth of the training rows; all classes share the Gaussian part.
+    Guidance g extrapolates energies, and with them scores, and the chain converges to the guided energy:
 
         E(x, s) + g (E(x, s, label) - E(x, s))
 
     Args:
         shape: (dim,).
         matching: "denoising", "sliced" or "exact"; the others' values vary more where the noise is small.
-        levels: noises, from the largest to the smallest in equal ratios. Of 128 numbers neighbours should differ by a
-            third at most, or states of one are strange to the next.
-        largest: noise, in the data's deviation along its longest axis.
-        smallest: noise, in the root of its mean variance; `free_energy` is of data with that much.
-        steps: transitions of a draw at each noise.
+        levels: number of noise levels, in equal ratios. With 128 dimensions, the ratio should be at most 4/3, so that
+            the densities of neighbouring levels overlap.
+        largest: noise level, relative to the data's standard deviation along its longest axis.
+        smallest: noise level, relative to the root of the mean variance; `free_energy` is at this level.
+        steps: transitions of a sample at each level.
         width: of the network's hidden layers.
         blocks: number of its blocks.
         dropout: of the network.
@@ -71,8 +70,8 @@ class ScoreModel(GradientLearner, Cooling):
         lr: Adam's learning rate.
 
     Logged:
-        matching: the loss, times 2, for each coordinate, a mean over rows and noises. By "denoising" it is far above 0
-            for the best of energies: of what noise has been added most is not to be known.
+        matching: the loss times 2 / dim, mean over rows and levels. With "denoising" it is far above 0 even for the
+            best energy, because most of the added noise cannot be predicted.
 
     Raises:
         ValueError: a shape that is not (dim,), an unknown matching, or an argument out of range.
@@ -130,7 +129,7 @@ class ScoreModel(GradientLearner, Cooling):
         self.sigma.copy_(ends[0] ** (1 - share) * ends[1] ** share)
 
     def energy(self, y: Tensor, level: Tensor, known: Known | None = None, share: float = 1.0) -> Tensor:
-        """E of states along the axes, (B, dim), at places in the ladder, (B,) int64, in nats, (B,).
+        """E of states along the axes, (B, dim), at levels, (B,) int64, in nats, (B,).
 
         Args:
             y: the states.

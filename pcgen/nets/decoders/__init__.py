@@ -1,4 +1,4 @@
-"""Decoders from codes to clouds, one file each; `pcgen.nets.parts.DECODERS` has them by name."""
+"""Decoders from codes to clouds, one per file; `pcgen.nets.parts.DECODERS` lists them by name."""
 
 from pcgen.nets.decoders.cross_attention import CrossAttention
 from pcgen.nets.decoders.folding import Folding

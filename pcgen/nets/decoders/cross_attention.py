@@ -10,17 +10,17 @@ __all__ = ["CrossAttention"]
 
 
 class CrossAttention(nn.Module):
-    """Points that have learned queries, each of which attends to tokens that the code is made into.
+    """Each point has a learned query, which attends to tokens that a linear map makes of the code.
 
-    Time and memory are linear in the points.
+    Time and memory are linear in the number of points.
 
     Args:
         code: width of the code, D.
         points: points per cloud, N.
-        tokens: number of tokens that a linear map makes of the code.
+        tokens: number of tokens.
         width: of queries and tokens.
         heads: of the attention, a divisor of the width.
-        blocks: number of attentions, one after the other.
+        blocks: number of attention blocks.
 
     Shapes: (B, code) -> (B, points, 3).
 

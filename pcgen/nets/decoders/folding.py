@@ -1,4 +1,4 @@
-"""Folding: a template of points that the code bends into a cloud."""
+"""Folding: a decoder that deforms a template of points into a cloud."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ _GOLDEN = (1 + math.sqrt(5)) / 2
 
 
 def fibonacci_sphere(points: int) -> Tensor:
-    """Points spread evenly over the unit sphere, (points, 3): equal steps in height, golden steps in angle.
+    """Points spread evenly over the unit sphere, (points, 3), at equal steps in height and at the golden angle.
 
         z_i = 1 - (2 i + 1) / N,  angle_i = 2 pi i / golden
 
@@ -30,7 +30,7 @@ def fibonacci_sphere(points: int) -> Tensor:
 
 
 def fibonacci_square(points: int) -> Tensor:
-    """Points spread evenly over the square [-1, 1]^2, (points, 2), whatever their number.
+    """Points spread evenly over the square [-1, 1]^2, (points, 2), for any number of points.
 
     x_i = 2 (i + 1/2) / N - 1,  y_i = 2 frac((i + 1/2) / golden) - 1
     """
@@ -39,7 +39,7 @@ def fibonacci_square(points: int) -> Tensor:
 
 
 def _ball(points: int) -> Tensor:
-    """Points drawn uniformly in the unit ball from torch's global generator, (points, 3)."""
+    """Uniform random points in the unit ball, from torch's global generator, (points, 3)."""
     directions = nn.functional.normalize(torch.randn(points, 3), dim=1)
     return directions * torch.rand(points, 1) ** (1 / 3)
 
@@ -49,22 +49,22 @@ TEMPLATES: dict[str, tuple[Callable[[int], Tensor], int]] = {
     "square": (fibonacci_square, 2),
     "ball": (_ball, 3),
 }
-"""Makers of templates, points -> (points, channels), and their channels; those of "ball" are drawn at each call."""
+"""Functions that make templates, points -> (points, channels), and their channels; "ball" is random at each call."""
 
 
 class Folding(nn.Module):
-    """A template of points, the same for all clouds, that two perceptrons that see the code fold one after the other.
+    """A template of points u_i, the same for all clouds, that two perceptrons deform, given the code.
 
         y_i = f_1(waves(u_i), code),  x_i = y_i + f_2(y_i, code)
 
-    The waves (see `pcgen.nets.waves`) are computed once for all clouds. The templates have any number of points, so one
-    code gives clouds of any resolution.
+    The waves (see `pcgen.nets.waves`) are computed once for all clouds. A template may have any number of points, so a
+    code can be decoded to a cloud of any resolution.
 
     Args:
         code: width of the code, D.
-        points: points per cloud, N, unless asked for others.
-        template: "sphere" or "square", both spread evenly; or "ball", uniform in the unit ball and drawn at each call
-            from torch's global generator.
+        points: points per cloud, N, if a call does not give another number.
+        template: "sphere" or "square", on which points are spread evenly; or "ball", uniform random points in the unit
+            ball, new at each call, from torch's global generator.
         widths: hidden widths of each of the two perceptrons.
 
     Shapes: (B, code) -> (B, points, 3).

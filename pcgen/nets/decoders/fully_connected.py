@@ -1,4 +1,4 @@
-"""Decoders from codes to clouds."""
+"""A perceptron as a decoder from codes to clouds."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ __all__ = ["FullyConnected"]
 
 
 class FullyConnected(nn.Module):
-    """A perceptron that writes all coordinates of a cloud of fixed size at once.
+    """A perceptron with all coordinates of a cloud of fixed size as its outputs.
 
     Args:
         code: width of the code, D.
@@ -20,6 +20,13 @@ class FullyConnected(nn.Module):
         norm: "layer", "batch" or None, before each activation; None in the paper. Layer norm learns faster.
 
     Shapes: (B, code) -> (B, points, 3).
+
+    Raises:
+        ValueError: a width below 1, or an unknown name.
+
+    References:
+        Achlioptas, Diamanti, Mitliagkas, Guibas (2018). Learning Representations and Generative Models for 3D Point
+        Clouds.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""A cloud of patches, each with a centre and a feature of its own."""
+"""A decoder to clouds that consist of patches, each with a centre and a feature."""
 
 from collections.abc import Sequence
 
@@ -13,19 +13,19 @@ __all__ = ["Patches"]
 
 
 class Patches(nn.Module):
-    """Patches of points about centres: a perceptron writes each patch's centre and feature, another unfolds them.
+    """Patches of points around centres: one perceptron gives the centre and feature of each patch, another its points.
 
-        (m_k, c_k) = g(code)_k,  x_ki = m_k + f(u_i, c_k)
+        (m_k, c_k) = g(code)_k,  x_ki = m_k + f(u_i, c_k),  u_i points of a square
 
-    f is one perceptron for all patches, so that what a patch looks like is learned once: u_i are points of a square.
+    f is the same perceptron for all patches, so the common shapes of patches are learned once.
 
     Args:
         code: width of the code, D.
         points: points per cloud, N.
-        patches: number of patches, K; N / K points each, rounded up, of which the last are left out.
+        patches: number of patches, K, with N / K points each, rounded up; surplus points are dropped at the end.
         feature: width of a patch's feature.
-        hidden: hidden widths of the perceptron that writes centres and features.
-        widths: hidden widths of the one that unfolds patches.
+        hidden: hidden widths of g.
+        widths: hidden widths of f.
 
     Shapes: (B, code) -> (B, points, 3).
 
@@ -34,8 +34,8 @@ class Patches(nn.Module):
 
     References:
         Groueix, Fisher, Kim, Russell, Aubry (2018). AtlasNet: A Papier-Mache Approach to Learning 3D Surface
-        Generation. (Its patches have perceptrons of their own and see the whole code.)
-        Yuan, Khot, Held, Mertz, Hebert (2018). PCN: Point Completion Network. (Coarse points, then patches about them.)
+        Generation. (There each patch has its own perceptron, which sees the whole code.)
+        Yuan, Khot, Held, Mertz, Hebert (2018). PCN: Point Completion Network. (Coarse points, and patches around them.)
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""A perceptron's cloud, corrected point by point."""
+"""A decoder whose first perceptron gives a cloud, and whose second perceptron corrects each point."""
 
 from collections.abc import Sequence
 
@@ -13,19 +13,19 @@ __all__ = ["Residual"]
 
 
 class Residual(nn.Module):
-    """A cloud that one perceptron writes whole, and a correction of each point by another that all points share.
+    """A cloud from one perceptron, and a correction of each point by a second perceptron that all points share.
 
         y = decode(code),  x_i = y_i + f(y_i, e_i, code)
 
-    f starts at zero, so training starts from the perceptron's cloud. e_i are learned numbers of the i-th point, by
-    which f tells points apart that lie close to each other.
+    f starts at zero, so training starts from the cloud of the first perceptron. e_i is a learned feature of the i-th
+    point, with which f distinguishes points that are close to each other.
 
     Args:
         code: width of the code, D.
         points: points per cloud, N.
-        coarse: hidden widths of the perceptron that writes the cloud.
-        widths: hidden widths of the correction.
-        features: learned numbers of each point; 0 is none.
+        coarse: hidden widths of the first perceptron.
+        widths: hidden widths of the correction f.
+        features: width of e_i; 0 for none.
 
     Shapes: (B, code) -> (B, points, 3).
 

@@ -1,11 +1,11 @@
-"""The ratio p / q of two densities from samples of each, without the densities: five ways.
+"""Five estimators of the ratio p / q of two densities from samples of each.
 
     ratio = by_classification(x, y)  # x (S, D) of p, y (R, D) of q
     ratio(z)                         # log p(z) / q(z), (B,)
 
-By a classifier, by matching moments, by denoisers: log-linear ratios, exact for Gaussians. By Kullback and Leibler
-(KLIEP) and by least squares (LSIF), the two common Bregman divergences of ratios: sums of kernels. Which is best
-depends on the data; `pcgen.statistics.f_divergence` of samples that were held out is higher the better the ratio is.
+A classifier, matching of moments, and denoisers give log-linear ratios, which are exact for Gaussians. KLIEP
+(Kullback-Leibler) and LSIF (least squares), the two common Bregman divergences of ratios, give sums of kernels. Which
+one is best depends on the data: a better ratio gives a higher `pcgen.statistics.f_divergence` on held-out samples.
 """
 
 from pcgen.statistics.density_ratios.classification import by_classification

@@ -17,27 +17,27 @@ _ITERATIONS, _HISTORY, _SLOPE = 500, 20, 1e-9
 
 
 def quadratic(z: Tensor) -> Tensor:
-    """z_i, and z_i z_j for i <= j, of rows (B, D): (B, D + D (D + 1) / 2). With them a ratio of Gaussians is exact."""
+    """z_i, and z_i z_j for i <= j, (B, D) -> (B, D + D (D + 1) / 2); the ratio of Gaussians is log-linear in them."""
     first, second = torch.triu_indices(z.shape[1], z.shape[1], device=z.device)
     return torch.cat([z, z[:, first] * z[:, second]], dim=1)
 
 
 @dataclass(frozen=True)
 class Standard:
-    """Rows in deviations from the mean of two samples, in float64: what features are taken of."""
+    """Standardisation of rows by the mean and the standard deviation of two samples together, in float64."""
 
     mean: Tensor  # (D,)
     deviation: Tensor  # (D,)
 
     @classmethod
     def of(cls, x: Tensor, y: Tensor) -> "Standard":
-        """Fitted to both samples as one; a dimension that is constant is only shifted."""
+        """Fit to both samples together; a constant dimension is only centred."""
         rows = torch.cat([x, y]).double()
         deviation = rows.std(0, correction=0)
         return cls(rows.mean(0), torch.where(deviation > 0, deviation, torch.ones_like(deviation)))
 
     def __call__(self, rows: Tensor) -> Tensor:
-        """The rows (B, D) so."""
+        """The standardised rows, (B, D)."""
         return (rows.double() - self.mean) / self.deviation
 
 
@@ -56,12 +56,12 @@ class LogLinear:
 
 
 def log_mean_exp(values: Tensor) -> Tensor:
-    """log mean exp of values (B,), ()."""
+    """log of the mean of exp(values), (B,) -> ()."""
     return values.logsumexp(0) - math.log(len(values))
 
 
 def fit_convex(objective: Callable[[Tensor], Tensor], size: int, ridge: float, like: Tensor) -> Tensor:
-    """The weights (size,) at the least of a convex objective plus ridge / 2 |weights|^2, by L-BFGS in float64."""
+    """Weights (size,) that minimise a convex objective plus ridge / 2 |weights|^2, by L-BFGS in float64."""
     weights = torch.zeros(size, dtype=torch.float64, device=like.device, requires_grad=True)
     optimizer = torch.optim.LBFGS(
         [weights],
@@ -83,7 +83,7 @@ def fit_convex(objective: Callable[[Tensor], Tensor], size: int, ridge: float, l
 
 
 def check(x: Tensor, y: Tensor, ridge: float) -> None:
-    """Refuse samples of fewer than two rows, or that are not finite, and a negative ridge."""
+    """Raise a ValueError for a sample with fewer than two rows or with a value that is not finite, or ridge < 0."""
     check_samples(x, y, least=2)
     check_finite(x=x, y=y)
     not_negative(ridge=ridge)

@@ -19,29 +19,29 @@ def by_denoising(
     draws: int = 8,
     seed: int = 0,
 ) -> LogLinear:
-    """The ratio p / q of two densities from how the best denoiser of each moves a row.
+    """The ratio p / q of two densities, from the best denoiser of each.
 
         d(x + s e) = x + s e + s^2 grad log p_s(x + s e)  is the d with the least mean |d(x + s e) - x|^2,  e ~ N(0, I)
 
-    p_s is p blurred by the noise. A denoiser is fitted to each sample, in the form z + s^2 grad (w . f(z)), by least
-    squares in closed form; the difference of both is s^2 grad log p_s / q_s, so that log p_s / q_s is the difference of
-    both w . f and a constant, under which the mean ratio over blurred y is 1. The less noise, the less blur; the noise
-    comes in pairs e, -e, which keeps the variance of w from growing as s falls.
+    p_s is the density of x + s e. A denoiser of the form z + s^2 grad (w . f(z)) is fitted to each sample, by least
+    squares in closed form. The difference of the two denoisers is s^2 grad log p_s / q_s, so log p_s / q_s is the
+    difference of the two w . f plus a constant. The constant makes the mean ratio over noisy y equal to 1. Less noise
+    gives less bias. The noise has antithetic pairs e, -e, without which the variance of w would grow as s falls.
 
     Args:
         x: (S, D), samples of p.
         y: (R, D), samples of q.
-        features: f, of rows (B, D), standardised by both samples together -> (B, F), differentiable.
+        features: f, of rows (B, D), standardised by both samples together, -> (B, F), differentiable.
         ridge: added to the mean square of each feature's slope.
-        noise: s, in deviations of both samples together.
-        draws: pairs of noise of each row.
-        seed: of the noise; torch's global generator is not touched.
+        noise: s, in standard deviations of both samples together.
+        draws: pairs of noise per row.
+        seed: of the noise; torch's global generator is not used.
 
     Returns:
         log p_s / q_s as a function of rows (B, D) -> (B,), in float64.
 
     Raises:
-        ValueError: x and y are not (S, D) and (R, D), finite, with two rows each, or a number out of range.
+        ValueError: x and y are not (S, D) and (R, D), finite, with at least two rows each; or a number out of range.
 
     References:
         Vincent (2011). A Connection Between Score Matching and Denoising Autoencoders.
@@ -61,7 +61,7 @@ def by_denoising(
 
 
 def _score(z: Tensor, features: Features, ridge: float, noise: float, draws: int, generator: torch.Generator) -> Tensor:
-    """The w (F,) at which s grad (w . f)(z + s e) is nearest to -e in the mean square, rows z (B, D)."""
+    """The w (F,) with the least mean square of s grad (w . f)(z + s e) + e, for rows z (B, D)."""
     slopes = torch.func.vmap(torch.func.jacrev(lambda row: features(row[None])[0]))
     count = features(z[:1]).shape[1]
     squares, products = z.new_zeros(count, count), z.new_zeros(count)

@@ -11,32 +11,32 @@ __all__ = ["by_kullback_leibler"]
 def by_kullback_leibler(
     x: Tensor, y: Tensor, kernels: int = 100, bandwidth: float | None = None, steps: int = 500
 ) -> KernelRatio:
-    """The ratio r = p / q for which r q is nearest to p in KL(p | r q): KLIEP.
+    """The ratio r = p / q with the least KL(p | r q): KLIEP.
 
-        maximise over r = sum_l a_l k_l, a from 0 on,  mean over x of log r(x)  under  mean over y of r(y) = 1
+        maximise over r = sum_l a_l k_l, a >= 0,  mean over x of log r(x)  subject to  mean over y of r(y) = 1
 
-    With b_l = mean over y of k_l(y) and w_l = a_l b_l, which sum to 1, r is a mixture of k_l / b_l with weights w, and
-    the maximum is the limit of EM: each step gives w_l the mean share that kernel l has in r(x). (The paper ascends the
-    slope and brings a back to the constraint after each step; the maximum is the same one.)
+    Let b_l = mean over y of k_l(y) and w_l = a_l b_l; the w_l sum to 1. Then r is a mixture of k_l / b_l with weights
+    w, and EM converges to the maximum: each step sets w_l to the mean share of kernel l in r(x). (The paper uses
+    projected gradient ascent; the maximum is the same.)
 
     Args:
-        x: (S, D), samples of p, about some of which the kernels stand.
+        x: (S, D), samples of p; the kernels are centred at some of them.
         y: (R, D), samples of q.
-        kernels: at most this many.
-        bandwidth: h of the kernels exp(-|x - c|^2 / (2 h^2)); None takes half the median distance of all rows.
+        kernels: maximum number of kernels.
+        bandwidth: h of the kernels exp(-|x - c|^2 / (2 h^2)); by default half the median distance of all rows.
         steps: of EM; a step never lowers the mean of log r(x).
 
     Returns:
         log p / q as a function of rows (B, D) -> (B,), in float64.
 
     Raises:
-        ValueError: x and y are not (S, D) and (R, D), finite, with two rows each, or a number out of range.
+        ValueError: x and y are not (S, D) and (R, D), finite, with at least two rows each; or a number out of range.
 
     References:
         Sugiyama, Suzuki, Nakajima, Kashima, von Bünau, Kawanabe (2008). Direct Importance Estimation for Covariate
         Shift Adaptation.
-        Sugiyama, Suzuki, Kanamori (2012). Density Ratio Estimation in Machine Learning. (A Bregman divergence of
-        ratios, of f(r) = r log r - r.)
+        Sugiyama, Suzuki, Kanamori (2012). Density Ratio Estimation in Machine Learning. (As the Bregman
+        divergence of ratios with f(r) = r log r - r.)
     """
     basis = Kernels.of(x, y, kernels, bandwidth)
     at_least(1, steps=steps)
