@@ -19,6 +19,7 @@ __all__ = ["DOMAINS", "Binary", "Domain", "Nonnegative", "Raw", "Real", "Unit", 
 _NEGLIGIBLE = 1e-6
 # Numbers of the unit interval stay this far from its ends, where the way back is infinite: 5 deviations.
 _EDGE = 2.9e-7
+_FINE = 16  # parts of a bin of the binary domain, within which values are uniform
 
 
 class Domain(nn.Module):
@@ -130,28 +131,34 @@ class Nonnegative(Domain):
 
 
 class Binary(Domain):
-    """Bits: each coordinate's index among 2^bits bins of equal mass, in Gray code: neighbours differ in one bit.
+    """Bits of principal components: the index of each among 2^bits bins of equal mass, in Gray code.
 
-    A vector of D coordinates becomes D * bits bits, those of one coordinate side by side, the coarsest first. On the
-    way back, a bin becomes a uniform sample from it, by torch's global generator; the outermost bins end at the
-    smallest and the largest training code. A value that many training codes have (such as the zero of a ReLU) is
-    several bins of width 0 and is mapped to the middle one, so it is restored exactly.
+        y = U^T (code - m),  m and U L U^T the mean and covariance of the training codes
+
+    Components are uncorrelated, so independent bits already have the covariance of the codes, and a model of bits only
+    has to learn what is not Gaussian. In Gray code, neighbouring bins differ in one bit. A vector of D coordinates
+    becomes D * bits bits, those of one component side by side, the largest component and the coarsest bit first. On the
+    way back, a bin becomes a sample of the training codes' marginal within it, by torch's global generator.
 
     Args:
         channels: coordinates, D.
-        bits: of each coordinate.
+        bits: of each component.
     """
 
     name = "binary"
-    edges: Tensor
+    mean: Tensor
+    basis: Tensor
+    quantiles: Tensor
     weights: Tensor
 
     def __init__(self, channels: int, bits: int = 4) -> None:
         super().__init__()
         at_least(1, bits=bits)
         self.bits = bits
-        steps = torch.linspace(-1, 1, 2**bits + 1)
-        self.register_buffer("edges", steps.repeat(channels, 1))  # (D, 2^bits + 1)
+        self.register_buffer("mean", torch.zeros(channels, dtype=torch.float64))
+        self.register_buffer("basis", torch.eye(channels, dtype=torch.float64))  # U
+        steps = torch.linspace(-1, 1, _FINE * 2**bits + 1, dtype=torch.float64)
+        self.register_buffer("quantiles", steps.repeat(channels, 1))  # (D, _FINE * 2^bits + 1), of the components
         self.register_buffer("weights", 2 ** torch.arange(bits - 1, -1, -1), persistent=False)  # (bits,)
 
     def shape(self, code: Sequence[int]) -> tuple[int, ...]:
@@ -159,25 +166,30 @@ class Binary(Domain):
 
     def fit(self, codes: Tensor) -> None:
         rows = codes.flatten(0, -2).double()
-        shares = torch.linspace(0, 1, 2**self.bits + 1, dtype=torch.float64, device=codes.device)
-        self.edges.copy_(torch.stack([row.quantile(shares) for row in rows.T]))  # one by one: quantile's size is bound
+        self.mean.copy_(rows.mean(0))
+        centred = rows - self.mean
+        self.basis.copy_(torch.linalg.eigh(centred.T @ centred / len(rows)).eigenvectors.flip(1))
+        shares = torch.linspace(0, 1, self.quantiles.shape[1], dtype=torch.float64, device=codes.device)
+        components = (centred @ self.basis).T
+        self.quantiles.copy_(torch.stack([row.quantile(shares) for row in components]))  # quantile's input is bounded
 
     def forward(self, codes: Tensor) -> Tensor:
-        flat, edges = codes.flatten(0, -2).T.contiguous(), self.edges[:, 1:-1].contiguous()  # (D, R), (D, 2^bits - 1)
-        first, last = (torch.searchsorted(edges, flat, right=right) for right in (False, True))  # differ on an edge
-        bins = ((first + last) // 2).T  # (R, D) in 0 ... 2^bits - 1
+        components = ((codes.flatten(0, -2).double() - self.mean) @ self.basis).T.contiguous()  # (D, R)
+        edges = self.quantiles[:, _FINE:-_FINE:_FINE].contiguous()  # (D, 2^bits - 1)
+        bins = torch.searchsorted(edges, components).T  # (R, D) in 0 ... 2^bits - 1
         gray = bins ^ (bins >> 1)
         bits = (gray[..., None] & self.weights) > 0  # (R, D, bits)
         return bits.to(codes.dtype).reshape(*codes.shape[:-1], -1)
 
     def inverse(self, x: Tensor) -> Tensor:
-        channels = len(self.edges)
+        channels = len(self.quantiles)
         gray = (x.reshape(-1, channels, self.bits) > 0.5).long()  # (R, D, bits)
         bins = ((gray.cumsum(-1) % 2) * self.weights).sum(-1)  # a bit is the parity of the Gray bits up to it
-        low = self.edges.T.gather(0, bins)  # (R, D)
-        high = self.edges.T.gather(0, bins + 1)
-        codes = low + torch.rand_like(low) * (high - low)
-        return codes.reshape(*x.shape[:-1], channels)
+        at = _FINE * torch.rand(bins.shape, dtype=torch.float64, device=x.device)
+        part = at.long().clamp_max(_FINE - 1)  # of the bin
+        low, high = (self.quantiles.T.gather(0, _FINE * bins + part + end) for end in (0, 1))
+        codes = low.lerp(high, at - part) @ self.basis.T + self.mean
+        return codes.to(x.dtype).reshape(*x.shape[:-1], channels)
 
 
 DOMAINS: Mapping[str, type[Domain]] = {cls.name: cls for cls in (Real, Unit, Nonnegative, Binary, Raw)}

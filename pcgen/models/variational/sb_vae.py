@@ -1,5 +1,6 @@
 """Stick-breaking variational autoencoder."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
@@ -19,6 +20,7 @@ from pcgen.nets.parts import Part
 
 __all__ = ["SBVAE"]
 
+_SPREAD, _EULER = math.pi / math.sqrt(6), 0.5772156649015329
 _RIDGE = 0.1  # of the features' variance: keeps the first decoder from trusting sticks that say nothing
 
 
@@ -110,8 +112,10 @@ class SBVAE(Variational):
     def start_linear(self, data: Batch) -> None:
         """Start from probabilistic PCA: a stick for each factor, the first for the largest, and a linear decoder.
 
-        A stick has its factor's posterior mean, and is as much narrower than the prior as the factor; the decoder is
-        fitted by least squares to samples of the weights.
+        A stick has its factor's posterior mean, and is as much narrower than the prior as the factor. The sticks of all
+        rows then have the mean and the variance of the prior, because a small stick of a Beta(1, c) is exponential, and
+        its logarithm has the standard deviation pi / sqrt(6) and a mean that is Euler's constant times its relative
+        width below the mode. The decoder is fitted by least squares to samples of the weights.
         """
         if not isinstance(self.likelihood, VectorGaussian) or not isinstance(self.decoder, CorrectedLinear):
             return
@@ -122,8 +126,10 @@ class SBVAE(Variational):
         found = principal_factors(covariance, count, scale)
         encoder, decoder = self.encoder.linear, self.decoder.linear
         encoder.weight.zero_()
-        encoder.weight[count:, : x.shape[1]] = found.projection.float()
-        encoder.bias.copy_(torch.cat([-found.posterior_variance.log() / 2, -found.projection @ mean]))
+        width = found.posterior_variance.sqrt()  # of a posterior stick, relative to the prior
+        encoder.weight[count:, : x.shape[1]] = _SPREAD * found.projection.float()
+        shift = _EULER * (1 - width) - _SPREAD * found.projection @ mean
+        encoder.bias.copy_(torch.cat([-width.log(), shift]))
         seen = torch.cat([self.seen(self.posterior(data.x, y).draw()), y], dim=1).double()
         about = seen - seen.mean(0)
         ridge = _RIDGE * about.square().mean() * torch.eye(about.shape[1]).to(about)
