@@ -66,11 +66,11 @@ class DAE(OperatorChain):
         self,
         shape: Sequence[int],
         noise: float = 0.5,
-        walkback: int = 3,
+        walkback: int = 5,
         steps: int = 60,
         width: int = 128,
         blocks: int = 2,
-        dropout: float = 0.3,
+        dropout: float = 0.5,
         classes: Sequence[str] = (),
         lr: float = 2e-3,
     ) -> None:
@@ -81,7 +81,7 @@ class DAE(OperatorChain):
 
     @property
     def recipe(self) -> Recipe:
-        return replace(super().recipe, steps=300, batch_size=64)
+        return replace(super().recipe, steps=800, batch_size=64)
 
     def corrupt(self, y: Tensor) -> Tensor:
         """A sample of C(y~ | y) along the axes, (B, dim)."""

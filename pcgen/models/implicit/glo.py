@@ -98,7 +98,7 @@ class GLO(GenerativeModel, GradientLearner):
 
     @property
     def recipe(self) -> Recipe:
-        return replace(super().recipe, steps=1000, batch_size=64)
+        return replace(super().recipe, steps=2000, batch_size=64)
 
     @torch.no_grad()
     def setup(self, data: Batch) -> None:
