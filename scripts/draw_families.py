@@ -1,4 +1,4 @@
-"""A picture for each family of models, docs/models/FAMILY.png: what its heads draw, and data that they have not seen.
+"""A picture for each family of models, docs/models/FAMILY.png: samples or reconstructions, beside held-out data.
 
 python scripts/draw_families.py --runs runs/quality/shapes_chair --data shapes:chair=1000    # after bench_quality.py
 """
@@ -10,10 +10,13 @@ import figures
 import torch
 import typer
 from families import families
+from PIL import Image
 
 from pcgen import data, training
+from pcgen.models import MODELS, GenerativeModel
 from pcgen.view import Camera, picture
 
+_COLOURS = 128
 CLOUDS = 8
 POINTS = 1024
 
@@ -26,7 +29,7 @@ def main(
     size: Annotated[int, typer.Option(help="Pixels of each cloud.")] = 130,
     out: Annotated[Path, typer.Option(help="The folder of the pictures.")] = figures.ROOT / "docs" / "models",
 ) -> None:
-    """Draw clouds by every head that is trained, a row for each, and held-out ones beneath."""
+    """Draw samples of every trained head, a row for each, and held-out clouds below; autoencoders reconstruct those."""
     test = data.load(f"{shapes}@test", at_least=POINTS, surface_points=POINTS).points[:CLOUDS, :POINTS]
     for family, names in families().items():
         trained = [name for name in names if (runs / name / "config.json").is_file()]
@@ -35,7 +38,8 @@ def main(
         drawn = []
         for name in trained:
             torch.manual_seed(0)
-            drawn.append(training.Run.open(runs / name).sample(len(test)))
+            run = training.Run.open(runs / name)
+            drawn.append(run.sample(len(test)) if issubclass(MODELS[name], GenerativeModel) else run.reconstruct(test))
         rows, groups = [*trained, "held-out data"], [len(test)] * (len(trained) + 1)
         made = picture(
             [cloud for each in (*drawn, test) for cloud in each],
@@ -47,6 +51,9 @@ def main(
             camera=Camera(),
             overwrite=True,
         )
+        with Image.open(made.path) as drawing:
+            small = drawing.convert("RGB").quantize(_COLOURS)  # a third of the size
+        small.save(made.path, optimize=True)
         print(made, flush=True)
 
 
