@@ -21,7 +21,7 @@ def main(
     runs: Annotated[Path, typer.Option(help="Runs of one autoencoder's heads, as bench_generation.py leaves them.")],
     models: Annotated[str, typer.Option(help="Heads with commas between.")] = "diffusion,wgan_gp,gmm",
     protocols: Annotated[str, typer.Option(help="Names with commas between.")] = PRESETS,
-    clouds: Annotated[int, typer.Option(help="Clouds a side.")] = 40,
+    clouds: Annotated[int, typer.Option(help="Clouds per set.")] = 40,
 ) -> None:
     """Draw clouds of every head once, and measure them under every protocol, all of their points and clouds."""
     names = models.split(",")

@@ -23,7 +23,7 @@ def autoencoders(rows: Rows) -> str:
             )
             for row in own
         ]
-        title = f"{first['points']} points, {_minutes(first['minutes'])} each, {first['clouds']} clouds a side"
+        title = f"{first['points']} points, {_minutes(first['minutes'])} each, {first['clouds']} clouds per set"
         floor = f"EMD of a second sampling {_thousandths(first['emd_floor'])}"
         known = f"1-NNA of the training clouds themselves {_pair(first, 'train')}"
         head = ("variant", "steps:", "10^6 weights:", "EMD train:", "EMD test:", "1-NNA even:", "1-NNA drawn anew:")
@@ -47,7 +47,7 @@ def heads(rows: Rows) -> str:
             )
             for row in own
         ]
-        title = f"{first['points']} points, {_minutes(first['minutes'])} each, {first['clouds']} clouds a side"
+        title = f"{first['points']} points, {_minutes(first['minutes'])} each, {first['clouds']} clouds per set"
         head = ("head", "steps:", "loss, train:", "held out:", "1-NNA-CD:", "Z_U:")
         return f"**{data}**: {title}\n\n{grid(head, lines)}"
 
@@ -72,7 +72,7 @@ def generation(rows: Rows) -> str:
         ]
         nearest = ("1-NNA-EMD:", "1-NNA-CD:", "1-NNA-CD, mean of sets:")
         head = ("model", "training:", "JSD:", "MMD-EMD:", *nearest)
-        return f"**{data}**: {own[0]['points']} points, {own[0]['clouds']} clouds a side\n\n{grid(head, lines)}"
+        return f"**{data}**: {own[0]['points']} points, {own[0]['clouds']} clouds per set\n\n{grid(head, lines)}"
 
     return for_each_set(rows, of)
 
@@ -131,7 +131,7 @@ def protocols(rows: Rows) -> str:
                     (_named(row), f"{row['protocol']} `{row['stamp']}`", number(row["jsd"], 3), *under[0], *under[1])
                 )
         head = [f"{name}-{each}:" for each in ("CD", "EMD") for name in ("MMD", "COV", "1-NNA")]
-        title = f"{own[0]['points']} points, {own[0]['clouds']} clouds a side"
+        title = f"{own[0]['points']} points, {own[0]['clouds']} clouds per set"
         return f"**{data}**: {title}\n\n{grid(('model', 'protocol and stamp', 'JSD:', *head), cells)}"
 
     return for_each_set(rows, of)
@@ -153,7 +153,7 @@ def couplings(rows: Rows) -> str:
         for row in rows
     ]
     head = ("coupling", "updates:", "bend:", "evaluations:", "1-NNA-CD:", "1-NNA-EMD:", "MMD-CD, thousandths:")
-    title = f"{first['points']} points, {_minutes(first['minutes'])} of training each, {first['clouds']} clouds a side"
+    title = f"{first['points']} points, {_minutes(first['minutes'])} of training each, {first['clouds']} clouds per set"
     return f"**shapes:chair**: {title}\n\n{grid(head, lines)}"
 
 

@@ -53,7 +53,7 @@ Up = Annotated[
 ]
 EmdClouds = Annotated[
     int | None,
-    typer.Option(min=0, help="EMD on at most this many clouds a side (default: 100 under exact, else all); 0: all."),
+    typer.Option(min=0, help="EMD on at most this many clouds per set (default: 100 under exact, else all); 0: all."),
 ]
 EmdPoints = Annotated[
     int | None,

@@ -163,7 +163,7 @@ class Comparison:
         if len(part.a) == len(part.b):
             return part
         rows, columns = self._drawn(name, part)
-        label = f"{part.label}, {len(rows)} a side"
+        label = f"{part.label}, {len(rows)} clouds per set"
         return _Part(label, part.a[rows.to(part.a.device)], part.b[columns.to(part.b.device)])
 
     def _drawn(self, name: str, part: _Part) -> list[Tensor]:

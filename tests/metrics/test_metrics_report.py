@@ -74,7 +74,7 @@ def test_a_printed_report_is_its_headline(report: Report) -> None:
 
 
 def test_what_chance_scores_stands_beside_every_1_nna(report: Report) -> None:
-    unequal = evaluate(SAMPLES, REFERENCE, TRAIN[:4])  # 9 clouds a side, and 4 of the training set
+    unequal = evaluate(SAMPLES, REFERENCE, TRAIN[:4])  # 9 clouds per set, and 4 of the training set
     for table in (unequal.table(), compare({"a": unequal}), side_by_side([unequal])):
         lines = [line.split() for line in printed(table).splitlines()]
         assert ["chance", "-", "-", "-", "47.1", "-", "-", "47.1"] in lines
