@@ -54,5 +54,5 @@ def _end_with_parent() -> None:
 def _interruptible(work: Callable[[str], T], name: str) -> T:
     try:
         return work(name)
-    except KeyboardInterrupt:
-        os._exit(130)  # an exception would only end this name's work, and the next one's would begin
+    except (KeyboardInterrupt, SystemExit):  # Ctrl-C, also where a training was saved first
+        os._exit(1)  # an exception would only end this name's work, and the next one's would begin

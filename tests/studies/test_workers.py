@@ -17,11 +17,14 @@ from pcgen.studies.heads import train_heads
 from pcgen.studies.leaderboard import Settings, run
 from pcgen.studies.workers import side_by_side
 from pcgen.training import Options
+from pcgen.training.signals import Interrupted
 
 
 def process_of(name: str) -> tuple[str, int, int]:
     if name == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
+    if name == "stopped":
+        raise Interrupted(signal.SIGINT, "saved")
     return name, os.getpid(), torch.get_num_threads()
 
 
@@ -36,8 +39,9 @@ def test_results_come_in_order_from_other_processes_with_their_threads() -> None
     assert [name for name, _, _ in found] == ["a", "b", "c"]
     assert os.getpid() not in {process for _, process, _ in found}
     assert {threads for _, _, threads in found} == {3}
-    with pytest.raises(BrokenProcessPool):
-        list(side_by_side(process_of, ["killed"], 1, 1))
+    for name in ("killed", "stopped"):
+        with pytest.raises(BrokenProcessPool):
+            list(side_by_side(process_of, [name, "next"], 1, 1))
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=["killed", "ctrl-c"])

@@ -14,13 +14,13 @@ from pcgen.models.factors import principal_factors
 from pcgen.models.variational.bounds import Variational
 from pcgen.models.variational.likelihoods import VectorGaussian
 from pcgen.models.variational.stick_breaking import BrokenSticks, StickBreaking, gem
-from pcgen.models.variational.sticks import STICKS
+from pcgen.models.variational.sticks import EULER, STICKS
 from pcgen.nets.corrected import CorrectedLinear
 from pcgen.nets.parts import Part
 
 __all__ = ["SBVAE"]
 
-_SPREAD, _EULER = math.pi / math.sqrt(6), 0.5772156649015329
+_SPREAD = math.pi / math.sqrt(6)  # standard deviation of the logarithm of an exponential variable
 _RIDGE = 0.1  # of the features' variance: keeps the first decoder from trusting sticks that say nothing
 
 
@@ -128,7 +128,7 @@ class SBVAE(Variational):
         encoder.weight.zero_()
         width = found.posterior_variance.sqrt()  # of a posterior stick, relative to the prior
         encoder.weight[count:, : x.shape[1]] = _SPREAD * found.projection.float()
-        shift = _EULER * (1 - width) - _SPREAD * found.projection @ mean
+        shift = EULER * (1 - width) - _SPREAD * found.projection @ mean
         encoder.bias.copy_(torch.cat([-width.log(), shift]))
         seen = torch.cat([self.seen(self.posterior(data.x, y).draw()), y], dim=1).double()
         about = seen - seen.mean(0)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Beta, Gamma, kl_divergence
 
-__all__ = ["INSIDE", "STICKS", "BetaSticks", "KumaraswamySticks", "Sticks"]
+__all__ = ["EULER", "INSIDE", "STICKS", "BetaSticks", "KumaraswamySticks", "Sticks"]
 
 INSIDE = (1e-30, 1 - 1e-6)
 """The least and the largest stick: within them log v and log(1 - v) are finite in float32."""
@@ -21,7 +21,7 @@ _TERMS, _FAR = 6, 20.0
 # Gauss's rule, on [-1/2, 1/2].
 _NODES, _SHARES = ((each / 2).tolist() for each in np.polynomial.legendre.leggauss(6))
 _SHIFT = 4  # how far Stirling's series is moved away from 0
-_EULER = 0.5772156649015329
+EULER = 0.5772156649015329
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class KumaraswamySticks(Sticks):
         """
         a, b = self.a, self.b
         log_beta = torch.lgamma(alpha) + torch.lgamma(beta) - torch.lgamma(alpha + beta)
-        expected = (a - alpha) / a * (-_EULER - torch.digamma(b) - 1 / b)
+        expected = (a - alpha) / a * (-EULER - torch.digamma(b) - 1 / b)
         return expected + a.log() + b.log() + log_beta - (b - 1) / b + (beta - 1) * self._expected_loss()
 
     def _moment(self, power: Tensor) -> Tensor:
