@@ -97,7 +97,7 @@ def test_without_options_it_learns_bit_for_bit_as_by_its_distance_alone() -> Non
 
 
 def test_a_denoising_autoencoder_gives_clean_clouds_of_noisy_ones(measured: Callable[..., None]) -> None:
-    (plain, clouds), (denoising, _) = learned(), learned(noise=0.1)
+    (plain, clouds), (denoising, _) = learned(code=16), learned(code=16, noise=0.1)
     torch.manual_seed(1)
     noisy = clouds + 0.1 * torch.randn_like(clouds)
     by_plain, by_denoising = error(plain, noisy, clouds), error(denoising, noisy, clouds)
