@@ -52,12 +52,12 @@ def continued(model: Learner, path: str | Path, config: dict[str, Any], options:
     if chosen == 2:
         return Continuation(notes=tuple(notes))
     run = Run.open(path) if run is None else run
-    notes += compare(run, config, phases=len(model.recipe.phases))
+    changes = compare(run, config, phases=len(model.recipe.phases))
     state, differences = read_state(run.checkpoint(("last", "best")[chosen]), model)
-    notes += differences
     if _finished(run, options, state):
         said = f"{path}: is finished, at step {state.step}; nothing is left to train"
         return Continuation(state, run, said, tuple(notes))
+    notes = [*notes, *changes, *differences]
     if ranks.index() == 0:
         kept = run.config.get("notes", [])
         run = Run(run.path, {**run.config, "training": config["training"], "notes": kept + notes})

@@ -4,6 +4,7 @@ import json
 import random
 import signal
 import time
+import warnings
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,9 @@ def test_resume_notes_what_may_differ(tmp_path: Path) -> None:
     config = json.loads(path.read_text())
     config["versions"]["torch"], config["threads"] = "2.10.0", 64
     path.write_text(json.dumps(config))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        short(tmp_path / "run", resume="auto")  # it is finished: nothing continues that could differ
     with pytest.warns(UserWarning, match="threads was 64"), pytest.warns(UserWarning, match=r"torch was '2.10.0'"):
         short(tmp_path / "run", steps=20, resume="auto")
     assert len(Run.open(tmp_path / "run").config["notes"]) == 2
