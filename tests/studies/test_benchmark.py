@@ -3,22 +3,16 @@
 from pathlib import Path
 
 import pytest
-import torch
 
 from pcgen import training
-from pcgen.data.training_set import training_set
 from pcgen.studies.benchmark import benchmark
 from pcgen.studies.quality import BASELINES
-from pcgen.training import Codes, Options
+from pcgen.training import Codes
 
 
 @pytest.fixture
-def codes(tmp_path: Path) -> Codes:
-    source = training_set("shapes:chair=60", points=32)
-    torch.manual_seed(0)
-    job = training.on_clouds("autoencoder", source, 32, code=4)
-    job.fit(tmp_path / "autoencoder", Options(seed=0, steps=3))
-    return training.read_codes(tmp_path / "autoencoder")
+def codes(autoencoder: Path) -> Codes:
+    return training.read_codes(autoencoder)
 
 
 def test_heads_trained_side_by_side_score_as_one_after_the_other(codes: Codes, tmp_path: Path) -> None:

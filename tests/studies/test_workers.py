@@ -12,11 +12,9 @@ import pytest
 import torch
 
 from pcgen import training
-from pcgen.data.training_set import training_set
 from pcgen.studies.heads import train_heads
 from pcgen.studies.leaderboard import Settings, run
 from pcgen.studies.workers import side_by_side
-from pcgen.training import Options
 from pcgen.training.signals import Interrupted
 
 
@@ -64,12 +62,8 @@ def test_processes_end_with_the_one_that_started_them(tmp_path: Path, how: signa
     until(lambda: not running(child), 60)
 
 
-def test_a_leaderboard_is_the_same_with_heads_trained_side_by_side(tmp_path: Path) -> None:
-    source = training_set("shapes:chair=60", points=32)
-    torch.manual_seed(0)
-    job = training.on_clouds("autoencoder", source, 32, code=4)
-    job.fit(tmp_path / "autoencoder", Options(seed=0, steps=3))
-    codes = training.read_codes(tmp_path / "autoencoder")
+def test_a_leaderboard_is_the_same_with_heads_trained_side_by_side(autoencoder: Path, tmp_path: Path) -> None:
+    codes = training.read_codes(autoencoder)
     boards: dict[int, list[tuple[str, str, object]]] = {}
     lines: list[str] = []
 
@@ -86,7 +80,7 @@ def test_a_leaderboard_is_the_same_with_heads_trained_side_by_side(tmp_path: Pat
             processes=processes,
         )
         lines.clear()
-        entries = list(run(tmp_path / "autoencoder", tmp_path / str(processes), settings, say=say))
+        entries = list(run(autoencoder, tmp_path / str(processes), settings, say=say))
         boards[processes] = [(entry.name, entry.failure[:20], entry.spread("exact")) for entry in entries]
         assert any(line.startswith("f_gan: trained in") for line in lines) == (processes == 2)
     assert boards[1] == boards[2] and boards[1][1][1].startswith("NotFinite: step 1")
