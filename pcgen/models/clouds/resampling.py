@@ -42,9 +42,8 @@ def resample(clouds: Tensor, points: int | None = None) -> Tensor:
     if not near:
         return start
     few = size < clouds.shape[1]  # then it is faster to search the neighbours of the chosen points only
-    others = knn(start if few else clouds, clouds, near + 1)[1][
-        ..., 1:
-    ]  # each point is the first of its own neighbours
+    nearest = knn(start if few else clouds, clouds, near + 1)[1]
+    others = nearest[..., 1:]  # each point is the first of its own neighbours
     place = torch.arange(size, device=device) if few else chosen  # of each new point in `others`
     which = torch.randint(near, count, device=device)
     end = take_points(clouds, others.flatten(1).gather(1, place * near + which))
