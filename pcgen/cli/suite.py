@@ -114,15 +114,15 @@ def suite(
         processes=processes or _processes(device, names),
     )
     about = {"autoencoder": str(codes or out / "autoencoder"), **plan.measurement()}
-    entries = list(leaderboard.kept(out, about, names))
+    entries = {entry.name: entry for entry in leaderboard.kept(out, about, names)}
     if codes is None:
         codes = out / "autoencoder"
         _train_autoencoder(data, codes, plan, {**reading, "max_bytes": max_bytes})
     with pair_progress("evaluation") as progress:
         for entry in leaderboard.run(codes, out, plan, say=say, progress=progress):
-            entries.append(entry)
-            leaderboard.write(entries, out, about)
-    _show(entries, plan, out, codes)
+            entries[entry.name] = entry
+            leaderboard.write(list(entries.values()), out, about)
+    _show(list(entries.values()), plan, out, codes)
 
 
 def _names(models: str | None, codes: Path | None) -> list[str]:

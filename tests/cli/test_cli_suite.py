@@ -100,6 +100,25 @@ def test_a_suite_that_was_stopped_in_its_first_model_or_whose_table_is_damaged_g
     assert (out / "autoencoder" / "last.safetensors").read_bytes() == autoencoder
 
 
+def test_a_suite_that_is_started_again_and_stopped_keeps_the_rows_it_has_not_reached(pcgen, few, tmp_path, monkeypatch):
+    from pcgen.studies import leaderboard
+
+    out = tmp_path / "board"
+    assert suite(pcgen, few, out, "gaussian,gmm").code == 0
+    before = json.loads((out / "leaderboard.json").read_text())["rows"]
+    (out / "gaussian" / "report-exact-0.json").unlink()  # the row is lost, and the model is measured again
+    run = leaderboard.run
+
+    def stopped(*given, **named):
+        yield next(run(*given, **named))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(leaderboard, "run", stopped)
+    assert suite(pcgen, few, out, "gaussian,gmm").code == 130
+    rows = json.loads((out / "leaderboard.json").read_text())["rows"]
+    assert {row["model"]: row["results"] for row in rows} == {row["model"]: row["results"] for row in before}
+
+
 def test_a_model_that_draws_by_class_has_a_board_for_each_class(pcgen, few, tmp_path, monkeypatch):
     monkeypatch.setattr("pcgen.studies.leaderboard.runner.LEAST_OF_A_CLASS", 4)
     out = tmp_path / "board"

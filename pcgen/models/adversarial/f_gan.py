@@ -28,7 +28,8 @@ class FGAN(Adversarial):
 
     Args:
         shape: (dim,), (members, channels) or (points, 3).
-        divergence: "kl", "reverse_kl", "js" (Jensen-Shannon, twice), "pearson" (chi squared) or "hellinger" (squared).
+        divergence: "kl", "reverse_kl", "js" (Jensen-Shannon, twice: the game of `gan`), "pearson" (chi squared) or
+            "hellinger" (squared).
         saturating: whether the generator minimises the bound itself.
         noise_dim: dimensions of the noise z.
         noise_scale: its unit of length.
@@ -59,7 +60,7 @@ class FGAN(Adversarial):
     def __init__(
         self,
         shape: Sequence[int],
-        divergence: str = "js",
+        divergence: str = "kl",
         saturating: bool = False,
         noise_dim: int = 128,
         noise_scale: float = 1.0,

@@ -53,12 +53,15 @@ def _in_a_name(text: str) -> str:
 
 
 def kept(out: str | Path, about: Mapping[str, Any], models: Sequence[str]) -> list[Entry]:
-    """The entries of a leaderboard that is in `out` already, but for `models`, which are to be trained again or on.
+    """The entries of a leaderboard that is in `out` already.
+
+    Those of `models`, which are to be trained again or on, hold until they are measured again, so that a leaderboard
+    that is stopped once more has lost nothing. Models that failed are left out.
 
     Raises:
         ValueError: what is there was made otherwise: the message names both sides.
         FileExistsError: the folder has something else in it than a leaderboard and its autoencoder.
-        FileNotFoundError: the samples of a model that is kept, or a report on them, are missing.
+        FileNotFoundError: the samples of a model that is not in `models`, or a report on them, are missing.
     """
     out = Path(out)
     if out.exists() and not out.is_dir():
@@ -75,8 +78,14 @@ def kept(out: str | Path, about: Mapping[str, Any], models: Sequence[str]) -> li
     for name, value in about.items():
         if board.get(name) != value:
             raise ValueError(f"{out}: its {name} is {board.get(name)}, asked for is {value}; choose another --out")
-    rows = [row for row in board["rows"] if row["model"] not in models and not row["failure"]]
-    return [_read(out / row["model"], row, about["seed"]) for row in rows]
+    entries = []
+    for row in (row for row in board["rows"] if not row["failure"]):
+        try:
+            entries.append(_read(out / row["model"], row, about["seed"]))
+        except (FileNotFoundError, ValueError):
+            if row["model"] not in models:
+                raise
+    return entries
 
 
 def read(out: str | Path) -> tuple[dict[str, Any], list[Entry]]:
