@@ -1,5 +1,6 @@
 import itertools
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -68,20 +69,24 @@ def deviations(model: DiscreteVAE, exact: Tensor, copies: int = 300, times: int 
 
 
 @pytest.mark.parametrize("name", UNBIASED)
-def test_the_encoders_mean_gradient_is_that_of_the_bound(name: str) -> None:
+def test_the_encoders_mean_gradient_is_that_of_the_bound(measured: Callable[..., None], name: str) -> None:
     model = tangled(name)
     if name == "nvil":  # what it has learned before is what it divides by
         model.gradient.signal.variance.fill_(4.0)
         model.gradient.signal.decay = 1 - 1e-9
     exact = slopes(model, exact_bound(model, X).mean())
     assert exact.norm() > 0.1
-    assert deviations(model, exact).max() < 5
+    off = deviations(model, exact).max()
+    measured(f"bias of the gradient by {name}, in standard errors, the largest of all weights", float(off), "below 5")
+    assert off < 5
 
 
 @pytest.mark.parametrize("name", BIASED)
-def test_relaxations_are_biased(name: str) -> None:
+def test_relaxations_are_biased(measured: Callable[..., None], name: str) -> None:
     model = tangled(name)
-    assert deviations(model, slopes(model, exact_bound(model, X).mean())).max() > 10
+    off = deviations(model, slopes(model, exact_bound(model, X).mean())).max()
+    measured(f"bias of the gradient by {name}, in standard errors, the largest of all weights", float(off), "biased")
+    assert off > 10
 
 
 def test_vimco_follows_the_bound_of_its_draws() -> None:
@@ -94,7 +99,7 @@ def test_vimco_follows_the_bound_of_its_draws() -> None:
     assert deviations(model, exact).max() < 5
 
 
-def test_the_bound_is_below_the_exact_value_and_rises_to_it_with_the_draws() -> None:
+def test_the_bound_is_below_the_exact_value_and_rises_to_it_with_the_draws(measured: Callable[..., None]) -> None:
     model = tangled("nvil")
     with torch.no_grad():
         exact = weights_of(model, X)[0].logsumexp(0)
@@ -103,6 +108,9 @@ def test_the_bound_is_below_the_exact_value_and_rises_to_it_with_the_draws() -> 
         rows = X.repeat(800, 1)
         drawn = {draws: model.log_prob_bound(rows, draws=draws).view(800, 2) for draws in (1, 5, 60)}
     means = {draws: found.mean(0) for draws, found in drawn.items()}
+    for draws, mean in means.items():
+        gap = float((exact - mean).mean())
+        measured(f"log p(x) by enumeration less the bound of {draws} draws, nats", gap, "0 or more")
     error = drawn[1].std(0) / math.sqrt(800)
     assert ((means[1] - bound).abs() < 4.5 * error).all()
     assert (means[1] < means[5]).all() and (means[5] < means[60]).all() and (means[60] < exact).all()

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import pytest
 import torch
 from scipy.stats import multivariate_normal
@@ -21,12 +23,14 @@ def fitted(covariance: str, x: Tensor, ridge: float = 1e-6) -> Gaussian:
     return model
 
 
-def test_the_full_fit_is_the_maximum_of_the_likelihood() -> None:
+def test_the_full_fit_is_the_maximum_of_the_likelihood(measured: Callable[..., None]) -> None:
     x = correlated(500)
     model = fitted("full", x)
     assert can(model, "log_prob")
     expected = multivariate_normal(x.mean(0), torch.cov(x.T, correction=0).numpy()).logpdf(x.numpy())
-    torch.testing.assert_close(model.log_prob(x).double(), torch.as_tensor(expected), rtol=1e-3, atol=1e-2)
+    found = model.log_prob(x).double()
+    measured("mean log-likelihood of 500 rows, nats", float(found.mean()), float(expected.mean()))
+    torch.testing.assert_close(found, torch.as_tensor(expected), rtol=1e-3, atol=1e-2)
 
 
 def test_the_diagonal_fit_is_independent_gaussians() -> None:
