@@ -1,6 +1,7 @@
 """The quality benchmark of heads on codes of real and built-in shapes, into results/quality.csv; resumable.
 
 python scripts/bench_quality.py --shapes ldraw_parts.npz --out runs/quality
+python scripts/bench_quality.py --set gan.r1=0 adds the row "gan r1=0".
 """
 
 from pathlib import Path
@@ -12,7 +13,9 @@ import typer
 from timed import fit_once
 
 from pcgen import data, training
+from pcgen.cli.common import parse_model_settings
 from pcgen.data.training_set import training_set
+from pcgen.models import MODELS
 from pcgen.studies.benchmark import benchmark
 from pcgen.studies.heads import heads, unseen_codes
 
@@ -27,6 +30,7 @@ def main(
     minutes: Annotated[float, typer.Option(help="Of each autoencoder's training, on all cores.")] = 7.0,
     effort: Annotated[float, typer.Option(help="Multiplies every model's default number of steps.")] = 1.0,
     models: Annotated[str, typer.Option(help="Models with commas between; all heads if not given.")] = "",
+    settings: Annotated[list[str] | None, typer.Option("--set", help="MODEL.name=value: rows of that alone.")] = None,
     only: Annotated[str, typer.Option(help="Sets with commas between, by name; all if not given.")] = "",
     cores: Annotated[int, typer.Option(help="Heads that are trained side by side, on a core each.")] = 2,
     out: Annotated[Path, typer.Option(help="The folder of the runs.")] = Path("runs/quality"),
@@ -37,6 +41,10 @@ def main(
         f"ldraw_parts:{one}": f"{shapes}:{one}",
         "shapes:chair": f"shapes:chair={chairs}",
     }
+    if settings and models:
+        raise typer.BadParameter("--set names its models itself; leave out --models")
+    config = parse_model_settings(settings or [], heads(), lambda name: (MODELS[name], ["shape"]))
+    label = "".join(f" {each.partition('.')[2]}" for each in settings or [])
     if only:
         sets = {name: sets[name] for name in only.split(",")}
     rows: list[dict[str, object]] = []
@@ -49,10 +57,13 @@ def main(
         fit_once(training.on_clouds("autoencoder", source, points), folder / "autoencoder", minutes)
         codes = training.read_codes(folder / "autoencoder")
         held_out = unseen_codes(codes, data.load(f"{spec}@test", at_least=points, surface_points=points))
-        chosen = models.split(",") if models else heads()
+        chosen = [*config] or (models.split(",") if models else heads())
         torch.set_num_threads(1)
-        for scored in benchmark(codes, held_out, chosen, folder, effort=effort, processes=cores):
+        runs = folder / label.strip()
+        for scored in benchmark(codes, held_out, chosen, runs, config=config, effort=effort, processes=cores):
             found = scored.quality
+            if label and found.name not in config:
+                continue  # a baseline, which the rows of defaults have
             low, high = found.interval
             rows.append(
                 {
@@ -60,7 +71,7 @@ def main(
                     "training_codes": len(codes.train),
                     "held_out_codes": min(1000, len(held_out)),
                     "code": "x".join(map(str, codes.train.shape[1:])),
-                    "model": found.name,
+                    "model": found.name + label,
                     "score": round(found.score, 4),
                     "low": round(low, 4),
                     "high": round(high, 4),

@@ -16,6 +16,7 @@ import tables
 import task_tables
 from claims_page import claims
 from families import families, sections
+from orders import orders
 
 from pcgen.models.summary import summary
 
@@ -50,6 +51,7 @@ PAGES: list[tuple[str, str, Table]] = [
     ("README.md", "models", models),
     ("docs/suite.md", "places", places),
     ("docs/suite.md", "quality", _of("quality", code_tables.quality, "bench_quality.py")),
+    ("docs/suite.md", "orders", _of("quality", orders, "bench_quality.py")),
     ("docs/choosing.md", "needs", choosing.needs),
     ("docs/choosing.md", "scores", _of("quality", choosing.scores, "bench_quality.py")),
     ("docs/performance.md", "memory", costs.memory),

@@ -157,3 +157,19 @@ def test_rows_of_other_data_stay_with_what_they_were_made_on(
     assert text.count("pcgen ") == 2 and "at another" in text
     with pytest.raises(ValueError, match=r"some\.csv: its rows must have the columns .*other.*; move it"):
         figures.write("some", [{"other": 1}], rows)
+
+
+def test_an_order_is_so_where_the_difference_is_larger_than_both_intervals(script: Callable[[str], Any]) -> None:
+    def row(data: str, model: str, score: float, half: float) -> dict[str, str]:
+        ends = {"low": str(score - half), "high": str(score + half)}
+        return {"data": data, "model": model, "score": str(score), **ends}
+
+    orders = script("orders").orders
+    rows = [row("a", "vade", 0.1, 0.06), row("a", "vae", 0.21, 0.08)]  # a difference of 0.11, an interval of 0.1
+    rows += [row("b", "vade", 0.1, 0.06), row("b", "vae", 0.19, 0.08)]
+    rows += [row("c", "vade", 0.5, 0.06), row("c", "vae", 0.1, 0.08), row("c", "dae", 0.1, 0.1)]
+    (line,) = _cells(orders(rows))  # of the other claims a model is missing
+    assert line[:2] == ["`vade`", "`vae`"] and line[3:6] == ["0.10 : 0.21", "0.10 : 0.19", "0.50 : 0.10"]
+    assert line[6] == "yes on 1 of 3, the other way on 1 of 3"
+    (line,) = _cells(orders(rows[2:4]))
+    assert line[4:] == ["no difference", ""]
