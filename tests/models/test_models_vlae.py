@@ -28,7 +28,7 @@ def grid(reach: float, count: int) -> tuple[Tensor, float]:
 
 def test_the_priors_density_integrates_to_1_and_is_that_of_its_draws() -> None:
     prior = FlowPrior(2, steps=2, parts=3, widths=(8,)).double()
-    untied(prior)
+    untied(prior, 0.2)
     with torch.no_grad():
         z, area = grid(30, 1200)
         density = prior.log_prob(z).exp()
@@ -49,8 +49,8 @@ def test_a_prior_of_one_part_is_the_change_of_variables_by_autograd() -> None:
         """What `draw` makes of noise; its last map, of the mixture of one part, written out."""
         z = noise.new_zeros(1, 4)
         for i in range(4):
-            _, mean, log_scale = prior.base._parts(z)
-            z = torch.cat([z[:, :i], (mean[:, i] + log_scale[:, i].exp() * noise[i]), z[:, i + 1 :]], dim=1)
+            parts = prior.base.head(prior.base.network(z)[:, i])
+            z = torch.cat([z[:, :i], parts.mean[..., 0] + parts.log_scale[..., 0].exp() * noise[i], z[:, i + 1 :]], 1)
         for step in reversed(prior.maps):
             z = step.inverse(z.flip(1))
         return z[0]

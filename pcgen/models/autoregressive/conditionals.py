@@ -31,14 +31,14 @@ class Mixtures:
             each = each * counts[..., None, :]
         return (self.log_weight - each.sum(-1)).logsumexp(-1)
 
-    def draw(self) -> Tensor:
-        """One sample of each, (..., C)."""
+    def draw(self, noise: Tensor | None = None) -> Tensor:
+        """One sample of each, (..., C), from standard normal noise of that shape, and random components."""
         parts, size = self.mean.shape[-2:]
         weights = self.log_weight.exp().reshape(-1, parts)
         part = torch.multinomial(weights, 1)[..., None].expand(-1, 1, size)  # (R, 1, C)
         mean, log_scale = (each.reshape(-1, parts, size).gather(1, part)[:, 0] for each in (self.mean, self.log_scale))
-        drawn = mean + log_scale.exp() * torch.randn_like(mean)
-        return drawn.reshape(*self.mean.shape[:-2], size)
+        noise = torch.randn_like(mean) if noise is None else noise.reshape(-1, size)
+        return (mean + log_scale.exp() * noise).reshape(*self.mean.shape[:-2], size)
 
 
 class MixtureHead(nn.Module):

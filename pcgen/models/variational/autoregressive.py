@@ -1,13 +1,13 @@
 """A prior and a likelihood whose coordinates depend on those before them."""
 
-import math
 from collections.abc import Sequence
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from pcgen.models.flows.autoregressive import AffineAutoregressive, bounded
+from pcgen.models.autoregressive.conditionals import MixtureHead, Mixtures
+from pcgen.models.flows.autoregressive import AffineAutoregressive
 from pcgen.models.priors import Normal
 from pcgen.models.variational.likelihoods import VectorGaussian
 from pcgen.nets.masked import MaskedMLP
@@ -18,7 +18,7 @@ __all__ = ["AutoregressiveGaussian", "AutoregressiveMixture", "FlowPrior"]
 class AutoregressiveMixture(nn.Module):
     """p(u) = product over i of a mixture of Gaussians of u_i, with weights, means and deviations that depend on u_<i.
 
-    Before training, a single component is N(0, 1), and several components have means spread over it.
+    Before training, it is nearly N(0, I).
 
     Args:
         dim: of u.
@@ -29,35 +29,23 @@ class AutoregressiveMixture(nn.Module):
         Papamakarios, Pavlakou, Murray (2017). Masked Autoregressive Flow for Density Estimation.
     """
 
-    centres: Tensor
-
     def __init__(self, dim: int, parts: int, widths: Sequence[int]) -> None:
         super().__init__()
-        self.network = MaskedMLP(dim, widths, outputs=3 * parts)
-        places = (torch.arange(parts) + 0.5) / parts
-        self.register_buffer("centres", torch.special.ndtri(places), persistent=False)
-        self.log_width = -0.5 * math.log(parts)
+        self.head = MixtureHead(parts, 1)
+        self.network = MaskedMLP(dim, widths, outputs=self.head.outputs)
 
     def log_prob(self, u: Tensor) -> Tensor:
         """Natural logarithm of the density, (B, dim) -> (B,)."""
-        log_weight, mean, log_scale = self._parts(u)
-        squares = ((u[..., None] - mean) * (-log_scale).exp()).square()
-        each = log_weight - log_scale - 0.5 * squares
-        return (each.logsumexp(2) - 0.5 * math.log(2 * math.pi)).sum(1)
+        conditionals: Mixtures = self.head(self.network(u))
+        return conditionals.log_prob(u[..., None]).sum(1)
 
     def draw(self, noise: Tensor) -> Tensor:
         """u, (B, dim), from standard normal noise, (B, dim), and random components, one coordinate after another."""
         u = torch.zeros_like(noise)
         for i in range(u.shape[1]):
-            log_weight, mean, log_scale = (each[:, i] for each in self._parts(u))  # (B, parts)
-            part = torch.multinomial(log_weight.exp(), 1)
-            u[:, i] = (mean + log_scale.exp() * noise[:, i : i + 1]).gather(1, part)[:, 0]
+            conditional: Mixtures = self.head(self.network(u)[:, i])
+            u[:, i] = conditional.draw(noise[:, i, None])[:, 0]
         return u
-
-    def _parts(self, u: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Logarithms of weights, means, and logarithms of deviations, (B, dim, parts) each."""
-        log_weight, mean, log_scale = self.network(u).chunk(3, dim=2)
-        return log_weight.log_softmax(2), self.centres + mean, self.log_width + bounded(log_scale)
 
 
 class FlowPrior(Normal):
