@@ -16,8 +16,8 @@ __all__ = ["families", "parts", "sections"]
 def families() -> dict[str, list[str]]:
     """The folders of `pcgen.models` that hold models of `MODELS`, and their names, in its order."""
     found: dict[str, list[str]] = {}
-    for name, place in MODELS.places.items():
-        found.setdefault(place.split(".")[2], []).append(name)
+    for name in MODELS:
+        found.setdefault(MODELS.family(name), []).append(name)
     return found
 
 

@@ -180,10 +180,10 @@ def _show(entries: "Sequence[Entry]", plan: "leaderboard.Settings", out: Path, c
 
 
 def _draw(entries: "Sequence[Entry]", protocol: str, out: Path) -> None:
-    """The contact sheet, as many clouds of each model and of the reference, and the plot of fidelity and coverage."""
+    """The contact sheet, as many clouds of each model and of the reference, and the plane of fidelity and coverage."""
     from pcgen.data import load
     from pcgen.studies.leaderboard import REFERENCE
-    from pcgen.view import picture, scatter
+    from pcgen.view import picture
 
     sets = {"reference": load(str(out / REFERENCE)).points}
     sets |= {entry.name: load(str(entry.samples)).points for entry in entries if entry.samples is not None}
@@ -191,16 +191,31 @@ def _draw(entries: "Sequence[Entry]", protocol: str, out: Path) -> None:
     shown = [cloud for clouds in sets.values() for cloud in clouds[:columns]]
     sheet = out / "contact_sheet.png"
     say(str(picture(shown, sheet, rows=list(sets), columns=columns, size=220, captions=(), overwrite=True)))
-    marks = {}
-    for entry in entries:
-        fidelity, covered = entry.mean("mmd_cd", protocol), entry.mean("cov_cd", protocol)
-        if fidelity is not None and covered is not None:
-            marks[entry.name] = (fidelity, 100 * covered)
+    _draw_plane([entry for entry in entries if entry.reports], protocol, out)
+
+
+def _draw_plane(done: "Sequence[Entry]", protocol: str, out: Path) -> None:
+    """Models in the plane of fidelity and coverage, coloured by family, with the training set for comparison."""
+    from pcgen.metrics.sets import TRAINING
+    from pcgen.metrics.verdict import DECODED
+    from pcgen.models import MODELS
+    from pcgen.view import scatter
+
+    first = done[0].reports[protocol][0]
+    oracles = [row for row in first.rows if row.name in (TRAINING, DECODED)]
+    pairs = {row.name: (row.values.get("mmd_cd"), row.values.get("cov_cd")) for row in oracles}
+    pairs |= {entry.name: (entry.mean("mmd_cd", protocol), entry.mean("cov_cd", protocol)) for entry in done}
+    marks = {name: (x, 100 * y) for name, (x, y) in pairs.items() if x is not None and y is not None}
     if marks:
-        labels = ("MMD-CD (lower is more faithful)", "COV-CD % (higher covers more)")
-        stamp = next(entry.reports[protocol][0].protocol for entry in entries if entry.reports)
-        title = f"protocol {stamp['name']} {stamp['hash']}"
-        say(str(scatter(marks, out / "fidelity_coverage.png", labels=labels, title=title, overwrite=True)))
+        drawn = scatter(
+            marks,
+            out / "fidelity_coverage.png",
+            labels=("MMD-CD (lower is more faithful)", "COV-CD % (higher covers more)"),
+            title=f"protocol {first.protocol['name']} {first.protocol['hash']}",
+            groups={name: MODELS.family(name) if name in MODELS else "training set" for name in marks},
+            overwrite=True,
+        )
+        say(str(drawn))
 
 
 def _draw_nearest(done: "Sequence[Entry]", protocol: str, out: Path, codes: Path) -> None:

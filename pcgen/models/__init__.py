@@ -54,6 +54,10 @@ class _Models(Mapping[str, type["Learner"]]):
     def __len__(self) -> int:
         return len(self.places)
 
+    def family(self, name: str) -> str:
+        """The family of a model: the package of `pcgen.models` that it is in."""
+        return self.places[choose(name, self.places, "model")].split(".")[2]
+
 
 MODELS = _Models(
     {

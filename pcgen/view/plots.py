@@ -15,6 +15,8 @@ from pcgen.view.labels import place
 
 __all__ = ["curves", "scatter"]
 
+_CROWD = 20  # points of a plot with more than these need more room
+
 
 def curves(
     history: Sequence[Mapping[str, Any]],
@@ -104,7 +106,8 @@ def scatter(
     values = np.array([points[name] for name in names], dtype=np.float64)  # (M, 2)
     families = list(dict.fromkeys((groups or {}).get(name, "") for name in names))
     hues = [by_label(families.index((groups or {}).get(name, ""))) for name in names]
-    figure, (axes,) = _figure(7.0, 5.2)
+    room = 2.0 if len(names) > _CROWD else 0.0  # inches, for their names
+    figure, (axes,) = _figure(7.0 + room + (1.8 if len(families) > 1 else 0.0), 5.2 + room)
     axes.scatter(values[:, 0], values[:, 1], s=46, c=hues, edgecolors="white", linewidths=0.8, zorder=3)
     axes.margins(0.12)
     if _wide(values[:, 0]):
