@@ -27,6 +27,9 @@ def encode(
     run: RunArgument,
     source: Source,
     out: Annotated[Path, typer.Option(help="The .npz to write: codes, names, and, if known, labels and scores.")],
+    png: Annotated[
+        Path | None, typer.Option(help=f"Also draw the {_DRAWN} clouds with the highest anomaly scores.")
+    ] = None,
     points: Points = None,
     checkpoint: Checkpoint = None,
     up: Up = None,
@@ -36,25 +39,61 @@ def encode(
     seed: Seed = 0,
     overwrite: Overwrite = False,
 ) -> None:
-    """Write the codes of clouds, and the anomaly score of each."""
+    """Write the codes of clouds, and the anomaly score of each: high for clouds unlike the training data."""
     import numpy as np
 
     from pcgen import training
     from pcgen.files import write_whole
 
     check_out(out, ".npz", overwrite)
+    if png is not None:
+        check_out(png, ".png", overwrite, "--png")
     opened = training.Run.open(run)
     clouds = read(source, points, seed, up, max_bytes, drop_bad)
     codes = opened.encode(clouds, checkpoint=checkpoint, device=device)
-    arrays = {
-        "codes": codes.numpy(),
-        "score": opened.anomaly_score(clouds, checkpoint=checkpoint, device=device).numpy(),
-        "names": np.array(clouds.names),
-    }
+    scores = opened.anomaly_score(clouds, checkpoint=checkpoint, device=device)
+    arrays = {"codes": codes.numpy(), "score": scores.numpy(), "names": np.array(clouds.names)}
     if clouds.labels is not None:
         arrays |= {"labels": clouds.labels.numpy(), "classes": np.array(clouds.classes)}
     write_whole(out, lambda file: np.savez(file, allow_pickle=False, **arrays))
     say(f"{out}: codes {tuple(codes.shape)} of {clouds.source}, with {', '.join(list(arrays)[1:])}")
+    _show_scores(clouds, scores)
+    if png is not None:
+        from pcgen.view import picture
+
+        rows = scores.argsort(descending=True)[:_DRAWN]
+        captions = [f"{clouds.names[row]}\n{scores[row]:.4g}" for row in rows.tolist()]
+        drawn = picture(clouds.select(rows), png, captions=captions, columns=len(rows), overwrite=overwrite)
+        say(str(drawn))
+
+
+def _show_scores(clouds: "Clouds", scores: "Tensor") -> None:
+    """Print the anomaly scores of each class, and the clouds that have the highest."""
+    import rich.console
+    import torch
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    def table(*headings: str) -> Table:
+        made = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+        for place, heading in enumerate(headings):
+            made.add_column(heading, justify="right" if place else "left", overflow="fold")
+        return made
+
+    groups = table("anomaly scores", "clouds", "lowest", "median", "highest")
+    members = {"all": torch.ones(len(scores), dtype=torch.bool)}
+    if clouds.labels is not None:
+        members |= {name: clouds.labels == label for label, name in enumerate(clouds.classes)}
+    for name, rows in members.items():
+        own = scores[rows]
+        if len(own):
+            values = (f"{value:.4g}" for value in (own.min(), own.median(), own.max()))
+            groups.add_row(Text(name), str(len(own)), *values)
+    highest = table("highest", "score")
+    for row in scores.argsort(descending=True)[:_DRAWN].tolist():
+        highest.add_row(Text(clouds.names[row]), f"{scores[row]:.4g}")
+    rich.console.Console().print(groups, highest)
 
 
 def reconstruct(

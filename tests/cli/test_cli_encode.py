@@ -42,7 +42,7 @@ def paths(tmp_path):
 
 def test_codes_are_written_with_names_labels_and_scores(pcgen, paths, tmp_path):
     run, clouds = paths
-    result = pcgen("encode", run, clouds, "--out", tmp_path / "codes.npz")
+    result = pcgen("encode", run, clouds, "--out", tmp_path / "codes.npz", "--png", tmp_path / "strange.png")
     assert result.code == 0, result.err
     found, opened, given = np.load(tmp_path / "codes.npz"), training.Run.open(run), data.load(str(clouds))
     assert torch.equal(torch.from_numpy(found["codes"]), opened.encode(given))
@@ -50,6 +50,17 @@ def test_codes_are_written_with_names_labels_and_scores(pcgen, paths, tmp_path):
     assert found["names"].tolist() == [f"box{place}" for place in range(12)]
     assert found["labels"].tolist() == [0, 1] * 6 and found["classes"].tolist() == ["lying", "standing"]
     assert "codes (12, 4) of" in result.err and "with score, names, labels, classes" in result.err
+    assert (tmp_path / "strange.png").exists()
+    strangest = int(found["score"].argmax())
+    of_class = [
+        float(f"{value:.4g}") for value in np.sort(found["score"][1::2])[[0, 2, 5]]
+    ]  # torch's median is a row's
+    rows = [line.split() for line in result.out.splitlines()]
+    assert ["standing", "6", *(f"{value:.4g}" for value in of_class)] in rows
+    assert rows[[row[:1] for row in rows].index(["highest"]) + 2] == [
+        f"box{strangest}",
+        f"{found['score'][strangest]:.4g}",
+    ]
 
 
 def test_reconstructions_are_in_the_datas_units_and_the_worst_is_named(pcgen, paths, tmp_path):
