@@ -5,10 +5,12 @@ from typing import Annotated
 
 import typer
 
-from pcgen.cli.common import say
+from pcgen.cli.common import check_out, say
 from pcgen.cli.options import Device, DropBad, Format, Out, Overwrite, Seed, Up
 
 __all__ = ["complete"]
+
+_DRAWN = 8  # partial clouds in a picture
 
 
 def complete(
@@ -17,6 +19,9 @@ def complete(
         str, typer.Argument(help="Partial clouds of any sizes, in the units and position of the training data: SOURCE.")
     ],
     out: Out,
+    png: Annotated[
+        Path | None, typer.Option(help=f"Also draw the first {_DRAWN} partial clouds, each beside its completions.")
+    ] = None,
     n: Annotated[int, typer.Option("-n", "--number", min=1, help="Number of completions of each.")] = 4,
     labels: Annotated[
         str | None, typer.Option(help="One class for all, or one for each, separated by commas (default: any class).")
@@ -42,8 +47,11 @@ def complete(
     from pcgen.data.loading import load_each
     from pcgen.data.readers import READERS
     from pcgen.data.saving import check_target
+    from pcgen.view import picture
 
     check_target(out, overwrite, make_folder=True, format=format)
+    if png is not None:
+        check_out(png, ".png", overwrite, "--png")
     opened = training.Run.open(run)
     clouds = list(load_each(partial, Reading(up=up, drop_bad=drop_bad)))
     check_target(out, overwrite, format=format, count=n * len(clouds))
@@ -66,3 +74,10 @@ def complete(
     data.save(out, data.Clouds.of(whole.flatten(0, 1), names=names), format=format, overwrite=overwrite)
     said = f"{n} completions of {stems[0]}" if len(stems) == 1 else f"{n} completions of each of {len(stems)} clouds"
     say(f"{out}: {said}, of {whole.shape[2]} points (seed {seed})")
+    if png is not None:
+        pairs = list(zip(clouds, whole, strict=True))[:_DRAWN]
+        shown = [each for part, made in pairs for each in (part, data.Clouds.of(made))]
+        captions = [name for _ in pairs for name in ("given", *(str(place) for place in range(1, n + 1)))]
+        titles = [str(stem) for stem in stems[:_DRAWN]]
+        drawn = picture(shown, png, captions=captions, rows=titles, columns=n + 1, overwrite=overwrite)
+        say(str(drawn))

@@ -56,8 +56,10 @@ def test_a_folder_of_clouds_of_different_sizes(pcgen, tmp_path):
     (tmp_path / "scans").mkdir()
     for name, points in (("a", 5), ("b", 9)):
         data.save(tmp_path / "scans" / f"{name}.ply", clouds(1)[:, :points])
-    result = pcgen("complete", head_of(tmp_path), tmp_path / "scans", "-n", 2, *FEW, "--out", tmp_path / "out.npz")
+    words = ["-n", 2, *FEW, "--out", tmp_path / "out.npz", "--png", tmp_path / "out.png"]
+    result = pcgen("complete", head_of(tmp_path), tmp_path / "scans", *words)
     assert result.code == 0, result.err
+    assert (tmp_path / "out.png").exists() and "out.png" in result.err
     assert data.load(str(tmp_path / "out.npz")).names == ("a-1", "a-2", "b-1", "b-2")
     words = ["-n", 2, *FEW, "--out", f"{tmp_path}/files/", "--format", "xyz"]
     assert pcgen("complete", tmp_path / "run", tmp_path / "scans", *words).code == 0
