@@ -5,6 +5,7 @@ from collections.abc import Callable
 import tables
 from families import families
 
+from pcgen.models import MODELS
 from pcgen.models.summary import Summary, summary
 
 _WITH_RATES = ("gradient", "game", "wake-sleep")
@@ -46,7 +47,9 @@ def scores(rows: tables.Rows) -> str:
     def mean(model: str) -> float:
         return sum(float(found[model, data]["score"]) for data in sets) / len(sets)
 
-    trained = [model for model in everywhere if any(int(found[model, data]["weights"]) for data in sets)]
+    # With other options than the defaults, "gan r1=0" for example, a model is for comparison elsewhere.
+    everywhere = [model for model in everywhere if model in MODELS or not _trained(found[model, sets[0]])]
+    trained = [model for model in everywhere if any(_trained(found[model, data]) for data in sets)]
     lines = []
     for model in [*sorted(trained, key=mean), *(model for model in everywhere if model not in trained)]:
         own = [found[model, data] for data in sets]
@@ -55,3 +58,8 @@ def scores(rows: tables.Rows) -> str:
         cost = tables.between(seconds) if model in trained else ""
         lines.append((model if model in trained else f"*{model}*", *values, cost))
     return tables.grid(("model", *(f"{data}:" for data in sets), "training:"), lines)
+
+
+def _trained(row: dict[str, str]) -> bool:
+    """Whether it is a model's row, not a baseline's."""
+    return int(row["weights"]) > 0

@@ -2,6 +2,8 @@
 
 import tables
 
+from pcgen.models import MODELS
+
 _POINTS = (1024, 2048, 8192)
 _CLOUDS = (1_000, 10_000, 100_000)
 _FLOAT32 = 4
@@ -34,7 +36,7 @@ def _seconds(row: dict[str, str]) -> str:
 def training(rows: tables.Rows) -> str:
     """For each head how many numbers it learns, and how long its default training takes, over all sets of codes."""
     lines = []
-    for model in dict.fromkeys(row["model"] for row in rows if int(row["weights"])):
+    for model in (name for name in dict.fromkeys(row["model"] for row in rows) if name in MODELS):
         own = [row for row in rows if row["model"] == model]
         weights, seconds = ([float(row[column]) for row in own] for column in ("weights", "seconds"))
         lines.append((model, f"{max(weights):,.0f}", tables.between(seconds)))
