@@ -40,7 +40,8 @@ class GMMN(GenerativeModel):
         kernel: "fixed" (GMMN) or "learned" (MMD GAN).
         noise_dim: dimensions of the noise z.
         noise_scale: its unit of length.
-        noise: "uniform", as in the paper; "normal", "censored", "ball" or "mixture" (see `pcgen.models.priors`).
+        noise: "normal"; "uniform", as in the paper, which fits codes less well here; "censored", "ball" or "mixture"
+            (see `pcgen.models.priors`).
         generator_widths: hidden widths.
         critic_widths: hidden widths of f.
         features: number of outputs of f.
@@ -80,7 +81,7 @@ class GMMN(GenerativeModel):
         kernel: str = "fixed",
         noise_dim: int = 64,
         noise_scale: float = 1.0,
-        noise: str = "uniform",
+        noise: str = "normal",
         generator_widths: Sequence[int] = (256, 256),
         critic_widths: Sequence[int] = (256, 256),
         features: int = 32,
