@@ -228,6 +228,6 @@ def anomaly_score(model: Learner, x: Tensor) -> Tensor:
         again = in_batches(coding, coding.decode, encode_all(coding, x))
         return chamfer(again, x) if x.ndim == 3 else (again - x).square().flatten(1).mean(1)
     raise ValueError(
-        f"model: must have a density, a bound on one, or codes, {type(model).__name__} has none; `pcgen models` says "
-        "which have"
+        f"model: must have a density, a bound on one, or codes that it decodes, {type(model).__name__} has none; "
+        "`pcgen models` says which have"
     )

@@ -104,8 +104,8 @@ def outcome(model: Any, rows: Batch) -> Tensor:
     if isinstance(model, GenerativeModel):
         return sample(model, 4, seed=7)
     with torch.no_grad():
-        decoded: Tensor = model.decode(model.encode(rows.x))
-        return decoded
+        made: Tensor = model.encode(rows.x)
+        return model.decode(made) if can(model, "decode") else made
 
 
 def state(model: Learner) -> dict[str, Tensor]:

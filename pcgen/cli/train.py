@@ -209,7 +209,7 @@ def _announce(job: "Job", options: "Options", out: Path) -> str:
 
 def _conclude(run: "Run", name: str) -> None:
     """Say how good the model became, and what to type next."""
-    from pcgen.models import GenerativeModel, model_class
+    from pcgen.models import MODELS, GenerativeModel, model_class
     from pcgen.models.abilities import abilities
 
     history = run.history
@@ -229,3 +229,5 @@ def _conclude(run: "Run", name: str) -> None:
         say(f"next: pcgen sample {run.path} -n 100 --out samples.npz")
     elif {"encode", "decode"} <= set(abilities(cls)):
         say(f"next: pcgen train diffusion --codes {run.path} --out {run.path.parent / 'diffusion'}")
+    elif "encode" in abilities(cls) and name in MODELS:
+        say(f"next: pcgen classify {run.path} --data LABELLED --out {run.path.parent / 'table'}")

@@ -64,6 +64,7 @@ MODELS = _Models(
         "autoencoder": "pcgen.models.clouds.autoencoder:Autoencoder",
         "set_autoencoder": "pcgen.models.clouds.set_autoencoder:SetAutoencoder",
         "stacked_autoencoder": "pcgen.models.clouds.stacked_autoencoder:StackedAutoencoder",
+        "jigsaw": "pcgen.models.clouds.jigsaw:Jigsaw",
         "gan": "pcgen.models.adversarial.gan:GAN",
         "wgan_gp": "pcgen.models.adversarial.wgan_gp:WGANGP",
         "f_gan": "pcgen.models.adversarial.f_gan:FGAN",

@@ -13,6 +13,7 @@ from pcgen.data.thinning import thin
 from pcgen.data.training_set import TrainingSet, training_set
 from pcgen.files import read_tensors, write_tensors
 from pcgen.models import Facts, GenerativeModel, make, model_class
+from pcgen.models.abilities import can
 from pcgen.models.clouds.latent import LatentCloudModel
 from pcgen.models.domains import make_domain
 from pcgen.models.inference import encode_all
@@ -75,13 +76,16 @@ def read_codes(
 
     Raises:
         FileNotFoundError: the run, or its training data, is not there.
-        ValueError: the run's model has no codes, or its data is not the data that it was trained on.
+        ValueError: the run's model has no codes or cannot decode them, or its data is not the data that it was trained
+            on.
     """
     opened = Run.open(run)
     autoencoder = opened.model(checkpoint, device=device)
+    name = opened.config["model"].get("name")
     if getattr(autoencoder, "code_shape", None) is None or len(autoencoder.shape) != 2:
-        name = opened.config["model"].get("name")
         raise ValueError(f"{run}: a run of {name}, which has no codes of clouds; give the run folder of an autoencoder")
+    if not can(autoencoder, "decode"):
+        raise ValueError(f"{run}: a run of {name}, which cannot decode its codes; give the run folder of an autoencoder")
     source = data_again(opened, data)
     about = {**source.about, "codes_of": str(Path(run).absolute())}
     points, seed = int(autoencoder.shape[0]), int(source.about["training_set"]["seed"])

@@ -47,9 +47,10 @@ class Run(RunFolder):
         """
         model = self.trained(checkpoint, device)
         if not isinstance(model, GenerativeModel):
+            advice = f"train a head on its codes: pcgen train diffusion --codes {self.path} --out RUN"
             raise ValueError(
-                f"{self.path}: {self.config['model']['name']} does not generate; train a head on its codes: "
-                f"pcgen train diffusion --codes {self.path} --out RUN"
+                f"{self.path}: {self.config['model']['name']} does not generate; "
+                f"{advice if can(model, 'decode') else 'give a run of a model that does (pcgen models)'}"
             )
         return model
 
@@ -99,14 +100,18 @@ class Run(RunFolder):
     def encode(
         self, clouds: Tensor | Clouds, *, checkpoint: str | None = None, device: str | torch.device = "cpu"
     ) -> Tensor:
-        """Codes (S, *code) of clouds in the data's own units, (S, N, 3)."""
+        """Codes (S, *code) of clouds in the data's own units, (S, N, 3).
+
+        Raises:
+            ValueError: the model has no codes.
+        """
         model = self._with_codes(checkpoint, device)
         rows = clouds if isinstance(clouds, Tensor) and not _of_clouds(model) else self.normalization.apply(clouds)
         return encode_all(model, rows).cpu()
 
     def decode(self, codes: Tensor, *, checkpoint: str | None = None, device: str | torch.device = "cpu") -> Tensor:
         """Clouds (S, points, 3) of codes (S, *code), in the data's units, at the training clouds' place and size."""
-        model = self._with_codes(checkpoint, device)
+        model = self._with_codes(checkpoint, device, decoded=True)
         return self._in_data_units(model, in_batches(model, model.decode, codes).cpu())
 
     def reconstruct(
@@ -116,7 +121,7 @@ class Run(RunFolder):
 
         Each is put where its own cloud was, at its size.
         """
-        model = self._with_codes(checkpoint, device)
+        model = self._with_codes(checkpoint, device, decoded=True)
         if isinstance(clouds, Tensor) and not _of_clouds(model):
             return in_batches(model, model.decode, encode_all(model, clouds)).cpu()
         normalised, placement = self.normalization.place(clouds)
@@ -206,13 +211,16 @@ class Run(RunFolder):
     def _in_data_units(self, model: Learner, x: Tensor) -> Tensor:
         return self.normalization.undo(x) if _of_clouds(model) else x
 
-    def _with_codes(self, checkpoint: str | None, device: str | torch.device) -> Any:
+    def _with_codes(self, checkpoint: str | None, device: str | torch.device, decoded: bool = False) -> Any:
+        """The model, which must have codes, and decode them if they are to be decoded."""
         model = self.trained(checkpoint, device)
-        if not (can(model, "encode") and can(model, "decode")):
+        decodes = can(model, "decode")
+        codes = can(model, "encode") and (decodes or getattr(model, "code_shape", None) is not None)
+        if not codes or (decoded and not decodes):
             name = self.config["model"].get("name")
             raise ValueError(
-                f"{self.path}: a run of {name}, which has no codes; give the run folder of an autoencoder, or of a "
-                "head on its codes"
+                f"{self.path}: a run of {name}, which {'cannot decode its' if codes else 'has no'} codes; give the run "
+                "folder of an autoencoder, or of a head on its codes"
             )
         return model
 

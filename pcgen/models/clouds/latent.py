@@ -62,7 +62,7 @@ class LatentCloudModel(GenerativeModel):
         self.autoencoder: Any = autoencoder if isinstance(autoencoder, Learner) else build(autoencoder)
         made = head if isinstance(head, Learner) else build(head)
         code = getattr(self.autoencoder, "code_shape", None)
-        if code is None:
+        if code is None or not can(self.autoencoder, "decode"):
             raise ValueError(
                 f"autoencoder: must encode and decode, {type(self.autoencoder).__name__} does not; give an autoencoder"
             )
