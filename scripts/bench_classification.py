@@ -1,4 +1,4 @@
-"""Codes of an autoencoder under a linear SVM, their floors, and supervised references; resumable.
+"""Codes of an autoencoder and of a puzzle under a linear SVM, their floors, and supervised references; resumable.
 
 python scripts/bench_classification.py --out runs/classification
 """
@@ -23,21 +23,24 @@ def main(
     shapes: Annotated[str, typer.Option(help="Shapes with classes and splits, SOURCE[:CLASS].")] = str(SHAPES),
     points: Annotated[int, typer.Option(help="Points of each cloud.")] = 1024,
     autoencoder: Annotated[float, typer.Option(help="Minutes of the autoencoder's training.")] = 7.0,
+    jigsaw: Annotated[float, typer.Option(help="Minutes of the training on the jigsaw puzzle.")] = 7.0,
     minutes: Annotated[float, typer.Option(help="Of each supervised reference's.")] = 9.0,
     references: Annotated[str, typer.Option(help="Their names with commas between.")] = ",".join(
         classification.REFERENCES
     ),
     out: Annotated[Path, typer.Option(help="The folder of the runs.")] = Path("runs/classification"),
 ) -> None:
-    """Train an autoencoder without labels and classifiers with them, and test all of them."""
+    """Train an autoencoder and a puzzle without labels and classifiers with them, and test all of them."""
     source = training_set(shapes, points=points)
-    torch.manual_seed(0)
-    fit_once(training.on_clouds("autoencoder", source, points), out / "autoencoder", autoencoder)
     sets = classification.labelled(shapes, at_least=1, surface_points=max(2048, points))
-    made = [classification.majority(sets), *classification.on_codes(out / "autoencoder", sets)]
-    names = ("always the largest class", "linear SVM on codes", "linear SVM on codes of the untrained encoder")
-    rows = [_row(shapes, sets, row, name) for row, name in zip(made, names, strict=True)]
-    figures.write("classification", rows)
+    rows = [_row(shapes, sets, classification.majority(sets), "always the largest class")]
+    for model, duration in (("autoencoder", autoencoder), ("jigsaw", jigsaw)):
+        torch.manual_seed(0)
+        fit_once(training.on_clouds(model, source, points), out / model, duration)
+        names = (f"linear SVM on codes of `{model}`", f"linear SVM on codes of `{model}` untrained")
+        made = classification.on_codes(out / model, sets)
+        rows += [_row(shapes, sets, row, name) for row, name in zip(made, names, strict=True)]
+        figures.write("classification", rows)
     for name in references.split(","):
         options = Options(minutes=minutes)
         folder = out / name

@@ -70,7 +70,21 @@ def classification(rows: Rows) -> str:
         f"**{first['data']}**: {first['classes']} classes, {first['learned']} clouds learned, {first['tested']} tested"
     )
     head = ("classifier", "accuracy, %:", "mean of classes:", "epochs:", "time:")
-    return f"{title}\n\n{grid(head, lines)}"
+    return f"{title}\n\n{grid(head, lines)}{_gains(rows)}"
+
+
+def _gains(rows: Rows) -> str:
+    """What training has changed in the accuracy of codes, for each encoder that was also tested untrained."""
+    found = {row["classifier"]: row for row in rows}
+    words = []
+    for name, row in found.items():
+        if (floor := found.get(f"{name} untrained")) is not None:
+            low, high = (float(row[f"accuracy_{end}"]) for end in ("low", "high"))
+            apart = low > float(floor["accuracy_high"]) or high < float(floor["accuracy_low"])
+            gain = 100 * (float(row["accuracy"]) - float(floor["accuracy"]))
+            how = "the intervals do not overlap" if apart else "the intervals overlap"
+            words.append(f"{gain:+.1f} points for the {name.removeprefix('linear SVM on ')} ({how})")
+    return f"\nTraining has changed the accuracy by {', '.join(words)}.\n" if words else ""
 
 
 def training(rows: Rows) -> str:

@@ -119,7 +119,7 @@ def test_without_a_density_it_is_the_error_of_reconstruction() -> None:
     x = boxes(3, (1, 1, 1))
     with torch.no_grad():
         torch.testing.assert_close(anomaly_score(model, x), chamfer(model.decode(model.encode(x)), x))
-    with pytest.raises(ValueError, match="model: must have a density, a bound on one, or codes that it decodes, GAN has none"):
+    with pytest.raises(ValueError, match="must have a density, a bound on one, or codes that it decodes, GAN has none"):
         anomaly_score(build({"name": "gan", "shape": [3]}), torch.randn(4, 3))
 
 

@@ -85,7 +85,9 @@ def read_codes(
     if getattr(autoencoder, "code_shape", None) is None or len(autoencoder.shape) != 2:
         raise ValueError(f"{run}: a run of {name}, which has no codes of clouds; give the run folder of an autoencoder")
     if not can(autoencoder, "decode"):
-        raise ValueError(f"{run}: a run of {name}, which cannot decode its codes; give the run folder of an autoencoder")
+        raise ValueError(
+            f"{run}: a run of {name}, which cannot decode its codes; give the run folder of an autoencoder"
+        )
     source = data_again(opened, data)
     about = {**source.about, "codes_of": str(Path(run).absolute())}
     points, seed = int(autoencoder.shape[0]), int(source.about["training_set"]["seed"])

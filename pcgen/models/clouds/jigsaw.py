@@ -84,7 +84,7 @@ class Jigsaw(GradientLearner):
         self.seen = seen
         self.encoder = build_part(encoder, ENCODERS, "encoder", code=code)
         self.points = PointwiseMLP((3, *point_widths))
-        self.head = nn.Sequential(PointwiseMLP((point_widths[-1] + code, *widths)), nn.Linear(widths[-1], cells**3))
+        self.solver = nn.Sequential(PointwiseMLP((point_widths[-1] + code, *widths)), nn.Linear(widths[-1], cells**3))
         self.optimizer = torch.optim.Adam(self.parameters(), lr, fused=True)
 
     @property
@@ -102,7 +102,7 @@ class Jigsaw(GradientLearner):
         batch, points, _ = y.shape
         own = self.points(y.flatten(0, 1)).unflatten(0, (batch, points))
         code = self.encoder(y)[:, None].expand(-1, points, -1)  # (B, N, code)
-        found: Tensor = self.head(torch.cat((own, code), 2).flatten(0, 1)).unflatten(0, (batch, points))
+        found: Tensor = self.solver(torch.cat((own, code), 2).flatten(0, 1)).unflatten(0, (batch, points))
         return found
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
@@ -129,4 +129,4 @@ def shuffled(x: Tensor, cells: int) -> Puzzle:
     permutations = torch.rand(len(x), cells**3, device=x.device).argsort(1)
     place = permutations.gather(1, origin)
     moved = place[:, :, None] // powers % cells  # (B, N, 3)
-    return Puzzle(x + (moved - cell) / cells, origin, place)
+    return Puzzle(x + (moved - cell).to(x.dtype) / cells, origin, place)
