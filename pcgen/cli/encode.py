@@ -39,11 +39,12 @@ def encode(
     seed: Seed = 0,
     overwrite: Overwrite = False,
 ) -> None:
-    """Write the codes of clouds, and the anomaly score of each: high for clouds unlike the training data."""
+    """Write the codes of clouds, and the anomaly score of each if the model decodes: high for unusual clouds."""
     import numpy as np
 
     from pcgen import training
     from pcgen.files import write_whole
+    from pcgen.models.abilities import can
 
     check_out(out, ".npz", overwrite)
     if png is not None:
@@ -51,20 +52,30 @@ def encode(
     opened = training.Run.open(run)
     clouds = read(source, points, seed, up, max_bytes, drop_bad)
     codes = opened.encode(clouds, checkpoint=checkpoint, device=device)
-    scores = opened.anomaly_score(clouds, checkpoint=checkpoint, device=device)
-    arrays = {"codes": codes.numpy(), "score": scores.numpy(), "names": np.array(clouds.names)}
+    # A score is a density of the codes, or an error of decoding.
+    scored = can(opened.trained(checkpoint, device), "decode")
+    if png is not None and not scored:
+        raise ValueError(f"--png: needs anomaly scores, which {run} has not, as it does not decode; leave it out")
+    arrays = {"codes": codes.numpy(), "names": np.array(clouds.names)}
+    if scored:
+        scores = opened.anomaly_score(clouds, checkpoint=checkpoint, device=device)
+        arrays["score"] = scores.numpy()
     if clouds.labels is not None:
         arrays |= {"labels": clouds.labels.numpy(), "classes": np.array(clouds.classes)}
     write_whole(out, lambda file: np.savez(file, allow_pickle=False, **arrays))
     say(f"{out}: codes {tuple(codes.shape)} of {clouds.source}, with {', '.join(list(arrays)[1:])}")
-    _show_scores(clouds, scores)
+    if scored:
+        _show_scores(clouds, scores)
     if png is not None:
-        from pcgen.view import picture
+        _draw_highest(clouds, scores, png, overwrite)
 
-        rows = scores.argsort(descending=True)[:_DRAWN]
-        captions = [f"{clouds.names[row]}\n{scores[row]:.4g}" for row in rows.tolist()]
-        drawn = picture(clouds.select(rows), png, captions=captions, columns=len(rows), overwrite=overwrite)
-        say(str(drawn))
+
+def _draw_highest(clouds: "Clouds", scores: "Tensor", png: Path, overwrite: bool) -> None:
+    from pcgen.view import picture
+
+    rows = scores.argsort(descending=True)[:_DRAWN]
+    captions = [f"{clouds.names[row]} {scores[row]:.4g}" for row in rows.tolist()]
+    say(str(picture(clouds.select(rows), png, captions=captions, columns=len(rows), overwrite=overwrite)))
 
 
 def _show_scores(clouds: "Clouds", scores: "Tensor") -> None:

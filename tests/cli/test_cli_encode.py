@@ -49,7 +49,7 @@ def test_codes_are_written_with_names_labels_and_scores(pcgen, paths, tmp_path):
     assert torch.equal(torch.from_numpy(found["score"]), opened.anomaly_score(given))
     assert found["names"].tolist() == [f"box{place}" for place in range(12)]
     assert found["labels"].tolist() == [0, 1] * 6 and found["classes"].tolist() == ["lying", "standing"]
-    assert "codes (12, 4) of" in result.err and "with score, names, labels, classes" in result.err
+    assert "codes (12, 4) of" in result.err and "with names, score, labels, classes" in result.err
     assert (tmp_path / "strange.png").exists()
     strangest = int(found["score"].argmax())
     of_class = [
