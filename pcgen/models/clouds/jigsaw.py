@@ -14,41 +14,48 @@ from pcgen.models.shape import accepted
 from pcgen.nets.parts import ENCODERS, Part, build_part
 from pcgen.nets.pointwise import PointwiseMLP
 
-__all__ = ["Jigsaw", "Puzzle", "in_cube", "shuffled"]
+__all__ = ["Jigsaw", "Puzzle", "in_box", "shuffled"]
 
 
 @dataclass(frozen=True)
 class Puzzle:
-    """Clouds whose cells are shuffled."""
+    """Clouds in pieces: the points of each cell of the bounding box, in another cell."""
 
     x: Tensor  # (B, N, 3), the points where they are now
-    origin: Tensor  # (B, N) int64, the cell that each point comes from
-    place: Tensor  # (B, N) int64, the cell that it is in now
+    place: Tensor  # (B, N) int64, the cell that each point is in now
+    inside: Tensor  # (B, N, 3), its position inside the cell, from 0 to 1
+    origin: Tensor  # (B, cells^3) int64, for each cell, where what is in it comes from
 
 
 class Jigsaw(GradientLearner):
-    """Learns codes of clouds by a puzzle: the cells of a cloud are shuffled, and each point says where it was.
+    """Learns codes of clouds by a puzzle: a cloud is cut into pieces, and each piece is put back where it was.
 
-        y_p = x_p + (s(c_p) - c_p) / cells,   loss = mean over points p of -log softmax(g(h(y_p), encode(y)))[c_p]
+        loss = mean over pieces of -log softmax(g(max over points p of the piece of h(p), code))[cell of the piece]
 
-    Each cloud is scaled into the cube [0, 1]^3 and cut into cells^3 equal cells; c_p is the cell of point p, and s is a
-    random permutation of the cells, drawn anew each time. Points keep their position inside their cell. h is a
-    perceptron on one point, and g one on its features and the code; only the code can tell g what is in the other
-    cells. `encode` gives the code of a whole cloud, not shuffled. The model has codes but decodes and generates
-    nothing: the linear classifier of `pcgen classify` measures the codes.
+    The bounding box of each cloud is cut into cells^3 equal cells, and the points in a cell are a piece. h sees the
+    positions of points inside their cell alone, so that a piece does not tell where it was; only the code can tell
+    what kind of cloud it is a piece of. The code is by default that of other points of the whole cloud, like the
+    picture on the box of a puzzle: so the encoder learns from clouds as it encodes them later. In both papers there is
+    no such picture (`whole` false): the cells are permuted at random, with points that keep their position inside
+    their cell, and the code is that of the shuffled cloud. Noroozi and Favaro also encode each piece by itself; Sauder
+    and Sievers classify each point by its own features.
+
+    The model has codes, but it neither decodes nor generates: the linear classifier of `pcgen classify` tests them.
 
     Args:
         shape: (points, 3) of the clouds in training; `encode` takes clouds of any number of points.
         code: width of the code, D.
-        cells: of the cube along each axis; the task has cells^3 classes.
+        cells: of the bounding box along each axis; the puzzle has cells^3 pieces at most.
+        whole: whether the code in training is that of the whole cloud, or of the shuffled one.
         encoder: a part by name and arguments, or a module (B, N, 3) -> (B, code).
-        point_widths: of h, the layers on one point.
+        piece_widths: of h, the perceptron on one point of a piece.
         widths: of the hidden layers of g.
-        seen: points of each cloud that are used in training, drawn anew each time; None is all.
+        seen: points of each cloud for the code, and as many others for the pieces, drawn anew each time; half of the
+            points at most. None is half.
         lr: Adam's learning rate.
 
     Logged:
-        cross_entropy: of the points' predicted cells, in nats; without learning it is log(cells^3).
+        cross_entropy: of the pieces' predicted cells, in nats; log(cells^3) without learning.
 
     Raises:
         ValueError: a shape that is not that of clouds, or an argument out of range.
@@ -58,7 +65,7 @@ class Jigsaw(GradientLearner):
         Noroozi, Favaro (2016). Unsupervised Learning of Visual Representations by Solving Jigsaw Puzzles.
     """
 
-    objective: ClassVar[str] = "cross-entropy of the cells that points of shuffled clouds come from"
+    objective: ClassVar[str] = "cross-entropy of the cells that pieces of clouds come from"
     accepts: ClassVar[tuple[str, ...]] = ("cloud",)
 
     def __init__(
@@ -66,26 +73,29 @@ class Jigsaw(GradientLearner):
         shape: Sequence[int],
         code: int = 256,
         cells: int = 3,
+        whole: bool = True,
         encoder: Part | nn.Module = "pointnet",
-        point_widths: Sequence[int] = (64, 64),
+        piece_widths: Sequence[int] = (64, 128),
         widths: Sequence[int] = (256, 128),
         seen: int | None = 256,
-        lr: float = 1e-3,
+        lr: float = 2e-3,
     ) -> None:
         super().__init__()
         self.shape = accepted(self.accepts, shape, "jigsaw")
         at_least(1, code=code, cells=cells)
         if seen is not None:
             at_least(1, seen=seen)
-        check_widths(point_widths=point_widths, widths=widths)
+        check_widths(piece_widths=piece_widths, widths=widths)
         positive(lr=lr)
         self.code_shape = (code,)
         self.cells = cells
+        self.whole = whole
         self.seen = seen
         self.encoder = build_part(encoder, ENCODERS, "encoder", code=code)
-        self.points = PointwiseMLP((3, *point_widths))
-        self.solver = nn.Sequential(PointwiseMLP((point_widths[-1] + code, *widths)), nn.Linear(widths[-1], cells**3))
-        self.optimizer = torch.optim.Adam(self.parameters(), lr, fused=True)
+        self.norm = nn.BatchNorm1d(code)  # codes of all clouds have much in common, which would hide what differs
+        self.points = PointwiseMLP((3, *piece_widths))
+        self.solver = nn.Sequential(PointwiseMLP((piece_widths[-1] + code, *widths)), nn.Linear(widths[-1], cells**3))
+        self.optimizer = torch.optim.Adam(self.parameters(), lr, (0.9, 0.99), fused=True)
 
     @property
     def recipe(self) -> Recipe:
@@ -93,40 +103,54 @@ class Jigsaw(GradientLearner):
 
     def encode(self, x: Tensor) -> Tensor:
         """Codes (B, code) of clouds (B, N, 3); their position and size do not matter."""
-        code: Tensor = self.encoder(2 * in_cube(x) - 1)
-        return code
+        inside, sides = in_box(x)
+        return self._code(inside, sides)
 
-    def logits(self, puzzle: Puzzle) -> Tensor:
-        """Unnormalised log-probabilities of the cell that each point comes from, (B, N, cells^3)."""
-        y = 2 * puzzle.x - 1
-        batch, points, _ = y.shape
-        own = self.points(y.flatten(0, 1)).unflatten(0, (batch, points))
-        code = self.encoder(y)[:, None].expand(-1, points, -1)  # (B, N, code)
-        found: Tensor = self.solver(torch.cat((own, code), 2).flatten(0, 1)).unflatten(0, (batch, points))
+    def logits(self, puzzle: Puzzle, code: Tensor) -> Tensor:
+        """Unnormalised log-probabilities of where the piece in each cell comes from, (B, cells^3, cells^3)."""
+        own = self.points(2 * puzzle.inside.flatten(0, 1) - 1).unflatten(0, puzzle.place.shape)  # (B, N, width)
+        index = puzzle.place[:, :, None].expand_as(own)
+        # 0 in an empty cell; the points' features are at least 0.
+        pieces = own.new_zeros(len(own), self.cells**3, own.shape[2]).scatter_reduce(1, index, own, "amax")
+        known = self.norm(code)[:, None].expand(-1, self.cells**3, -1)
+        joined = torch.cat((pieces, known), 2)  # (B, cells^3, width + code)
+        found: Tensor = self.solver(joined.flatten(0, 1)).unflatten(0, joined.shape[:2])
         return found
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        x = batch.x
-        if self.training and self.seen is not None and self.seen < x.shape[1]:
-            x = x[:, torch.randperm(x.shape[1], device=x.device)[: self.seen]]
-        puzzle = shuffled(in_cube(x), self.cells)
-        logits = self.logits(puzzle).float().flatten(0, 1)
-        return {"cross_entropy": nn.functional.cross_entropy(logits, puzzle.origin.flatten())}
+        inside, sides = in_box(batch.x)
+        order, half = torch.randperm(inside.shape[1], device=inside.device), max(1, inside.shape[1] // 2)
+        count = half if self.seen is None else min(self.seen, half)
+        puzzle = shuffled(inside[:, order[:count]], self.cells)
+        code = self._code(inside[:, order[-count:]] if self.whole else puzzle.x, sides)
+        pieces = torch.zeros_like(puzzle.origin, dtype=torch.float32).scatter_(1, puzzle.place, 1.0)  # 0 in empty cells
+        logits = self.logits(puzzle, code).float().flatten(0, 1)
+        each = nn.functional.cross_entropy(logits, puzzle.origin.flatten(), reduction="none")
+        return {"cross_entropy": (each * pieces.flatten()).sum() / pieces.sum()}
+
+    def _code(self, inside: Tensor, sides: Tensor) -> Tensor:
+        code: Tensor = self.encoder((2 * inside - 1) * sides)
+        return code
 
 
-def in_cube(x: Tensor) -> Tensor:
-    """Clouds (B, N, 3) with their bounding boxes centred in [0, 1]^3 and the longest side 1; a single point at .5."""
+def in_box(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Clouds (B, N, 3) with their bounding boxes as [0, 1]^3, and the sides of these, (B, 1, 3), the longest as 1.
+
+    The clouds are at .5 along an axis in which they have no width.
+    """
     low, high = x.amin(1, keepdim=True), x.amax(1, keepdim=True)
-    side = (high - low).amax(2, keepdim=True)
-    return (x - (low + high) / 2) / torch.where(side > 0, side, torch.ones_like(side)) + 0.5
+    wide = high > low
+    inside = (x - low) / torch.where(wide, high - low, 1)
+    longest = (high - low).amax(2, keepdim=True)
+    return torch.where(wide, inside, 0.5), (high - low) / torch.where(longest > 0, longest, 1)
 
 
 def shuffled(x: Tensor, cells: int) -> Puzzle:
     """Clouds (B, N, 3) in [0, 1]^3 with the cells of each permuted at random, by torch's global generator."""
     cell = (x * cells).long().clamp(0, cells - 1)  # (B, N, 3); a coordinate of 1 is in the last cell
     powers = torch.tensor([cells**2, cells, 1], device=x.device)
-    origin = (cell * powers).sum(2)
-    permutations = torch.rand(len(x), cells**3, device=x.device).argsort(1)
-    place = permutations.gather(1, origin)
+    permutation = torch.rand(len(x), cells**3, device=x.device).argsort(1)
+    place = permutation.gather(1, (cell * powers).sum(2))  # (B, N)
     moved = place[:, :, None] // powers % cells  # (B, N, 3)
-    return Puzzle(x + (moved - cell).to(x.dtype) / cells, origin, place)
+    there = x + (moved - cell).to(x.dtype) / cells
+    return Puzzle(there, place, x * cells - cell, permutation.argsort(1))
