@@ -37,7 +37,8 @@ def main(
     for model, duration in (("autoencoder", autoencoder), ("jigsaw", jigsaw)):
         torch.manual_seed(0)
         fit_once(training.on_clouds(model, source, points), out / model, duration)
-        names = (f"linear SVM on codes of `{model}`", f"linear SVM on codes of `{model}` untrained")
+        what = f"linear SVM on codes of `{model}`"
+        names = (what, f"{what} untrained", f"{what} untrained, batch norm fitted")
         made = classification.on_codes(out / model, sets)
         rows += [_row(shapes, sets, row, name) for row, name in zip(made, names, strict=True)]
         figures.write("classification", rows)

@@ -1,3 +1,4 @@
+import copy
 import json
 from pathlib import Path
 
@@ -18,6 +19,7 @@ SMALL = {
     "encoder": {"name": "pointnet", "widths": [16, 16]},
     "decoder": {"name": "fully_connected", "widths": [32]},
 }
+ON_CODES = ("svm", "svm_untrained", "svm_norms")
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +57,7 @@ def test_codes_are_classified_beside_their_floors(pcgen, shapes, autoencoder, tm
     result = pcgen("classify", autoencoder, "--data", shapes, "--out", out)
     assert result.code == 0, result.err
     found = rows(out)
-    assert list(found) == ["majority", f"svm[{autoencoder}]", f"svm_untrained[{autoencoder}]"]
+    assert list(found) == ["majority", *(f"{name}[{autoencoder}]" for name in ON_CODES)]
     assert found["majority"]["accuracy"] == pytest.approx(1 / 3)
     assert found[f"svm[{autoencoder}]"]["accuracy"] > 0.8
     assert found["majority"]["classes"] == {"ball": 1.0, "plate": 0.0, "rod": 0.0}
@@ -69,14 +71,18 @@ def test_codes_are_classified_beside_their_floors(pcgen, shapes, autoencoder, tm
     assert "60 clouds of @train are learned, 30 of @test tested" in result.err
 
 
-def test_the_floor_is_the_untrained_encoder_and_the_row_its_trained_one(shapes, autoencoder):
-    """Both rows against codes that are taken by hand from the run and from its configuration."""
+def test_the_floors_are_the_untrained_encoder_and_the_row_its_trained_one(shapes, autoencoder):
+    """All rows against codes that are taken by hand from the run and from its configuration."""
     sets = classification.labelled(str(shapes))
-    trained, untrained = classification.on_codes(autoencoder, sets, seed=3)
+    trained, untrained, norms = classification.on_codes(autoencoder, sets, seed=3)
     torch.manual_seed(3)
     first = build(training.Run.open(autoencoder).config["model"]).eval()
     thinned = [thin(each.points, 32, 3) for each in (sets.train, sets.test)]
-    for row, model in ((trained, training.load(autoencoder)), (untrained, first)):
+    fitted = copy.deepcopy(first).train()
+    for norm in fitted.encoder.norms:
+        norm.momentum = 1.0
+    fitted.encoder(thinned[0])  # all clouds are one batch
+    for row, model in ((trained, training.load(autoencoder)), (untrained, first), (norms, fitted.eval())):
         with torch.no_grad():
             codes, test_codes = (model.encode(each) for each in thinned)
         expected = linear_svm(codes, sets.labels, test_codes, sets.test_labels, seed=3)
@@ -99,7 +105,7 @@ def test_supervised_references_join_the_table_and_are_resumed(pcgen, shapes, aut
     assert pcgen("classify", autoencoder, "--data", shapes, "--out", out).code == 0
     result = pcgen("classify", "--models", "pointnet", "--data", shapes, "--out", out, *few)
     assert result.code == 0, result.err
-    assert list(rows(out)) == ["majority", f"svm[{autoencoder}]", f"svm_untrained[{autoencoder}]", "pointnet"]
+    assert list(rows(out)) == ["majority", *(f"{name}[{autoencoder}]" for name in ON_CODES), "pointnet"]
     row = rows(out)["pointnet"]
     assert row["points"] == 32 and row["details"]["steps"] == 30
     model = training.load(out / "pointnet")

@@ -27,8 +27,9 @@ def test_its_codes_are_classified_and_written(pcgen, boxes, run, tmp_path):
     result = pcgen("classify", run, "--data", labelled, "--out", table)
     assert result.code == 0, result.err
     rows = json.loads((table / "classification.json").read_text())["rows"]
-    assert [row["name"] for row in rows] == ["majority", f"svm[{run}]", f"svm_untrained[{run}]"]
-    assert [row["details"].get("width") for row in rows] == [None, 8, 8]
+    names = [f"{name}[{run}]" for name in ("svm", "svm_untrained", "svm_norms")]
+    assert [row["name"] for row in rows] == ["majority", *names]
+    assert [row["details"].get("width") for row in rows] == [None, 8, 8, 8]
     result = pcgen("encode", run, boxes, "--out", tmp_path / "codes.npz")
     assert result.code == 0, result.err
     with np.load(tmp_path / "codes.npz") as written:

@@ -11,11 +11,11 @@ def test_floors_codes_and_a_supervised_reference_are_rows(script: Callable[[str]
         "shapes:chair=40,lamp=40", references="pointnet", out=tmp_path / "runs", **sizes
     )
     rows = script("figures").read("classification")
-    assert len(rows) == 6 and rows[0]["classifier"] == "always the largest class"
+    assert len(rows) == 8 and rows[0]["classifier"] == "always the largest class"
     assert all(
         0 <= float(row["accuracy_low"]) <= float(row["accuracy"]) <= float(row["accuracy_high"]) <= 1 for row in rows
     )
-    assert int(rows[5]["epochs"]) >= 1 and rows[0]["classes"] == "2"
+    assert int(rows[7]["epochs"]) >= 1 and rows[0]["classes"] == "2"
     table = script("task_tables").classification(rows)
     assert all(f"| linear SVM on codes of `{model}` |" in table for model in ("autoencoder", "jigsaw"))
     assert table.count(" points for the codes of ") == 2

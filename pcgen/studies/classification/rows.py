@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from pcgen import data, training
 from pcgen.data import Normalization
@@ -59,12 +60,16 @@ def encoder(run: str | Path, device: str = "cpu") -> Any:
 def on_codes(
     run: str | Path, sets: Sets, *, losses: Sequence[str] = ("squared_hinge",), device: str = "cpu", seed: int = 0
 ) -> list[Row]:
-    """A linear SVM on the codes of a run's autoencoder, and on those of the same encoder before any training.
+    """A linear SVM on the codes of a run's encoder, and on those of the same encoder before any training.
 
-    Both encode every cloud once, by as many of its points as the autoencoder has, normalised as in its training.
+    An encoder with batch norm gives a third row: untrained, but for the norms' statistics, which are those of the
+    training clouds. The difference to this row is what the weights have learned.
+
+    All encode every cloud once, by as many of its points as the model has, normalised as in its training.
 
     Args:
-        run: the run folder of an autoencoder; it may have learned other shapes, without labels.
+        run: the run folder of an autoencoder, or of another model with codes of clouds; it may have learned other
+            shapes, without labels.
         sets: the labelled clouds, in the unit of the autoencoder's data.
         losses: as in `pcgen.metrics.linear_svm`.
         device: where to encode.
@@ -77,12 +82,30 @@ def on_codes(
     with isolated(seed):
         untrained = build(opened.config["model"]).to(trained.device)
     learned = opened.config["data"].get("training_set", {}).get("spec")
-    return [
-        _svm(f"svm[{run}]", f"linear SVM on codes of {run}", trained, opened, sets, losses, seed, {"learned": learned}),
-        _svm(
-            f"svm_untrained[{run}]", f"floor of {run}: its encoder untrained", untrained, opened, sets, losses, seed, {}
-        ),
+    settings = (opened, sets, losses, seed)
+    floor = f"floor of {run}: its encoder untrained"
+    rows = [
+        _svm(f"svm[{run}]", f"linear SVM on codes of {run}", trained, *settings, {"learned": learned}),
+        _svm(f"svm_untrained[{run}]", floor, untrained, *settings, {}),
     ]
+    if _fit_norms(untrained, thin(opened.normalization.apply(sets.train), int(untrained.shape[0]), seed)):
+        rows.append(_svm(f"svm_norms[{run}]", f"{floor}, norms fitted", untrained, *settings, {}))
+    return rows
+
+
+@torch.no_grad()
+def _fit_norms(model: Any, clouds: Tensor, batch_size: int = 64) -> bool:
+    """Give the batch norms of an encoder the mean statistics of batches of clouds (S, N, 3); False if it has none."""
+    norms = [part for part in model.modules() if isinstance(part, nn.BatchNorm1d)]
+    model.eval()
+    for norm in norms:
+        norm.train()
+        norm.momentum = None  # a mean over all batches, not a moving one
+    count = max(1, len(clouds) // batch_size) if norms else 0
+    for start in range(count):
+        model.encode(clouds[start::count].to(model.device))  # spread over the set: it may be sorted by class
+    model.eval()
+    return bool(norms)
 
 
 def supervised(
