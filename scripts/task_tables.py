@@ -74,17 +74,18 @@ def classification(rows: Rows) -> str:
 
 
 def _gains(rows: Rows) -> str:
-    """What training has changed in the accuracy of codes, for each encoder that was also tested untrained."""
-    found = {row["classifier"]: row for row in rows}
-    words = []
-    for name, row in found.items():
-        if (floor := found.get(f"{name} untrained")) is not None:
-            low, high = (float(row[f"accuracy_{end}"]) for end in ("low", "high"))
-            apart = low > float(floor["accuracy_high"]) or high < float(floor["accuracy_low"])
-            gain = 100 * (float(row["accuracy"]) - float(floor["accuracy"]))
-            how = "the intervals do not overlap" if apart else "the intervals overlap"
-            words.append(f"{gain:+.1f} points for the {name.removeprefix('linear SVM on ')} ({how})")
-    return f"\nTraining has changed the accuracy by {', '.join(words)}.\n" if words else ""
+    """How far the codes of each encoder are above those of the same encoder untrained, in each way in that it is."""
+    lines = []
+    for row in rows:
+        for floor in rows:
+            if floor["classifier"].startswith(f"{row['classifier']} untrained"):
+                low, high = (float(row[f"accuracy_{end}"]) for end in ("low", "high"))
+                apart = low > float(floor["accuracy_high"]) or high < float(floor["accuracy_low"])
+                gain = 100 * (float(row["accuracy"]) - float(floor["accuracy"]))
+                without = floor["classifier"].removeprefix(row["classifier"]).strip()
+                lines.append((row["classifier"], without, f"{gain:+.1f}", "no" if apart else "yes"))
+    head = ("trained", "against", "points of accuracy:", "intervals overlap")
+    return f"\n{grid(head, lines)}" if lines else ""
 
 
 def training(rows: Rows) -> str:

@@ -29,8 +29,7 @@ def shapes(tmp_path_factory):
     labels = torch.arange(90) % 3
     axes = torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.1, 1.0], [1.0, 0.1, 0.1]])[labels][:, None]
     points = Augmentation(rotation=180)(torch.nn.functional.normalize(torch.randn(90, 64, 3), dim=2) * axes)
-    splits = tuple("train" if row < 60 else "test" for row in range(90))
-    clouds = Clouds(points, labels=labels, classes=("ball", "plate", "rod"), splits=splits)
+    clouds = Clouds(points, labels=labels, classes=("ball", "plate", "rod"), splits=("train",) * 60 + ("test",) * 30)
     return data.save(tmp_path_factory.mktemp("shapes") / "shapes.npz", clouds)
 
 
@@ -79,8 +78,7 @@ def test_the_floors_are_the_untrained_encoder_and_the_row_its_trained_one(shapes
     first = build(training.Run.open(autoencoder).config["model"]).eval()
     thinned = [thin(each.points, 32, 3) for each in (sets.train, sets.test)]
     fitted = copy.deepcopy(first).train()
-    for norm in fitted.encoder.norms:
-        norm.momentum = 1.0
+    fitted.encoder.norms.apply(lambda norm: setattr(norm, "momentum", 1.0))
     fitted.encoder(thinned[0])  # all clouds are one batch
     for row, model in ((trained, training.load(autoencoder)), (untrained, first), (norms, fitted.eval())):
         with torch.no_grad():

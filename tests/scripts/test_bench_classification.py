@@ -18,7 +18,7 @@ def test_floors_codes_and_a_supervised_reference_are_rows(script: Callable[[str]
     assert int(rows[7]["epochs"]) >= 1 and rows[0]["classes"] == "2"
     table = script("task_tables").classification(rows)
     assert all(f"| linear SVM on codes of `{model}` |" in table for model in ("autoencoder", "jigsaw"))
-    assert table.count(" points for the codes of ") == 2
+    assert table.count(" | untrained | ") == table.count(" | untrained, batch norm fitted | ") == 2
 
 
 def test_a_gain_is_told_with_its_sign_and_whether_the_intervals_overlap(script: Callable[[str], Any]) -> None:
@@ -35,5 +35,5 @@ def test_a_gain_is_told_with_its_sign_and_whether_the_intervals_overlap(script: 
         row(f"{puzzle} untrained", ".4", ".45", ".5"),
     ]
     table = script("task_tables").classification(rows)
-    assert "by +30.0 points for the codes of `ae` (the intervals do not overlap), " in table
-    assert "-1.0 points for the codes of `puzzle` (the intervals overlap)." in table
+    assert f"| {ae} | untrained | +30.0 | no |" in table
+    assert f"| {puzzle} | untrained | -1.0 | yes |" in table
