@@ -101,10 +101,8 @@ def accuracy(model: Jigsaw, x: Tensor) -> float:
 
 def test_pieces_of_unseen_clouds_are_put_back_and_codes_separate_classes_better_than_untrained_ones(measured):
     """Shapes that are turned, stretched and noisy, ten of each family with a label."""
-    families, changed = (
-        ["airplane", "car", "chair", "lamp", "mug", "table"],
-        Augmentation(180, jitter=0.03, stretch=0.3),
-    )
+    families = ["airplane", "car", "chair", "lamp", "mug", "table"]
+    changed = Augmentation(rotation=180, jitter=0.03, stretch=0.3)
     torch.manual_seed(0)
     sets = shapes(families, [60, 10, 40], seed=0)
     (known, _), (few, labels), (test, right) = ((changed(clouds), own) for clouds, own in sets)
