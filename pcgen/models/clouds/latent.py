@@ -157,12 +157,7 @@ class LatentCloudModel(GenerativeModel):
         return self._found[1]
 
     def codes_of(self, x: Tensor, outward: bool = True) -> Tensor:
-        """The codes (B, *code) that are decoded for samples of the head, (B, *shape).
-
-        Args:
-            x: samples of the head.
-            outward: as in `draw`.
-        """
+        """The codes (B, *code) that are decoded for samples of the head, (B, *shape); `outward` is that of `draw`."""
         return self.to_head.inverse(self.outward_factor() * x if outward else x)
 
     @property
