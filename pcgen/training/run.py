@@ -46,13 +46,15 @@ class Run(RunFolder):
             ValueError: it does not generate.
         """
         model = self.trained(checkpoint, device)
-        if not isinstance(model, GenerativeModel):
-            advice = f"train a head on its codes: pcgen train diffusion --codes {self.path} --out RUN"
+        if isinstance(model, GenerativeModel):
+            return model
+        name = self.config["model"]["name"]
+        if can(model, "decode"):
             raise ValueError(
-                f"{self.path}: {self.config['model']['name']} does not generate; "
-                f"{advice if can(model, 'decode') else 'give a run of a model that does (pcgen models)'}"
+                f"{self.path}: {name} does not generate; train a head on its codes: pcgen train diffusion --codes "
+                f"{self.path} --out RUN"
             )
-        return model
+        raise ValueError(f"{self.path}: {name} does not generate; give a run of a model that does (`pcgen models`)")
 
     def sample(
         self,
