@@ -47,6 +47,8 @@ def test_processes_end_with_the_one_that_started_them(tmp_path: Path, how: signa
     path, script = tmp_path / "pid", tmp_path / "script.py"
     here = str(Path(__file__).parent)
     script.write_text(
+        # Processes that a shell has started in the background ignore Ctrl-C, and so do those that they start.
+        "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
         f"import sys\nsys.path.insert(0, {here!r})\n"
         "from test_workers import write_and_sleep\nfrom pcgen.studies.workers import side_by_side\n"
         f"if __name__ == '__main__':\n    list(side_by_side(write_and_sleep, [{str(path)!r}] * 3, 1, 1))\n"
