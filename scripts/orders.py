@@ -57,7 +57,7 @@ def orders(rows: Rows) -> str:
     lines = []
     for better, than, paper, remark in ORDERS:
         pairs = [
-            (found[better, data], found[than, data]) for data in sets if {(better, data), (than, data)} <= {*found}
+            (found[better, data], found[than, data]) for data in sets if {(better, data), (than, data)} <= found.keys()
         ]
         if not pairs:
             continue

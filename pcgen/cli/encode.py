@@ -50,12 +50,12 @@ def encode(
     if png is not None:
         check_out(png, ".png", overwrite, "--png")
     opened = training.Run.open(run)
-    clouds = read(source, points, seed, up, max_bytes, drop_bad)
-    codes = opened.encode(clouds, checkpoint=checkpoint, device=device)
     # A score is a density of the codes, or an error of decoding.
     scored = can(opened.trained(checkpoint, device), "decode")
     if png is not None and not scored:
         raise ValueError(f"--png: needs anomaly scores, which {run} has not, as it does not decode; leave it out")
+    clouds = read(source, points, seed, up, max_bytes, drop_bad)
+    codes = opened.encode(clouds, checkpoint=checkpoint, device=device)
     arrays = {"codes": codes.numpy(), "names": np.array(clouds.names)}
     if scored:
         scores = opened.anomaly_score(clouds, checkpoint=checkpoint, device=device)
