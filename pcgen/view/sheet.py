@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SCALES", "Look", "Picture", "Sheet", "Shot", "captions_of", "diameter_of", "picture", "sheet"]
 
+_ROOM = (1920, 640)  # pixels: width of the sheet, and the largest of a cell
+
 SCALES = ("shared", "each")
 
 Shot: TypeAlias = tuple[list[Drawable], Camera]
@@ -106,7 +108,7 @@ def picture(
     with Drawing(engine) as drawing:
         same = sheet(
             [shot],
-            (1920, 640),
+            _ROOM,
             captions=captions,
             rows=rows,
             groups=groups,

@@ -26,7 +26,7 @@ def pcgen() -> Run:
         said, code = io.StringIO(), 0
         with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
             patch.setattr(sys, "argv", ["pcgen", *words])
-            _no_open3d(patch)
+            _quick_pictures(patch)
             with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
                 try:
                     main()
@@ -41,7 +41,7 @@ def pcgen() -> Run:
 @pytest.fixture(autouse=True)
 def _pictures_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages' blocks of Python draw as their commands do."""
-    _no_open3d(monkeypatch)
+    _quick_pictures(monkeypatch)
 
 
 @pytest.fixture(autouse=True)
@@ -87,14 +87,15 @@ def world(tmp_path_factory: pytest.TempPathFactory, pcgen: Run) -> Path:
     return folder
 
 
-def _no_open3d(patch: pytest.MonkeyPatch) -> None:
-    """Open3D starts a process for every picture, which takes seconds; matplotlib draws the same here."""
-    from pcgen.view import engines
+def _quick_pictures(patch: pytest.MonkeyPatch) -> None:
+    """Small ones, by matplotlib: Open3D starts a process for every picture, which takes seconds."""
+    from pcgen.view import engines, sheet
 
     def refuse(*_: object, **__: object) -> None:
         raise engines.NotDrawn("not in the tests of pages")
 
     patch.setattr(engines, "by_open3d", refuse)
+    patch.setattr(sheet, "_ROOM", (480, 120))
 
 
 def _boxes(folder: Path, count: int) -> None:

@@ -36,6 +36,8 @@ _SMALL = {
     "data convert": ["--overwrite"],
     "data mesh": ["--method", "ball_pivoting"],
 }
+# Networks by which many samples are drawn, and maps that are drawn unit by unit.
+_NARROW = {"diffusion": ["--set", "width=32"], "som": ["--set", "height=3", "--set", "width=3"]}
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ def shortened(words: list[str]) -> list[str]:
     name = " ".join(words[:2]) if words[0] == "data" else words[0]
     short = [_few(word) for word in _without_end(words)] + _SMALL.get(name, [])
     if name == "train":
+        short += _NARROW.get(words[1], [])
         short += [] if "--resume" in words else ["--overwrite"]
         short += ["--points", str(_POINTS), "--batch-size", "8"] if "--data" in words else []
     if name == "view":
@@ -71,6 +74,8 @@ def shortened(words: list[str]) -> list[str]:
             short += ["--frames", "2", "--size", "64"]
         elif "--png" not in words:  # a window needs a screen
             short += ["--png", "window.png"]
+        if "--chain" in words:
+            short += ["--count", "2"]
         if not any(word.startswith("runs/") for word in words):
             short += ["--points", "128", "--count", "2"]
     if name == "sample" and ("-n" not in words or int(words[words.index("-n") + 1]) > _DRAWN):
