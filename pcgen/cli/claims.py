@@ -8,6 +8,7 @@ import typer
 
 from pcgen.cli.common import check_out
 from pcgen.cli.options import Overwrite, Threads
+from pcgen.cli.tables import show_table
 
 if TYPE_CHECKING:
     from pcgen.studies.claims import Verdict
@@ -50,20 +51,10 @@ def claims(
 
 def _list() -> None:
     """Print the claims and where they are from."""
-    import rich.box
-    import rich.console
-    import rich.table
-    import rich.text
-
     from pcgen.studies.claims import CLAIMS
 
-    table = rich.table.Table(box=rich.box.SIMPLE_HEAD)
-    table.add_column("claim", no_wrap=True)
-    for heading in ("claim", "paper"):
-        table.add_column(heading, overflow="fold")
-    for claim in CLAIMS.values():
-        table.add_row(*map(rich.text.Text, (claim.name, claim.says, claim.source.partition(". ")[0])))
-    rich.console.Console().print(table)
+    rows = [(claim.name, claim.says, claim.source.partition(". ")[0]) for claim in CLAIMS.values()]
+    show_table(("name", "claim", "paper"), rows, whole=("name",))
 
 
 def _write(path: Path, verdicts: "Sequence[Verdict]") -> None:

@@ -7,6 +7,7 @@ import typer
 
 from pcgen.cli.common import check_out, say
 from pcgen.cli.options import FOUR_GIB, Device, DropBad, Format, MaxBytes, Out, Overwrite, Seed, Up
+from pcgen.cli.tables import show_table
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -80,31 +81,22 @@ def _draw_highest(clouds: "Clouds", scores: "Tensor", png: Path, overwrite: bool
 
 def _show_scores(clouds: "Clouds", scores: "Tensor") -> None:
     """Print the anomaly scores of each class, and the clouds that have the highest."""
-    import rich.console
     import torch
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
 
-    def table(*headings: str) -> Table:
-        made = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-        for place, heading in enumerate(headings):
-            made.add_column(heading, justify="right" if place else "left", overflow="fold")
-        return made
-
-    groups = table("anomaly scores", "clouds", "lowest", "median", "highest")
     members = {"all": torch.ones(len(scores), dtype=torch.bool)}
     if clouds.labels is not None:
         members |= {name: clouds.labels == label for label, name in enumerate(clouds.classes)}
+    groups = []
     for name, rows in members.items():
         own = scores[rows]
         if len(own):
             values = (f"{value:.4g}" for value in (own.min(), own.median(), own.max()))
-            groups.add_row(Text(name), str(len(own)), *values)
-    highest = table("highest", "score")
-    for row in scores.argsort(descending=True)[:_DRAWN].tolist():
-        highest.add_row(Text(clouds.names[row]), f"{scores[row]:.4g}")
-    rich.console.Console().print(groups, highest)
+            groups.append((name, str(len(own)), *values))
+    numbers = ("clouds", "lowest", "median", "highest")
+    show_table(("anomaly scores", *numbers), groups, numbers=numbers)
+    order = scores.argsort(descending=True)[:_DRAWN].tolist()
+    highest = [(clouds.names[row], f"{scores[row]:.4g}") for row in order]
+    show_table(("highest", "score"), highest, numbers=("score",))
 
 
 def reconstruct(

@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from pcgen.cli.tables import show_table
+
 __all__ = ["models"]
 
 
@@ -14,9 +16,6 @@ def models(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
 ) -> None:
     """List the models of the suite and the classifiers, or the options of one."""
-    import rich.console
-    import rich.table
-
     from pcgen.models import CLASSIFIERS, MODELS
     from pcgen.models.summary import summary
 
@@ -29,24 +28,14 @@ def models(
             row = summary(each)
             typer.echo(f"| `{each}` | {row.what} | {row.learns} | {row.also} | {row.paper} |")
         return
-    table = rich.table.Table(box=rich.box.SIMPLE_HEAD)
-    table.add_column("model", no_wrap=True)
-    table.add_column("what it is")
-    table.add_column("learns")
-    table.add_column("also has")
-    for each in (*MODELS, *CLASSIFIERS):
-        row = summary(each)
-        table.add_row(each, row.what, row.learns, row.also)
-    rich.console.Console().print(table)
+    found = [(each, summary(each)) for each in (*MODELS, *CLASSIFIERS)]
+    rows = [(each, row.what, row.learns, row.also) for each, row in found]
+    show_table(("model", "what it is", "learns", "also has"), rows, whole=("model",))
 
 
 def _options_of(name: str) -> None:
     """Print what a model is, and its options of training and of sampling."""
     import inspect
-
-    import rich.console
-    import rich.table
-    import rich.text
 
     from pcgen.models import GenerativeModel, model_class
     from pcgen.models.clouds.latent import LatentCloudModel
@@ -64,17 +53,7 @@ def _options_of(name: str) -> None:
             found = options(drawing, inspect.getdoc(drawing) or "", skip=(*skip, "options"))
             groups.append(("pcgen sample, for a head on codes", found))
     for command, found in groups:
-        table = rich.table.Table(box=rich.box.SIMPLE_HEAD, title=command, title_justify="left")
-        for column in ("--set", "type", "default", "what it is"):
-            table.add_column(column, overflow="fold")
-        for option in found:
-            table.add_row(*map(rich.text.Text, (option.name, option.type, option.default, option.what)))
-        if found:
-            rich.console.Console().print(table)
-    table = rich.table.Table(box=rich.box.SIMPLE_HEAD, title="logged values", title_justify="left")
-    table.add_column("value", no_wrap=True)
-    table.add_column("what it is", overflow="fold")
-    for number, what in logged(description).items():
-        table.add_row(*map(rich.text.Text, (number, what)))
-    if table.rows:
-        rich.console.Console().print(table)
+        rows = [(option.name, option.type, option.default, option.what) for option in found]
+        show_table(("--set", "type", "default", "what it is"), rows, title=command)
+    values = logged(description).items()
+    show_table(("value", "what it is"), values, title="logged values", whole=("value",))

@@ -1,11 +1,12 @@
 """`pcgen runs`: the runs in folders, and how two of them differ."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pcgen.cli.common import say
+from pcgen.cli.tables import show_table
 
 if TYPE_CHECKING:
     from pcgen.training.listing import RunSummary
@@ -37,52 +38,27 @@ def runs(
 
 
 def _print(found: "list[RunSummary]") -> None:
-    import rich.console
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for heading in ("run", "model", "data"):
-        table.add_column(heading, overflow="fold")
-    for heading in ("trained", "losses", "validation", "size"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    rows, numbers = [], ("trained", "losses", "validation")
     for each in found:
         losses = [f"{name} {value:.4g}" for name, value in list(each.losses.items())[:_LOSSES]]
         done = "" if each.share is None or each.share == 1 else f", {100 * each.share:.0f}%"
         best = "" if each.validation is None else f"{each.validation:.4g}\nstep {each.best:,}"
-        table.add_row(
-            *map(_text, (str(each.path), each.model, each.data)),
-            f"{each.steps:,} steps\n{_time(each.seconds)}{done}",
-            "\n".join(losses),
-            best,
-            f"{each.bytes / 1e6:.1f} MB",
-        )
-    rich.console.Console().print(table)
+        trained = f"{each.steps:,} steps\n{_time(each.seconds)}{done}\n{each.bytes / 1e6:.1f} MB"
+        rows.append((str(each.path), f"{each.model}\n{each.data}", trained, "\n".join(losses), best))
+    show_table(("run", "model, data", *numbers), rows, numbers=numbers)
 
 
 def _compare(found: "list[RunSummary]") -> None:
-    import rich.console
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
     from pcgen.training.listing import differences
 
     if len(found) != 2:
         raise ValueError(f"--compare: needs two runs, got {len(found)}; name two run folders")
     first, second = found
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for heading in ("option", str(first.path), str(second.path)):
-        table.add_column(_text(heading), overflow="fold")
-    for name, values in differences(first.path, second.path).items():
-        table.add_row(_text(name), *(_text("-" if value is None else str(value)) for value in values))
-    rich.console.Console().print(table)
-
-
-def _text(words: str) -> Any:
-    """As it is, brackets and all."""
-    from rich.text import Text
-
-    return Text(words)
+    rows = [
+        (name, *("-" if value is None else str(value) for value in values))
+        for name, values in differences(first.path, second.path).items()
+    ]
+    show_table(("option", str(first.path), str(second.path)), rows)
 
 
 def _time(seconds: float) -> str:
