@@ -10,6 +10,7 @@ from pcgen.data.boxes import count_boxes
 from pcgen.models.base import Batch
 from pcgen.models.scenes.air import AIR
 from pcgen.models.scenes.densities import Background, log_mixture, object_density
+from pcgen.models.scenes.inferred import Inferred
 
 CONTRACT = {"air": {"steps": 2, "hidden": 16, "code": 3, "background": 4, "grid": 4}}
 
@@ -75,6 +76,18 @@ def test_scenes_are_drawn_with_the_shares_and_counts_of_the_model() -> None:
     far = (model.sample(400)[..., 1] > 25).float().mean(1)  # of objects, high above all else
     assert float((far == 0).float().mean()) == pytest.approx(0.5, abs=0.1)
     assert float(far[far > 0].mean()) == pytest.approx(2 * float(model.log_share.detach().exp()), abs=0.01)
+
+
+def test_codes_list_the_objects_that_are_there_by_x() -> None:
+    """Two scenes of three steps: two objects and one; what is not there stays last, wherever it would be."""
+    log_odds = torch.tensor([[5.0, 5.0], [5.0, -5.0], [-5.0, 5.0]])
+    where, what = torch.zeros(3, 2, 4), torch.arange(3.0)[:, None, None].expand(3, 2, 1)
+    where[..., 0] = torch.tensor([[0.3, 0.9], [-0.2, -0.5], [-9.0, -0.7]])
+    none = torch.zeros(3, 2)
+    codes = Inferred(log_odds, where, what, none, torch.zeros(3, 2, 4), torch.zeros(2, 4)).codes
+    assert codes[0, :, 5].tolist() == [1, 0, 2] and codes[1, :, 5].tolist() == [0, 1, 2]
+    torch.testing.assert_close(codes[0, :, 1], torch.tensor([-0.2, 0.3, -9.0]))
+    assert (codes[..., 0].diff(dim=1) <= 0).all()  # the probabilities stay those of counts
 
 
 def test_codes_tell_what_is_there_and_decode_to_it() -> None:

@@ -180,7 +180,7 @@ class Attending(GradientLearner, GenerativeModel):
         """Codes of scenes, (B, N, 3) -> (B, T, 5 + code): of each object whether it is there, where and what it is.
 
         The first number is the probability that it is there, the next four are its centre and the logarithm of half its
-        size in the frame, and the others its code; means, not draws.
+        size in the frame, and the others its code; means, not draws. Objects are listed by their places along x.
         """
         return self.infer(self.frame.enter(x), sampled=False).codes
 

@@ -37,9 +37,15 @@ class Inferred:
 
     @property
     def codes(self) -> Tensor:
-        """Of each object the probability that it is there, where it is and what it is, (B, T, 5 + code)."""
+        """Of each object the probability that it is there, where it is and what it is, (B, T, 5 + code).
+
+        Those that are there are listed by their places along x: a scene is a set, whatever is found first.
+        """
         there = logsigmoid(self.log_odds).cumsum(0).exp()
-        return torch.cat([there[..., None], self.where, self.what], dim=2).transpose(0, 1)
+        absent = torch.arange(len(there), device=there.device)[:, None] >= self.count
+        order = self.where[..., 0].masked_fill(absent, math.inf).argsort(dim=0, stable=True)
+        where, what = (each.take_along_dim(order[..., None], 0) for each in (self.where, self.what))
+        return torch.cat([there[..., None], where, what], dim=2).transpose(0, 1)
 
     def boxes(self, frame: Frame) -> Tensor:
         """Centre and size of the objects' boxes in the data's units, (B, T, 6); NaN for those beyond `count`."""
