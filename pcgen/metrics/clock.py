@@ -24,7 +24,7 @@ class Progress:
     Attributes:
         title: name of the current computation.
         done: pairs that are computed, or known not to be needed.
-        total: all pairs.
+        total: all pairs, but those of matrices that were stored before.
         seconds_left: estimated time left, in seconds.
     """
 

@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TypeVar
 
 import torch
@@ -13,7 +13,7 @@ from pcgen.metrics.blocks import Block, Tile
 from pcgen.metrics.clock import Clock, Kind, Progress
 from pcgen.metrics.store import TileStore, digests
 from pcgen.ops.search import Search
-from pcgen.ranks import reduce_sum, share
+from pcgen.ranks import agree, reduce_sum, share
 
 __all__ = ["pair_matrices", "shared"]
 
@@ -22,6 +22,7 @@ Key = TypeVar("Key", bound=Hashable)
 _ESTIMATE_SECONDS = 0.1  # duration of the measurement from which the time is estimated
 _LEAST_SIDE = {"exact_bound": 16}  # with fewer clouds, the cost per cloud would dominate the cost per pair
 _WITH_TRANSFERS = 1.3  # cost of a matched pair of a search, in matchings: its bound was raised from both sides before
+_SEARCH = "nearest exact"  # under which searches are stored
 _SAVE_SECONDS = 10.0  # interval between saves of a search
 
 
@@ -39,23 +40,65 @@ def pair_matrices(
     Args:
         blocks: the matrices to compute, in this order.
         store: for finished tiles and the states of searches; None stores nothing.
-        progress: called at the start, with the time estimated from a few pairs, and whenever pairs are done.
+        progress: called at the start, with the time estimated from a few pairs, and whenever pairs are done; pairs of
+            matrices that are stored as a whole are not counted.
     """
+    matrices = _stored(blocks, store) if store else {}
+    missing = {key: block for key, block in blocks.items() if key not in matrices}
     work: Counter[Kind] = Counter()
     examples: dict[Kind, Block] = {}
-    for block in blocks.values():
+    for block in missing.values():
         for part in (block.bounds(), block) if block.nearest else (block,):
             work[part.kind] += part.pairs
             examples.setdefault(part.kind, part)
     clock = Clock(work, lambda kind: _seconds_per_pair(examples[kind]), progress)
-    matrices: dict[Key, Tensor] = {}
-    for key, block in blocks.items():
+    for key, block in missing.items():
         if block.nearest:
-            below = None if block.below is None else matrices[block.below].amin(1)  # type: ignore[index]
-            matrices[key] = _search(block, below, store, clock)
+            matrices[key] = _search(block, _below(block, matrices), store, clock)
         else:
             matrices[key] = _whole(block, store, clock)
-    return matrices
+    return {key: matrices[key] for key in blocks}
+
+
+def _stored(blocks: dict[Key, Block], store: TileStore) -> dict[Key, Tensor]:
+    """The matrices of which every rank finds all parts in its store."""
+    found: dict[Key, Tensor] = {}
+    for key, block in blocks.items():
+        matrix = _stored_search(block, found, store) if block.nearest else _stored_whole(block, store)
+        if matrix is not None:
+            found[key] = matrix
+    lacking = agree([float(key not in found) for key in blocks])
+    return {key: found[key] for key, lacks in zip(blocks, lacking, strict=True) if not lacks}
+
+
+def _stored_whole(block: Block, store: TileStore) -> Tensor | None:
+    """All entries from the store; None if a tile is missing."""
+    matrix = torch.zeros(len(block.a), len(block.b), dtype=torch.float64)
+    names = digests(block.a), digests(block.b)
+    for tile in block.tiles():
+        kept = store.get(block.stored_as, _tile_name(tile, names))
+        if kept is None:
+            return None
+        _place(matrix, block, tile, kept["values"])
+    return matrix
+
+
+def _stored_search(block: Block, found: Mapping[Key, Tensor], store: TileStore) -> Tensor | None:
+    """The entries of a finished search from the store; None if a part is missing."""
+    if block.below is not None and block.below not in found:
+        return None
+    bounds, below = _stored_whole(block.bounds(), store), _below(block, found)
+    state = store.get(_SEARCH, _search_name(block, below))
+    if bounds is None or state is None:
+        return None
+    search = Search.begin(block.a, block.b, below=below, bounds=bounds)
+    search.resume(state)
+    return None if search.open().any() else search.matrix()
+
+
+def _below(block: Block, matrices: Mapping[Key, Tensor]) -> Tensor | None:
+    """The values below which nearest distances are to be decided, (S,)."""
+    return None if block.below is None else matrices[block.below].amin(1)  # type: ignore[index]
 
 
 def _whole(block: Block, store: TileStore | None, clock: Clock) -> Tensor:
@@ -66,8 +109,7 @@ def _whole(block: Block, store: TileStore | None, clock: Clock) -> Tensor:
     own = share(len(every))
     for number, tile in enumerate(every):
         if number in own:
-            # A square on the diagonal has each pair in one order, and zeros, unlike a tile of two equal sets.
-            clouds = (*names[0][tile.rows], "itself" if tile.diagonal else "to", *names[1][tile.columns])
+            clouds = _tile_name(tile, names)
             kept = store.get(block.stored_as, clouds) if store else None
             if kept is None:
                 begin = time.perf_counter()
@@ -75,12 +117,23 @@ def _whole(block: Block, store: TileStore | None, clock: Clock) -> Tensor:
                 clock.compute(block.kind, tile.pairs, time.perf_counter() - begin)
                 if store:
                     store.put(block.stored_as, clouds, kept)
-            matrix[tile.rows, tile.columns] = kept["values"]
-            if block.symmetric and not tile.diagonal:
-                matrix[tile.columns, tile.rows] = kept["values"].T
+            _place(matrix, block, tile, kept["values"])
         clock.finish(block.kind, tile.pairs, block.label)
     reduce_sum([matrix])  # exact, since every entry is 0 on all ranks but one
     return matrix
+
+
+def _tile_name(tile: Tile, names: tuple[list[str], list[str]]) -> list[str]:
+    """The clouds of a tile, whose order a pair's value depends on."""
+    # A square on the diagonal has each pair in one order, and zeros, unlike a tile of two equal sets.
+    return [*names[0][tile.rows], "itself" if tile.diagonal else "to", *names[1][tile.columns]]
+
+
+def _place(matrix: Tensor, block: Block, tile: Tile, values: Tensor) -> None:
+    """Write a tile's values into the matrix, and into its mirror image if the matrix is symmetric."""
+    matrix[tile.rows, tile.columns] = values
+    if block.symmetric and not tile.diagonal:
+        matrix[tile.columns, tile.rows] = values.T
 
 
 def _measure(block: Block, tile: Tile) -> Tensor:
@@ -98,9 +151,8 @@ def _search(block: Block, below: Tensor | None, store: TileStore | None, clock: 
     keep = store if 0 in share(1) else None  # all ranks have the same state, so the first one saves it
     clouds: list[str] = []
     if store:
-        clouds = [*digests(block.a), "itself" if block.symmetric else "to", *digests(block.b)]
-        clouds += [] if below is None else ["below", hashlib.sha256(below.numpy().tobytes()).hexdigest()]
-        search.resume(_of_first_rank({**search.state(), **((keep and keep.get("nearest exact", clouds)) or {})}))
+        clouds = _search_name(block, below)
+        search.resume(_of_first_rank({**search.state(), **((keep and keep.get(_SEARCH, clouds)) or {})}))
     left = int(search.open().sum())
     clock.begin_search(block.pairs)
     clock.finish(block.kind, block.pairs - left, block.label)
@@ -112,9 +164,15 @@ def _search(block: Block, below: Tensor | None, store: TileStore | None, clock: 
         before, left = left, int(search.open().sum())
         clock.finish(block.kind, before - left, block.label)
         if keep and (not left or time.monotonic() - saved > _SAVE_SECONDS):
-            keep.put("nearest exact", clouds, search.state() if left else search.outcome())
+            keep.put(_SEARCH, clouds, search.state() if left else search.outcome())
             saved = time.monotonic()
     return search.matrix()
+
+
+def _search_name(block: Block, below: Tensor | None) -> list[str]:
+    """The clouds of a search, and the values that it searches below."""
+    name = [*digests(block.a), "itself" if block.symmetric else "to", *digests(block.b)]
+    return name + ([] if below is None else ["below", hashlib.sha256(below.numpy().tobytes()).hexdigest()])
 
 
 def shared(

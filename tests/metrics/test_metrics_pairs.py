@@ -190,6 +190,26 @@ def test_progress_begins_with_an_estimate_and_ends_with_all() -> None:
     assert (seen[-1].title, seen[-1].seconds_left) == ("CD: a x a", 0.0)
 
 
+def test_progress_does_not_count_what_is_stored(tmp_path: Path) -> None:
+    """Of one table's next model, most matrices are those of the model before."""
+    a, b, c = torch.rand(9, 8, 3), torch.rand(4, 8, 3), torch.rand(5, 8, 3)
+
+    def blocks(samples: torch.Tensor) -> dict[object, Block]:
+        known = {"cd": Block("a x b", "chamfer", a, b), "emd": Block("a x b", "exact", a, b, nearest=True)}
+        known["within"] = Block("a x a", "exact", a, a, nearest=True, below="emd")
+        return {**known, "new": Block("new", "exact", samples, b, nearest=True)} if samples is c else known
+
+    store, seen = TileStore(tmp_path), list[Progress]()
+    first = pair_matrices(blocks(a), store)
+    second = pair_matrices(blocks(a), store, seen.append)
+    assert list(second) == list(first) and all(torch.equal(first[key], second[key]) for key in first)
+    assert [(event.done, event.total, event.seconds_left) for event in seen] == [(0, 0, 0.0)]
+    seen.clear()
+    pair_matrices(blocks(c), store, seen.append)
+    assert seen[0].total == 2 * len(c) * len(b)  # bounds, and distances
+    assert seen[-1].done == seen[-1].total
+
+
 def _rank(rank: int, ranks: int, folder: str) -> None:
     os.environ.update(MASTER_ADDR="127.0.0.1", RANK=str(rank), WORLD_SIZE=str(ranks))
     dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=ranks)
