@@ -21,10 +21,11 @@ SHAPES = figures.ROOT.parent / "shared" / "data" / "ldraw_parts.npz"
 
 def main(
     shapes: Annotated[str, typer.Option(help="Shapes with classes and splits, SOURCE[:CLASS].")] = str(SHAPES),
-    points: Annotated[int, typer.Option(help="Points of each cloud.")] = 1024,
+    points: Annotated[int, typer.Option(help="Points of each cloud that is encoded.")] = 1024,
     autoencoder: Annotated[float, typer.Option(help="Minutes of the autoencoder's training.")] = 7.0,
     jigsaw: Annotated[float, typer.Option(help="Minutes of the training on the jigsaw puzzle.")] = 7.0,
-    minutes: Annotated[float, typer.Option(help="Of each supervised reference's.")] = 9.0,
+    epochs: Annotated[int, typer.Option(help="Of each supervised reference: time would favour the plainest.")] = 20,
+    labelled_points: Annotated[int, typer.Option(help="Points of each cloud that a reference sees.")] = 256,
     references: Annotated[str, typer.Option(help="Their names with commas between.")] = ",".join(
         classification.REFERENCES
     ),
@@ -43,10 +44,10 @@ def main(
         rows += [_row(shapes, sets, row, name) for row, name in zip(made, names, strict=True)]
         figures.write("classification", rows)
     for name in references.split(","):
-        options = Options(minutes=minutes)
-        folder = out / name
+        options = Options(epochs=epochs)
+        folder = out / f"{name}-{labelled_points}"
         row = classification.supervised(
-            name, sets, folder, points=points, options=options, resume="auto", progress=True
+            name, sets, folder, points=labelled_points, options=options, resume="auto", progress=True
         )
         rows.append(_row(shapes, sets, row, row.what))
         figures.write("classification", rows)

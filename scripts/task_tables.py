@@ -58,6 +58,7 @@ def classification(rows: Rows) -> str:
     lines = [
         (
             row["classifier"],
+            row["points"] if int(row["points"]) else "",
             percent_between(row, "accuracy"),
             percent(row["class_accuracy"], 1),
             row["epochs"],
@@ -69,7 +70,7 @@ def classification(rows: Rows) -> str:
     title = (
         f"**{first['data']}**: {first['classes']} classes, {first['learned']} clouds learned, {first['tested']} tested"
     )
-    head = ("classifier", "accuracy, %:", "mean of classes:", "epochs:", "time:")
+    head = ("classifier", "points:", "accuracy, %:", "mean of classes:", "epochs:", "time:")
     return f"{title}\n\n{grid(head, lines)}{_gains(rows)}"
 
 

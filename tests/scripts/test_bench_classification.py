@@ -6,7 +6,7 @@ from typing import Any
 
 
 def test_floors_codes_and_a_supervised_reference_are_rows(script: Callable[[str], Any], tmp_path: Path) -> None:
-    sizes = {"points": 32, "autoencoder": 0.005, "jigsaw": 0.005, "minutes": 0.005}
+    sizes = {"points": 32, "autoencoder": 0.005, "jigsaw": 0.005, "epochs": 1, "labelled_points": 16}
     script("bench_classification").main(
         "shapes:chair=40,lamp=40", references="pointnet", out=tmp_path / "runs", **sizes
     )
@@ -15,7 +15,7 @@ def test_floors_codes_and_a_supervised_reference_are_rows(script: Callable[[str]
     assert all(
         0 <= float(row["accuracy_low"]) <= float(row["accuracy"]) <= float(row["accuracy_high"]) <= 1 for row in rows
     )
-    assert int(rows[7]["epochs"]) >= 1 and rows[0]["classes"] == "2"
+    assert int(rows[7]["epochs"]) == 1 and int(rows[7]["points"]) == 16 and rows[0]["classes"] == "2"
     table = script("task_tables").classification(rows)
     assert all(f"| linear SVM on codes of `{model}` |" in table for model in ("autoencoder", "jigsaw"))
     assert table.count(" | untrained | ") == table.count(" | untrained, batch norm fitted | ") == 2
@@ -23,7 +23,15 @@ def test_floors_codes_and_a_supervised_reference_are_rows(script: Callable[[str]
 
 def test_a_gain_is_told_with_its_sign_and_whether_the_intervals_overlap(script: Callable[[str], Any]) -> None:
     def row(name: str, *accuracies: str) -> dict[str, str]:
-        sizes = {"data": "parts", "classes": "2", "learned": "9", "tested": "9", "epochs": "", "seconds": "1"}
+        sizes = {
+            "data": "parts",
+            "points": "32",
+            "classes": "2",
+            "learned": "9",
+            "tested": "9",
+            "epochs": "",
+            "seconds": "1",
+        }
         keys = ("accuracy_low", "accuracy", "accuracy_high")
         return {**sizes, "classifier": name, "class_accuracy": ".5", **dict(zip(keys, accuracies, strict=True))}
 
