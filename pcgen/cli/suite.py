@@ -164,14 +164,16 @@ def _show(entries: "Sequence[Entry]", plan: "leaderboard.Settings", out: Path, c
     import rich.console
 
     from pcgen.metrics import compare
+    from pcgen.studies import leaderboard
 
+    entries = leaderboard.ranked(entries, plan.protocols[0])
     done = [entry for entry in entries if entry.reports]
     for name in plan.protocols if done else []:
         measured = {entry.name: list(entry.reports[name]) for entry in done}
         rich.console.Console().print(compare(measured, sort="one_nna_cd" if "cd" in plan.distances else None))
     if done:
         _draw(entries, plan.protocols[0], out)
-        _draw_nearest(done, plan.protocols[0], out, codes)
+        _draw_nearest(done[0], out, codes)
     failed = [entry.name for entry in entries if entry.failure]
     if failed:
         say(f"failed: {', '.join(failed)}; the reasons are in {out / 'leaderboard.md'}")
@@ -218,14 +220,13 @@ def _draw_plane(done: "Sequence[Entry]", protocol: str, out: Path) -> None:
         say(str(drawn))
 
 
-def _draw_nearest(done: "Sequence[Entry]", protocol: str, out: Path, codes: Path) -> None:
-    """Samples of the model whose 1-NNA-CD is nearest to chance, each beside its nearest training cloud."""
+def _draw_nearest(best: "Entry", out: Path, codes: Path) -> None:
+    """Samples of a model, each beside its nearest training cloud."""
     from pcgen import training
     from pcgen.data import load
     from pcgen.studies import leaderboard
     from pcgen.view import nearest_pairs, picture
 
-    best = min(done, key=lambda entry: leaderboard.off_chance(entry, "one_nna_cd", protocol))
     samples = load(str(best.samples))
     samples = samples.select(range(min(_PAIRS, len(samples))))
     pairs = nearest_pairs(samples, leaderboard.training_clouds(training.read_codes(codes)))

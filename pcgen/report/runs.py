@@ -86,7 +86,7 @@ def of_runs(
 
 
 def of_board(path: Path, clouds: int = 60, seed: int = 0) -> Content:
-    """The page of a leaderboard, and how each of its models was trained; nothing is sampled or measured again.
+    """The page of a leaderboard, the best model first, and how each was trained; nothing is sampled or measured again.
 
     Args:
         path: the folder that `pcgen suite` wrote.
@@ -98,6 +98,7 @@ def of_board(path: Path, clouds: int = 60, seed: int = 0) -> Content:
         ValueError: it is damaged.
     """
     about, entries = leaderboard.read(path)
+    entries = leaderboard.ranked(entries, about["protocols"][0])
     known = data.load(str(path / leaderboard.REFERENCE))
     notes: list[str] = []
     try:

@@ -29,6 +29,15 @@ def board(tmp_path: Path) -> Path:
     return out
 
 
+def test_the_best_model_is_the_first_and_one_that_failed_the_last() -> None:
+    reference = torch.rand(16, 32, 3)
+    near, far = (evaluate(reference + by * torch.randn(16, 32, 3), reference, distances=("cd",)) for by in (0.2, 2.0))
+    entries = [Entry("failed", failure="no"), Entry("far", {"exact": (far,)}), Entry("near", {"exact": (near,)})]
+    assert [entry.name for entry in leaderboard.ranked(entries, "exact")] == ["near", "far", "failed"]
+    chance = near.values["one_nna_cd_chance"]
+    assert abs(near.values["one_nna_cd"] - chance) < abs(far.values["one_nna_cd"] - chance)
+
+
 def test_a_model_that_is_not_named_is_kept(board: Path) -> None:
     (entry,) = leaderboard.kept(board, ABOUT, ["gaussian"])
     assert (entry.name, entry.seconds, entry.samples) == ("gmm", 1.5, board / "gmm" / "samples-4.npz")

@@ -5,7 +5,7 @@ from pcgen.studies.leaderboard.board import REFERENCE, kept, read, write
 from pcgen.studies.leaderboard.entry import Entry
 from pcgen.studies.leaderboard.runner import run, training_clouds
 from pcgen.studies.leaderboard.settings import Settings
-from pcgen.studies.leaderboard.table import markdown, off_chance
+from pcgen.studies.leaderboard.table import markdown, ranked
 
 __all__ = [
     "REFERENCE",
@@ -14,7 +14,7 @@ __all__ = [
     "heads",
     "kept",
     "markdown",
-    "off_chance",
+    "ranked",
     "read",
     "run",
     "training_clouds",

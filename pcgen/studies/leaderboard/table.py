@@ -9,7 +9,7 @@ from pcgen.metrics.tables import chance_rows
 from pcgen.studies.leaderboard.copying import copying_table
 from pcgen.studies.leaderboard.entry import Entry
 
-__all__ = ["markdown", "off_chance"]
+__all__ = ["markdown", "ranked"]
 
 _HEADINGS = {
     "jsd": "JSD",
@@ -35,7 +35,7 @@ def markdown(entries: Sequence[Entry]) -> str:
     parts = []
     for protocol in protocols:
         heading = [f"## Protocol {protocol}", ""] if len(protocols) > 1 else []
-        ordered = sorted(done, key=lambda entry: off_chance(entry, "one_nna_cd", protocol))
+        ordered = ranked(done, protocol)
         parts.append("\n".join([*heading, _protocol_table(ordered, failed, protocol)]))
         parts.append(copying_table(ordered, protocol))
     if len(protocols) > 1:
@@ -95,7 +95,7 @@ def _order_table(done: Sequence[Entry], protocols: Sequence[str], metric: str) -
     """Each model's place under each protocol; empty where fewer than two protocols have the metric."""
     places = {}
     for protocol in protocols:
-        off = {entry.name: off_chance(entry, metric, protocol) for entry in done}
+        off = {entry.name: _off_chance(entry, metric, protocol) for entry in done}
         if all(map(math.isfinite, off.values())):
             ordered = sorted(off, key=lambda name: off[name])
             places[protocol] = {name: ordered.index(name) + 1 for name in ordered}
@@ -142,7 +142,12 @@ def _cell(metric: str, value: float | None, deviation: float) -> str:
     return f"{value:.4g}" + (f" ± {deviation:.1g}" if deviation else "")
 
 
-def off_chance(entry: Entry, one_nna: str, protocol: str) -> float:
+def ranked(entries: Sequence[Entry], protocol: str) -> list[Entry]:
+    """The entries by how far 1-NNA-CD under the protocol is from chance, the best first, those that failed last."""
+    return sorted(entries, key=lambda entry: (bool(entry.failure), _off_chance(entry, "one_nna_cd", protocol)))
+
+
+def _off_chance(entry: Entry, one_nna: str, protocol: str) -> float:
     """How far a model's 1-NNA is from that of equal distributions; infinite where it was not measured."""
     value, chance = entry.mean(one_nna, protocol), entry.mean(f"{one_nna}_chance", protocol)
     return math.inf if value is None else abs(value - (0.5 if chance is None else chance))
