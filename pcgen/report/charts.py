@@ -9,13 +9,18 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from markupsafe import Markup, escape
 
+from pcgen.view.labels import place
+
 __all__ = ["bars", "lines", "plane"]
 
 _WIDTH, _HEIGHT = 460, 240
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58, 14, 12, 40
 _WIDE = 30.0  # largest over smallest value from which an axis is logarithmic
 _BARS = 24
-_LETTER = 6.6  # width of a letter, on average
+_LETTER, _LINE = 6.6, 11.0  # width of a letter, on average, and height of a name
+_PLANE, _CROWDED = (720, 380), (1120, 560)  # width and height of a plane, and of one of more marks than
+_FEW, _DOT = 12, 5.0  # so many; and radius of a mark, with a little air
+_KEY = 110  # width of the list of groups
 _MOST = 400  # points of a line that are drawn: more cannot be told apart
 
 
@@ -50,7 +55,7 @@ class _Axis:
         power = 10.0 ** math.floor(math.log10(raw))
         step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw)
         first = math.ceil(self.low / step)
-        values = [place * step for place in range(first, math.floor(self.high / step) + 1)]
+        values = [number * step for number in range(first, math.floor(self.high / step) + 1)]
         return [(value, f"{value:.10g}") for value in values]
 
 
@@ -76,7 +81,7 @@ def lines(
     parts = [_frame(along, up, x, "")]
     if best is not None:
         parts.append(f'<path class="best" d="M{along(best):.1f} {_TOP}V{_HEIGHT - _BOTTOM}"/>')
-    for place, (name, steps, values) in enumerate(series):
+    for number, (name, steps, values) in enumerate(series):
         every = max(1, len(steps) // _MOST)
         drawn, pen = [], "M"
         for step, value in list(zip(steps, values, strict=True))[::every]:
@@ -87,34 +92,42 @@ def lines(
             pen = "L"
         if len(drawn) == 1:
             drawn.append("h0.1")
-        parts.append(f'<path class="line s{place % 10}" d="{"".join(drawn)}"><title>{escape(name)}</title></path>')
+        parts.append(f'<path class="line s{number % 10}" d="{"".join(drawn)}"><title>{escape(name)}</title></path>')
     parts.append(_legend([name for name, _, _ in series]))
     return _svg(parts, ", ".join(name for name, _, _ in series))
 
 
-def plane(points: Sequence[tuple[str, float, float, bool]], x: str, y: str) -> Markup:
-    """Names in the plane of two numbers: (name, x, y, whether it is what the others are compared with)."""
+def plane(points: Sequence[tuple[str, float, float, str | None]], x: str, y: str) -> Markup:
+    """Names in the plane of two numbers: (name, x, y, group), of which each has a colour.
+
+    What the others are compared with has no group. Groups are listed if they have several marks.
+    """
     points = [each for each in points if math.isfinite(each[1]) and math.isfinite(each[2])]
     if not points:
         return Markup("")
-    along = _Axis((each[1] for each in points), _LEFT, _WIDTH - _RIGHT)
-    up = _Axis((each[2] for each in points), _HEIGHT - _BOTTOM, _TOP)
+    width, height = _CROWDED if len(points) > _FEW else _PLANE
+    groups = list(dict.fromkeys(group for *_, group in points if group is not None))
+    listed = groups if 1 < len(groups) < sum(group is not None for *_, group in points) else []
+    right = width - _RIGHT - (_KEY if listed else 0)
+    along = _Axis((each[1] for each in points), _LEFT, right)
+    up = _Axis((each[2] for each in points), height - _BOTTOM, _TOP)
     parts = [_frame(along, up, x, y)]
-    taken: list[tuple[float, float, float]] = []  # left, right, height of the names so far
-    for place, (name, a, b, oracle) in enumerate(sorted(points, key=lambda each: -each[2])):
-        left, top = along(a), up(b)
-        width = _LETTER * len(name)
-        start = left + 7 if left + 7 + width < _WIDTH else left - 7 - width
-        height = top + 4
-        while any(
-            abs(height - other) < 11 and start < right and begin < start + width for begin, right, other in taken
-        ):
-            height += 11
-        taken.append((start, start + width, height))
-        kind = "oracle" if oracle else f"s{place % 10}"
-        parts.append(f'<circle class="{kind}" cx="{left:.1f}" cy="{top:.1f}" r="4"/>')
-        parts.append(f'<text x="{start:.1f}" y="{height:.1f}">{escape(name)}</text>')
-    return _svg(parts, f"{x} against {y}")
+    anchors = np.array([(along(a), -up(b)) for _, a, b, _ in points])  # upwards, as `place` has it
+    sizes = np.array([(_LETTER * len(name), _LINE) for name, *_ in points])
+    corners = place(anchors, sizes, (_LEFT, _BOTTOM - height, right, -_TOP), _DOT)
+    for anchor, corner, size in zip(anchors, corners, sizes, strict=True):
+        near = np.clip(anchor, corner, corner + size)
+        if np.linalg.norm(near - anchor) > 2 * _DOT:
+            parts.append(f'<path class="lead" d="M{anchor[0]:.1f} {-anchor[1]:.1f}L{near[0]:.1f} {-near[1]:.1f}"/>')
+    for (name, *_, group), anchor, corner in zip(points, anchors, corners, strict=True):
+        kind = "oracle" if group is None else f"s{groups.index(group) % 10}"
+        parts.append(f'<circle class="{kind}" cx="{anchor[0]:.1f}" cy="{-anchor[1]:.1f}" r="4"/>')
+        parts.append(f'<text x="{corner[0]:.1f}" y="{-corner[1] - 2:.1f}">{escape(name)}</text>')
+    for line, group in enumerate(listed):
+        level = _TOP + 10 + 16 * line
+        parts.append(f'<circle class="s{line % 10}" cx="{right + 18}" cy="{level}" r="4"/>')
+        parts.append(f'<text x="{right + 27}" y="{level + 4}">{escape(group)}</text>')
+    return _svg(parts, f"{x} against {y}", width, height)
 
 
 def bars(values: Sequence[float], x: str, marks: Sequence[tuple[float, str]] = ()) -> Markup:
@@ -142,30 +155,30 @@ def bars(values: Sequence[float], x: str, marks: Sequence[tuple[float, str]] = (
 
 
 def _frame(along: _Axis, up: _Axis, x: str, y: str) -> str:
-    bottom, right = _HEIGHT - _BOTTOM, _WIDTH - _RIGHT
-    parts = [f'<path class="axis" d="M{_LEFT} {_TOP}V{bottom}H{right}"/>']
+    bottom, top, right = up.start, up.end, along.end
+    parts = [f'<path class="axis" d="M{_LEFT} {top}V{bottom}H{right}"/>']
     for value, text in along.ticks():
         parts.append(f'<text class="tick" text-anchor="middle" x="{along(value):.1f}" y="{bottom + 14}">{text}</text>')
     for value, text in up.ticks():
         parts.append(f'<path class="grid" d="M{_LEFT} {up(value):.1f}H{right}"/>')
         parts.append(f'<text class="tick" text-anchor="end" x="{_LEFT - 6}" y="{up(value) + 4:.1f}">{text}</text>')
-    parts.append(f'<text text-anchor="middle" x="{(_LEFT + right) / 2}" y="{_HEIGHT - 8}">{escape(x)}</text>')
+    parts.append(f'<text text-anchor="middle" x="{(_LEFT + right) / 2}" y="{bottom + _BOTTOM - 8}">{escape(x)}</text>')
     if y:
-        middle = (_TOP + bottom) / 2
+        middle = (top + bottom) / 2
         parts.append(f'<text text-anchor="middle" transform="translate(13 {middle}) rotate(-90)">{escape(y)}</text>')
     return "".join(parts)
 
 
 def _legend(names: Sequence[str]) -> str:
     parts = []
-    for place, name in enumerate(names if len(names) > 1 else []):
-        height = _TOP + 8 + 14 * place
+    for number, name in enumerate(names if len(names) > 1 else []):
+        height = _TOP + 8 + 14 * number
         left = _WIDTH - _RIGHT - 8
-        parts.append(f'<path class="line s{place % 10}" d="M{left - 14} {height}h14"/>')
+        parts.append(f'<path class="line s{number % 10}" d="M{left - 14} {height}h14"/>')
         parts.append(f'<text text-anchor="end" x="{left - 19}" y="{height + 4}">{escape(name)}</text>')
     return "".join(parts)
 
 
-def _svg(parts: Sequence[str], label: str) -> Markup:
-    head = f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(label)}">'
+def _svg(parts: Sequence[str], label: str, width: int = _WIDTH, height: int = _HEIGHT) -> Markup:
+    head = f'<svg width="{width}" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(label)}">'
     return Markup("".join([head, *parts, "</svg>"]))

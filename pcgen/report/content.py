@@ -66,12 +66,12 @@ class Gallery:
 
 @dataclass(frozen=True)
 class Mark:
-    """A model in the plane of fidelity and coverage."""
+    """A model in the plane of fidelity and coverage, of a family; None is what models are compared with."""
 
     name: str
     x: float
     y: float
-    oracle: bool = False
+    family: str | None = None
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from pcgen.metrics.report import Report, label_of, mean_and_deviation
 from pcgen.metrics.row import Row, merged
 from pcgen.metrics.sets import SECOND, TRAINING, measured_set
 from pcgen.metrics.tables import Column, chance_rows, copying_columns, number, shown_columns
+from pcgen.models import MODELS
 from pcgen.ops import chamfer_matrix
 from pcgen.report.content import Cell, Gallery, Mark, Table
 
@@ -74,13 +75,18 @@ def marks(reports: Mapping[str, Sequence[Report]]) -> list[Mark]:
     """
     found = []
     first = next(iter(reports.values()))[0]
-    for name, row, oracle in [
-        *((name, Row(name, 0, _means(each)), False) for name, each in reports.items()),
-        *((row.name, row, True) for row in first.rows[1:] if row.name != SECOND),
+    for name, row, family in [
+        *((name, Row(name, 0, _means(each)), _family(name)) for name, each in reports.items()),
+        *((row.name, row, None) for row in first.rows[1:] if row.name != SECOND),
     ]:
         if {"mmd_cd", "cov_cd"} <= row.values.keys():
-            found.append(Mark(name, row.values["mmd_cd"], 100 * row.values["cov_cd"], oracle))
+            found.append(Mark(name, row.values["mmd_cd"], 100 * row.values["cov_cd"], family))
     return found
+
+
+def _family(name: str) -> str:
+    """Of a model of the suite; another is its own."""
+    return MODELS.family(name) if name in MODELS else name
 
 
 def _means(reports: Sequence[Report]) -> dict[str, float]:

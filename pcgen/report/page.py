@@ -44,7 +44,7 @@ def report_html(content: Content) -> str:
         content=content,
         curves={model.name: _curves(model) for model in content.models},
         novelty={model.name: _novelty(model) for model in content.models},
-        plane=charts.plane([(mark.name, mark.x, mark.y, mark.oracle) for mark in content.marks], *content.axes),
+        plane=charts.plane([(mark.name, mark.x, mark.y, mark.family) for mark in content.marks], *content.axes),
     )
 
 

@@ -1,7 +1,7 @@
 import math
 import re
 import xml.etree.ElementTree as ET
-from itertools import pairwise
+from itertools import combinations
 
 import pytest
 
@@ -52,18 +52,33 @@ def test_names_are_text_and_not_markup() -> None:
     name = '<script>"&'
     for plot in (
         lines([(name, [0, 1], [1.0, 2.0]), ("b", [0], [1.0])], name),
-        plane([(name, 1.0, 2.0, False)], "x", "y"),
+        plane([(name, 1.0, 2.0, name)], "x", "y"),
     ):
         assert "<script" not in plot
         assert any(name in (each.text or "") for each in drawn(plot).iter())
 
 
-def test_names_in_a_plane_do_not_cover_each_other() -> None:
-    tree = drawn(plane([(f"model {i}", 1.0, 50.0, False) for i in range(6)] + [("far", 2.0, 80.0, True)], "x", "y"))
-    named = [each for each in tree.iter(f"{SVG}text") if (each.text or "").startswith("model")]
-    heights = sorted(float(each.get("y")) for each in named)
-    assert len(heights) == 6 and min(b - a for a, b in pairwise(heights)) >= 11
-    assert [each.get("class") for each in tree.iter(f"{SVG}circle")].count("oracle") == 1
+def test_names_in_a_plane_cover_neither_each_other_nor_a_mark() -> None:
+    crowd = [(f"model {i}", 1.0 + 0.1 * (i % 5), 50.0 + 2 * (i // 5), "abc"[i % 3]) for i in range(20)]
+    tree = drawn(plane([*crowd, ("far", 2.0, 80.0, None)], "x", "y"))
+    words = [each for each in tree.iter(f"{SVG}text") if (each.text or "").startswith(("model", "far"))]
+    names = [(float(each.get("x", "")), float(each.get("y", "")), 6.6 * len(each.text or "")) for each in words]
+    marks = [(float(each.get("cx", "")), float(each.get("cy", ""))) for each in tree.iter(f"{SVG}circle")][:21]
+    assert len(names) == 21
+    for (left, line, width), (start, other, size) in combinations(names, 2):
+        assert abs(line - other) >= 11 - 0.2 or left + width <= start + 0.2 or start + size <= left + 0.2
+    for left, line, width in names:
+        assert not any(left < across < left + width and line - 9 < down < line + 2 for across, down in marks)
+
+
+def test_marks_of_a_group_have_one_colour_which_is_listed() -> None:
+    points = [("a", 1.0, 2.0, "odd"), ("b", 2.0, 1.0, "even"), ("c", 3.0, 3.0, "odd"), ("data", 0.0, 0.0, None)]
+    tree = drawn(plane(points, "x", "y"))
+    kinds = [each.get("class") for each in tree.iter(f"{SVG}circle")]
+    assert kinds == ["s0", "s1", "s0", "oracle", "s0", "s1"]  # the marks, and the list
+    assert {"odd", "even"} <= {each.text for each in tree.iter(f"{SVG}text")}
+    alone = drawn(plane([(name, x, y, name) for name, x, y, _ in points[:3]], "x", "y"))
+    assert len(list(alone.iter(f"{SVG}circle"))) == 3  # names stand beside them already
 
 
 def test_bars_count_every_value_and_tell_how_many_lie_beyond() -> None:

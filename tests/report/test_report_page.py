@@ -40,7 +40,7 @@ def content(clouds: int = 3, points: int = 20) -> Content:
         ],
         galleries=[gallery],
         train=generator.normal(size=(1, points, 3)),
-        marks=[Mark(NAME, 1.0, 2.0), Mark("training set", 2.0, 3.0, True)],
+        marks=[Mark(NAME, 1.0, 2.0, NAME), Mark("training set", 2.0, 3.0)],
         notes=[NAME],
     )
 
