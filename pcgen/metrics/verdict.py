@@ -48,7 +48,7 @@ def _quality(samples: Row, oracles: dict[str, Row]) -> str:
     low, high = samples.intervals.get(key, (own, own))
     known = TRAINING in oracles and key in oracles[TRAINING].values
     best = max(oracles[TRAINING].values[key], chance) if known else chance
-    what = "the training set has" if known else "chance is"
+    what = "the training set has" if best > chance else "chance is"
     told = f"{_NAMES[key]} {_percent(own)} ({100 * low:.0f} to {100 * high:.0f})"
     if own < best and high < chance:
         return f"Too near to the reference: {told}, below chance: samples repeat reference clouds, or each other."
@@ -60,10 +60,7 @@ def _quality(samples: Row, oracles: dict[str, Row]) -> str:
         return f"Different from data: {told}, {what} {_percent(best)}."
     by_code, by_head = middle - best, own - middle
     blame = "the autoencoder" if by_code > by_head else "the head"
-    return (
-        f"Limited by {blame}: {told}; decoded training clouds have {_percent(middle)}, the training set has "
-        f"{_percent(best)}."
-    )
+    return f"Limited by {blame}: {told}; decoded training clouds have {_percent(middle)}, {what} {_percent(best)}."
 
 
 def _coverage(samples: Row, oracles: dict[str, Row]) -> str:

@@ -49,6 +49,18 @@ TRAIN = {"one_nna_cd": 0.5, "cov_cd": 0.55}
             {"training_set": TRAIN, "training_set_decoded": {"one_nna_cd": 0.55}},
             r"Limited by the head: 1-NNA-CD 70% \(65 to 75\)",
         ),
+        (
+            {"one_nna_cd": 0.7},
+            (0.65, 0.75),
+            {"training_set": {"one_nna_cd": 0.46}, "training_set_decoded": {"one_nna_cd": 0.55}},
+            r"Limited by the head: .*decoded training clouds have 55%, chance is 49\.8%",
+        ),
+        (
+            {},
+            (0.48, 0.6),
+            {"training_set": {"one_nna_cd": 0.46}},
+            r"No difference from the training set found with 200 clouds: .*, chance is 49\.8%",
+        ),
         ({"one_nna_cd": 0.7}, (0.65, 0.75), {}, r"Different from data: 1-NNA-CD 70% \(65 to 75\), chance is 49\.8%"),
         ({"one_nna_cd": 0.2}, (0.15, 0.25), {"training_set": TRAIN}, r"Too near to the reference: .* below chance"),
     ],
