@@ -14,6 +14,7 @@ from pcgen.view.viewing import KEYS, Change, Viewing
 __all__ = ["OPENED", "Window", "main"]
 
 OPENED = "pcgen: the window is open"
+_ROOM = (1300, 720)  # pixels: a window of this size fits a screen of 1366 x 768
 
 
 class Window:
@@ -77,7 +78,7 @@ def main(folder: Path, title: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     scenes = [Scene.load(path) for path in sorted(folder.glob("*.npz"))]
     width, height = max(scene.width for scene in scenes), max(scene.full_height for scene in scenes)
-    enlarged = min(1600 / width, 1000 / height)
+    enlarged = min(_ROOM[0] / width, _ROOM[1] / height)
     window = o3d.visualization.VisualizerWithKeyCallback()
     if not window.create_window(title, round(width * enlarged), round(height * enlarged)):
         raise RuntimeError("Open3D got no window on this display")
