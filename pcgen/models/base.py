@@ -56,16 +56,23 @@ class Learner(nn.Module, ABC):
     lacks: tuple[str, ...] = ()
     """Abilities that its class has and this instance has not: a bound that holds for vectors alone, say."""
     config: dict[str, Any]
+    __signature__: ClassVar[inspect.Signature]  # of its constructor
     learned: Tensor  # int64, the updates that it has learned from
     phase: Tensor  # int64, the place in the recipe's phases of the one that it is in
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # Before 3.11.4, Python says of a class that inherits `__init__` that it takes whatever `__new__` takes.
+        own = inspect.signature(cls.__init__)
+        cls.__signature__ = own.replace(parameters=list(own.parameters.values())[1:])
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         # Partial: `copy.deepcopy` makes an empty instance and fills in `config` afterwards, and a missing argument is
         # better told by `__init__` itself.
-        bound = inspect.signature(cls.__init__).bind_partial(None, *args, **kwargs)
+        bound = cls.__signature__.bind_partial(*args, **kwargs)
         bound.apply_defaults()
         self = super().__new__(cls)
-        object.__setattr__(self, "config", dict(list(bound.arguments.items())[1:]))
+        object.__setattr__(self, "config", dict(bound.arguments))
         return self
 
     def __init__(self) -> None:

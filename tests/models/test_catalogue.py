@@ -105,3 +105,11 @@ def test_reading_draws_no_random_numbers() -> None:
         summary(name)
         assert options(model(name), inspect.getdoc(model(name)) or "")
     assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("name", [*MODELS, *CLASSIFIERS])
+def test_every_python_knows_the_arguments_of_a_constructor(name: str) -> None:
+    """Python 3.11.2 took those of `Learner.__new__` for a class that inherits `__init__`."""
+    cls = MODELS[name] if name in MODELS else CLASSIFIERS[name]
+    own = [each for each in inspect.signature(cls.__init__).parameters.values() if each.name != "self"]
+    assert list(cls.__signature__.parameters.values()) == list(inspect.signature(cls).parameters.values()) == own
