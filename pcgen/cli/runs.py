@@ -59,6 +59,8 @@ def _compare(found: "list[RunSummary]") -> None:
         for name, values in differences(first.path, second.path).items()
     ]
     show_table(("option", str(first.path), str(second.path)), rows)
+    if not rows:
+        say(f"{first.path}, {second.path}: no option differs")
 
 
 def _time(seconds: float) -> str:

@@ -88,8 +88,8 @@ def _stored_search(block: Block, found: Mapping[Key, Tensor], store: TileStore) 
     if block.below is not None and block.below not in found:
         return None
     bounds, below = _stored_whole(block.bounds(), store), _below(block, found)
-    state = store.get(_SEARCH, _search_name(block, below))
-    if bounds is None or state is None:
+    state = None if bounds is None else store.get(_SEARCH, _search_name(block, below))
+    if state is None:
         return None
     search = Search.begin(block.a, block.b, below=below, bounds=bounds)
     search.resume(state)

@@ -1,5 +1,7 @@
 """`pcgen runs`."""
 
+import shutil
+
 import torch
 
 from pcgen import training
@@ -30,6 +32,9 @@ def test_two_runs_are_compared(pcgen, tmp_path):
     result = pcgen("runs", tmp_path / "a", tmp_path / "b", "--compare")
     assert result.code == 0, result.err
     assert "model.code" in result.out and "model.widths" not in result.out
+    shutil.copytree(tmp_path / "a", tmp_path / "again")
+    same = pcgen("runs", tmp_path / "a", tmp_path / "again", "--compare")
+    assert same.code == 0 and "no option differs" in same.err
     one = pcgen("runs", tmp_path / "a", "--compare")
     assert one.code == 2 and "--compare: needs two runs, got 1" in one.err
     empty = tmp_path / "empty"
