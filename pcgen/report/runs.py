@@ -25,7 +25,6 @@ from pcgen.report.measured import Beside, marks, tables
 from pcgen.studies import leaderboard
 from pcgen.training import Run, read_codes
 from pcgen.training.listing import flat, summarise
-from pcgen.training.state import weights
 
 __all__ = ["of_board", "of_runs"]
 
@@ -182,9 +181,7 @@ def _model(name: str, run: Run | None, sentences: Sequence[str], failure: str = 
     if run is None:
         return Model(name, sentences, failure=failure)
     about, known = run.config, summarise(run.path)
-    # From the checkpoint: a board has tens of models, and to build one takes a tenth of a second.
-    numbers = sum(tensor.numel() for tensor in weights(run.checkpoint("last")).values())
-    facts = [("parameters", f"{numbers:,}")]
+    facts = [("parameters", f"{run.size():,}")]
     if known.steps:
         facts.append(("trained", f"{known.steps:,} steps in {known.seconds:.0f} s"))
     settings = {**flat(about["model"]), **flat(about.get("training", {}), "training.")}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch
+from torch import Tensor
 
 from pcgen import ranks
 from pcgen.data.normalization import Normalization
@@ -154,21 +155,32 @@ class RunFolder:
             FileNotFoundError: there is no such checkpoint.
             ValueError: the run's class cannot be built by name, or the checkpoint is damaged or does not fit the model.
         """
+        path = self._chosen(checkpoint)
+        if model is None:
+            model = self._build()
+        fill(model, self._weights(path), path)
+        return model.to(ranks.device(device)).eval()
+
+    def size(self) -> int:
+        """How many parameters and buffers `model` has, without building it; the errors are those of `model`."""
+        return sum(tensor.numel() for tensor in self._weights(self._chosen(None)).values())
+
+    def _chosen(self, checkpoint: str | None) -> Path:
+        """The file of a checkpoint, by default of the best where there is one, else of the last."""
         if checkpoint is None:
             checkpoint = next((name for name in _CHECKPOINTS if self.checkpoint(name).is_file()), "last")
         path = self.checkpoint(checkpoint)
         if not path.is_file():
             raise FileNotFoundError(f"{path}: no such checkpoint in this run; train with --resume auto to make one")
-        if model is None:
-            model = self._build()
+        return path
+
+    def _weights(self, path: Path) -> dict[str, Tensor]:
         try:
-            tensors = weights(path)
+            return weights(path)
         except ValueError as error:
-            others = [name for name in _CHECKPOINTS if name != checkpoint and self.checkpoint(name).is_file()]
+            others = [name for name in _CHECKPOINTS if name != path.stem and self.checkpoint(name).is_file()]
             advice = [f"use --checkpoint {name}" for name in others] + ["train again"]
             raise ValueError(f"{error}; {' or '.join(advice)}") from error
-        fill(model, tensors, path)
-        return model.to(ranks.device(device)).eval()
 
     def _build(self) -> Learner:
         description = self.config["model"]

@@ -41,3 +41,11 @@ def test_two_runs_are_compared(pcgen, tmp_path):
     empty.mkdir()
     none = pcgen("runs", empty)
     assert none.code == 2 and "has no runs" in none.err
+
+
+def test_a_run_knows_its_size_without_its_model(tmp_path, monkeypatch):
+    training.fit(VAE((3,), code=2, widths=[8]), torch.randn(64, 3), out=tmp_path / "vae", steps=3)
+    run = training.Run.open(tmp_path / "vae")
+    size = sum(value.numel() for value in run.model().state_dict().values())
+    monkeypatch.setattr(training.Run, "_build", None)
+    assert run.size() == size
