@@ -36,6 +36,12 @@ VARIANTS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "flow_matching": ("flow_matching", {}, {}),
     "flow_matching, coupling independent": ("flow_matching", {"coupling": "independent"}, {}),
     "flow_matching, rate .001": ("flow_matching", {"lr": 1e-3}, {}),
+    "parzen": ("parzen", {}, {}),
+    "parzen, scale .6": ("parzen", {"scale": 0.6}, {}),
+    "parzen, scale 1.2": ("parzen", {"scale": 1.2}, {}),
+    "parzen, 4 neighbours": ("parzen", {"neighbours": 4}, {}),
+    "parzen, 20 neighbours": ("parzen", {"neighbours": 20}, {}),
+    "parzen, noise .3": ("parzen", {"noise": 0.3}, {}),
 }
 # Other ways to draw by what is trained already: its name, the options of drawing.
 DRAWN: dict[str, tuple[str, dict[str, Any]]] = {

@@ -109,6 +109,7 @@ MODELS = _Models(
         "gmm": "pcgen.models.mixtures.gmm:GMM",
         "gaussian": "pcgen.models.mixtures.gaussian:Gaussian",
         "dp_gmm": "pcgen.models.mixtures.dp_gmm:DPGMM",
+        "parzen": "pcgen.models.mixtures.parzen:Parzen",
         "ppca": "pcgen.models.mixtures.ppca:PPCA",
         "nmf": "pcgen.models.mixtures.nmf:NMF",
         "som": "pcgen.models.mixtures.som:SOM",

@@ -149,6 +149,9 @@ class GenerativeModel(Learner):
     A subclass writes `draw`; users call `sample`.
     """
 
+    varies: ClassVar[bool] = False
+    """Whether samples vary at least as much as the training rows: networks are smoother, and theirs vary less."""
+
     @abstractmethod
     def draw(self, n: int) -> Tensor:
         """Draw n objects at once, (n, *shape), from torch's global generator; what `sample` does for every batch.

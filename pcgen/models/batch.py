@@ -15,6 +15,7 @@ class Facts:
     shape: tuple[int, ...]  # of a row: (dim,) vectors, (members, channels) sets, (points, 3) clouds
     rows: int = 0  # of the training data
     classes: tuple[str, ...] = ()  # which labels are places in; () where there are no labels
+    repeats: int = 1  # rows of each thing: row i is of thing i mod (rows / repeats), as codes of samplings are
 
 
 @dataclass(frozen=True)

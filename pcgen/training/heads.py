@@ -55,7 +55,7 @@ class Codes:
     @property
     def facts(self) -> Facts:
         """What a head's shapes may depend on, the shape being that of the codes."""
-        return Facts(tuple(self.train.shape[1:]), len(self.rows), self.source.classes)
+        return Facts(tuple(self.train.shape[1:]), len(self.rows), self.source.classes, len(self.samplings))
 
 
 def read_codes(

@@ -17,6 +17,7 @@ from pcgen.models.clouds.latent import LatentCloudModel
 from pcgen.models.clouds.outward import outward
 from pcgen.models.diffusion.diffusion import Diffusion
 from pcgen.models.mixtures.gaussian import Gaussian
+from pcgen.models.mixtures.parzen import Parzen
 from pcgen.models.variational.vae import VAE
 from pcgen.training import fit
 
@@ -288,8 +289,12 @@ def test_samples_have_any_number_of_points_and_even_ones_are_the_decoders() -> N
 
 def test_codes_are_moved_outward_until_clouds_vary_as_the_training_clouds_do() -> None:
     """Of codes +-1 all is kept, of normal draws y moved by s: E|root(s y)|^2 = s E|y| = s sqrt(2 / pi)."""
+    corners = torch.cartesian_prod(*3 * [torch.tensor([-1.0, 1.0])]).repeat(40, 1)
+    windows = LatentCloudModel(Roots((4, 3)), Parzen((3,), rows=len(corners), noise=1.0))
+    fit(windows, corners)
+    assert windows.outward_factor() == 1  # its samples vary enough
     model = LatentCloudModel(Roots((4, 3)), Gaussian((3,)))
-    fit(model, torch.cartesian_prod(*3 * [torch.tensor([-1.0, 1.0])]).repeat(40, 1))
+    fit(model, corners)
     assert float(model.kept) == pytest.approx(1, abs=1e-6)
     assert model.outward_factor() == 1.15  # the most: sqrt(pi / 2) = 1.253 is more
     torch.manual_seed(0)

@@ -1,11 +1,13 @@
 """PointNet++ as a classifier."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from pcgen.errors import positive
+from pcgen.models.base import Recipe
 from pcgen.models.classifiers.base import Classifier
 from pcgen.nets.pointnet2 import PointNet2
 
@@ -46,6 +48,11 @@ class PointNet2Classifier(Classifier):
         positive(lr=lr)
         self.encoder = PointNet2(code, centres=centres, radii=radii, neighbours=neighbours, widths=widths)
         self.optimizer = torch.optim.Adam(self.parameters(), lr, fused=True)
+
+    @property
+    def recipe(self) -> Recipe:
+        """In bfloat16, where the processor computes in it, an update takes half the time."""
+        return replace(super().recipe, bf16=True)
 
     def encode(self, x: Tensor) -> Tensor:
         codes: Tensor = self.encoder(x)

@@ -142,7 +142,8 @@ class LatentCloudModel(GenerativeModel):
         """By how much the head's codes are scaled up before they are decoded, from 1 to 1.15.
 
         It is computed once for the current weights, from samples of the head, and does not advance torch's generator.
-        It is 1 for codes that are sets, and for heads that do not learn standardised codes.
+        It is 1 for codes that are sets, and for heads that do not learn standardised codes or whose samples vary enough
+        (`GenerativeModel.varies`).
         """
         if not self._moves_out:
             return 1.0
@@ -162,7 +163,7 @@ class LatentCloudModel(GenerativeModel):
 
     @property
     def _moves_out(self) -> bool:
-        return self.to_head.name == "real" and len(self.learns) == 1
+        return self.to_head.name == "real" and len(self.learns) == 1 and not self.head.varies
 
     @torch.no_grad()
     def _again(self, x: Tensor) -> Tensor:
