@@ -26,9 +26,7 @@ def main(
     jigsaw: Annotated[float, typer.Option(help="Minutes of the training on the jigsaw puzzle.")] = 7.0,
     epochs: Annotated[int, typer.Option(help="Of each supervised reference: time would favour the plainest.")] = 20,
     labelled_points: Annotated[int, typer.Option(help="Points of each cloud that a reference sees.")] = 256,
-    references: Annotated[str, typer.Option(help="Their names with commas between.")] = ",".join(
-        classification.REFERENCES
-    ),
+    references: Annotated[str, typer.Option(help="Their names with commas between; all if not given.")] = "",
     out: Annotated[Path, typer.Option(help="The folder of the runs.")] = Path("runs/classification"),
 ) -> None:
     """Train an autoencoder and a puzzle without labels and classifiers with them, and test all of them."""
@@ -43,7 +41,7 @@ def main(
         made = classification.on_codes(out / model, sets)
         rows += [_row(shapes, sets, row, name) for row, name in zip(made, names, strict=True)]
         figures.write("classification", rows)
-    for name in references.split(","):
+    for name in references.split(",") if references else classification.usable(sets):
         options = Options(epochs=epochs)
         folder = out / f"{name}-{labelled_points}"
         row = classification.supervised(

@@ -33,7 +33,9 @@ def main(
     classes: Annotated[str, typer.Option(help="Classes of them, with commas between.")] = "Technic,Brick,Plate,Wheel",
     meshes: Annotated[Path, typer.Option(help="A folder of meshes, which is enlarged.")] = SHARED / "meshes_obj",
     chairs: Annotated[int, typer.Option(help="Built-in chairs, a tenth of them held out.")] = 2000,
-    models: Annotated[str, typer.Option(help="Heads with commas between.")] = "diffusion,flow_matching,parzen,wgan_gp,gmm",
+    models: Annotated[
+        str, typer.Option(help="Heads with commas between.")
+    ] = "diffusion,flow_matching,parzen,wgan_gp,gmm",
     points: Annotated[int, typer.Option(help="Points of each cloud.")] = 1024,
     autoencoder: Annotated[float, typer.Option(help="Minutes of the autoencoder's training.")] = 7.0,
     head: Annotated[float, typer.Option(help="Minutes of each head's training.")] = 3.0,

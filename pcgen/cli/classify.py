@@ -30,11 +30,15 @@ Runs = Annotated[
     list[str] | None, typer.Argument(help="Run folders of autoencoders, whose codes a linear SVM classifies.")
 ]
 Supervised = Annotated[
-    bool, typer.Option("--supervised", help="Also train PointNet with and without T-Nets, and PointNet++.")
+    bool, typer.Option("--supervised", help="Also train PointNet and PointNet++, each in its variants.")
 ]
 Names = Annotated[
     str | None,
-    typer.Option("--models", help="Which of pointnet, pointnet_tnets, pointnet2 to train, separated by commas."),
+    typer.Option(
+        "--models",
+        help="Which of pointnet, pointnet_tnets, pointnet2, pointnet2_mrg, pointnet2_normals to train, separated by "
+        "commas.",
+    ),
 ]
 Settings = Annotated[
     list[str] | None,
@@ -100,6 +104,10 @@ def classify(
     )
     if names:
         classification.check_points(sets, points, "--points")
+    if not models:
+        blind = [name for name in names if name not in classification.usable(sets)]
+        say(*(f"{name}: left out, since the clouds have no normals" for name in blind))
+        names = [name for name in names if name not in blind]
     about = {"data": data, "seed": seed, **sets.about}
     rows = {row.name: row for row in classification.kept(out, about, classification.REFERENCES)}
     say(*sets.train.notes, f"{data}: {len(sets.train)} clouds of @train are learned, {len(sets.test)} of @test tested")

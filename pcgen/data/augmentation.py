@@ -54,34 +54,51 @@ class Augmentation:
     def __call__(self, points: Tensor) -> Tensor:
         """Changed clouds (B, N, 3), a new tensor; an argument of 0 uses no random numbers and changes nothing.
 
+        Clouds (B, N, 6) have unit normals in their last three channels, which are turned with the surface: the normal n
+        becomes R D^-1 n, of length 1 again; a normal of length 0 stays.
+
         Raises:
-            ValueError: the points are not (B, N, 3).
+            ValueError: the points are neither (B, N, 3) nor (B, N, 6).
         """
-        if points.ndim != 3 or points.shape[2] != 3:
-            raise ValueError(f"points: must be a batch of clouds (B, N, 3), got {tuple(points.shape)}")
+        if points.ndim != 3 or points.shape[2] not in (3, 6):
+            raise ValueError(
+                f"points: must be a batch of clouds (B, N, 3), or (B, N, 6) with normals, got {tuple(points.shape)}"
+            )
+        points, normals = points[..., :3], points[..., 3:]
         if self.centred:
             middle = (points.amin(1, keepdim=True) + points.amax(1, keepdim=True)) / 2
-            return self._changed(points - middle) + middle
-        return self._changed(points)
+            points, normals = self._changed(points - middle, normals)
+            points = points + middle
+        else:
+            points, normals = self._changed(points, normals)
+        return torch.cat((points, normals), 2) if normals.shape[2] else points
 
-    def _changed(self, points: Tensor) -> Tensor:
-        """The clouds, changed about the origin."""
+    def _changed(self, points: Tensor, normals: Tensor) -> tuple[Tensor, Tensor]:
+        """The clouds, changed about the origin, and their normals."""
         each: dict[str, Any] = {"size": (len(points),), "dtype": points.dtype, "device": points.device}
+        oriented = normals.shape[2] > 0
         if self.stretch:
             exponents = 2 * torch.rand(len(points), 1, 3, dtype=points.dtype, device=points.device) - 1
-            points = points * (1 + self.stretch) ** exponents
+            factors = (1 + self.stretch) ** exponents
+            points = points * factors
+            if oriented:
+                normals = torch.nn.functional.normalize(normals / factors, dim=2)
         if self.mirror:
             side = 1 - 2 * (torch.rand(**each) < self.mirror).to(points.dtype)
-            points = points * torch.nn.functional.pad(side[:, None, None], (0, 2), value=1.0)  # (B, 1, 3): x alone
+            signs = torch.nn.functional.pad(side[:, None, None], (0, 2), value=1.0)  # (B, 1, 3): x alone
+            points = points * signs
+            normals = normals * signs if oriented else normals
         if self.rotation:
             angle = (2 * torch.rand(**each) - 1) * math.radians(self.rotation)
-            points = torch.einsum("bij,bnj->bni", _about_y(angle), points)
+            turn = _about_y(angle)
+            points = torch.einsum("bij,bnj->bni", turn, points)
+            normals = torch.einsum("bij,bnj->bni", turn, normals) if oriented else normals
         if self.scale:
             exponent = 2 * torch.rand(**each) - 1
             points = points * (1 + self.scale) ** exponent[:, None, None]
         if self.jitter:
             points = points + self.jitter * torch.randn_like(points)
-        return points
+        return points, normals
 
 
 def _about_y(angle: Tensor) -> Tensor:

@@ -8,9 +8,11 @@ KINDS: Mapping[str, str] = {
     "vector": "(dim,)",
     "set": "(members, channels)",
     "cloud": "(points, 3)",
+    "oriented cloud": "(points, 6)",
     "scene": "(points, 3)",
 }
-"""Kinds of rows, with their shapes. A cloud is a set of three channels, and a scene a cloud of several objects."""
+"""Kinds of rows, with their shapes. A cloud is a set of three channels, an oriented cloud has unit normals in three
+more, and a scene is a cloud of several objects."""
 
 _ADVICE = {
     "vector": "train an autoencoder on the clouds first and use its codes (--codes RUN)",
@@ -26,6 +28,8 @@ def accepts_shape(accepts: Sequence[str], shape: Sequence[int]) -> bool:
         return False
     if len(shape) == 1:
         return "vector" in accepts
+    if shape[1] == 6 and "oriented cloud" in accepts:
+        return True
     return "set" in accepts or (shape[1] == 3 and ("cloud" in accepts or "scene" in accepts))
 
 

@@ -121,9 +121,28 @@ def test_all_references_are_trained_on_request(pcgen, shapes, tmp_path):
     few = ["--points", 24, "--steps", 1, "--batch-size", 8, "--set", "pointnet2.neighbours=[6, 5]"]
     result = pcgen("classify", "--supervised", "--data", shapes, "--out", tmp_path / "table", *few)
     assert result.code == 0, result.err
-    assert list(rows(tmp_path / "table")) == ["majority", "pointnet", "pointnet_tnets", "pointnet2"]
+    assert list(rows(tmp_path / "table")) == ["majority", "pointnet", "pointnet_tnets", "pointnet2", "pointnet2_mrg"]
+    assert "pointnet2_normals: left out, since the clouds have no normals" in result.err
     assert training.load(tmp_path / "table" / "pointnet_tnets").config["tnets"] is True
     assert training.load(tmp_path / "table" / "pointnet2").config["neighbours"] == [6, 5]
+
+
+def test_normals_are_seen_where_the_data_has_them(pcgen, shapes, tmp_path):
+    """Balls whose normals point outwards, and balls whose normals point inwards: their points say nothing."""
+    labels = torch.arange(90) % 2
+    points = torch.nn.functional.normalize(torch.randn(90, 64, 3), dim=2)
+    normals = points * (1 - 2 * labels)[:, None, None]
+    splits = ("train",) * 60 + ("test",) * 30
+    clouds = Clouds(points, normals=normals, labels=labels, classes=("full", "hollow"), splits=splits)
+    path = data.save(tmp_path / "balls.npz", clouds)
+    few = ["--points", 32, "--steps", 60, "--batch-size", 20, "--data", path, "--out", tmp_path / "table"]
+    result = pcgen("classify", "--models", "pointnet2,pointnet2_normals", *few)
+    assert result.code == 0, result.err
+    found = rows(tmp_path / "table")
+    assert found["pointnet2_normals"]["accuracy"] > 0.9 > found["pointnet2"]["accuracy"]
+    few[-3:-2] = [shapes]
+    result = pcgen("classify", "--models", "pointnet2_normals", *few[:-1], tmp_path / "none")
+    assert result.code == 2 and "pointnet2_normals: sees normals, and the clouds of" in result.err
 
 
 def test_another_set_or_seed_is_refused_and_the_table_kept(pcgen, shapes, autoencoder, tmp_path):
@@ -181,7 +200,10 @@ def test_a_set_that_cannot_be_classified_is_told_in_one_line(pcgen, labels, spli
     [
         ([], "RUNS, --supervised: give an autoencoder's run folder, or --supervised, or both"),
         (["nowhere"], "nowhere: no such run folder"),
-        (["--models", "pointnet3"], "--models: must be one of pointnet, pointnet_tnets, pointnet2; got 'pointnet3'"),
+        (
+            ["--models", "pointnet3"],
+            "--models: must be one of pointnet, pointnet_tnets, pointnet2, pointnet2_mrg, pointnet2_normals; got",
+        ),
         (["--supervised", "--losses", "hing"], "--losses: must be one of squared_hinge, hinge; got 'hing'"),
         (["--supervised", "--set", "pointnet.tnets=true"], "--set: must be one of regularization, code, dropout, lr"),
         (["--supervised", "--set", "pointnet2.neighbors=[4,4]"], "did you mean 'neighbours'?"),

@@ -174,6 +174,28 @@ def test_centred_changes_leave_the_middle_of_every_cloud_where_it_is() -> None:
     torch.testing.assert_close(apart, about_origin + middle(x)[:, None])
 
 
+def test_normals_stay_perpendicular_to_the_surface_that_is_changed() -> None:
+    """Of a sphere: each tangent t becomes T t, so the normal of the changed surface is perpendicular to it."""
+    normals = torch.nn.functional.normalize(torch.randn(40, 30, 3, dtype=torch.float64), dim=2)
+    tangents = torch.linalg.cross(normals, torch.randn_like(normals))
+    x = torch.cat([torch.cat((p, normals), 2) for p in (normals, normals + tangents)], 1) + torch.tensor(
+        [3.0, 2.0, -7.0, 0, 0, 0]
+    )
+    for centred in (False, True):
+        change = Augmentation(rotation=180, scale=0.3, stretch=0.4, mirror=0.5, centred=centred)
+        torch.manual_seed(1)
+        moved = change(x)
+        points, turned = moved[..., :3].split(30, 1), moved[:, :30, 3:]
+        torch.testing.assert_close(((points[1] - points[0]) * turned).sum(2), torch.zeros(40, 30).double())
+        torch.testing.assert_close(turned.norm(dim=2), torch.ones(40, 30).double())
+        middle = (moved[..., :3].amin(1, keepdim=True) + moved[..., :3].amax(1, keepdim=True)) / 2
+        assert ((points[0] - middle) * turned).sum(2).mean() > 0  # outwards, as before
+        torch.manual_seed(1)
+        assert torch.equal(change(x[..., :3]), moved[..., :3])  # by the same random numbers
+    missing = torch.cat((normals, torch.zeros_like(normals)), 2)
+    assert Augmentation(stretch=0.5, rotation=90)(missing)[..., 3:].eq(0).all()
+
+
 def test_an_augmentation_says_what_it_does() -> None:
     assert str(Augmentation(stretch=0.15, mirror=0.5, centred=True)) == "stretch 0.15, mirror 0.5"
     assert str(Augmentation()) == "no change"

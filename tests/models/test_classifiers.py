@@ -25,6 +25,7 @@ SMALL = {
         "widths": [[16, 16], [32, 32], [32]],
     },
 }
+SMALL["pointnet2_mrg"] = {**SMALL["pointnet2"], "grouping": "multi_resolution"}
 POINTS = 48
 CLASSES = ("ball", "plate", "rod")
 
@@ -66,7 +67,7 @@ def test_it_learns_its_classes_and_generalises(name):
     x, labels = shapes(192)
     test_x, test_labels = shapes(90)
     # The running statistics of PointNet++'s many batch norms need longer to settle.
-    model = fit(make(name), x, labels=labels, steps=120 if name == "pointnet2" else 40, batch_size=32, seed=0)
+    model = fit(make(name), x, labels=labels, steps=120 if "pointnet2" in name else 40, batch_size=32, seed=0)
     assert model.accuracy(test_x, test_labels) > 0.9
     assert torch.equal(model.predict(test_x), model.logits(test_x).argmax(1))
 
@@ -179,10 +180,16 @@ def test_a_number_out_of_range_names_its_argument(name, argument):
 
 def test_vectors_are_refused_and_unknown_arguments_named(name):
     described = {"classes": list(CLASSES), **SMALL[name]}
-    with pytest.raises(ValueError, match=r"shape must be \(points, 3\) for clouds, got \(5,\)"):
+    with pytest.raises(ValueError, match=r"shape must be \(points, 3\) for clouds.*, got \(5,\)"):
         build({"shape": [5], **described})
     with pytest.raises(ValueError, match="did you mean 'dropout'"):
         build({"shape": [POINTS, 3], "dropuot": 0.1, **described})
+
+
+@pytest.mark.parametrize(("points", "centres"), [(1024, (512, 128)), (256, (128, 32)), (4, (2, 1))])
+def test_centres_follow_from_the_points(points, centres):
+    model = build({"name": "pointnet2_classifier", "shape": [points, 3], "classes": list(CLASSES)})
+    assert model.encoder.centres == centres
 
 
 def test_dropout_acts_in_training_alone():

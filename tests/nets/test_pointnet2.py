@@ -87,12 +87,49 @@ def test_a_cloud_is_coded_alone_in_evaluation():
         torch.testing.assert_close(net(x)[2:3], net(x[2:3]), atol=1e-5, rtol=1e-5)
 
 
+def test_multi_resolution_levels_see_the_cloud_itself():
+    """The second level and the code have what PointNets on the ball's and on all points of the cloud give."""
+    net, x = small(grouping="multi_resolution"), torch.randn(3, 40, 3)
+    first, second = net.levels
+    with torch.no_grad():
+        cloud = spread(x)
+        few, fewer = cloud[:, :12], cloud[:, :4]
+        below = first(cloud.new_empty(120, 0), cloud, few)
+        features = [second(below, few, fewer).view(3, 4, -1), net.raw_levels[0](cloud.new_empty(120, 0), cloud, fewer)]
+        for b in range(3):
+            raw = by_definition(net.raw_levels[0], cloud.new_empty(40, 0), cloud[b], fewer[b])
+            torch.testing.assert_close(features[1].view(3, 4, -1)[b], raw, atol=1e-5, rtol=1e-5)
+        whole = net.whole(torch.cat((features[0], features[1].view(3, 4, -1), fewer), 2))
+        torch.testing.assert_close(net(x), torch.cat((whole, net.raw_whole(x)), 1), atol=1e-5, rtol=1e-5)
+    assert net(x).shape == (3, 10) and whole.shape == (3, 5)
+
+
+@pytest.mark.parametrize("grouping", ["single_scale", "multi_resolution"])
+def test_features_of_points_go_with_their_points(grouping):
+    net = PointNet2(
+        10,
+        centres=(12, 4),
+        radii=(0.8, 1.6),
+        neighbours=(6, 5),
+        widths=((8,), (8,), (8,)),
+        grouping=grouping,
+        features=2,
+    ).eval()
+    x = torch.randn(2, 30, 5)
+    changed = x.clone()
+    changed[:, :, 3:] += 1
+    with torch.no_grad():
+        torch.testing.assert_close(net(x[:, torch.randperm(30)]), net(x), atol=1e-5, rtol=1e-5)
+        assert not torch.allclose(net(changed), net(x), atol=1e-3)
+
+
 @pytest.mark.parametrize(
     ("sizes", "message"),
     [
         ({"radii": (0.5,)}, r"radii: must be 2 for 2 levels of centres \[12, 4\], got \[0.5\]"),
         ({"widths": ((8,), (8,))}, "widths: must be 3 for 2 levels"),
         ({"neighbours": (0, 4)}, r"neighbours: must be one positive number for each level, got \[0, 4\]"),
+        ({"grouping": "msg"}, "grouping: must be one of single_scale, multi_resolution; got 'msg'"),
         ({"widths": ((8,), (0,), (8,))}, r"widths: must be at least one width of at least 1 for each level, got \[0\]"),
     ],
 )

@@ -100,7 +100,11 @@ class Classifier(GradientLearner):
 
 
 def in_unit_sphere(x: Tensor) -> Tensor:
-    """Clouds (B, N, 3) with their mean at 0 and their outermost point at distance 1; a single point stays at 0."""
-    x = x - x.mean(1, keepdim=True)
-    size = x.norm(dim=2).amax(1)[:, None, None]  # (B, 1, 1)
-    return x / torch.where(size > 0, size, torch.ones_like(size))
+    """Clouds (B, N, 3 + F) with their mean at 0 and their outermost point at distance 1; a single point stays at 0.
+
+    The features of points stay as they are.
+    """
+    points, features = x[..., :3], x[..., 3:]
+    points = points - points.mean(1, keepdim=True)
+    size = points.norm(dim=2).amax(1)[:, None, None]  # (B, 1, 1)
+    return torch.cat((points / torch.where(size > 0, size, torch.ones_like(size)), features), 2)

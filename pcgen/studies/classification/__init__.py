@@ -1,6 +1,6 @@
 """Classification of a labelled set: an SVM on codes, the floors beneath it, and supervised references, in one table."""
 
-from pcgen.studies.classification.rows import REFERENCES, encoder, majority, on_codes, supervised
+from pcgen.studies.classification.rows import REFERENCES, encoder, majority, on_codes, supervised, usable
 from pcgen.studies.classification.sets import Sets, check_points, labelled
 from pcgen.studies.classification.table import Row, check_out, kept, table, write
 
@@ -17,5 +17,6 @@ __all__ = [
     "on_codes",
     "supervised",
     "table",
+    "usable",
     "write",
 ]

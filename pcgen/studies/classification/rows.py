@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from pcgen import data, training
-from pcgen.data import Normalization
+from pcgen.data import Clouds, Normalization
 from pcgen.data.thinning import thin
 from pcgen.metrics.accuracy import Accuracy, accuracy
 from pcgen.metrics.svm import linear_svm
@@ -22,17 +22,28 @@ from pcgen.studies.classification.sets import Sets, check_points
 from pcgen.studies.classification.table import Row
 from pcgen.training import Options
 
-__all__ = ["REFERENCES", "encoder", "majority", "on_codes", "supervised"]
+__all__ = ["REFERENCES", "encoder", "majority", "on_codes", "supervised", "usable"]
 
 REFERENCES: Mapping[str, Mapping[str, Any]] = {
     "pointnet": {"name": "pointnet_classifier", "tnets": False},
     "pointnet_tnets": {"name": "pointnet_classifier", "tnets": True},
     "pointnet2": {"name": "pointnet2_classifier"},
+    "pointnet2_mrg": {"name": "pointnet2_classifier", "grouping": "multi_resolution"},
+    "pointnet2_normals": {"name": "pointnet2_classifier"},
 }
-"""The supervised references: PointNet without and with T-Nets, PointNet++; descriptions for `pcgen.models.build`."""
+"""The supervised references: PointNet without and with T-Nets; PointNet++ with single-scale grouping, with
+multi-resolution grouping, and with normals as features. Descriptions for `pcgen.models.build`."""
+
+_WITH_NORMALS = "pointnet2_normals"
 
 _DEFAULT = Options()
-_NAMES = {"pointnet": "PointNet", "pointnet_tnets": "PointNet with T-Nets", "pointnet2": "PointNet++"}
+_NAMES = {
+    "pointnet": "PointNet",
+    "pointnet_tnets": "PointNet with T-Nets",
+    "pointnet2": "PointNet++",
+    "pointnet2_mrg": "PointNet++, multi-resolution",
+    _WITH_NORMALS: "PointNet++ with normals",
+}
 
 
 def majority(sets: Sets) -> Row:
@@ -126,7 +137,8 @@ def supervised(
     """Train one of `REFERENCES` on the labels, or go on with its training, and test it.
 
     Clouds are normalised to the unit sphere, subsampled anew each time, rotated about the up axis and jittered; the
-    rate falls to zero along a cosine. The weights of the last step are tested: no test cloud chooses anything.
+    rate falls to zero along a cosine. The weights of the last step are tested: no test cloud chooses anything. The
+    reference with normals sees those of the data as well, in training and test.
 
     Args:
         name: of `REFERENCES`.
@@ -142,17 +154,19 @@ def supervised(
         resume, progress: as in `pcgen.training.fit`.
 
     Raises:
-        ValueError: the clouds have fewer points, or what `fit` raises.
+        ValueError: the clouds have fewer points, or no normals where the reference sees them; or what `fit` raises.
     """
     check_points(sets, points, "--points")
+    train, test = (_seen(name, clouds) for clouds in (sets.train, sets.test))
     torch.manual_seed(seed)
-    model = build({**REFERENCES[name], **(config or {}), "shape": (points, 3), "classes": sets.train.classes})
+    shape = (points, train.shape[2])
+    model = build({**REFERENCES[name], **(config or {}), "shape": shape, "classes": sets.train.classes})
     options = dataclasses.replace(options, seed=seed, schedule=options.schedule or "cosine")
     if options.augment is None and (rotate or jitter):
         options = dataclasses.replace(options, augment=data.Augmentation(rotation=rotate, jitter=jitter))
     training.fit(
         model,
-        Normalization("unit_sphere").apply(sets.train),
+        train,
         labels=sets.labels,
         out=out,
         about={"classes": list(sets.train.classes), "rotate": rotate, "jitter": jitter},
@@ -165,9 +179,27 @@ def supervised(
     if not isinstance(trained, Classifier):
         raise ValueError(f"{out}: a run of {type(trained).__name__}, which classifies nothing; choose another --out")
     last = training.Run.open(out).history[-1]
-    reached = accuracy(in_batches(trained, trained.predict, thin(sets.test.points, points, seed)), sets.test_labels)
+    reached = accuracy(in_batches(trained, trained.predict, thin(test, points, seed)), sets.test_labels)
     details = {"steps": last["step"], "epochs": last["epoch"] + 1, "rotate": rotate, "jitter": jitter}
     return _row(name, f"{_NAMES[name]}, {last['step']} steps", sets, reached, points, float(last["seconds"]), details)
+
+
+def usable(sets: Sets) -> list[str]:
+    """The names of `REFERENCES` that can learn these clouds: without normals, all but one."""
+    return [name for name in REFERENCES if name != _WITH_NORMALS or sets.train.normals is not None]
+
+
+def _seen(name: str, clouds: Clouds) -> Tensor:
+    """What a reference sees of clouds: (S, N, 3) in the unit sphere, or (S, N, 6) with their normals."""
+    points = Normalization("unit_sphere").apply(clouds)
+    if name != _WITH_NORMALS:
+        return points
+    if clouds.normals is None:
+        raise ValueError(
+            f"{name}: sees normals, and the clouds of {clouds.source} have none; leave it out, or give meshes or "
+            "clouds with normals"
+        )
+    return torch.cat((points, clouds.normals), 2)
 
 
 def _svm(
