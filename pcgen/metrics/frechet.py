@@ -97,8 +97,8 @@ def frechet_classifier_distance(
         seed: of the relabellings; torch's global generator is not used.
 
     Raises:
-        ValueError: the model is not a classifier, the sets differ in the number of points, or a set has fewer than two
-            clouds or clouds that are not finite.
+        ValueError: the model is not a classifier, or one that sees normals; the sets differ in the number of points, or
+            a set has fewer than two clouds or clouds that are not finite.
 
     Shu, Park, Kwon (2019), 3D Point Cloud Generative Adversarial Network Based on Tree Structured Graph Convolutions.
     """
@@ -106,6 +106,11 @@ def frechet_classifier_distance(
         raise ValueError(
             f"classifier: must be a classifier of clouds, got {type(classifier).__name__}; "
             "`pcgen classify --supervised` trains some"
+        )
+    if classifier.shape[1] != 3:
+        raise ValueError(
+            f"classifier: must see points alone, got one of {classifier.shape[1]} channels: generated clouds have no "
+            "normals; give another run of `pcgen classify`"
         )
     at_least(1, relabellings=relabellings)
     a, b = (each.points if isinstance(each, Clouds) else each for each in (samples, reference))

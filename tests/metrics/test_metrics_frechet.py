@@ -7,6 +7,7 @@ import torch
 
 from pcgen.metrics.frechet import frechet_classifier_distance, frechet_distance
 from pcgen.models.classifiers.pointnet import PointNetClassifier
+from pcgen.models.classifiers.pointnet2 import PointNet2Classifier
 
 CLASSES = ("ball", "rod")
 
@@ -154,3 +155,6 @@ def test_bad_sets_are_named(classifier):
         frechet_classifier_distance(x, x[:1], classifier)
     with pytest.raises(ValueError, match="classifier: must be a classifier of clouds, got Identity"):
         frechet_classifier_distance(x, x, torch.nn.Identity())
+    with_normals = PointNet2Classifier((32, 6), ["a", "b"])
+    with pytest.raises(ValueError, match="classifier: must see points alone, got one of 6 channels"):
+        frechet_classifier_distance(x, x, with_normals)
