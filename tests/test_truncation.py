@@ -23,6 +23,7 @@ WITHOUT = {
     "gmm",
     "gaussian",
     "dp_gmm",
+    "parzen",
     "nmf",
     "som",
     "dae",

@@ -135,10 +135,12 @@ window.addEventListener("load", () => setTimeout(() => {
     at("from").dispatchEvent(new Event("change"));
     found.swapped = names();
     at("walk").click();
-    setTimeout(() => {
+    const look = left => {  // a busy machine draws its frames late
       found.walked = Number(at("step").value);
-      document.body.dataset.found = JSON.stringify(found);
-    }, 700);
+      if (found.walked == at("step").max && left) setTimeout(() => look(left - 1), 100);
+      else document.body.dataset.found = JSON.stringify(found);
+    };
+    look(30);
   }, 300);
 }, 300));
 function page_middle(mark) {
