@@ -105,9 +105,9 @@ def classify(
     if names:
         classification.check_points(sets, points, "--points")
     if not models:
-        blind = [name for name in names if name not in classification.usable(sets)]
-        say(*(f"{name}: left out, since the clouds have no normals" for name in blind))
-        names = [name for name in names if name not in blind]
+        usable = classification.usable(sets)
+        say(*(f"{name}: left out, since the clouds have no normals" for name in names if name not in usable))
+        names = [name for name in names if name in usable]
     about = {"data": data, "seed": seed, **sets.about}
     rows = {row.name: row for row in classification.kept(out, about, classification.REFERENCES)}
     say(*sets.train.notes, f"{data}: {len(sets.train)} clouds of @train are learned, {len(sets.test)} of @test tested")

@@ -111,8 +111,7 @@ class Parzen(GenerativeModel):
     @torch.no_grad()
     def draw(self, n: int) -> Tensor:
         count = len(self.centres)
-        rounds = [torch.randperm(count, device=self.device) for _ in range(-(-n // count))]
-        chosen = torch.cat([*rounds, torch.empty(0, dtype=torch.long, device=self.device)])[:n]
+        chosen = torch.cat([torch.randperm(count, device=self.device) for _ in range(-(-n // count))])[:n]
         spread = self._spread(chosen)  # (n, k, D)
         weights = torch.randn(n, 1, spread.shape[1], device=self.device)
         noise = self.noise * torch.randn(n, *self.shape, device=self.device)
