@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-__all__ = ["Batch", "Facts"]
+__all__ = ["Batch", "Facts", "check_rows"]
 
 
 @dataclass(frozen=True)
@@ -40,3 +40,13 @@ class Batch:
                 rows=None if self.rows is None else self.rows[part],
                 labels=None if self.labels is None else self.labels[part],
             )
+
+
+def check_rows(data: Batch, rows: int) -> None:
+    """Refuse training data of another number of rows than the model was made for.
+
+    Raises:
+        ValueError: it has another.
+    """
+    if len(data) != rows:
+        raise ValueError(f"rows: must be the {len(data)} rows of the data, got {rows}")

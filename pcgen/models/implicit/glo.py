@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from pcgen.errors import at_least, choose, positive
 from pcgen.errors import widths as check_widths
 from pcgen.models.base import Batch, Facts, GenerativeModel, GradientLearner, Recipe
+from pcgen.models.batch import check_rows
 from pcgen.models.clouds.reconstruction import Reconstruction
 from pcgen.models.factors import principal_factors
 from pcgen.models.priors import Normal
@@ -103,8 +104,7 @@ class GLO(GenerativeModel, GradientLearner):
     @torch.no_grad()
     def setup(self, data: Batch) -> None:
         """Start from principal components, for vectors: codes are scores, in the ball, and the decoder is linear."""
-        if len(data) != len(self.codes):
-            raise ValueError(f"rows: must be the {len(data)} rows of the data, got {len(self.codes)}")
+        check_rows(data, len(self.codes))
         if not isinstance(self.decoder, CorrectedLinear):
             return
         mean = data.x.double().mean(0)

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from pcgen.errors import at_least, not_negative
 from pcgen.models.base import Batch, Facts, GenerativeModel, Recipe
+from pcgen.models.batch import check_rows
 from pcgen.models.shape import accepted
 from pcgen.ranks import reduce_sum
 
@@ -95,8 +96,7 @@ class NMF(GenerativeModel):
     @torch.no_grad()
     def setup(self, data: Batch) -> None:
         """Parts start half way from the mean to random rows, without zeros, which the updates would never change."""
-        if len(data) != len(self.activations):
-            raise ValueError(f"rows: must be the {len(data)} rows of the data, got {len(self.activations)}")
+        check_rows(data, len(self.activations))
         some = data.x[torch.randint(len(data), (len(self.parts),), device=data.x.device)]
         parts = some + data.x.mean(0)
         self.parts.copy_(parts / parts.sum(1, keepdim=True).clamp_min(_TINY))

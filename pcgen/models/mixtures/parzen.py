@@ -9,6 +9,7 @@ from torch import Tensor
 
 from pcgen.errors import at_least, positive
 from pcgen.models.base import Batch, Facts, GenerativeModel, Recipe
+from pcgen.models.batch import check_rows
 from pcgen.models.shape import accepted
 
 __all__ = ["Parzen"]
@@ -93,9 +94,7 @@ class Parzen(GenerativeModel):
 
     @torch.no_grad()
     def setup(self, data: Batch) -> None:
-        rows = len(self.centres) * self.repeats
-        if len(data) != rows:
-            raise ValueError(f"rows: must be the {len(data)} rows of the data, got {rows}")
+        check_rows(data, len(self.centres) * self.repeats)
         self.centres.copy_(data.x.unflatten(0, (self.repeats, -1)).mean(0))
 
     @torch.no_grad()
