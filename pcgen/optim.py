@@ -91,21 +91,29 @@ class Muon(torch.optim.Optimizer):
 def descend(loss: Tensor, *optimizers: torch.optim.Optimizer) -> None:
     """Take one step of each optimizer, by the gradient of the scalar `loss`.
 
-    Gradients are averaged over ranks; a missing gradient counts as zero. If a parameter group has an entry `clip`, the
-    total Euclidean norm of its gradients is clipped to that value.
+    Gradients are averaged over ranks; one that only some ranks have counts as zero on the others. If a parameter group
+    has an entry `clip`, the total Euclidean norm of its gradients is clipped to that value. Autocast is for the loss:
+    the step is computed in the weights' own type, and forward passes after it see the new weights.
 
     Raises:
         FloatingPointError: the loss or a gradient is not finite; no weight has changed.
     """
+    with torch.autocast(loss.device.type, enabled=False):
+        _descend(loss, optimizers)
+    torch.clear_autocast_cache()  # It has the weights as they were, in bfloat16.
+
+
+def _descend(loss: Tensor, optimizers: tuple[torch.optim.Optimizer, ...]) -> None:
     for optimizer in optimizers:
         optimizer.zero_grad(set_to_none=True)
     loss.backward()
     groups = [group for optimizer in optimizers for group in optimizer.param_groups]
     if ranks.count() > 1:
-        for parameter in (p for group in groups for p in group["params"]):
-            if parameter.grad is None:
-                parameter.grad = torch.zeros_like(parameter)
-        ranks.reduce_mean([p.grad for group in groups for p in group["params"]])
+        weights = [weight for group in groups for weight in group["params"]]
+        for weight, learns in zip(weights, ranks.agree([w.grad is not None for w in weights]), strict=True):
+            if learns and weight.grad is None:
+                weight.grad = torch.zeros_like(weight)
+        ranks.reduce_mean([weight.grad for weight in weights if weight.grad is not None])
     norms = [torch.nn.utils.get_total_norm([p.grad for p in g["params"] if p.grad is not None]) for g in groups]
     if not torch.isfinite(sum(norms, start=loss.detach())):  # One check for all: on a device it waits.
         for optimizer in optimizers:

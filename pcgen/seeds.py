@@ -21,6 +21,10 @@ def isolated(seed: int, device: torch.device | None = None) -> Iterator[None]:
 
     Afterwards their previous states are restored.
     """
-    with torch.random.fork_rng([device] if device is not None and device.type == "cuda" else []):
-        torch.manual_seed(seed)
+    cuda = [device] if device is not None and device.type == "cuda" else []
+    with torch.random.fork_rng(cuda):
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed every GPU, for good
+        for each in cuda:
+            with torch.cuda.device(each):
+                torch.cuda.manual_seed(seed)
         yield

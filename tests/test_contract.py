@@ -8,6 +8,7 @@ import importlib.util
 import inspect
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,21 @@ def test_an_update_gives_finite_numbers_without_a_graph(name: str, kind: str) ->
         assert values
         for key, value in values.items():
             assert value.shape == () and not value.requires_grad and torch.isfinite(value), key
+
+
+@cases([(name, kind) for name, kind in CASES if not MODELS[name].follows_progress])
+def test_an_update_is_the_same_wherever_the_training_ends(name: str, kind: str) -> None:
+    rows, learned = data(name, kind), []
+    for progress in (0.1, 0.9):
+        torch.manual_seed(5)
+        model = new(name, kind)
+        model.train()
+        model.setup(rows)
+        if len(model.recipe.phases) > 1:
+            model.enter(next(iter(model.recipe.phases)), rows)
+        model.update(replace(rows, progress=progress))
+        learned.append(state(model))
+    assert all(torch.equal(value, learned[1][key]) for key, value in learned[0].items())
 
 
 @cases(CASES)

@@ -46,6 +46,9 @@ class Learner(nn.Module, ABC):
     sampling: ClassVar[str] = ""
     """How an object is drawn; nothing for a model that does not generate."""
 
+    follows_progress: bool = False
+    """Whether its updates depend on `batch.progress`, and so on where the training ends."""
+
     even: bool = False
     """Whether it trains on clouds of more points than it has by evenly spread ones of them, not by random ones."""
 

@@ -63,6 +63,7 @@ def sampling_cost(model: GenerativeModel, n: int, element: int = 4, **options: A
     batch = min(n, model.at_once(points))
     shape = (points or model.shape[0], *model.shape[1:])
     result = n * element * int(torch.Size(shape).numel())
+    _timed(model, 1, options)  # What is found once, for all samples, is found here.
     size, seconds = 1, _timed(model, 1, options)
     while size < batch and seconds < _TRIAL and seconds * n / size > _WORTH_A_TRIAL:
         size = min(2 * size, batch)
@@ -72,7 +73,7 @@ def sampling_cost(model: GenerativeModel, n: int, element: int = 4, **options: A
 
 def available_memory() -> int | None:
     """Bytes that this process may still take of the machine's memory; None where the system does not tell."""
-    found = [_limit("/proc/meminfo", _available), _limit("/sys/fs/cgroup/memory.max", int), _address_space()]
+    found = [_limit("/proc/meminfo", _available), _container(), _address_space()]
     return min((each for each in found if each is not None), default=None)
 
 
@@ -103,6 +104,20 @@ def _limit(path: str, read: Callable[[str], int]) -> int | None:
 def _available(text: str) -> int:
     (line,) = [line for line in text.splitlines() if line.startswith("MemAvailable:")]
     return int(line.split()[1]) * 1024
+
+
+def _container() -> int | None:
+    """What is left of the memory that a container may use; files that are cached count as free."""
+    most = _limit("/sys/fs/cgroup/memory.max", int)
+    if most is None:
+        return None
+    used = _limit("/sys/fs/cgroup/memory.current", int) or 0
+    cached = _limit("/sys/fs/cgroup/memory.stat", _inactive_file) or 0
+    return max(0, most - max(0, used - cached))
+
+
+def _inactive_file(text: str) -> int:
+    return int(dict(line.split() for line in text.splitlines())["inactive_file"])
 
 
 def _address_space() -> int | None:

@@ -59,7 +59,7 @@ class Feed:
 
     def draw(self, state: State, progress: float = 0.0) -> Batch:
         """This rank's share of the next batch; `state` moves on by one batch."""
-        if not len(state.order) or state.batch == self.per_epoch:
+        if not len(state.order) or state.batch >= self.per_epoch:  # more, if more ranks go on
             state.epoch += state.batch > 0
             state.order, state.batch = ranks.first(torch.randperm(len(self.data))), 0
         start = state.batch * self.batch_size

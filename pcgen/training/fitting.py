@@ -23,7 +23,7 @@ from pcgen.training.loop import NotFinite, Step
 from pcgen.training.memory import keep_freed_memory
 from pcgen.training.options import Options, options_of
 from pcgen.training.progress import Display
-from pcgen.training.resume import Continuation, continued
+from pcgen.training.resume import Continuation, continued, left_open
 from pcgen.training.run import Run
 from pcgen.training.signals import Interrupted, Watch, watching
 from pcgen.training.validation import Validation
@@ -63,7 +63,7 @@ def fit(
         validation_labels: (V,) int64; a set of clouds has its own.
         out: a run folder to write (see `Run`); None writes nothing.
         about: information about the data that the run stores: spec, split, normalization, ...
-        options: of the training (see `Options`); open ones are those of the model's recipe.
+        options: of the training (see `Options`); open ones are those of the resumed run, or of the model's recipe.
         device: where to train; None is where the model is.
         resume: "auto" continues from the newest intact checkpoint of `out`, or starts from the beginning if there is
             none. On a CPU the final weights are, bit for bit, those of an uninterrupted training.
@@ -83,7 +83,10 @@ def fit(
     rows, labels = as_rows(data, labels)
     held_out, held_out_labels = (None, None) if validation is None else as_rows(validation, validation_labels)
     where = model.device if device is None else ranks.device(device)
-    settled = options_of(options, settings).settled(model.recipe, len(rows), where)
+    asked = options_of(options, settings)
+    if resume is not None and out is not None:
+        asked = left_open(asked, out)
+    settled = asked.settled(model.recipe, len(rows), where)
     _check(out, resume, overwrite, settled)
     with ExitStack() as stack:
         stack.enter_context(ranks.group(where))

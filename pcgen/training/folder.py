@@ -33,8 +33,9 @@ _CHECKPOINTS = ("best", "last")
 class RunFolder:
     """A run folder: config.json, last.safetensors, best.safetensors where there was validation, history.jsonl.
 
-    `config` has the entries model (name and arguments), data (what the caller told of it, shape and hash), training
-    (its options), seed, versions, threads, device, ranks, and notes (what differed when the training was continued).
+    `config` has the entries model (name and arguments), data (what the caller told of it, shape and hash), validation
+    (shape and hash of the held-out rows), training (its options), versions, threads, device, ranks, and notes (what
+    differed when the training was continued).
     """
 
     path: Path

@@ -10,7 +10,10 @@ import torch
 
 from pcgen.training.options import SCHEDULES, Options
 
-__all__ = ["Course", "Limit", "rate_factor", "set_rate", "set_rates"]
+__all__ = ["END", "Course", "Limit", "rate_factor", "set_rate", "set_rates"]
+
+END = 1 - 1e-9
+"""The progress at the end of a phase: below 1, since nothing is behind the last update."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ class Course:
         behind = step if self._counted else fraction
         place = min(max(bisect_right(self._marks, behind) - 1, present), present + 1, len(self.names) - 1)
         start, end = self._marks[place : place + 2]
-        return place, min(max((behind - start) / (end - start), 0.0), 1 - 1e-9)
+        return place, min(max((behind - start) / (end - start), 0.0), END)
 
 
 def rate_factor(schedule: str, warmup: int, step: int, fraction: float) -> float:

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pcgen.training.feed import batches
 from pcgen.training.folder import RunFolder
+from pcgen.training.limits import Limit
+from pcgen.training.options import Options
 
 __all__ = ["RunSummary", "differences", "find_runs", "flat", "model_name", "summarise"]
 
@@ -71,7 +74,7 @@ def summarise(path: str | Path) -> RunSummary:
         data=str(run.config.get("data", {}).get("training_set", {}).get("spec", "")),
         steps=int(last.get("step", 0)),
         seconds=float(last.get("seconds", 0.0)),
-        share=_share(run.config.get("training", {}), last),
+        share=_share(run.config, last),
         losses=losses,
         validation=None if best is None else float(best["validation"]),
         best=None if best is None else int(best["step"]),
@@ -96,13 +99,15 @@ def model_name(config: Mapping[str, Any]) -> str:
     return str((head if isinstance(head, Mapping) else model).get("name") or model.get("class"))
 
 
-def _share(training: Mapping[str, Any], last: Mapping[str, Any]) -> float | None:
+def _share(config: Mapping[str, Any], last: Mapping[str, Any]) -> float | None:
     """How much of its steps, epochs or minutes a training has done."""
-    for end, done in (("steps", "step"), ("epochs", "epoch"), ("minutes", "seconds")):
-        if training.get(end):
-            whole = float(training[end]) * (60 if end == "minutes" else 1)
-            return min(1.0, float(last.get(done, 0)) / whole)
-    return None
+    training, shape = config.get("training", {}), config.get("data", {}).get("shape")
+    ends = {name: training[name] for name in ("epochs", "steps", "minutes") if training.get(name)}
+    if not ends or ("epochs" in ends and not shape):
+        return None
+    per_epoch = batches(shape[0], training["batch_size"]) if shape else 1
+    fraction = Limit.of(Options(**ends), per_epoch).fraction(int(last.get("step", 0)), float(last.get("seconds", 0)))
+    return min(1.0, fraction)
 
 
 def flat(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:

@@ -14,7 +14,7 @@ from pcgen.data.clouds import Clouds
 from pcgen.models.base import Batch, Learner
 from pcgen.training.averages import Average
 from pcgen.training.feed import Feed, as_rows
-from pcgen.training.limits import Course, Limit, rate_factor, set_rate, set_rates
+from pcgen.training.limits import END, Course, Limit, rate_factor, set_rate, set_rates
 from pcgen.training.options import Options, options_of
 from pcgen.training.state import State
 
@@ -62,8 +62,8 @@ def steps(
 ) -> Iterator[Step]:
     """Train a model and yield after every update; `model` is in training mode meanwhile.
 
-    A model that was trained before continues: it is not set up again, and is trained in its last phase, at
-    the optimizers' own learning rates.
+    A model that was trained before continues: it is not set up again, and is trained in its last phase, as at the
+    end of it, but at the optimizers' own learning rates.
 
     Args:
         model: learns in place, on the device that it is on.
@@ -113,7 +113,7 @@ def _updates(
         if moving:
             behind = state.step - state.entered
             set_rates(optimizers, rate_factor(options.schedule or "constant", options.warmup or 0, behind, progress))
-        batch = state.drawn = feed.draw(state, progress)
+        batch = state.drawn = feed.draw(state, progress if new else END)
         state.step += 1
         losses = _update(model, batch, state.step, bool(options.bf16))
         model.learned += 1
@@ -142,13 +142,12 @@ def _begin(model: Learner, feed: Feed, new: bool, options: Options, state: State
 
 
 def _enter(model: Learner, feed: Feed, place: int, phase: str, state: State) -> None:
-    """Begin a phase on rank 0, and give its state to all ranks; the average begins again with what it starts from.
+    """Begin a phase, on every rank with the state of rank 0; the average begins again with what it starts from.
 
     So does the search for the best checkpoint: what is measured in one phase says nothing of the next.
     """
     model.phase.fill_(place)
-    if ranks.index() == 0:
-        model.enter(phase, feed.all())
+    model.enter(phase, feed.all())  # On all of them, since it may make an optimizer anew.
     ranks.alike(model)
     state.best = None
     if state.average is not None:

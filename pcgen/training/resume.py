@@ -1,5 +1,6 @@
 """Going on with a training that was stopped: which checkpoint, and whether it is the same training."""
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,7 @@ from pcgen.training.options import Options
 from pcgen.training.run import Run
 from pcgen.training.state import State, read_state
 
-__all__ = ["Continuation", "compare", "continued"]
+__all__ = ["Continuation", "compare", "continued", "left_open"]
 
 _LIMITS = ("training.epochs", "training.steps", "training.minutes")
 _NOTED = ("versions.", "threads", "device", "ranks")
@@ -52,7 +53,7 @@ def continued(model: Learner, path: str | Path, config: dict[str, Any], options:
     if chosen == 2:
         return Continuation(notes=tuple(notes))
     run = Run.open(path) if run is None else run
-    changes = compare(run, config, phases=len(model.recipe.phases))
+    changes = compare(run, config, whole=len(model.recipe.phases) > 1 or model.follows_progress)
     state, differences = read_state(run.checkpoint(("last", "best")[chosen]), model)
     if _finished(run, options, state):
         said = f"{path}: is finished, at step {state.step}; nothing is left to train"
@@ -63,6 +64,30 @@ def continued(model: Learner, path: str | Path, config: dict[str, Any], options:
         run = Run(run.path, {**run.config, "training": config["training"], "notes": kept + notes})
         run.write_config()
     return Continuation(state, run, f"{path}: resumed at step {state.step}", tuple(notes))
+
+
+def left_open(options: Options, path: str | Path) -> Options:
+    """The options, where they are open as a run had them; unchanged if there is no run at `path`.
+
+    So a training goes on without naming its options again. A function of the user's own for augmentation must be given
+    again.
+
+    Raises:
+        FileNotFoundError: the folder holds something that is not a run.
+        ValueError: its config.json is damaged.
+    """
+    path = Path(path)
+    if not path.is_dir() or not any(path.iterdir()):
+        return options
+    known = {
+        name: value
+        for name, value in Run.open(path).config.get("training", {}).items()
+        if getattr(options, name, 0) is None
+        and not (options.limits and f"training.{name}" in _LIMITS)
+        and not (name == "augment" and isinstance(value, str))
+    }
+    read = Options.from_dict(known)
+    return dataclasses.replace(options, **{name: getattr(read, name) for name in known})
 
 
 def _finished(run: Run, options: Options, state: State) -> bool:
@@ -92,12 +117,12 @@ def _newest(run: Run) -> tuple[str | None, list[str]]:
     return max(steps, key=lambda name: steps[name], default=None), damaged
 
 
-def compare(run: Run, config: dict[str, Any], *, phases: int = 1) -> list[str]:
+def compare(run: Run, config: dict[str, Any], *, whole: bool = False) -> list[str]:
     """Hold the configuration of a run against that of its continuation; returns notes on what may differ.
 
-    The end may move where neither the learning rate nor a phase depends on it: with the constant schedule, and where
-    there are not several phases. Versions,
-    threads, device and ranks may differ, though the continuation is then no longer equal bit for bit.
+    The end may move where nothing depends on it: with the constant schedule, unless the model's own updates depend on
+    the `whole` training (it has several phases, or follows the progress). Versions, threads, device and ranks may
+    differ, though the continuation is then no longer equal bit for bit.
 
     Raises:
         ValueError: something else differs; the text has both values.
@@ -105,7 +130,7 @@ def compare(run: Run, config: dict[str, Any], *, phases: int = 1) -> list[str]:
     if "training" not in run.config:
         raise ValueError(f"{run.path}: was written by pcgen.training.save, not by a training: nothing to resume")
     before, now = _flat(run.config), _flat(config)
-    movable = _LIMITS if now.get("training.schedule") == "constant" and phases == 1 else ()
+    movable = _LIMITS if now.get("training.schedule") == "constant" and not whole else ()
     notes, binding = [], list[str]()
     for name in sorted(before.keys() | now.keys()):
         old, new = before.get(name), now.get(name)

@@ -37,18 +37,18 @@ class State:
     drawn: Batch | None = None  # of the last update, to be saved if it has broken the model; not in checkpoints
 
 
-def _generators() -> dict[str, Tensor]:
+def _generators(device: torch.device) -> dict[str, Tensor]:
     """The states of torch's global generators, one row per rank: the CPU's, and that of this rank's CUDA device."""
     states = {"cpu": torch.get_rng_state()}
-    if torch.cuda.is_available() and torch.cuda.is_initialized():
-        states["cuda"] = torch.cuda.get_rng_state()
+    if device.type == "cuda":
+        states["cuda"] = torch.cuda.get_rng_state(device)
     return {name: torch.stack(ranks.gather(state)) for name, state in states.items()}
 
 
 def write_state(path: Path, model: Learner, state: State) -> None:
     """Write model, optimizers, averages, generators and position as one file; every rank calls it, rank 0 writes."""
     tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
-    tensors |= {f"generator.{name}": value for name, value in _generators().items()}
+    tensors |= {f"generator.{name}": value for name, value in _generators(model.device).items()}
     tensors["order"] = state.order
     about: dict[str, Any] = {
         "format": _FORMAT,
@@ -108,10 +108,10 @@ def read_state(path: Path, model: Learner) -> tuple[State, list[str]]:
         state.average.count = about["average"]["count"]
         for name, value in _part(tensors, "average").items():
             state.average.values[name].copy_(value)
-    return state, _restore_generators(_part(tensors, "generator"))
+    return state, _restore_generators(_part(tensors, "generator"), model.device)
 
 
-def _restore_generators(states: dict[str, Tensor]) -> list[str]:
+def _restore_generators(states: dict[str, Tensor], device: torch.device) -> list[str]:
     notes = []
     saved, rank = len(states["cpu"]), ranks.index()
     if saved != ranks.count():
@@ -119,8 +119,8 @@ def _restore_generators(states: dict[str, Tensor]) -> list[str]:
     if rank < saved:
         # Cloned, since torch reads a state from the beginning of its storage: a later row of it crashes.
         torch.set_rng_state(states["cpu"][rank].clone())
-        if torch.cuda.is_available() and "cuda" in states:
-            torch.cuda.set_rng_state(states["cuda"][rank].clone())
+        if device.type == "cuda" and "cuda" in states:
+            torch.cuda.set_rng_state(states["cuda"][rank].clone(), device)
     else:
         torch.manual_seed(torch.initial_seed() + rank)  # Without a saved stream of its own, it must not share one.
     return notes

@@ -29,7 +29,7 @@ class Validation:
         """
         check_rows(model, data, "validation")
         check_labels(model, labels, len(data), "validation_labels", "validation")
-        if not isinstance(model, GradientLearner):
+        if not isinstance(getattr(model, "head", model), GradientLearner):
             most = _MOST_VECTORS if data.dim() == 2 else _MOST_SETS
             chosen = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))[:most].sort().values
             data = data[chosen.to(data.device)]

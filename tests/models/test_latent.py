@@ -343,3 +343,15 @@ def test_states_are_the_heads_decoded_and_only_where_the_head_has_some() -> None
     assert can(model, "states") and not can(gaussian, "states")
     with pytest.raises(ValueError, match="states: a Gaussian draws in one step"):
         next(gaussian.states(2))
+
+
+def test_a_head_that_has_diverged_is_told_of_and_not_the_data() -> None:
+    class Far(Gaussian):
+        def draw(self, n: int) -> Tensor:
+            return torch.full((n, *self.shape), 3e38)
+
+    autoencoder = Autoencoder((16, 3), code=3, **SMALL)
+    model = LatentCloudModel(autoencoder, Far((3,)))
+    fit(model, model.encode(boxes(20)))
+    with pytest.raises(FloatingPointError, match=r"a decoded sample is not finite \(the model has diverged"):
+        model.sample(2)

@@ -213,3 +213,21 @@ def test_it_is_bounded_and_no_density() -> None:
 def test_bad_arguments_are_named(call, message: str) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_the_bound_is_of_the_chain_whose_samples_are_drawn() -> None:
+    """Both clip what the network predicts of the data to its range."""
+    model = ExactDiffusion([1.0, 1.0], times=20)
+    model.limit.fill_(0.3)
+    seen: list[Tensor] = []
+    predict = model._predict_data
+
+    def kept(*given: Any) -> Tensor:
+        seen.append(predict(*given))
+        return seen[-1]
+
+    model._predict_data = kept  # type: ignore[method-assign]
+    model.draw(50, sampler="ancestral")
+    assert len(seen) == 20
+    model.log_prob_bound(model.data(50))
+    assert len(seen) == 40 and all(each.abs().max() <= 0.3 for each in seen)

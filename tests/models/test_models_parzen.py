@@ -100,13 +100,6 @@ def test_rows_of_one_thing_are_one_centre() -> None:
     assert Parzen.arguments(Facts((4,), 12, repeats=2)) == {"shape": (4,), "rows": 12, "repeats": 2}
 
 
-def test_one_row_has_a_round_window() -> None:
-    model = fitted(torch.ones(1, 2), noise=0.5)
-    right = multivariate_normal(np.ones(2), 0.25 * np.eye(2)).logpdf(np.zeros(2))
-    assert model.log_prob(torch.zeros(1, 2)).item() == pytest.approx(right, abs=1e-5)
-    assert model.sample(1000).std(0).sub(0.5).abs().max() < 0.05
-
-
 def test_bad_arguments_and_rows_are_named() -> None:
     with pytest.raises(ValueError, match="neighbours: must be at least 1, got 0"):
         Parzen((4,), rows=10, neighbours=0)
@@ -114,5 +107,7 @@ def test_bad_arguments_and_rows_are_named() -> None:
         Parzen((4,), rows=10, scale=0)
     with pytest.raises(ValueError, match="repeats: must divide the 10 rows, got 3"):
         Parzen((4,), rows=10, repeats=3)
+    with pytest.raises(ValueError, match=r"rows: must be of at least two things, got 8 of one"):
+        Parzen((4,), rows=8, repeats=8)
     with pytest.raises(ValueError, match="rows: must be the 5 rows of the data, got 10"):
         Parzen((4,), rows=10).setup(Batch(torch.zeros(5, 4)))

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pcgen import ranks
 from pcgen.files import write_tensors
-from pcgen.models.base import Batch
+from pcgen.models.base import Batch, Recipe
 from pcgen.training import fit
 
 
@@ -122,3 +122,53 @@ def refused(folder: str) -> None:
         fit(Denoiser((5,)), vectors(), steps=5, batch_size=3)
     except ValueError as error:
         Path(folder, f"error{os.environ['RANK']}").write_text(str(error))
+
+
+class Renewed(Denoiser):
+    """Begins its second phase with a new optimizer; keeps its weights after every update."""
+
+    recipe = Recipe(phases={"first": 0.5, "second": 0.5})
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__(shape)
+        self.kept: list[float] = []
+
+    def enter(self, phase: str, data: Batch) -> None:
+        if phase == "second":
+            self.optimizer = torch.optim.Adam(self.parameters(), lr=1e-2)
+
+    def update(self, batch: Batch) -> dict[str, Tensor]:
+        values = super().update(batch)
+        self.kept.append(float(sum(weight.detach().sum() for weight in self.parameters())))
+        return values
+
+
+def train_in_phases(folder: str) -> None:
+    """Each rank tells what its weights were after every update."""
+    model = Renewed((5,))
+    fit(model, vectors(), steps=12, batch_size=8)
+    Path(folder, f"kept{os.environ['RANK']}").write_text(repr(model.kept))
+
+
+class Sparing(Denoiser):
+    """Has a weight that only rank 1 has a gradient for, and one that none has; both were moved before."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__(shape)
+        self.some, self.none = (torch.nn.Parameter(torch.ones(())) for _ in range(2))
+        self.optimizer = torch.optim.Adam([*self.net.parameters(), self.some, self.none], lr=1e-2)
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        values = super().loss(batch)
+        if self.learned == 0:
+            values["both"] = self.some + self.none
+        elif ranks.index() == 1:
+            values["some"] = self.some
+        return values
+
+
+def train_sparing(folder: str) -> None:
+    """Each rank tells its two weights."""
+    model = Sparing((5,))
+    fit(model, vectors(), steps=3, batch_size=8)
+    Path(folder, f"weights{os.environ['RANK']}").write_text(repr((float(model.some), float(model.none))))

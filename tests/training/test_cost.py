@@ -1,6 +1,7 @@
 """The cost of a sample: its memory to the byte, its time from a trial, and no trace of the trial in what is drawn."""
 
 import time
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor
 
 from pcgen.models import build
 from pcgen.models.mixtures.gaussian import Gaussian
-from pcgen.training import save
+from pcgen.training import cost, save
 from pcgen.training.cost import Cost, available_memory, sampling_cost
 
 
@@ -63,3 +64,36 @@ def test_a_result_that_does_not_fit_is_refused_with_what_would() -> None:
         cost.check(2**30)
     available = available_memory()
     assert available is None or 2**20 < available < 2**50
+
+
+def test_what_is_found_once_is_not_counted_for_every_row() -> None:
+    class Late(Gaussian):
+        """Finds something out before it draws for the first time."""
+
+        found = False
+
+        def draw(self, n: int) -> Tensor:
+            time.sleep(0.0 if self.found else 1.2)
+            self.found = True
+            return super().draw(n)
+
+        def at_once(self, points: int | None = None) -> int:
+            return 16
+
+    assert sampling_cost(Late((5,)), 800).seconds < 60  # of 1.2 s for each, 960
+
+
+def test_in_a_container_what_is_used_is_gone_and_cached_files_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {"memory.max": "8000", "memory.current": "7000", "memory.stat": "anon 5\ninactive_file 500\nfile 9\n"}
+
+    def limit(path: str, read: Callable[[str], int]) -> int | None:
+        name = path.rpartition("/")[2]
+        try:
+            return read(files[name]) if name in files else None
+        except ValueError:
+            return None
+
+    monkeypatch.setattr(cost, "_limit", limit)
+    assert available_memory() == 8000 - (7000 - 500)
+    files["memory.max"] = "max"
+    assert available_memory() is None

@@ -46,3 +46,11 @@ def test_options_that_differ_are_told_by_their_names(tmp_path):
     (tmp_path / "b" / "config.json").write_text(json.dumps(config))
     found = differences(tmp_path / "a", tmp_path / "b")
     assert found == {"model.code": (2, 1), "training.steps": (4, 3), "extra.new": (None, 7)}
+
+
+def test_a_training_of_epochs_is_done_after_the_last_update_of_the_last(tmp_path):
+    training.fit(VAE((3,), code=2, widths=[8]), torch.randn(40, 3), out=tmp_path, epochs=2, batch_size=8, log_every=5)
+    assert summarise(tmp_path).share == 1.0
+    history = (tmp_path / "history.jsonl").read_text().splitlines()
+    (tmp_path / "history.jsonl").write_text(history[0] + "\n")
+    assert summarise(tmp_path).share == 0.5  # 5 of 10 updates, of the first epoch all

@@ -327,3 +327,18 @@ def test_a_model_that_wants_even_points_is_fed_with_those_that_are_farthest_from
         start = (cloud == row[0]).all(1).nonzero().flatten()
         assert torch.equal(row, cloud[farthest_points(cloud[None], 20, start)[0]])
     assert len({tuple(row[0].tolist()) for row in fed.x}) == 4
+
+
+def test_a_model_that_learned_before_goes_on_as_at_its_end() -> None:
+    model = Recorder()
+    list(steps(model, torch.randn(8, 1), batch_size=4, steps=4))
+    assert [batch.progress for batch in model.batches] == [0.0, 0.25, 0.5, 0.75]
+    list(steps(model, torch.randn(8, 1), batch_size=4, steps=4))
+    assert all(0.999 < batch.progress < 1 for batch in model.batches[4:])
+
+
+def test_an_epoch_that_is_over_by_any_count_is_over() -> None:
+    """A checkpoint may have one batch more behind it than an epoch has for the ranks that go on."""
+    feed = Feed(Recorder(), torch.arange(10.0)[:, None], None, Options(batch_size=4))
+    state = State(order=torch.arange(10), batch=feed.per_epoch + 1)
+    assert len(feed.draw(state).rows) == 4 and (state.epoch, state.batch) == (1, 1)

@@ -95,3 +95,18 @@ def test_several_optimizers_step_together_or_not_at_all() -> None:
     with pytest.raises(FloatingPointError, match="gradient norm 2, nan"):
         descend(weights[0].sum() + 2 * weights[1].sum(), *optimizers)
     assert [weight.tolist() for weight in weights] == [[-1.0] * 4, [-2.0] * 4]
+
+
+def test_under_autocast_the_step_has_the_weights_type_and_later_passes_see_it() -> None:
+    torch.manual_seed(0)
+    weight = torch.nn.Parameter(torch.randn(64, 32))
+    optimizer, x = Muon([weight], lr=0.1), torch.randn(8, 64)
+    expected = weight.detach().clone()
+    with torch.autocast("cpu", torch.bfloat16):
+        descend((x @ weight).square().mean(), optimizer)
+        after = x @ weight
+    mean = optimizer.state[weight]["momentum"]
+    expected -= 0.1 * math.sqrt(2) * orthogonal(0.95 * mean + 0.05 * weight.grad)
+    torch.testing.assert_close(weight.detach(), expected, rtol=0, atol=1e-6)  # bfloat16 errs by 1e-3
+    torch.testing.assert_close(after.float(), x @ weight, rtol=0.02, atol=0.1)
+    assert (x @ weight - x @ (weight + 0.1)).abs().max() > 0.5

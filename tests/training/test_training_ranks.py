@@ -1,5 +1,6 @@
 """Two processes train one model: what they share, what differs, and that the death of one ends the other."""
 
+import ast
 import signal
 import socket
 from collections.abc import Callable
@@ -126,3 +127,17 @@ def test_a_device_of_another_kind_is_refused_with_those_that_there_are(
 
 def test_the_cpu_has_one_name() -> None:
     assert ranks.device("cpu:3") == ranks.device("cpu") == torch.device("cpu")
+
+
+def test_ranks_enter_a_phase_with_the_same_new_optimizer(tmp_path: Path) -> None:
+    assert together(rank_programs.train_in_phases, tmp_path) == [0, 0]
+    one, two = ((tmp_path / f"kept{rank}").read_text() for rank in (0, 1))
+    assert one == two and one.count(",") == 11
+
+
+def test_a_weight_without_a_gradient_on_any_rank_stays(tmp_path: Path) -> None:
+    assert together(rank_programs.train_sparing, tmp_path) == [0, 0]
+    (some, none), other = (ast.literal_eval((tmp_path / f"weights{rank}").read_text()) for rank in (0, 1))
+    assert (some, none) == other
+    assert none == pytest.approx(0.99)  # one step of Adam; its momentum would have moved it on
+    assert some < 0.98

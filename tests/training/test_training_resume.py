@@ -220,3 +220,28 @@ def test_minutes_go_on_from_the_time_that_was_spent(tmp_path: Path) -> None:
     assert 0.6 <= spent < 5  # twice as much, had the second begun anew, is excluded by the history
     rows = Run.open(tmp_path / "run").history
     assert [row["step"] for row in rows] == sorted({row["step"] for row in rows})
+
+
+def test_what_is_left_open_is_as_the_run_had_it(tmp_path: Path) -> None:
+    """A recipe's warm-up follows from the length of the training, and bfloat16 from the device."""
+    options = {"batch_size": 8, "warmup": None, "bf16": True, "seed": 1, "average": 0.5, "clip": 2.0}
+    fit(Denoiser((5,)), vectors(), out=tmp_path / "run", steps=30, **options)
+    model = fit(Denoiser((5,)), vectors(), out=tmp_path / "run", steps=40, resume="auto")
+    kept = Run.open(tmp_path / "run").config["training"]
+    assert {name: kept[name] for name in ("batch_size", "bf16", "seed", "average", "clip", "steps")} == {
+        "batch_size": 8,
+        "bf16": True,
+        "seed": 1,
+        "average": 0.5,
+        "clip": 2.0,
+        "steps": 40,
+    }
+    whole = fit(Denoiser((5,)), vectors(), out=tmp_path / "run", resume="auto")  # nor is the end to be told again
+    assert all(torch.equal(value, model.state_dict()[name]) for name, value in whole.state_dict().items())
+
+
+def test_the_end_of_a_training_that_follows_its_progress_does_not_move(tmp_path: Path) -> None:
+    x = torch.randn(60, 3)
+    fit(MODELS["som"]((3,), height=2, width=2), x, out=tmp_path / "run", steps=10)
+    with pytest.raises(ValueError, match=r"resume: steps was 10 .* is 20 now"):
+        fit(MODELS["som"]((3,), height=2, width=2), x, out=tmp_path / "run", steps=20, resume="auto")

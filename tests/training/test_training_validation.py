@@ -10,6 +10,10 @@ from tiny_learners import Denoiser, Line, Shift, equal, vectors
 from torch import Tensor
 
 from pcgen.models.base import Batch
+from pcgen.models.clouds.autoencoder import Autoencoder
+from pcgen.models.clouds.latent import LatentCloudModel
+from pcgen.models.mixtures.gaussian import Gaussian
+from pcgen.models.variational.vae import VAE
 from pcgen.statistics import energy_distance
 from pcgen.training import Run, Step, fit, load
 from pcgen.training.validation import Validation
@@ -113,3 +117,10 @@ def test_validation_and_samples_use_averaged_weights(average: float | None) -> N
     model = fit(Told(), data, validation=data, steps=5, average=average, validate_every=1, progress=seen.append)
     assert seen[-1].validation == model.weight.item()
     assert (model.weight.item() == -5) == (average is None)
+
+
+def test_a_heads_loss_gets_all_rows() -> None:
+    autoencoder = Autoencoder((16, 3), code=3, encoder={"name": "pointnet", "widths": [8]})
+    rows = torch.randn(1500, 3)
+    for head, expected in ((VAE((3,), code=2, widths=[8]), 1500), (Gaussian((3,)), 1000)):
+        assert len(Validation(LatentCloudModel(autoencoder, head), rows).data) == expected

@@ -74,6 +74,7 @@ class Autoregressive(ExactLikelihood):
 
     sampling: ClassVar[str] = "one step after another"
     accepts: ClassVar[tuple[str, ...]] = ("vector", "cloud")
+    follows_progress = True
     low: Tensor
     high: Tensor
     places: Tensor

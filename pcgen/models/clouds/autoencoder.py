@@ -68,7 +68,7 @@ class Autoencoder(GradientLearner):
 
     Logged:
         emd, chamfer: the distance d of clouds from their reconstructions, mean over the batch, in the training's units;
-            for the EMD, while points are matched in groups, that of the coarser clouds.
+            for the EMD, while points are matched in groups, that of points to what their group is matched with.
         sparsity: the divergence of the units' means from the target, with its weight; logged if `sparsity` is not 0.
         negative: half the sum of the decoder's squared negative weights, with its weight; logged if `nonnegative` is
             not 0.
@@ -92,6 +92,7 @@ class Autoencoder(GradientLearner):
 
     objective: ClassVar[str] = "distance of clouds from their reconstructions"
     accepts: ClassVar[tuple[str, ...]] = ("cloud",)
+    follows_progress = True
 
     def __init__(
         self,

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pcgen.models import build
 from pcgen.models.abilities import can
-from pcgen.models.base import Batch, GenerativeModel, Learner, Recipe
+from pcgen.models.base import Batch, GenerativeModel, Learner, Recipe, check_finite
 from pcgen.models.clouds.outward import kept, outward
 from pcgen.models.clouds.resampling import resample
 from pcgen.models.domains import check_domain, make_domain
@@ -98,6 +98,11 @@ class LatentCloudModel(GenerativeModel):
         """The head's classes."""
         return self.head.classes
 
+    @property
+    def follows_progress(self) -> bool:  # type: ignore[override]
+        """Whether the head does."""
+        return self.head.follows_progress
+
     def train(self, mode: bool = True) -> Self:
         """Set the mode of all but the autoencoder, which does not learn."""
         self.training = mode
@@ -152,9 +157,9 @@ class LatentCloudModel(GenerativeModel):
             try:
                 with isolated(0, self.device):
                     drawn = self.head.sample(_ROWS)
+                self._found = key, outward(self._again, drawn, float(self.kept))
             except FloatingPointError:  # the head has diverged: the caller's own samples raise this error
                 return 1.0
-            self._found = key, outward(self._again, drawn, float(self.kept))
         return self._found[1]
 
     def codes_of(self, x: Tensor, outward: bool = True) -> Tensor:
@@ -169,7 +174,9 @@ class LatentCloudModel(GenerativeModel):
     def _again(self, x: Tensor) -> Tensor:
         """Codes in the head's domain, (B, dim), decoded and encoded again."""
         with isolated(0, self.device):
-            clouds = resample(self.decode(self.to_head.inverse(x)), min(_POINTS, self.shape[0]))
+            decoded = self.decode(self.to_head.inverse(x))
+            check_finite(decoded, "a decoded sample")
+            clouds = resample(decoded, min(_POINTS, self.shape[0]))
         again: Tensor = self.to_head(self.encode(clouds))
         return again
 
@@ -234,7 +241,10 @@ class LatentCloudModel(GenerativeModel):
     def _clouds(self, x: Tensor, points: int | None, even: bool, outward: bool) -> Tensor:
         """Clouds of the head's samples."""
         decoded = self.decode(self.codes_of(x, outward))
-        return decoded if even else torch.cat([resample(part, points) for part in decoded.split(_CLOUDS_AT_ONCE)])
+        if even:
+            return decoded
+        check_finite(decoded, "a decoded sample")
+        return torch.cat([resample(part, points) for part in decoded.split(_CLOUDS_AT_ONCE)])
 
     def encode(self, x: Tensor) -> Tensor:
         """The autoencoder's codes (B, *code) of clouds (B, N, 3), without a graph: the data that this model learns."""

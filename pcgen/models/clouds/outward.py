@@ -31,7 +31,7 @@ def outward(again: RoundTrip, drawn: Tensor, wanted: float) -> float:
     clouds are closer to the mean cloud than the clouds of training codes are: after decoding and encoding, samples have
     moved towards the mean, and training codes have not. So samples are more similar to each other than data is. The
     factor compensates for this; it is interpolated linearly between its ends. It is 1 if as much is kept of samples as
-    of training codes, or if samples are not finite.
+    of training codes.
 
     Args:
         again: R, as in `kept`.

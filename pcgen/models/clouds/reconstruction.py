@@ -34,9 +34,9 @@ class Reconstruction(nn.Module):
         """The mean distance of decoded points to x, (B,), where each `group` of them are matched as one, by their mean.
 
         As many points of x as there are groups are matched; they are evenly spread and chosen anew each time. All
-        points of a group get the gradient of their mean. With groups of four this takes a tenth of the time of a
-        matching of all points, so the coarse shape is learned sooner. Remaining points that do not fill a group are
-        left out.
+        points of a group are drawn to the point that the group is matched with. With groups of four this takes a tenth
+        of the time of a matching of all points, so the coarse shape is learned sooner. Remaining points that do not
+        fill a group are left out.
         """
         check_finite(decoded, "a decoded cloud")
         count = decoded.shape[1] // group

@@ -216,7 +216,7 @@ class Diffusion(GradientLearner, Conditional, Matching):
         y = self.labels.vectors(labels, noise)
 
         def predict(x: Tensor, t: int) -> Tensor:
-            return self._predict_data(x, t, y, guidance).clamp(-self.limit, self.limit)
+            return self._predict_data(x, t, y, guidance)
 
         if sampler == "ancestral":
             way = ancestral(predict, noise, self.signal, steps, self._step_variance)
@@ -242,9 +242,10 @@ class Diffusion(GradientLearner, Conditional, Matching):
         return self.signal[t].view(-1, *(1 for _ in self.shape))
 
     def _predict_data(self, x: Tensor, t: int, y: Tensor, guidance: float = 1.0) -> Tensor:
-        """The prediction of the data, (n, *shape), given x_t; labels are vectors, (n, classes)."""
+        """The prediction of the data given x_t, clipped to its range, (n, *shape); labels are vectors, (n, classes)."""
         at = x.new_full((len(x),), t, dtype=torch.long)
-        return (x - (1 - self._at(at)).sqrt() * self.predict_noise(x, at, y, guidance)) / self._at(at).sqrt()
+        data = (x - (1 - self._at(at)).sqrt() * self.predict_noise(x, at, y, guidance)) / self._at(at).sqrt()
+        return data.clamp(-self.limit, self.limit)
 
     def _step_variance(self, of_posterior: Tensor, t: int, s: int) -> Tensor:
         return of_posterior if self.variance == "posterior" else 1 - self.signal[t] / self.signal[s]

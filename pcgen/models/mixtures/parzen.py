@@ -79,6 +79,10 @@ class Parzen(GenerativeModel):
         positive(scale=scale, noise=noise)
         if rows % repeats:
             raise ValueError(f"repeats: must divide the {rows} rows, got {repeats}; leave it at 1 if they are no codes")
+        if rows == repeats:
+            raise ValueError(
+                f"rows: must be of at least two things, got {rows} of one; a window has the shape of others"
+            )
         self.shape = accepted(self.accepts, shape, "parzen")
         self.repeats, self.neighbours = repeats, neighbours
         self.scale, self.noise = scale, noise
@@ -120,8 +124,8 @@ class Parzen(GenerativeModel):
         """Rows A_i (k, D) of the windows of these centres (c,), C_i = A_i^T A_i + noise^2 I: (c, k, D)."""
         own, count = self.centres[chosen], min(self.neighbours, len(self.centres) - 1)
         apart = torch.cdist(own, self.centres).scatter(1, chosen[:, None], torch.inf)
-        others = apart.topk(count, largest=False).indices if count else chosen.new_empty(len(chosen), 0)
-        return (self.centres[others] - own[:, None]) * (self.scale / math.sqrt(max(1, count)))
+        others = apart.topk(count, largest=False).indices
+        return (self.centres[others] - own[:, None]) * (self.scale / math.sqrt(count))
 
     def _log_prob(self, x: Tensor, left_out: Tensor | None) -> Tensor:
         """The log-density of rows (B, D), each without the window of the centre in `left_out` (B,) if that is given."""
@@ -138,4 +142,4 @@ class Parzen(GenerativeModel):
             log = -0.5 * squared - half_log_det[:, None] - 0.5 * dim * math.log(2 * math.pi)
             logs.append(log if left_out is None else log.masked_fill(chosen[:, None] == left_out, -torch.inf))
         others = len(self.centres) - (left_out is not None)
-        return (torch.cat(logs).logsumexp(0) - math.log(max(1, others))).to(x.dtype)
+        return (torch.cat(logs).logsumexp(0) - math.log(others)).to(x.dtype)

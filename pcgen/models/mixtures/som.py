@@ -61,6 +61,7 @@ class SOM(GenerativeModel):
     objective: ClassVar[str] = "none: distances to units, smoothed over neighbours"
     learning: ClassVar[str] = "the batch rule, with decreasing radius"
     sampling: ClassVar[str] = "a unit, then a Gaussian of its rows"
+    follows_progress = True
     units: Tensor
     shares: Tensor
     centres: Tensor

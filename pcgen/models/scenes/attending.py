@@ -37,6 +37,7 @@ class Attending(GradientLearner, GenerativeModel):
     objective: ClassVar[str] = "a lower bound on the log-likelihood (ELBO)"
     sampling: ClassVar[str] = "points of a background and of decoded draws of the prior, as many as counted"
     accepts: ClassVar[tuple[str, ...]] = ("scene",)
+    follows_progress = True
 
     def __init__(
         self,

@@ -64,6 +64,7 @@ class DRAW(GradientLearner, GenerativeModel):
     objective: ClassVar[str] = "a reconstruction error and the divergence of the codes of all steps"
     sampling: ClassVar[str] = "patches that draws of a Gaussian add to a canvas step by step"
     accepts: ClassVar[tuple[str, ...]] = ("scene", "cloud")
+    follows_progress = True
 
     def __init__(
         self,
