@@ -1,7 +1,7 @@
 """Your own model as a head: python examples/own_model.py
 
 A Gaussian whose covariance has a few factors, learned by gradient descent. The command line can also train it:
-PYTHONPATH=examples pcgen train own_model:FactorGaussian --codes runs/ae --out runs/mine
+pcgen train examples.own_model:FactorGaussian --codes runs/ae --out runs/mine
 """
 
 import argparse

@@ -25,6 +25,7 @@ from distance_page import Curves, draw, markdown
 from distance_peers import CHAMFER, CHAMFER_GRADIENT, EMD, Measure, Pair, Peer, exact_chamfer, exact_emd, make_pairs
 from rich.console import Console
 from rich.table import Table
+from tables import filled
 from torch import Tensor
 
 import pcgen
@@ -32,6 +33,7 @@ from pcgen import ops
 
 VECTOR_LANES = {"portable": 4, "avx2": 8, "avx512": 16}
 CLOCK = 3e9
+MARKER = "speed"  # of the page
 SHAPES = Path(__file__).resolve().parents[2] / "shared" / "data" / "ldraw_parts.npz"
 
 
@@ -232,7 +234,9 @@ def main(
     if out is not None:
         draw(chamfer, emd, out.with_suffix(".png"))
         picture = f"![Milliseconds against points for pcgen and its peers]({out.stem}.png)\n"
-        out.write_text("\n".join(["# Speed of the distances\n", notes + "\n", picture, *map(markdown, tables)]))
+        text = out.read_text(encoding="utf-8") if out.is_file() else f"<!-- {MARKER} -->\n<!-- /{MARKER} -->\n"
+        page = "\n".join([notes + "\n", picture, *map(markdown, tables)])
+        out.write_text(filled(text, MARKER, page, str(out)), encoding="utf-8")
 
 
 if __name__ == "__main__":

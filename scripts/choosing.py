@@ -21,7 +21,7 @@ _NEEDS: list[tuple[str, Callable[[Summary], bool]]] = [
     ("the codes of `set_autoencoder`, which are sets", lambda it: "sets" in it.learns),
     ("scenes of several objects, their boxes and their number", lambda it: "boxes" in it.also.split(", ")),
     ("a model of binary data", lambda it: "(binary)" in it.learns),
-    ("a fit without a learning rate, in seconds", lambda it: not any(word in it.learning for word in _WITH_RATES)),
+    ("a fit without a learning rate", lambda it: not any(word in it.learning for word in _WITH_RATES)),
 ]
 
 

@@ -15,8 +15,8 @@ def claims() -> str:
     verdicts = tables.grid(
         ("claim", "verdict"), [(_link(claim), _verdict(rows[claim.name])) for claim in CLAIMS.values()]
     )
-    made = "; ".join(dict.fromkeys(tables.made_on(row) for row in known))
-    told = f"On {made}; `{COMMAND}` repeats it.\n\n" if made else ""
+    made = tables.made_on(known)
+    told = f"On {made}; `{COMMAND}` repeats it.\n\n" if known else ""
     return f"{verdicts}\n{told}" + "\n".join(_section(claim, rows[claim.name]) for claim in CLAIMS.values())
 
 

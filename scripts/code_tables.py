@@ -1,6 +1,25 @@
-"""Tables in Markdown of scores of models on codes, from results/: a function for each."""
+"""Tables in Markdown of protocols, and of scores of models on codes, from results/: a function for each."""
 
 from tables import Rows, for_each_set, grid, interval, number
+
+from pcgen.metrics import PROTOCOLS
+
+_EMD = {
+    "exact": "exact",
+    "approxmatch": "soft matching",
+    "approxmatch_pointflow": "soft matching without its last level",
+    "approxmatch_squared": "soft matching, squared",
+    None: "none",
+}
+
+
+def presets() -> str:
+    """The protocols by name, with what they fix."""
+    lines = [
+        (f"`{p.name}`", p.about, str(p.points or "all"), _EMD[p.emd], f"`@{p.split}`" if p.split else "any")
+        for p in PROTOCOLS.values()
+    ]
+    return grid(("protocol", "what it is", "points:", "EMD", "reference"), lines)
 
 
 def quality(rows: Rows) -> str:

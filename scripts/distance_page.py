@@ -38,4 +38,4 @@ def markdown(table: Table) -> str:
     rows = list(zip(*(column.cells for column in table.columns), strict=True))
     lines = [[str(column.header) for column in table.columns], ["---"] * len(table.columns), *rows]
     body = "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
-    return f"## {table.title}\n\n{body}\n" + (f"\n{table.caption}\n" if table.caption else "")
+    return f"### {table.title}\n\n{body}\n" + (f"\n{table.caption}\n" if table.caption else "")

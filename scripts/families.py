@@ -52,12 +52,20 @@ def _section(name: str, quality: tables.Rows, theorems: tables.Rows) -> str:
         about,
         f"```bash\n{command}\n```",
         f"Learns {told.learns}; options: `pcgen models {name}`; source: [{module}.py](../../{module}.py).",
-        tables.grid(("logged", "what it is"), ((f"`{key}`", what) for key, what in logged(text.docstring).items())),
+        tables.grid(("logged", "what it is"), _logged(text.docstring)),
         _theorems(theorems),
         _measured(quality),
         "\n".join(f"- {paper}" for paper in papers),
     ]
     return "\n\n".join(part.strip("\n") for part in blocks if part) + "\n"
+
+
+def _logged(docstring: str) -> list[tuple[str, str]]:
+    """The logged values, those of one meaning in one line."""
+    lines: dict[str, list[str]] = {}
+    for name, what in logged(docstring).items():
+        lines.setdefault(what, []).append(name if name == "..." else f"`{name}`")
+    return [(", ".join(names), what) for what, names in lines.items()]
 
 
 def parts(docstring: str) -> tuple[str, list[str]]:

@@ -1,5 +1,7 @@
 """What the tables of the pages share: their frame in Markdown, what they were made on, and how numbers are told."""
 
+import re
+import sys
 from collections.abc import Callable, Iterable, Sequence
 
 import figures
@@ -12,12 +14,26 @@ def measured(name: str, table: Callable[[Rows], str], command: str) -> str:
     if not (figures.RESULTS / f"{name}.csv").is_file():
         return f"*Not measured yet*: `{command}` writes results/{name}.csv.\n"
     rows = figures.read(name)
-    made = dict.fromkeys(made_on(row) for row in rows)
-    return f"{table(rows)}\nOn {'; '.join(made)}; `{command}` repeats it.\n"
+    return f"{table(rows)}\nOn {made_on(rows)}; `{command}` repeats it.\n"
 
 
-def made_on(row: dict[str, str]) -> str:
-    return f"{row['machine']}, torch {row['torch']}, pcgen {row['pcgen']} at {row['commit']}, {row['date']}"
+def made_on(rows: Rows) -> str:
+    """The machines, versions, commits and dates of rows, what they have in common told once."""
+    places: dict[tuple[str, str], dict[str, None]] = {}
+    for row in rows:
+        place = f"{row['machine']}, torch {row['torch']}, pcgen {row['pcgen']}".replace(", 1 threads", ", 1 thread")
+        places.setdefault((place, row["date"]), {})[row["commit"]] = None
+    return "; ".join(f"{place} at {', '.join(commits)}, {date}" for (place, date), commits in places.items())
+
+
+def filled(text: str, marker: str, table: str, name: str) -> str:
+    """The page with the table between the comments of its marker."""
+    new, places = re.subn(rf"(?s)(?<=<!-- {marker} -->\n).*(?=<!-- /{marker} -->)", lambda _: table, text)
+    if not places:
+        sys.exit(
+            f"{name}: must have the lines <!-- {marker} --> and <!-- /{marker} -->, where its table goes; add them"
+        )
+    return new
 
 
 def grid(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:

@@ -1,6 +1,5 @@
 """Fill README and docs from the package and results/; with --check only say whether they are up to date."""
 
-import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -73,6 +72,7 @@ PAGES: list[tuple[str, str, Table]] = [
     ("docs/generation.md", "couplings", _of("couplings", generation_tables.couplings, "bench_couplings.py")),
     ("docs/generation.md", "completion", _of("completion", generation_tables.completion, "bench_completion.py")),
     ("docs/generation.md", "training", _of("training", task_tables.training, "bench_training.py")),
+    ("docs/protocols.md", "presets", code_tables.presets),
     ("docs/protocols.md", "protocols", _of("protocols", generation_tables.protocols, "bench_protocols.py")),
     (
         "docs/classification.md",
@@ -97,7 +97,7 @@ def main() -> None:
     for name, marker, make in PAGES:
         path = figures.ROOT / name
         text = path.read_text(encoding="utf-8")
-        _write(name, text, filled(text, marker, make(), name), f"its table of {marker}", check)
+        _write(name, text, tables.filled(text, marker, make(), name), f"its table of {marker}", check)
     for name, make in WHOLE:
         path = figures.ROOT / name
         _write(name, path.read_text(encoding="utf-8") if path.is_file() else "", make(), "the page", check)
@@ -109,16 +109,6 @@ def _write(name: str, old: str, new: str, what: str, check: bool) -> None:
         (figures.ROOT / name).write_text(new, encoding="utf-8")
     elif new != old:
         sys.exit(f"{name}: {what} is not up to date; run python scripts/update_pages.py")
-
-
-def filled(text: str, marker: str, table: str, name: str) -> str:
-    """The page with the table between the comments of its marker."""
-    new, places = re.subn(rf"(?s)(?<=<!-- {marker} -->\n).*(?=<!-- /{marker} -->)", lambda _: table, text)
-    if not places:
-        sys.exit(
-            f"{name}: must have the lines <!-- {marker} --> and <!-- /{marker} -->, where its table goes; add them"
-        )
-    return new
 
 
 if __name__ == "__main__":

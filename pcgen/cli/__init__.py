@@ -74,6 +74,8 @@ def _options(
 def main() -> None:
     """Run the command line; an error is at most a few readable lines and exit code 2, a traceback with --debug."""
     debug = "--debug" in sys.argv[1:]
+    if "" not in sys.path:  # The current folder, where a model of your own, module:Class, may be.
+        sys.path.append("")
     # Accepted anywhere on the line, not only before the command.
     arguments = [word for word in sys.argv[1:] if word != "--debug"]
     # A warning is for the user to read, not a line of our source.

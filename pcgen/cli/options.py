@@ -46,7 +46,9 @@ Seed = Annotated[int, typer.Option(help="Seed of all random numbers.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads (default: torch's choice).")]
 MaxBytes = Annotated[int, typer.Option(min=1, help="The most memory for one set of clouds, in bytes.")]
-DropBad = Annotated[bool, typer.Option("--drop-bad", help="Leave out clouds with NaN; they are counted and named.")]
+DropBad = Annotated[
+    bool, typer.Option("--drop-bad", help="Leave out what cannot be used (NaN, damaged files), counted and named.")
+]
 Up = Annotated[
     str | None,
     typer.Option(help="Up axis of the data: x, y (default), z, -x, -y or -z; clouds are turned y up, once."),
@@ -67,7 +69,7 @@ Bf16 = Annotated[
     bool | None,
     typer.Option(
         "--bf16/--no-bf16",
-        help="Compute in bfloat16 where it is safe (default: if the device has instructions for it).",
+        help="Compute in bfloat16 (default: the models that learn as well in it, if the device has instructions).",
     ),
 ]
 Rotate = Annotated[float, typer.Option(min=0, help="Rotate clouds about the up axis by up to +- this (degrees).")]

@@ -7,7 +7,7 @@ from pcgen.metrics.sets import SECOND, TRAINING
 __all__ = ["DECODED", "verdict"]
 
 DECODED = "training set decoded"
-_FEW = 100  # with fewer clouds per set, an interval of a 1-NNA is wider than 14 percentage points
+_FEW = 100  # with fewer clouds per set, an interval of a 1-NNA is wider than 18 percentage points
 _COPIES = 0.05  # the share of second samplings beyond the threshold of a copy
 _NEARER = -3.0  # with a Z_U below it, samples are significantly nearer to the training set than new data
 _NAMES = {"one_nna_cd": "1-NNA-CD", "one_nna_emd": "1-NNA-EMD"}

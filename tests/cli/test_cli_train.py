@@ -1,5 +1,8 @@
 """`pcgen train`: by label, on codes in a domain, models of one's own, and runs trained again."""
 
+import os
+import sys
+
 import pytest
 import torch
 
@@ -83,7 +86,8 @@ def test_a_mixture_on_few_codes_takes_as_many_components_as_they_bear(pcgen, aut
 
 def test_a_model_of_ones_own_is_trained_sampled_and_listed(pcgen, autoencoder, tmp_path, monkeypatch):
     (tmp_path / "my_models.py").write_text(OWN)
-    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "path", [place for place in sys.path if place not in ("", os.getcwd())])
+    monkeypatch.chdir(tmp_path)  # a module of the current folder is found, as by `python -m`
     command = ["train", "my_models:Mean", "--codes", autoencoder, "--steps", 2]
     result = pcgen(*command, "--set", "noise=0.0", "--out", tmp_path / "run")
     assert result.code == 0, result.err

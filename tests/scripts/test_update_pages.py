@@ -92,7 +92,7 @@ def test_baselines_stand_last_and_what_is_missing_is_empty(script: Callable[[str
     assert [row[0] for row in rows] == ["gmm", "diffusion", "*training set*", "*training set decoded*"]
     assert rows[0][-3:] == ["50.0 (25 to 25)", "51.0 (25 to 25)", "50.5 (48 to 52, 6 sets)"]
     assert rows[0][1] == "10.0 min" and rows[2][1] == ""
-    assert "`python scripts/bench_generation.py` repeats it." in text and figures.conditions()["machine"] in text
+    assert "`python scripts/bench_generation.py` repeats it." in text and figures.conditions()["torch"] in text
     copying = _cells(tables.copying(figures.read("some")))
     assert copying[0] == ["gmm", "12%", "0.12", "0.12", "", "12%", "0.1", "0.8"] and copying[1][4] == "-1.50"
 
@@ -109,7 +109,7 @@ def test_autoencoders_are_in_thousandths_and_have_intervals_where_measured(scrip
 
 
 def test_a_page_without_the_place_of_its_table_is_refused(script: Callable[[str], Any]) -> None:
-    filled = script("update_pages").filled
+    filled = script("tables").filled
     assert filled("a\n<!-- t -->\nold\n<!-- /t -->\nb\n", "t", "new \\1\n", "p.md") == (
         "a\n<!-- t -->\nnew \\1\n<!-- /t -->\nb\n"
     )
@@ -154,7 +154,7 @@ def test_rows_of_other_data_stay_with_what_they_were_made_on(
         ("b", "2", True),
     ]
     text = tables.measured("some", lambda rows: "", "python scripts/bench_generation.py")
-    assert text.count("pcgen ") == 2 and "at another" in text
+    assert text.count("pcgen ") == 1 and f", another, {then['date']}; `python" in text
     with pytest.raises(ValueError, match=r"some\.csv: its rows must have the columns .*other.*; move it"):
         figures.write("some", [{"other": 1}], rows)
 
