@@ -71,7 +71,7 @@ class Parzen(GenerativeModel):
         rows: int,
         repeats: int = 1,
         neighbours: int = _NEIGHBOURS,
-        scale: float = 0.85,
+        scale: float = 1.0,
         noise: float = 0.1,
     ) -> None:
         super().__init__()
