@@ -5,8 +5,8 @@
 #include <limits>
 #include <numeric>
 
-#include "check.h"
 #include "cpu/emd_problem.h"
+#include "cpu/finite.h"
 
 namespace pcgen::emd {
 namespace {
@@ -29,11 +29,8 @@ struct Before {
 
 template <class T>
 Cloud::Cloud(const T* points, int64_t n, const char* name, int64_t row) : sorted_(3 * n), order_(n) {
+  check_finite(points, n, name, row);
   const std::vector<double> wide(points, points + 3 * n);
-  for (int64_t k = 0; k < 3 * n; ++k) {
-    check(std::isfinite(points[k]), name, ": must be finite, got ", points[k], " in point ", k / 3, " of cloud ", row,
-          "; drop or repair such clouds first");
-  }
   std::iota(order_.begin(), order_.end(), 0);
   split(wide.data(), 0, size());
   for (int a = 0; a < 3; ++a) {

@@ -138,7 +138,8 @@ void Solver<Real>::sum_up() {
   }
 }
 
-// Auctions with an eps that should just give the gap, until the certificate proves it or eps is at most `last`.
+// Auctions with an eps that should just give the gap, until the certificate proves it, eps is at most `last`, or the
+// limit of bids is reached. Exact prices are then those of the last auction.
 template <class Real>
 bool Solver<Real>::reach_gap(double first, double last) {
   double eps = first;
@@ -162,6 +163,7 @@ bool Solver<Real>::reach_gap(double first, double last) {
     if (eps < last) eps = last;
     auction(static_cast<Real>(eps));
   }
+  market_.settle();  // the auction stopped at its limit of bids, which had raised rounded prices alone
   return false;
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <new>
+#include <sstream>
 #include <stdexcept>
 
 #include "cpu/emd_closed.h"
@@ -128,7 +129,10 @@ Value solve(const Cloud& x, const Cloud& y, double gap, const double* start, con
 
   if (!solve_closed(problem)) (geometry.is_fine ? kernels.wide : kernels.single)(problem);
   if (!problem.solved) {
-    throw std::runtime_error("match: rounding hides the optimum; ask for a gap, such as 1e-9, instead");
+    if (gap == 0) throw std::runtime_error("gap: must be above 0, since rounding hides the optimum, got 0; give 1e-9");
+    std::ostringstream text;
+    text << "gap: must be larger, since rounding hides a matching within it, got " << gap << "; give ten times as much";
+    throw std::runtime_error(text.str());
   }
 
   for (int i = 0; i < n; ++i) {

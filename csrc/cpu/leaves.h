@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cpu/coordinates.h"
+#include "cpu/finite.h"
 #include "cpu/unpack.h"
 
 namespace pcgen {

@@ -9,6 +9,7 @@
 
 #include "check.h"
 #include "dispatch.h"
+#include "cpu/finite.h"
 #include "cpu/nearest.h"
 #include "cpu/parallel.h"
 #include "cpu/unpack.h"

@@ -20,18 +20,18 @@ __all__ = ["FeatureSpace"]
 class FeatureSpace:
     """A trained model whose features of clouds are compared, for each row of an evaluation.
 
-    A classifier gives the Frechet distance of its features. Any other model that encodes clouds gives the energy
-    distance and the kernel MMD of its codes, each with the p-value of a permutation test. The kernels' widths depend
-    on the reference's codes only, so all sets are measured by one kernel. The name of each metric contains the model's
-    name, run and hash.
+    A classifier gives the Frechet distance of its features. Any other model that encodes clouds as vectors gives the
+    energy distance and the kernel MMD of its codes, each with the p-value of a permutation test. The kernels' widths
+    depend on the reference's codes only, so all sets are measured by one kernel. The name of each metric contains the
+    model's name, run and hash.
 
     Attributes:
-        model: a classifier, or a model that encodes clouds.
+        model: a classifier, or a model that encodes clouds as vectors; it sees points alone.
         run: the name of its run folder, for the metrics' names.
         normalization: the normalisation of the clouds on which it was trained.
 
     Raises:
-        ValueError: the model is neither a classifier nor encodes clouds.
+        ValueError: the model is neither a classifier nor encodes clouds, sees normals, or encodes clouds as sets.
     """
 
     model: Learner
@@ -44,6 +44,18 @@ class FeatureSpace:
             raise ValueError(
                 f"model: must be a classifier or encode clouds, {type(self.model).__name__} does neither; "
                 "`pcgen train autoencoder` and `pcgen classify --supervised` make such runs"
+            )
+        if self.model.shape[1] != 3:
+            raise ValueError(
+                f"model: must see points alone, {type(self.model).__name__} sees {self.model.shape[1]} channels, and "
+                "generated clouds have no normals; give another run"
+            )
+        # A model of codes encodes as its autoencoder does.
+        code = getattr(getattr(self.model, "autoencoder", self.model), "code_shape", ())
+        if len(code) > 1:
+            raise ValueError(
+                f"model: must encode clouds as vectors, {type(self.model).__name__} encodes them as sets {code}, whose "
+                "order would count; `pcgen train autoencoder` makes runs with vectors"
             )
 
     def compare(

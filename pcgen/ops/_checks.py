@@ -5,7 +5,7 @@ from torch import Tensor
 
 from pcgen.ops import _library
 
-__all__ = ["cloud_pairs", "cloud_sets", "clouds"]
+__all__ = ["check_finite", "cloud_pairs", "cloud_sets", "clouds"]
 
 _TYPES = (torch.float32, torch.float64)
 
@@ -64,6 +64,22 @@ def cloud_pairs(x: Tensor, y: Tensor, *, points: bool = False) -> tuple[Tensor, 
     if x.shape[0] != y.shape[0]:
         raise ValueError(f"y: must have as many clouds as x, {x.shape[0]}, got {y.shape[0]}; pair them one to one")
     return x, y
+
+
+def check_finite(**sets: Tensor) -> None:
+    """Check that sets of clouds (S, N, 3), given by the names of their arguments, are finite; on the CPU alone.
+
+    The kernels check it too, but an op that calls them for a part of a set at a time would fail late, and with the
+    index of the cloud in that part.
+    """
+    for name, value in sets.items():
+        if value.device.type != "cpu" or value.isfinite().all():
+            continue
+        cloud, point, axis = value.isfinite().logical_not().nonzero()[0].tolist()
+        found = value[cloud, point, axis].item()
+        raise ValueError(
+            f"{name}: must be finite, got {found} in point {point} of cloud {cloud}; drop or repair such clouds first"
+        )
 
 
 def _dtype(value: Tensor) -> str:

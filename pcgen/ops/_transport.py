@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["check", "distances", "positive", "relative_entropy", "root", "stack", "to_numpy", "uniform", "weights_of"]
+__all__ = ["check", "distances", "relative_entropy", "root", "stack", "to_numpy", "uniform", "weights_of"]
 
 
 def distances(p: Tensor, q: Tensor) -> Tensor:
@@ -15,7 +15,8 @@ def distances(p: Tensor, q: Tensor) -> Tensor:
 
 def root(squares: Tensor) -> Tensor:
     """The square root, with gradient 0 at 0. The true gradient there is infinite, and 0 times infinity is NaN."""
-    return squares.where(squares > 0, 1).sqrt().where(squares > 0, 0)
+    is_zero = squares <= 0  # not for NaN, which stays NaN
+    return squares.masked_fill(is_zero, 1).sqrt().masked_fill(is_zero, 0)
 
 
 def relative_entropy(p: Tensor, q: Tensor) -> Tensor:
@@ -69,8 +70,3 @@ def weights_of(weights: Tensor | None, cloud: Tensor, name: str) -> Tensor:
         )
     weights = weights.detach().cpu().double()
     return weights / weights.sum(1, keepdim=True)
-
-
-def positive(value: float, name: str) -> None:
-    if not value > 0:
-        raise ValueError(f"{name}: must be positive, got {value}")

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from pcgen.errors import choose
 from pcgen.ops import _library
-from pcgen.ops._checks import cloud_pairs, cloud_sets
+from pcgen.ops._checks import check_finite, cloud_pairs, cloud_sets
 
 __all__ = ["APPROXMATCH_CONVENTIONS", "approxmatch", "approxmatch_matrix"]
 
@@ -76,11 +76,12 @@ def approxmatch_matrix(
     Raises:
         ValueError: as `approxmatch`.
     """
-    a, b = cloud_sets(a, b, points=True)
+    a, b = (each.float() for each in cloud_sets(a, b, points=True))
+    check_finite(a=a, b=b)
     flags = _flags(convention)
     out = torch.empty(len(a), len(b), dtype=torch.float64, device=a.device)
-    for row, cloud in enumerate(a.float()):
-        out[row] = _ops.approxmatch_matrix(cloud[None], b.float(), *flags)[0]
+    for row, cloud in enumerate(a):
+        out[row] = _ops.approxmatch_matrix(cloud[None], b, *flags)[0]
         if progress is not None:
             progress((row + 1) * len(b), out.numel())
     return out

@@ -6,8 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pcgen.ops import _library
-from pcgen.ops._checks import cloud_pairs, cloud_sets
+from pcgen.ops import _library, _transforms, _vmap
+from pcgen.ops._checks import check_finite, cloud_pairs, cloud_sets
+from pcgen.ops._transforms import squares
 
 __all__ = ["chamfer", "chamfer_matrix", "nearest_means"]
 
@@ -35,16 +36,19 @@ def chamfer(x: Tensor, y: Tensor) -> Tensor:
     Raises:
         ValueError: wrong shape, type or device, an empty cloud, or a coordinate that is not finite (on a GPU, the value
             of that pair is NaN instead).
-        RuntimeError: a second derivative is requested.
+        RuntimeError: a second derivative is requested, other than by `torch.func`.
 
     Fan, Su and Guibas, 2017, A Point Set Generation Network for 3D Object Reconstruction from a Single Image. Papers
     differ in whether they halve the sum and square the distances; this is the convention of Achlioptas et al., 2018,
     Learning Representations and Generative Models for 3D Point Clouds.
     """
     x, y = cloud_pairs(x, y)
+    if _transforms.active():
+        value, x_to_y, y_to_x = _ops.chamfer_with_index(x.detach(), y.detach())
+        return _transforms.with_derivatives(value, squares(x, y, x_to_y).mean(1) + squares(y, x, y_to_x).mean(1))
     differentiable = torch.is_grad_enabled() and (x.requires_grad or y.requires_grad)
-    value: Tensor = _ops.chamfer_with_index(x, y)[0] if differentiable else _ops.chamfer(x, y)
-    return value
+    result: Tensor = _ops.chamfer_with_index(x, y)[0] if differentiable else _ops.chamfer(x, y)
+    return result
 
 
 def chamfer_matrix(a: Tensor, b: Tensor, *, progress: Callable[[int, int], object] | None = None) -> Tensor:
@@ -92,6 +96,7 @@ def nearest_means(
     """
     symmetric = b is a
     a, b = cloud_sets(a, b)
+    check_finite(a=a, b=b)
     rows, columns = len(a), len(b)
     forth = torch.empty(rows, columns, dtype=torch.float64, device=a.device)
     back = torch.empty_like(forth)
@@ -149,25 +154,6 @@ def _double_backward(ctx: Any, *gradients: Tensor) -> None:
     )
 
 
-def _merge(value: Tensor, dim: int | None, size: int) -> Tensor:
-    """Fold the dimension that vmap adds into the batch."""
-    value = value.expand(size, *value.shape) if dim is None else value.movedim(dim, 0)
-    return value.flatten(0, 1).contiguous()
-
-
-def _vmap(op: Callable[..., Any]) -> Callable[..., Any]:
-    """The vmap rule of an op whose arguments and results all have the batch as their first dimension."""
-
-    def rule(info: Any, in_dims: tuple[int | None, ...], *args: Tensor) -> tuple[Any, Any]:
-        size = info.batch_size
-        out = op(*(_merge(value, dim, size) for value, dim in zip(args, in_dims, strict=True)))
-        if isinstance(out, Tensor):
-            return out.unflatten(0, (size, -1)), 0
-        return tuple(value.unflatten(0, (size, -1)) for value in out), (0,) * len(out)
-
-    return rule
-
-
 torch.library.register_fake("pcgen::chamfer", _chamfer_shape)
 torch.library.register_fake("pcgen::chamfer_with_index", _with_index_shape)
 torch.library.register_fake("pcgen::chamfer_backward", _backward_shape)
@@ -175,4 +161,4 @@ torch.library.register_fake("pcgen::nearest_matrix", _matrix_shape)
 torch.library.register_autograd("pcgen::chamfer_with_index", _backward, setup_context=_save)
 torch.library.register_autograd("pcgen::chamfer_backward", _double_backward)
 for _name in ("chamfer", "chamfer_with_index", "chamfer_backward"):
-    torch.library.register_vmap(f"pcgen::{_name}", _vmap(getattr(_ops, _name)))
+    torch.library.register_vmap(f"pcgen::{_name}", _vmap.rule(getattr(_ops, _name)))

@@ -7,8 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pcgen.ops import _library
-from pcgen.ops._checks import cloud_pairs, cloud_sets
+from pcgen.ops import _library, _transforms, _vmap
+from pcgen.ops._checks import check_finite, cloud_pairs, cloud_sets
+from pcgen.ops._transforms import squares
+from pcgen.ops._transport import root
 
 __all__ = ["Matching", "emd", "emd_matrix", "match"]
 
@@ -45,8 +47,11 @@ class Matching:
 
     @property
     def gap(self) -> Tensor:
-        """(cost - lower_bound) / cost, (B,) float64: 0 where the matching is optimal, and where the cost is 0."""
-        return ((self.cost - self.lower_bound) / self.cost).clamp(min=0).nan_to_num(nan=0)
+        """(cost - lower_bound) / cost, (B,) float64: 0 where the matching is optimal, and where the cost is 0.
+
+        NaN for a pair that could not be matched.
+        """
+        return ((self.cost - self.lower_bound) / self.cost).clamp(min=0).where(self.cost != 0, 0.0)
 
 
 @torch.no_grad()
@@ -72,7 +77,8 @@ def match(x: Tensor, y: Tensor, gap: float = 0.0, *, start: Tensor | None = None
     Raises:
         ValueError: wrong shape, type or device, clouds of different sizes, an empty cloud, a coordinate or dual that is
             not finite, a gap outside [0, 1).
-        RuntimeError: the limit of the work is reached because rounding hides the optimum; this was never observed.
+        RuntimeError: the limit of the work is reached because rounding hides the optimum, or a matching within the gap;
+            this was never observed.
 
     On the GPU, clouds have at most 16,384 points. Errors that depend on values (a coordinate or dual that is not
     finite, a hidden optimum) are not raised there: the results of such a pair are NaN.
@@ -106,13 +112,19 @@ def emd(x: Tensor, y: Tensor, gap: float = 0.0) -> Tensor:
 
     Raises:
         ValueError: as `match`; on the GPU, a pair that cannot be matched has NaN as its value and gradient.
-        RuntimeError: a second derivative is requested.
+        RuntimeError: a second derivative is requested, other than by `torch.func`; or the limit of the work is reached,
+            as in `match`.
 
     Rubner, Tomasi and Guibas, 2000, The Earth Mover's Distance as a Metric for Image Retrieval.
     """
     x, y = cloud_pairs(x, y, points=True)
-    value: Tensor = _ops.emd(x, y, _checked_gap(gap))[0]
-    return value
+    gap = _checked_gap(gap)
+    if _transforms.active():
+        value, index = _ops.emd(x.detach(), y.detach(), gap)
+        # A GPU gives the index -1 to a pair that cannot be matched.
+        return _transforms.with_derivatives(value, root(squares(x, y, index.clamp(min=0))).mean(1))
+    result: Tensor = _ops.emd(x, y, gap)[0]
+    return result
 
 
 @torch.no_grad()
@@ -135,9 +147,11 @@ def emd_matrix(
 
     Raises:
         ValueError: as `match`.
+        RuntimeError: as `match`.
     """
     symmetric = b is a
     a, b = cloud_sets(a, b, points=True)
+    check_finite(a=a, b=b)
     gap = _checked_gap(gap)
     rows, columns = len(a), len(b)
     out = torch.empty(rows, columns, dtype=torch.float64, device=a.device)
@@ -211,24 +225,6 @@ def _double_backward(ctx: Any, *gradients: Tensor) -> None:
     )
 
 
-def _merge(value: Any, dim: int | None, size: int) -> Any:
-    """Fold the dimension that vmap adds into the batch; numbers do not change."""
-    if not isinstance(value, Tensor):
-        return value
-    value = value.expand(size, *value.shape) if dim is None else value.movedim(dim, 0)
-    return value.flatten(0, 1).contiguous()
-
-
-def _vmap(op: Callable[..., tuple[Tensor, ...]]) -> Callable[..., Any]:
-    """The vmap rule of an op whose tensors all have the batch as their first dimension."""
-
-    def rule(info: Any, in_dims: tuple[int | None, ...], *args: Any) -> tuple[Any, Any]:
-        out = op(*(_merge(value, dim, info.batch_size) for value, dim in zip(args, in_dims, strict=True)))
-        return tuple(value.unflatten(0, (info.batch_size, -1)) for value in out), (0,) * len(out)
-
-    return rule
-
-
 torch.library.register_fake("pcgen::emd", _emd_shape)
 torch.library.register_fake("pcgen::emd_backward", _backward_shape)
 torch.library.register_fake("pcgen::match", _match_shape)
@@ -237,4 +233,4 @@ torch.library.register_fake("pcgen::emd_lower_bound", _bound_shape)
 torch.library.register_autograd("pcgen::emd", _backward, setup_context=_save)
 torch.library.register_autograd("pcgen::emd_backward", _double_backward)
 for _name in ("emd", "emd_backward", "match"):
-    torch.library.register_vmap(f"pcgen::{_name}", _vmap(getattr(_ops, _name)))
+    torch.library.register_vmap(f"pcgen::{_name}", _vmap.rule(getattr(_ops, _name)))

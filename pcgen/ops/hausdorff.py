@@ -3,8 +3,10 @@
 import torch
 from torch import Tensor
 
+from pcgen.errors import positive
 from pcgen.ops import _library
 from pcgen.ops._checks import cloud_pairs
+from pcgen.ops._transforms import squares
 
 __all__ = ["density_aware_chamfer", "hausdorff"]
 
@@ -28,15 +30,15 @@ def hausdorff(x: Tensor, y: Tensor) -> Tensor:
         (B,), of the clouds' type.
 
     Raises:
-        ValueError: wrong shape, type or device, an empty cloud, or a coordinate that is not finite.
+        ValueError: wrong shape, type or device, an empty cloud, or a coordinate that is not finite (on a GPU, the value
+            of that pair is NaN instead).
 
     Hausdorff, 1914, Grundzüge der Mengenlehre.
     """
     x, y = cloud_pairs(x, y)
-    squares = torch.cat(_least_squares(x, y), 1)
-    largest = squares.amax(1)
+    largest = torch.cat(_least_squares(x, y), 1).amax(1)
     # The derivative of the root at 0 is infinite; times the derivative 0 of the square, it would be NaN.
-    return largest.where(largest > 0, 1).sqrt().where(largest > 0, 0)
+    return largest.where(largest != 0, 1).sqrt().where(largest != 0, 0)
 
 
 def density_aware_chamfer(x: Tensor, y: Tensor, alpha: float = 1000.0) -> Tensor:
@@ -52,19 +54,20 @@ def density_aware_chamfer(x: Tensor, y: Tensor, alpha: float = 1000.0) -> Tensor
     Args:
         x: (B, N, 3), float32 or float64.
         y: (B, M, 3), of the same type and device.
-        alpha: with a larger alpha, points must be nearer to each other to count.
+        alpha: with a larger alpha, points must be nearer to each other to count; the authors use 1000 for clouds of
+            unit size.
 
     Returns:
         (B,), of the clouds' type.
 
     Raises:
-        ValueError: wrong shape, type or device, an empty cloud, a coordinate that is not finite, alpha not positive.
+        ValueError: wrong shape, type or device, an empty cloud, a coordinate that is not finite (on a GPU, the value of
+            that pair is NaN instead), alpha not positive or not finite.
 
     Wu, Pan, Zhang, Wang, Liu and Lin, 2021, Density-aware Chamfer Distance as a Comprehensive Metric for Point Cloud
     Completion.
     """
-    if not alpha > 0:
-        raise ValueError(f"alpha: must be positive, got {alpha}; the authors use 1000 for clouds of unit size")
+    positive(alpha=alpha)
     x, y = cloud_pairs(x, y)
     _, x_to_y, y_to_x = _ops.chamfer_with_index(x.detach(), y.detach())
     total = torch.zeros(len(x), dtype=x.dtype, device=x.device)
@@ -83,4 +86,4 @@ def _least_squares(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _squares(a: Tensor, b: Tensor, index: Tensor) -> Tensor:
-    return (a - b.gather(1, index[:, :, None].expand(-1, -1, 3))).square().sum(2)
+    return squares(a, b, index) + (0 * a).sum(2)  # as in the GPU's kernels, NaN for a point that is infinite

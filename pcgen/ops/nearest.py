@@ -1,5 +1,6 @@
 """Exact nearest neighbours under the Earth Mover's distance; lower bounds avoid most of the distances."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -21,7 +22,7 @@ class Nearest:
     Attributes:
         index: (S, k) int64, nearest first; ties by index.
         distance: (S, k) float64, in the unit of the distance.
-        solved: number of exact distances computed.
+        solved: number of exact distances computed; if `b is a`, of each pair once.
     """
 
     index: Tensor
@@ -49,7 +50,7 @@ def nearest(
         b: (R, N, 3), of the same type and device; if `b is a`, no cloud is its own neighbour.
         k: number of neighbours, at most R (R - 1 if `b is a`).
         distance: "emd", or "chamfer", for which the full matrix is computed.
-        progress: called as progress(clouds of a done, S) after each round.
+        progress: called as progress(clouds of a done, S) after each round; with "chamfer", after each block of rows.
 
     Returns:
         A `Nearest`. Extra memory: several matrices (S, R), and for each cloud its duals and sorted projections.
@@ -66,11 +67,26 @@ def nearest(
     if distance == "emd":
         values, solved = _search(a, a if same else b, k, progress)
     else:
-        values, solved = chamfer_matrix(a, a if same else b), len(a) * len(b)
+        values = chamfer_matrix(a, a if same else b, progress=_by_clouds(progress, len(a), len(b), same))
+        solved = len(a) * others // 2 if same else len(a) * len(b)
         if same:
             values.fill_diagonal_(torch.inf)
     value, index = values.sort(dim=1, stable=True)
     return Nearest(index[:, :k].contiguous(), value[:, :k].contiguous(), solved)
+
+
+def _by_clouds(
+    progress: Callable[[int, int], object] | None, rows: int, columns: int, symmetric: bool
+) -> Callable[[int, int], object] | None:
+    """`progress`, from the number of a matrix's pairs that are done."""
+    if progress is None:
+        return None
+
+    def called(done: int, pairs: int) -> None:
+        left = pairs - done  # of k rows k * columns, or k (k + 1) / 2 if symmetric
+        progress(rows - ((math.isqrt(8 * left + 1) - 1) // 2 if symmetric else left // columns), rows)
+
+    return called
 
 
 def _search(a: Tensor, b: Tensor, k: int, progress: Callable[[int, int], object] | None) -> tuple[Tensor, int]:

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pcgen.errors import positive
 from pcgen.ops._transport import (
     check,
     distances,
-    positive,
     relative_entropy,
     root,
     stack,
@@ -80,7 +80,8 @@ def sinkhorn(x: Tensor, y: Tensor, regularization: float = 0.05, *, iterations: 
         (B,), of the clouds' type, in the clouds' unit.
 
     Raises:
-        ValueError: wrong shape or type, an empty cloud, a coordinate that is not finite, regularization not positive.
+        ValueError: wrong shape or type, an empty cloud, a coordinate that is not finite, regularization not positive or
+            not finite.
         RuntimeError: not converged within `iterations`.
 
     Feydy, Séjourné, Vialard, Amari, Trouvé and Peyré, 2019, Interpolating between Optimal Transport and MMD using
@@ -89,7 +90,7 @@ def sinkhorn(x: Tensor, y: Tensor, regularization: float = 0.05, *, iterations: 
     import ot
 
     check(x, y, same_dimension=True)
-    positive(regularization, "regularization")
+    positive(regularization=regularization)
 
     def entropic(p: Tensor, q: Tensor) -> Tensor:
         costs = distances(p, q)

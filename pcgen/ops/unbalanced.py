@@ -5,7 +5,8 @@ import math
 import torch
 from torch import Tensor
 
-from pcgen.ops._transport import check, distances, positive, relative_entropy, stack, to_numpy, uniform
+from pcgen.errors import positive
+from pcgen.ops._transport import check, distances, relative_entropy, stack, to_numpy, uniform
 
 __all__ = ["unbalanced"]
 
@@ -28,14 +29,15 @@ def unbalanced(x: Tensor, y: Tensor, penalty: float = 1.0) -> Tensor:
         (B,), of the clouds' type, in the clouds' unit.
 
     Raises:
-        ValueError: wrong shape or type, an empty cloud, a coordinate that is not finite, penalty not positive.
+        ValueError: wrong shape or type, an empty cloud, a coordinate that is not finite, penalty not positive or not
+            finite.
         RuntimeError: the value of the solver is more than 1% above its lower bound.
 
     Chapel, Flamary, Wu, Févotte and Gasso, 2021, Unbalanced Optimal Transport through Non-negative Penalized Linear
     Regression.
     """
     check(x, y, same_dimension=True)
-    positive(penalty, "penalty")
+    positive(penalty=penalty)
     values = []
     for p, q in zip(x, y, strict=True):
         costs = distances(p, q)

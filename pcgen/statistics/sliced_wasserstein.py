@@ -18,8 +18,8 @@ def sliced_wasserstein(
 
     Directions u are random unit vectors. Each one-dimensional distance is exact, also for unequal sample sizes: its
     p-th power is the integral over q in [0, 1] of |difference of the quantiles at q|^p. The value is computed in
-    float64 and returned in the type of x, a scalar in the unit of x. At 0, where the root has no derivative, the
-    gradient is 0.
+    float64 and returned in the type of x, a scalar in the unit of x; NaN in a sample makes it NaN. At 0, where the root
+    has no derivative, the gradient is 0.
 
     Args:
         x: (S, D), floating point.
@@ -47,5 +47,5 @@ def sliced_wasserstein(
     lengths = ends.diff(prepend=ends.new_zeros(1)).double() / (s * r)  # (M,)
     i, j = (ends - 1) // r, (ends - 1) // s
     cost = (lengths[:, None] * (a[i] - b[j]).abs() ** order).sum(0).mean()
-    value: Tensor = torch.where(cost > 0, cost, 1.0).pow(1 / order).where(cost > 0, 0.0)
+    value: Tensor = torch.where(cost != 0, cost, 1.0).pow(1 / order).where(cost != 0, 0.0)  # NaN stays NaN
     return value.to(x.dtype)

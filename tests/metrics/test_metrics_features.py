@@ -9,8 +9,13 @@ from pcgen.data import Normalization
 from pcgen.metrics import FeatureSpace, evaluate, frechet_distance, protocol
 from pcgen.metrics.identity import Identity
 from pcgen.models.classifiers.pointnet import PointNetClassifier
+from pcgen.models.classifiers.pointnet2 import PointNet2Classifier
 from pcgen.models.clouds.autoencoder import Autoencoder
+from pcgen.models.clouds.latent import LatentCloudModel
+from pcgen.models.clouds.set_autoencoder import SetAutoencoder
+from pcgen.models.diffusion.diffusion import Diffusion
 from pcgen.models.mixtures.gaussian import Gaussian
+from pcgen.models.scenes.draw import DRAW
 from pcgen.statistics import median_bandwidths, two_sample_test
 
 
@@ -65,6 +70,26 @@ def test_a_name_tells_two_trainings_apart(sets):
 def test_a_model_of_vectors_has_no_features_of_clouds():
     with pytest.raises(ValueError, match="must be a classifier or encode clouds, Gaussian does neither"):
         FeatureSpace(Gaussian((2,)))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: SetAutoencoder((24, 3), tokens=4, channels=2), r"SetAutoencoder encodes them as sets \(4, 2\), whose"),
+        (lambda: DRAW((24, 3), steps=2, hidden=8, code=3), r"DRAW encodes them as sets \(2, 3\), whose order would"),
+        (
+            lambda: LatentCloudModel(
+                SetAutoencoder((24, 3), tokens=4, channels=2), Diffusion((4, 2), times=3, width=8)
+            ),
+            r"LatentCloudModel encodes them as sets \(4, 2\)",
+        ),
+        (lambda: PointNet2Classifier((24, 6), ("ball", "rod")), "must see points alone, PointNet2Classifier sees 6"),
+    ],
+    ids=["set codes", "codes of steps", "a model of set codes", "normals"],
+)
+def test_a_model_that_cannot_be_compared_is_refused_at_once(make, message):
+    with pytest.raises(ValueError, match=message):
+        FeatureSpace(make())
 
 
 def test_one_kernel_measures_all_sets_so_that_a_farther_one_scores_more():

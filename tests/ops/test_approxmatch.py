@@ -61,6 +61,16 @@ def test_bad_input_is_named() -> None:
         ops.approxmatch(x, x[:, :4])
     with pytest.raises(ValueError, match="x: must be finite, got nan in point 0 of cloud 0"):
         ops.approxmatch(x * float("nan"), x)
+    bad = x.clone()
+    bad[1, 3] = float("inf")
+    with pytest.raises(
+        ValueError, match="a: must be finite, got inf in point 3 of cloud 1; drop or repair such clouds"
+    ):
+        ops.approxmatch_matrix(bad, x)
+    with pytest.raises(
+        ValueError, match="b: must be finite, got inf in point 3 of cloud 1; drop or repair such clouds"
+    ):
+        ops.approxmatch_matrix(x, bad)
 
 
 def test_opcheck() -> None:

@@ -67,5 +67,11 @@ def test_bad_input_is_named() -> None:
     b[6, 3, 1] = float("inf")
     with pytest.raises(ValueError, match=r"b: must be finite, got inf in point 3 of cloud 6"):
         ops.chamfer_matrix(a, b)
+    a[17, 2, 0] = float("nan")  # not in the first block of rows
+    done: list[int] = []
+    for other in (b[:6], a):
+        with pytest.raises(ValueError, match=r"a: must be finite, got nan in point 2 of cloud 17; drop or repair such"):
+            ops.chamfer_matrix(a, other, progress=lambda pairs, total: done.append(pairs))
+    assert done == []
     with pytest.raises(ValueError, match=r"a: must have the shape"):
         ops.chamfer_matrix(a[0], b)

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from cloud_transforms import check_transforms
 
 from pcgen import ops
 
@@ -50,6 +51,8 @@ def test_vmap() -> None:
     assert torch.equal(batched, torch.stack([ops.chamfer(x[i], y[:, i]) for i in range(3)]))
     shared = torch.func.vmap(ops.chamfer, (0, None))(x, y[:, 0])
     assert torch.equal(shared, torch.stack([ops.chamfer(x[i], y[:, 0]) for i in range(3)]))
+    assert torch.func.vmap(ops.chamfer)(x[:, :0], y[:0].transpose(0, 1)).shape == (3, 0)
+    assert torch.func.vmap(ops.chamfer)(x[:0], y.transpose(0, 1)[:0]).shape == (0, 2)
 
 
 def test_vmap_over_a_gradient() -> None:
@@ -58,6 +61,10 @@ def test_vmap_over_a_gradient() -> None:
     rows = torch.autograd.grad(value, x, torch.eye(2), is_grads_batched=True)[0]
     for row, weights in zip(rows, torch.eye(2), strict=True):
         assert torch.equal(row, torch.autograd.grad(ops.chamfer(x, y), x, weights)[0])
+
+
+def test_transforms_of_torch_func() -> None:
+    check_transforms(ops.chamfer, *_clouds(False))
 
 
 def test_kernels_refuse_what_the_public_functions_would_have_mended() -> None:

@@ -177,6 +177,46 @@ def test_gap_is_certified(kind: str, gap: float) -> None:
         assert matching.gap.item() <= gap + 1e-12
 
 
+def _unbalanced(n: int) -> tuple[Tensor, Tensor]:
+    """A coarse cluster, and two tight ones far apart with other shares of the points in each cloud.
+
+    Prices of the tight ones must differ by their distance, and an auction raises them by less than their size per bid.
+    """
+
+    def cluster(count: int, size: float, place: list[float]) -> Tensor:
+        return torch.rand(count, 3, dtype=torch.float64) * size + torch.tensor(place, dtype=torch.float64)
+
+    half, most = n // 2, 3 * n // 8
+    sides = [0.0, 0.0, 0.0], [1.0, 0.0, 0.0]
+    clouds = [
+        torch.cat([cluster(half, 1e-3, [0.5, 2, 0]), cluster(most, 1e-7, many), cluster(n - half - most, 1e-7, few)])
+        for many, few in (sides, sides[::-1])
+    ]
+    return clouds[0], clouds[1]
+
+
+ADVERSARIAL = {"unbalanced": _unbalanced} | {kind: MATCHED[kind] for kind in ("clusters", "half_stuck", "outlier")}
+
+
+@pytest.mark.parametrize("gap", [0.3, 0.01, 1e-6])
+@pytest.mark.parametrize("start", ["zeros", "noise", "absurd", "none"])
+@pytest.mark.parametrize("kind", ADVERSARIAL)
+def test_gap_is_certified_from_any_start(kind: str, start: str, gap: float, instruction_set: str) -> None:
+    """Also where an auction ends at its limit of bids, before every point is matched."""
+    n = 256
+    x, y = (cloud[None] for cloud in ADVERSARIAL[kind](n))
+    duals = {
+        "zeros": torch.zeros(1, n),
+        "noise": torch.randn(1, n),
+        "absurd": 1e300 * torch.randn(1, n, dtype=torch.float64),
+        "none": None,
+    }
+    matching = match(x, y, gap, start=duals[start])
+    check_certificate(x, y, matching, gap)
+    optimum = reference.match(x, y)[1]
+    assert (matching.lower_bound <= optimum * (1 + 1e-12)).all() and (optimum <= matching.cost * (1 + 1e-12)).all()
+
+
 @pytest.mark.parametrize("kind", ["cubes", "lattice", "clusters"])
 def test_start_from_any_duals(kind: str) -> None:
     x, y = (cloud[None] for cloud in MATCHED[kind](200))
@@ -191,6 +231,14 @@ def test_start_from_any_duals(kind: str) -> None:
         again = match(x, y, start=start)
         check_certificate(x, y, again)
         torch.testing.assert_close(again.cost, first.cost, rtol=1e-13, atol=0, msg=name)
+
+
+def test_gap_of_a_pair_that_could_not_be_matched_is_not_zero() -> None:
+    """As on a GPU, where such a pair is NaN."""
+    cost = torch.tensor([2.0, 0.0, float("nan")], dtype=torch.float64)
+    nothing = torch.zeros(3, 1, dtype=torch.float64)
+    gap = Matching(nothing.long(), cost, cost / 2, nothing, nothing).gap
+    assert gap[:2].tolist() == [0.5, 0.0] and gap[2].isnan()
 
 
 def test_matrix_is_that_of_the_pairs() -> None:

@@ -63,13 +63,21 @@ def test_chamfer_by_its_matrix() -> None:
     index, distance = _of_matrix(chamfer_matrix(a, b), 2)
     found = nearest(a, b, 2, distance="chamfer")
     assert torch.equal(found.index, index) and torch.equal(found.distance, distance) and found.solved == 45
-    assert (nearest(a, a, distance="chamfer").index[:, 0] != torch.arange(5)).all()
+    own = nearest(a, a, distance="chamfer")
+    assert (own.index[:, 0] != torch.arange(5)).all() and own.solved == 10
 
 
 def test_progress_ends_at_all() -> None:
     calls: list[tuple[int, int]] = []
     nearest(_shapes(4), _shapes(5), progress=lambda done, total: calls.append((done, total)))
     assert calls[0] == (0, 4) and calls[-1] == (4, 4)
+
+
+def test_progress_of_chamfer_counts_clouds() -> None:
+    a, calls = torch.rand(20, 30, 3), []
+    for other in (a[:7], a):  # blocks of eight rows
+        nearest(a, other, distance="chamfer", progress=lambda done, total: calls.append((done, total)))
+    assert calls == 2 * [(8, 20), (16, 20), (20, 20)]
 
 
 @pytest.mark.parametrize("start", ["own", "neighbour", "noise"])

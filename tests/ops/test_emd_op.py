@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from cloud_transforms import check_transforms
 from torch import Tensor
 
 from pcgen.ops.emd import emd, emd_matrix, match
@@ -115,6 +116,12 @@ def test_vmap() -> None:
     assert torch.equal(batched, torch.stack([emd(x[i], y[:, i]) for i in range(3)]))
     shared = torch.func.vmap(emd, (0, None))(x, y[:, 0])
     assert torch.equal(shared, torch.stack([emd(x[i], y[:, 0]) for i in range(3)]))
+    assert torch.func.vmap(emd)(x[:, :0], y[:0].transpose(0, 1)).shape == (3, 0)
+    assert torch.func.vmap(emd)(x[:0], y.transpose(0, 1)[:0]).shape == (0, 2)
+
+
+def test_transforms_of_torch_func() -> None:
+    check_transforms(emd, *_clouds())
 
 
 GOOD = torch.zeros(2, 4, 3)
@@ -126,6 +133,9 @@ BAD: dict[str, tuple[Callable[[], object], str]] = {
     "type": (lambda: emd(GOOD, GOOD.double()), "y: must have the type of x, float32, got float64"),
     "nan": (lambda: emd(NAN, GOOD), "x: must be finite, got nan in point 2 of cloud 1"),
     "inf": (lambda: emd_matrix(GOOD, GOOD + float("inf")), "b: must be finite, got inf in point 0 of cloud 0"),
+    "late": (lambda: emd_matrix(GOOD, NAN), "b: must be finite, got nan in point 2 of cloud 1; drop or repair such"),
+    "late row": (lambda: emd_matrix(NAN, GOOD), "a: must be finite, got nan in point 2 of cloud 1; drop or repair"),
+    "itself": (lambda: emd_matrix(NAN, NAN), "a: must be finite, got nan in point 2 of cloud 1; drop or repair such"),
     "gap": (lambda: emd(GOOD, GOOD, 1.0), r"gap: must be in \[0, 1\), 0 for the optimum, got 1.0; 0.01 allows"),
     "nan gap": (lambda: match(GOOD, GOOD, float("nan")), r"gap: must be in \[0, 1\), 0 for the optimum, got nan"),
     "start": (lambda: match(GOOD, GOOD, start=torch.zeros(2, 3)), "start: must hold a dual for each point of y"),

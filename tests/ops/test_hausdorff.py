@@ -1,11 +1,14 @@
 """Hausdorff and density-aware Chamfer distances."""
 
+import importlib
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
 from cloud_problems import PROBLEMS, pairs
 from scipy.spatial.distance import directed_hausdorff
+from torch import Tensor
 
 from pcgen import ops
 from pcgen.ops import reference
@@ -50,5 +53,29 @@ def test_density_aware_chamfer_gradient_and_range() -> None:
     assert torch.autograd.gradcheck(lambda a, b: ops.density_aware_chamfer(a, b, 5.0), (x, y))
     far = ops.density_aware_chamfer(x, y + 100)
     assert ((far >= 0) & (far <= 1)).all()
-    with pytest.raises(ValueError, match="alpha: must be positive, got 0"):
-        ops.density_aware_chamfer(x, y, 0)
+    for alpha in (0, math.inf, math.nan):
+        with pytest.raises(ValueError, match=f"alpha: must be a positive number, got {alpha}"):
+            ops.density_aware_chamfer(x, y, alpha)
+
+
+@pytest.mark.parametrize("distance", [ops.hausdorff, ops.density_aware_chamfer])
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_a_pair_that_is_not_finite_is_nan_where_the_kernels_do_not_raise(
+    distance: Callable[[Tensor, Tensor], Tensor], bad: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a GPU, whose kernels give any indices for such a pair."""
+    x, y = pairs("cubes", 3, 20, 20, torch.float64)
+    expected = distance(x, y)
+    indices = torch.ops.pcgen.chamfer_with_index(x, y)
+    x[0, 4, 1], y[2, 5, 0] = bad, bad
+    monkeypatch.setattr(importlib.import_module("pcgen.ops.hausdorff"), "_ops", _Lenient(indices))
+    found = distance(x, y)
+    assert found[[0, 2]].isnan().all() and torch.equal(found[1], expected[1])
+
+
+class _Lenient:
+    def __init__(self, indices: tuple[Tensor, Tensor, Tensor]) -> None:
+        self.indices = indices
+
+    def chamfer_with_index(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return self.indices

@@ -1,6 +1,7 @@
 """Transport through POT: closed forms, independent solvers, limits."""
 
 import itertools
+import math
 
 import pytest
 import torch
@@ -219,8 +220,11 @@ def test_bad_input_is_named() -> None:
         ops.unbalanced(x * float("nan"), y)
     with pytest.raises(ValueError, match="y: must have as many clouds as x"):
         ops.gromov_wasserstein(x, y[:1])
-    with pytest.raises(ValueError, match="regularization: must be positive, got 0"):
-        ops.sinkhorn(x, y, 0)
+    for bad in (0, -1.0, math.inf, math.nan):
+        with pytest.raises(ValueError, match=f"regularization: must be a positive number, got {bad}"):
+            ops.sinkhorn(x, y, bad)
+        with pytest.raises(ValueError, match=f"penalty: must be a positive number, got {bad}"):
+            ops.unbalanced(x, y, bad)
     with pytest.raises(ValueError, match=r"x_weights: must be positive and finite, \(2, 4\), got \(2, 4\) from 0 to 0"):
         ops.wasserstein(x, y, torch.zeros(2, 4))
     with pytest.raises(ValueError, match="p: must be 1 or 2, got 3"):

@@ -59,6 +59,37 @@ def test_of_one_law_the_ratio_is_one(way: str) -> None:
     assert (ratio(Q.sample((2000,))).exp() - 1).square().mean().sqrt() < 0.25
 
 
+def test_by_classification_is_sklearns_logistic_regression_whose_intercept_is_free() -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    x, y = P.sample((60,)), Q.sample((90,))
+    ratio = by_classification(x, y, ridge=0.3)
+    rows = ratio.features(ratio.standard(torch.cat([x, y])))
+    labels, weights = [1] * 60 + [0] * 90, [1 / 60] * 60 + [1 / 90] * 90  # both samples count alike
+    theirs = LogisticRegression(C=1 / 0.3, tol=1e-12, max_iter=10_000).fit(rows.numpy(), labels, weights)
+    torch.testing.assert_close(ratio.weights, torch.from_numpy(theirs.coef_[0]), rtol=0, atol=1e-6)
+    assert ratio.offset.item() == pytest.approx(theirs.intercept_[0], abs=1e-6)
+    assert abs(ratio.offset.item()) > 0.01
+
+
+def test_by_kullback_leibler_bears_an_outlier_far_from_all_kernels() -> None:
+    x, y = samples(200)
+    outlier = x.clone()
+    outlier[1] = 60.0  # kernels are around rows 0, 2, 4, ...
+    found = by_kullback_leibler(outlier, y)
+    assert (found.kernels.centres.abs() < 10).all() and found.weights.isfinite().all()
+    assert found(torch.cat([outlier, y])).isfinite().all()
+    # The rows without it, whose kernels do not underflow, by the rule as it is written.
+    basis = found.kernels
+    kernels, mean_y = basis(x), basis(y).mean(0)
+    weights = torch.full_like(mean_y, 1 / len(mean_y))
+    for _ in range(100):
+        shares = weights * kernels / mean_y
+        weights = (shares / shares.sum(1, keepdim=True)).mean(0)
+    plain = by_kullback_leibler(x, y, bandwidth=basis.bandwidth, steps=100)
+    torch.testing.assert_close(plain.weights, weights / mean_y, rtol=1e-9, atol=1e-12)
+
+
 def test_by_moments_matches_the_moments_themselves() -> None:
     x, y = samples(500)
     weights = by_moments(x, y, ridge=0.0)(y).exp()

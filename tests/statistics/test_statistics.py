@@ -96,6 +96,13 @@ def test_sliced_wasserstein_with_a_seed_leaves_the_global_generator_alone() -> N
     assert sliced_wasserstein(x, y, seed=3) != sliced_wasserstein(x, y, seed=4)
 
 
+@pytest.mark.parametrize("order", [1, 2])
+def test_sliced_wasserstein_of_nan_is_nan(order: int) -> None:
+    x, y = normal(5, 3), normal(6, 3)
+    x[2, 1] = math.nan
+    assert sliced_wasserstein(x, y, order=order).isnan() and sliced_wasserstein(y, x, order=order).isnan()
+
+
 @pytest.mark.parametrize("divergence", [energy_distance, kernel_mmd, sliced_wasserstein])
 def test_gradients_match_finite_differences(divergence) -> None:  # type: ignore[no-untyped-def]
     arguments = {"bandwidths": [0.7, 2.0]} if divergence is kernel_mmd else {}

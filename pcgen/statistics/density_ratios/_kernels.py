@@ -8,7 +8,7 @@ from torch import Tensor
 from pcgen.errors import at_least, positive
 from pcgen.statistics._checks import check_finite, check_samples
 from pcgen.statistics._distances import row_distances
-from pcgen.statistics.kernel_mmd import gaussian_kernel, median_bandwidths
+from pcgen.statistics.kernel_mmd import median_bandwidths
 
 __all__ = ["KernelRatio", "Kernels"]
 
@@ -40,7 +40,11 @@ class Kernels:
 
     def __call__(self, rows: Tensor) -> Tensor:
         """k_l(x) of each row x, (B, D) -> (B, L) float64."""
-        return gaussian_kernel(row_distances(rows, self.centres), [self.bandwidth])
+        return self.log(rows).exp()
+
+    def log(self, rows: Tensor) -> Tensor:
+        """log k_l(x), (B, D) -> (B, L) float64, finite far from all centres too, where k_l(x) is 0 by underflow."""
+        return row_distances(rows, self.centres).square() / (-2 * self.bandwidth**2)
 
 
 @dataclass(frozen=True)
@@ -52,5 +56,4 @@ class KernelRatio:
 
     def __call__(self, rows: Tensor) -> Tensor:
         """The logarithm of the ratio at each row, by log-sum-exp, so that it is finite far from all kernels too."""
-        exponents = row_distances(rows, self.kernels.centres).square() / (-2 * self.kernels.bandwidth**2)
-        return torch.logsumexp(exponents + self.weights.log(), dim=1)
+        return torch.logsumexp(self.kernels.log(rows) + self.weights.log(), dim=1)

@@ -60,8 +60,13 @@ def log_mean_exp(values: Tensor) -> Tensor:
     return values.logsumexp(0) - math.log(len(values))
 
 
-def fit_convex(objective: Callable[[Tensor], Tensor], size: int, ridge: float, like: Tensor) -> Tensor:
-    """Weights (size,) that minimise a convex objective plus ridge / 2 |weights|^2, by L-BFGS in float64."""
+def fit_convex(
+    objective: Callable[[Tensor], Tensor], size: int, ridge: float, like: Tensor, *, offset: bool = False
+) -> Tensor:
+    """Weights (size,) that minimise a convex objective plus ridge / 2 |weights|^2, by L-BFGS in float64.
+
+    If `offset`, the last weight is one, which the ridge does not shrink.
+    """
     weights = torch.zeros(size, dtype=torch.float64, device=like.device, requires_grad=True)
     optimizer = torch.optim.LBFGS(
         [weights],
@@ -73,7 +78,7 @@ def fit_convex(objective: Callable[[Tensor], Tensor], size: int, ridge: float, l
     )
 
     def closure() -> Tensor:
-        loss = objective(weights) + ridge / 2 * weights.square().sum()
+        loss = objective(weights) + ridge / 2 * weights[: size - offset].square().sum()
         (weights.grad,) = torch.autograd.grad(loss, weights)
         return loss
 

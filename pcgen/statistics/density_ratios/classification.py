@@ -35,5 +35,9 @@ def by_classification(x: Tensor, y: Tensor, features: Features = quadratic, ridg
     standard = Standard.of(x, y)
     # The last feature is 1; its weight is the offset.
     of_x, of_y = (pad(features(standard(rows)), (0, 1), value=1.0) for rows in (x, y))
-    weights = fit_convex(lambda w: softplus(-(of_x @ w)).mean() + softplus(of_y @ w).mean(), of_x.shape[1], ridge, of_x)
+
+    def loss(w: Tensor) -> Tensor:
+        return softplus(-(of_x @ w)).mean() + softplus(of_y @ w).mean()
+
+    weights = fit_convex(loss, of_x.shape[1], ridge, of_x, offset=True)
     return LogLinear(standard, features, weights[:-1], weights[-1])

@@ -1,5 +1,6 @@
 """Density ratios by the Kullback-Leibler divergence."""
 
+import torch
 from torch import Tensor
 
 from pcgen.errors import at_least
@@ -40,12 +41,12 @@ def by_kullback_leibler(
     """
     basis = Kernels.of(x, y, kernels, bandwidth)
     at_least(1, steps=steps)
-    of_x, mean_y = basis(x), basis(y).mean(0).clamp_min(_TINY)  # (S, L), (L,)
-    parts = of_x / mean_y
+    mean_y = basis(y).mean(0).clamp_min(_TINY)  # (L,)
+    # By logarithms: far from all centres every kernel is 0 by underflow, but their shares are not.
+    parts = basis.log(x) - mean_y.log()  # (S, L)
     weights = mean_y.new_full((len(mean_y),), 1 / len(mean_y))
     for _ in range(steps):
-        shares = weights * parts
-        weights = (shares / shares.sum(1, keepdim=True)).mean(0)
+        weights = torch.softmax(weights.log() + parts, dim=1).mean(0)
     return KernelRatio(basis, weights / mean_y)
 
 
