@@ -1,7 +1,7 @@
 """`pcgen sample`: new clouds from a trained model."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -41,7 +41,8 @@ def sample(
     check_target(out, overwrite, make_folder=True, format=format, count=n)
     opened = training.Run.open(run)
     model = opened.generator(checkpoint, device)
-    drawing = [each.draw for each in (model, getattr(model, "head", None)) if each is not None]
+    parts: dict[Any, None] = dict.fromkeys((model, model.learner))
+    drawing = [part.draw for part in parts]
     options = parse_settings(settings or [], *drawing, skip=["labels"])
     cost = opened.cost(n, checkpoint=checkpoint, device=device, **options)
     cost.check(available_memory())

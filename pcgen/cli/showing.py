@@ -105,7 +105,8 @@ def watch(
 
     run = training.Run.open(path)
     model = run.generator()
-    drawing = [each.draw for each in (model, getattr(model, "head", None)) if each is not None]
+    parts: dict[Any, None] = dict.fromkeys((model, model.learner))
+    drawing = [part.draw for part in parts]
     options = parse_settings(settings, *drawing, skip=["labels"])
     frames = showing.frames or (_STATES if showing.film is None else _FRAMES)
     chosen = None if labels is None else [name.strip() for name in labels.split(",")]

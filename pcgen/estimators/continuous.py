@@ -40,7 +40,8 @@ def inverse_cdf(q: Distribution) -> Tensor:
     """
     with torch.no_grad():
         like = q.sample()
-    u = torch.rand_like(like).clamp_min(torch.finfo(like.dtype).tiny)
+    eps = torch.finfo(like.dtype).eps
+    u = torch.rand_like(like).clamp(eps / 2, 1 - eps)  # Rounded, 2u - 1 must not be -1 or 1.
     z: Tensor = q.icdf(u)
     return z
 

@@ -98,6 +98,11 @@ class Learner(nn.Module, ABC):
         """The shape of the rows that it learns from: its own, except where it learns codes of what it generates."""
         return self.shape
 
+    @property
+    def learner(self) -> "Learner":
+        """What learns: the model itself, or the head of a model of codes."""
+        return self
+
     def setup(self, data: Batch) -> None:
         """Prepare from the whole training data once, before the first update. Does nothing by default."""
 
@@ -176,13 +181,15 @@ class GenerativeModel(Learner):
             **options: of the model's `draw`.
 
         Raises:
-            ValueError: n is below 1, labels are given to a model that takes none, or are not n.
+            ValueError: n, or `points`, is below 1, labels are given to a model that takes none, or are not n.
         """
         at_least(1, n=n)
         if labels is not None and not self.classes:
             raise ValueError(f"labels: this {type(self).__name__} takes none: it has no classes; leave them out")
         if labels is not None and labels.shape != (n,):
             raise ValueError(f"labels: must be one for each of {n} objects, got shape {tuple(labels.shape)}")
+        if options.get("points") is not None:
+            at_least(1, points=options["points"])
         labels = self.draw_labels(n) if labels is None else labels.to(self.device)
         parts: list[Tensor] = []
         with evaluating(self):

@@ -40,6 +40,10 @@ class GaussianPart(nn.Module):
         self.basis.copy_(basis)
         self.spectrum.copy_(spectrum.clamp_min(0))
 
+    def floored(self, least: float) -> Tensor:
+        """The eigenvalues of C, each at least the share `least` of the largest, and above 0, (channels,)."""
+        return torch.maximum(self.spectrum, least * self.spectrum.max().clamp_min(least))
+
     @torch.no_grad()
     def fit_correlation(self, noise: Tensor, x: Tensor) -> None:
         """Estimate r from noise, (R, *shape), and the rows of data with which it is coupled; call `fit` before."""

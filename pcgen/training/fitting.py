@@ -105,7 +105,7 @@ def fit(
         keeper = Keeper(model, state, run, measure, settled)
         stack.callback(keeper.close)
         watch = stack.enter_context(watching(run is not None))
-        show, tell, say = _shown(progress, getattr(model, "head", model), stack)
+        show, tell, say = _shown(progress, model.learner, stack)
         if going.said:
             say(going.said)
         for note in going.notes:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from pcgen.models.base import Batch, GradientLearner, Learner
+from pcgen.models.base import Batch, GenerativeModel, Learner
 from pcgen.nets.modes import evaluating
 from pcgen.seeds import isolated
 from pcgen.training.feed import check_labels, check_rows, shaped
@@ -29,7 +29,7 @@ class Validation:
         """
         check_rows(model, data, "validation")
         check_labels(model, labels, len(data), "validation_labels", "validation")
-        if not isinstance(getattr(model, "head", model), GradientLearner):
+        if type(model.learner).validate is GenerativeModel.validate:  # by samples
             most = _MOST_VECTORS if data.dim() == 2 else _MOST_SETS
             chosen = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))[:most].sort().values
             data = data[chosen.to(data.device)]

@@ -198,3 +198,10 @@ def test_dropout_acts_in_training_alone():
     for module in model.modules():
         module.train(isinstance(module, nn.Dropout))
     assert not torch.equal(model.logits(x), model.logits(x))
+
+
+def test_a_batch_of_one_cloud_is_refused_where_it_is_learned() -> None:
+    model = CLASSIFIERS["pointnet_classifier"]((16, 3), classes=("a", "b"))
+    model.train()
+    with pytest.raises(ValueError, match="batch_size: must be at least 2 for a classifier's batch norms, got a batch"):
+        model.update(Batch(torch.randn(1, 16, 3), labels=torch.zeros(1, dtype=torch.int64)))

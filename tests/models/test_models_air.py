@@ -129,3 +129,17 @@ def test_shapes_are_found_and_counted(measured: Callable[..., None]) -> None:
     measured("share of their shapes with a box within a tenth of the floor's side", near, f"by chance {by_chance:.2f}")
     assert share >= 0.9
     assert near > 0.7 > 3 * by_chance
+
+
+def test_the_background_is_drawn_from_the_density_that_it_has() -> None:
+    background = Background(1)
+    with torch.no_grad():
+        background.log_scales.copy_(torch.tensor([[-1.0, -9.0, 0.0]]))  # the floor of a scene, learned to be thin
+        background.means.zero_()
+        found = background.draw(1, 20_000)[0]
+        line = torch.linspace(-0.1, 0.1, 4001)
+        at = torch.stack([torch.zeros(4001), line, torch.zeros(4001)], dim=1)
+        weight = background.log_prob(at[None])[0].exp()
+    assert found[:, 1].square().mean().sqrt() == pytest.approx(
+        float((weight * line**2).sum() / weight.sum()) ** 0.5, rel=0.03
+    )

@@ -12,6 +12,7 @@ from pcgen.models.autoregressive.autoregressive import Autoregressive
 from pcgen.models.autoregressive.orders import in_order
 from pcgen.models.base import Batch
 from pcgen.nets.causal import CAUSAL
+from pcgen.training import fit
 
 CONTRACT = {"autoregressive": {"group": 2, "parts": 2, "width": 16, "layers": 1, "heads": 2}}
 
@@ -162,3 +163,8 @@ def test_of_what_is_drawn_the_loss_still_asks_for_the_true_steps() -> None:
 def test_bad_arguments_are_named(options: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Autoregressive((4,), **options)
+
+
+def test_its_training_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    fit(Autoregressive((4,), width=16, layers=1), torch.randn(20, 4), steps=2, progress=True)
+    assert "autoregressive" in capsys.readouterr().err

@@ -44,3 +44,15 @@ def test_every_layer_has_noise_of_its_own() -> None:
 def test_clouds_are_refused() -> None:
     with pytest.raises(ValueError, match="deep_implicit: shape must be"):
         DeepImplicit((16, 3))
+
+
+@pytest.mark.parametrize("noise", ["ball", "mixture"])
+def test_the_noise_of_every_layer_is_a_draw_of_the_prior(noise: str) -> None:
+    torch.manual_seed(0)
+    model = DeepImplicit((2,), layers=3, noise_dim=2, width=8, noise=noise)
+    parts = model.latents(4000).split(2, dim=1)
+    alone = model.prior.draw(4000).square().sum(1).mean()
+    for part in parts:  # in one ball, the layers would share its radius
+        assert part.square().sum(1).mean() == pytest.approx(float(alone), rel=0.1)
+    sizes = torch.stack([part.norm(dim=1) for part in parts])
+    assert (torch.corrcoef(sizes) - torch.eye(3)).abs().max() < 0.06

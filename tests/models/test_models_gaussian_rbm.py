@@ -118,3 +118,10 @@ def test_bad_arguments_are_named() -> None:
         GaussianRBM((4,), noise=0)
     with pytest.raises(ValueError, match=r"noise: must be at least 0 and below 1, got 1\.5"):
         GaussianRBM((4,), noise=1.5)
+
+
+def test_rows_that_are_all_equal_are_whitened_to_zero() -> None:
+    model = GaussianRBM((3,), hidden=2)
+    model.setup(Batch(torch.full((5, 3), 2.0)))
+    assert torch.equal(model.inward(torch.full((5, 3), 2.0)), torch.zeros(5, 3))
+    assert model.outward(torch.zeros(1, 3)).tolist() == [[2.0, 2.0, 2.0]]

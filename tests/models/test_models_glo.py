@@ -69,3 +69,9 @@ def test_another_number_of_rows_is_refused() -> None:
         GLO((3,), rows=5).setup(Batch(torch.randn(7, 3)))
     with pytest.raises(ValueError, match="loss: must be one of squared, l1; got 'l2'"):
         GLO((3,), rows=5, loss="l2")
+
+
+def test_rows_that_are_all_equal_are_learned() -> None:
+    model = fit(GLO((4,), rows=6, code=3), torch.full((6, 4), 2.0), steps=20)
+    assert (model.sample(5) - 2).abs().max() < 0.5
+    assert GLO((4,), rows=6, code=3, widths=()).decode(torch.zeros(2, 3)).shape == (2, 4)  # a linear generator

@@ -75,3 +75,11 @@ def test_codes_are_weights_and_samples_decode_those_of_the_prior() -> None:
     decoded = model.decode(model.prior.draw(50_000))
     torch.testing.assert_close(model.sample(50_000).mean(0), decoded.mean(0), atol=0.03, rtol=0)
     torch.testing.assert_close(model.sample(50_000).std(0), decoded.std(0), atol=0.03, rtol=0)
+
+
+def test_a_learned_scale_starts_at_that_of_the_residuals() -> None:
+    torch.manual_seed(0)
+    x = 0.1 * torch.randn(300, 6)
+    model = SBVAE((6,), truncation=4, learn_scale=True)
+    model.setup(Batch(x))
+    assert float(model.likelihood.log_scale.exp()) == pytest.approx(0.1, rel=0.3)

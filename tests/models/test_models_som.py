@@ -122,3 +122,12 @@ def test_bad_arguments_are_named() -> None:
         SOM((4,), height=1, width=1)
     with pytest.raises(ValueError, match="radius: must be a positive number, got 0"):
         SOM((4,), radius=0)
+
+
+def test_a_unit_far_from_all_rows_stays_where_it_is() -> None:
+    model = SOM((2,), height=1, width=12, radius=0.25)
+    rows = torch.full((40, 2), 5.0)
+    model.setup(Batch(rows))
+    for step in range(200):
+        model.update(Batch(rows, progress=step / 200))
+    assert (model.units - 5).abs().max() < 1e-4

@@ -149,7 +149,7 @@ def test_monte_carlo_em_reaches_the_likelihood_of_ppca_without_an_encoder() -> N
 def test_bad_arguments_are_named() -> None:
     model, x = model_of_the_data(), rows(4)
     clouds = VAE((8, 3), code=2)
-    with pytest.raises(ValueError, match=r"model: must be a variational model of vectors, got VAE of shape \(8, 3\)"):
+    with pytest.raises(ValueError, match=r"model: must be of vectors, got VAE of shape \(8, 3\)"):
         fit_posteriors(clouds, torch.randn(4, 8, 3))
     with pytest.raises(ValueError, match="rows: must be at least 1, got 0"):
         fit_posteriors(model, x[:0])

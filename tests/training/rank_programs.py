@@ -13,6 +13,7 @@ from torch import Tensor
 from pcgen import ranks
 from pcgen.files import write_tensors
 from pcgen.models.base import Batch, Recipe
+from pcgen.models.variational.ncrp_vae import NCRPVAE
 from pcgen.training import fit
 
 
@@ -172,3 +173,23 @@ def train_sparing(folder: str) -> None:
     model = Sparing((5,))
     fit(model, vectors(), steps=3, batch_size=8)
     Path(folder, f"weights{os.environ['RANK']}").write_text(repr((float(model.some), float(model.none))))
+
+
+class Tree(NCRPVAE):
+    """Keeps the counts of its leaves after every update."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__(shape, code=2, widths=[8])
+        self.kept: list[list[float]] = []
+
+    def update(self, batch: Batch) -> dict[str, Tensor]:
+        told = super().update(batch)
+        self.kept.append(self.prior.counts.tolist())
+        return told
+
+
+def train_a_tree(folder: str) -> None:
+    """Each rank tells the counts of its tree after every update."""
+    model = Tree((5,))
+    fit(model, vectors(), steps=6, batch_size=8)
+    Path(folder, f"counts{os.environ['RANK']}").write_text(repr(model.kept))

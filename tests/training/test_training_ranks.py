@@ -141,3 +141,10 @@ def test_a_weight_without_a_gradient_on_any_rank_stays(tmp_path: Path) -> None:
     assert (some, none) == other
     assert none == pytest.approx(0.99)  # one step of Adam; its momentum would have moved it on
     assert some < 0.98
+
+
+def test_ranks_learn_one_tree(tmp_path: Path) -> None:
+    assert together(rank_programs.train_a_tree, tmp_path) == [0, 0]
+    one, two = ((tmp_path / f"counts{rank}").read_text() for rank in (0, 1))
+    assert one == two
+    assert [sum(counts) for counts in ast.literal_eval(one)] == pytest.approx([37] * 6)  # the rows, as with one process

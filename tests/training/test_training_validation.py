@@ -9,10 +9,10 @@ import torch
 from tiny_learners import Denoiser, Line, Shift, equal, vectors
 from torch import Tensor
 
+from pcgen.models import MODELS
 from pcgen.models.base import Batch
 from pcgen.models.clouds.autoencoder import Autoencoder
 from pcgen.models.clouds.latent import LatentCloudModel
-from pcgen.models.mixtures.gaussian import Gaussian
 from pcgen.models.variational.vae import VAE
 from pcgen.statistics import energy_distance
 from pcgen.training import Run, Step, fit, load
@@ -122,5 +122,13 @@ def test_validation_and_samples_use_averaged_weights(average: float | None) -> N
 def test_a_heads_loss_gets_all_rows() -> None:
     autoencoder = Autoencoder((16, 3), code=3, encoder={"name": "pointnet", "widths": [8]})
     rows = torch.randn(1500, 3)
-    for head, expected in ((VAE((3,), code=2, widths=[8]), 1500), (Gaussian((3,)), 1000)):
+    for head, expected in ((VAE((3,), code=2, widths=[8]), 1500), (MODELS["gan"]((3,)), 1000)):
         assert len(Validation(LatentCloudModel(autoencoder, head), rows).data) == expected
+
+
+def test_a_measure_that_compares_samples_is_told_by_the_model_and_not_by_its_parts() -> None:
+    rows = torch.randn(1500, 3)
+    kept = {"made": 1500, "autoregressive": 1500, "gan": 1000, "boltzmann": 1000}
+    for name, expected in kept.items():
+        data = (rows > 0).float() if name == "boltzmann" else rows
+        assert len(Validation(MODELS[name]((3,)), data).data) == expected, name

@@ -47,7 +47,7 @@ class AAE(Coding):
         r1: weight of the penalty on D's gradient at samples of the prior; 0, as in the paper, is none.
         classes: names of the labels' classes; () learns without labels.
         lr: Adam's learning rate of all networks.
-        betas: Adam's moments.
+        betas: Adam's moments of the discriminator; the other networks have Adam's own.
 
     Logged:
         reconstruction: mean -log p(x | z) in nats at one sample of z; for clouds the squared error in units of the

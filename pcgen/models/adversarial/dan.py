@@ -27,8 +27,8 @@ class DAN(Adversarial):
     The first form distinguishes a batch of data from a generated batch. The second form says whether two halves of a
     batch come from the same distribution. Both notice a generator that misses a mode, which a critic of single rows
     hardly does. In the paper, the samples then cover more modes than those of `gan`; we have not seen this on rings of
-    Gaussians. The batch size is therefore an option of the model. Both critics learn in every update; the paper's
-    second critic learns in one of five.
+    Gaussians. What the second critic sees depends on the size of the batches. Both critics learn in every update; the
+    paper's second critic learns in one of five.
 
     Args:
         shape: (dim,), (members, channels) or (points, 3).

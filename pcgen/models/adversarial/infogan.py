@@ -48,7 +48,8 @@ class InfoGAN(Adversarial):
     Logged:
         generator: the generator's loss, mean softplus(-D(G(z))): .693 (log 2) if D cannot distinguish samples from
             data.
-        information: L in nats: how much of the code Q infers, at most the code's entropy.
+        information: L in nats: how much of the code Q infers; of a discrete code at most log(categories), of a
+            continuous one without a limit.
         discriminator: mean softplus(-D(x)) + softplus(D(G(z))): 1.386 (2 log 2) if D cannot distinguish them, 0 if
             it is never wrong.
         r1: the penalty, with its weight; logged if r1 is not 0.
@@ -112,7 +113,7 @@ class InfoGAN(Adversarial):
 
     @property
     def entropy(self) -> float:
-        """H(c) in nats: what the information can be at most; that of the continuous code is differential."""
+        """H(c) in nats, the most that the information of a discrete code can be; of a continuous code, differential."""
         return (math.log(self.categories) if self.categories else 0.0) + self.continuous * math.log(2)
 
     def draw_codes(self, n: int) -> Tensor:

@@ -74,7 +74,6 @@ class Autoregressive(ExactLikelihood):
 
     sampling: ClassVar[str] = "one step after another"
     accepts: ClassVar[tuple[str, ...]] = ("vector", "cloud")
-    follows_progress = True
     low: Tensor
     high: Tensor
     places: Tensor
@@ -104,6 +103,7 @@ class Autoregressive(ExactLikelihood):
         fraction(scheduled=scheduled)
         positive(lr=lr)
         self.scheduled = scheduled
+        self.follows_progress = scheduled > 0
         self.size = min(group, self.shape[0]) if vector else self.shape[1]  # numbers of a step, C
         self.steps = math.ceil(self.shape[0] / self.size) if vector else self.shape[0]  # T
         self.head = MixtureHead(parts, self.size)

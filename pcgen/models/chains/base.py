@@ -129,8 +129,7 @@ class AlongAxes(Chain):
     @property
     def variance(self) -> Tensor:
         """Variances of the data along each axis, the diagonal of L, (dim,); nearly 0 for a constant coordinate."""
-        spectrum = self.gaussian.spectrum
-        return torch.maximum(spectrum, _LEAST * spectrum.max().clamp_min(_LEAST))
+        return self.gaussian.floored(_LEAST)
 
     def along(self, x: Tensor) -> Tensor:
         """Coordinates along the axes, (B, dim), of rows (B, dim)."""

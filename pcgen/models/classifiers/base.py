@@ -77,6 +77,11 @@ class Classifier(GradientLearner):
         right = in_batches(self, self.predict, x) == labels.to(self.device)
         return float(right.double().mean())
 
+    def update(self, batch: Batch) -> dict[str, Tensor]:
+        if len(batch) < 2:
+            raise ValueError("batch_size: must be at least 2 for a classifier's batch norms, got a batch of one cloud")
+        return super().update(batch)
+
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         return self.cross_entropy(self.encode(in_unit_sphere(batch.x)), batch.labels)
 

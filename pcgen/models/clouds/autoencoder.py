@@ -92,7 +92,6 @@ class Autoencoder(GradientLearner):
 
     objective: ClassVar[str] = "distance of clouds from their reconstructions"
     accepts: ClassVar[tuple[str, ...]] = ("cloud",)
-    follows_progress = True
 
     def __init__(
         self,
@@ -132,6 +131,7 @@ class Autoencoder(GradientLearner):
         self.decoder = build_part(decoder, DECODERS, "decoder", code=code, points=self.shape[0])
         self.distance = Reconstruction(reconstruction, gap)
         self.coarse = tuple(coarse) if reconstruction == "emd" and self.shape[0] >= _FEW else (0.0, 0.0)
+        self.follows_progress = any(self.coarse)
         self.even = even
         self.seen = seen
         self.noise = noise

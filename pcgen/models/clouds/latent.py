@@ -99,6 +99,11 @@ class LatentCloudModel(GenerativeModel):
         return self.head.classes
 
     @property
+    def learner(self) -> Learner:
+        """The head."""
+        return self.head
+
+    @property
     def follows_progress(self) -> bool:  # type: ignore[override]
         """Whether the head does."""
         return self.head.follows_progress

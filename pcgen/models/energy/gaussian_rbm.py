@@ -140,9 +140,8 @@ class GaussianRBM(Restricted):
 
     @property
     def deviations(self) -> Tensor:
-        """Variances along the data's principal axes, (dim,), the largest last; a constant axis gets a small one."""
-        variance = self.gaussian.spectrum
-        return torch.maximum(variance, _LEAST * variance.max()).sqrt()
+        """Deviations along the data's principal axes, (dim,), the largest last; a constant axis gets a small one."""
+        return self.gaussian.floored(_LEAST).sqrt()
 
     def inward(self, x: Tensor) -> Tensor:
         return ((x - self.gaussian.mean) @ self.gaussian.basis) / self.deviations

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from pcgen.errors import at_least, not_negative, widths
@@ -70,7 +71,7 @@ class DeepImplicit(Adversarial):
         not_negative(r1=r1)
         super().__init__(
             shape,
-            noise_dim=layers * noise_dim,
+            noise_dim=noise_dim,
             noise_scale=noise_scale,
             noise=noise,
             network=lambda shape: NoisyLayers(layers, noise_dim, width, shape[0]),
@@ -78,7 +79,11 @@ class DeepImplicit(Adversarial):
             lr=lr,
             betas=betas,
         )
-        self.r1 = r1
+        self.layers, self.r1 = layers, r1
+
+    def latents(self, n: int, truncation: float | None = None) -> Tensor:
+        """The independent noises of all layers for n rows, (n, layers * noise_dim)."""
+        return torch.cat([self.prior.draw(n, truncation) for _ in range(self.layers)], dim=1)
 
     @property
     def recipe(self) -> Recipe:

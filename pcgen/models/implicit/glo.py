@@ -77,7 +77,7 @@ class GLO(GenerativeModel, GradientLearner):
         self.shape = accepted(self.accepts, shape, "glo")
         at_least(1, rows=rows, code=code)
         positive(lr=lr, code_lr=code_lr)
-        check_widths(widths=widths)
+        check_widths(least=0, widths=widths)
         self.code_shape = (code,)
         self.measure = choose(loss, LOSSES, "loss")
         self.prior = Normal(code)  # of codes, before they are given mean and covariance of the learned ones
@@ -111,7 +111,7 @@ class GLO(GenerativeModel, GradientLearner):
         x = data.x.double() - mean
         found = principal_factors(x.T @ x / len(x), self.code_shape[0], 0.0)
         scores = (x @ found.loadings) / found.loadings.square().sum(0).clamp_min(1e-12)  # of variance 1 each
-        size = scores.norm(dim=1).quantile(_INSIDE)
+        size = scores.norm(dim=1).quantile(_INSIDE).clamp_min(1e-12)  # 0 where all rows are equal
         self.codes.copy_(into_ball((scores / size).float()))
         self.decoder.linear.weight.copy_(size * found.loadings)
         self.decoder.linear.bias.copy_(mean)

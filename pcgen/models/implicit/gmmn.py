@@ -130,7 +130,9 @@ class GMMN(GenerativeModel):
             squared = self.discrepancy(batch.x, self.draw(len(batch)), unbiased=False)
             descend(squared.clamp_min(_TINY).sqrt(), self.generator_optimizer)
             return {"mmd": squared.detach().sqrt()}
-        parts = batch.x.tensor_split(min(self.critic_steps, max(1, len(batch) // 2)))  # of two rows or more
+        if len(batch) < 2:
+            raise ValueError("batch_size: must be at least 2 for a learned kernel, got a batch of one row")
+        parts = batch.x.tensor_split(min(self.critic_steps, len(batch) // 2))  # of two rows or more
         for step in range(self.critic_steps):
             real = parts[step % len(parts)]
             with torch.no_grad():

@@ -16,6 +16,7 @@ __all__ = ["SOM"]
 _ROWS_A_UNIT, _SIDE = 10, 10  # what the data's number of rows gives: units for so many rows each, at most 10 x 10
 _BELIEF = 5.0  # rows of the common spread that each unit's own is mixed with
 _RIDGE = 1e-6  # of the mean variance of what is left over, added in every direction
+_FAR = 1e-30  # the weight of a unit's neighbours below which it stays where it is
 
 
 class SOM(GenerativeModel):
@@ -111,8 +112,8 @@ class SOM(GenerativeModel):
         count, total = self._gather(x, self._nearest(x)[:, 0])
         near = (-self._apart().square().sum(2) / (2 * radius**2)).exp()  # h, (U, U)
         weight = near @ count
-        moved = (near @ total) / weight.clamp_min(1e-30)[:, None]
-        self.units.copy_(torch.where(weight[:, None] > 0, moved, self.units))
+        moved = (near @ total) / weight.clamp_min(_FAR)[:, None]
+        self.units.copy_(torch.where(weight[:, None] > _FAR, moved, self.units))
         self._fit_noise(x)
         return {
             "quantisation": self.quantisation_error(x),

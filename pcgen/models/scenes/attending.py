@@ -37,7 +37,6 @@ class Attending(GradientLearner, GenerativeModel):
     objective: ClassVar[str] = "a lower bound on the log-likelihood (ELBO)"
     sampling: ClassVar[str] = "points of a background and of decoded draws of the prior, as many as counted"
     accepts: ClassVar[tuple[str, ...]] = ("scene",)
-    follows_progress = True
 
     def __init__(
         self,
@@ -58,6 +57,7 @@ class Attending(GradientLearner, GenerativeModel):
         positive(presence=presence, lr=lr)
         fraction(presence=presence, explore=explore)
         self.steps, self.code, self.explore = steps, code, explore
+        self.follows_progress = explore > 0
         self.code_shape = (steps, 1 + _WHERE + code)
         self.log_presence = math.log(presence)
         self.frame = Frame()

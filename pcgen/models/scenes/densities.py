@@ -73,9 +73,14 @@ class Background(nn.Module):
         self.means[:count] = torch.from_numpy(found.means_).to(self.means)
         self.log_scales[:count] = torch.from_numpy(found.covariances_).log().to(self.log_scales) / 2
 
+    @property
+    def _bounded(self) -> Tensor:
+        """The logarithms of the components' deviations, (K, 3), which cannot vanish."""
+        return self.log_scales.clamp_min(0.5 * math.log(_RIDGE))
+
     def log_prob(self, u: Tensor) -> Tensor:
         """Log-density at points (B, N, 3), (B, N)."""
-        scales = self.log_scales.clamp_min(0.5 * math.log(_RIDGE))
+        scales = self._bounded
         precision = (-2 * scales).exp()  # (K, 3)
         squares = u.square() @ precision.T - 2 * u @ (precision * self.means).T
         squares = squares + (precision * self.means.square()).sum(1)  # (B, N, K)
@@ -85,7 +90,7 @@ class Background(nn.Module):
     def draw(self, n: int, points: int) -> Tensor:
         """Points of n scenes, (n, points, 3)."""
         k = torch.multinomial(self.logits.softmax(0), n * points, replacement=True).view(n, points)
-        return self.means[k] + self.log_scales[k].exp() * torch.randn(n, points, 3, device=self.means.device)
+        return self.means[k] + self._bounded[k].exp() * torch.randn(n, points, 3, device=self.means.device)
 
 
 def object_density(u: Tensor, made: Tensor, log_scale: Tensor) -> Tensor:

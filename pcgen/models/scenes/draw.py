@@ -64,7 +64,6 @@ class DRAW(GradientLearner, GenerativeModel):
     objective: ClassVar[str] = "a reconstruction error and the divergence of the codes of all steps"
     sampling: ClassVar[str] = "patches that draws of a Gaussian add to a canvas step by step"
     accepts: ClassVar[tuple[str, ...]] = ("scene", "cloud")
-    follows_progress = True
 
     def __init__(
         self,
@@ -83,6 +82,7 @@ class DRAW(GradientLearner, GenerativeModel):
         positive(lr=lr)
         fraction(warmup=warmup)
         self.warmup = warmup
+        self.follows_progress = warmup > 0
         self.code_shape = (steps, code)
         self.prior = Normal(steps * code)
         self.likelihood = CloudError("chamfer", scale)

@@ -152,10 +152,12 @@ def monte_carlo_em(
 
 def _checked(model: Variational, x: Tensor, labels: Tensor | None, steps: int, draws: int) -> Tensor:
     """The labels as vectors, (B, K)."""
-    if not isinstance(model, Variational) or not can(model, "log_prob_bound"):
+    if not isinstance(model, Variational):
+        raise ValueError(f"model: must infer latents by an encoder of numbers, got {type(model).__name__}; try vae")
+    if not can(model, "log_prob_bound"):
         raise ValueError(
-            f"model: must be a variational model of vectors, got {type(model).__name__} of shape {model.shape}; an "
-            "error between clouds makes no bound: train it on the codes of an autoencoder"
+            f"model: must be of vectors, got {type(model).__name__} of shape {model.shape}; an error between clouds "
+            "makes no bound: train it on the codes of an autoencoder"
         )
     at_least(1, rows=len(x), draws=draws)
     not_negative(steps=steps)

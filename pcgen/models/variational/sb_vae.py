@@ -138,6 +138,8 @@ class SBVAE(Variational):
         decoder.bias.copy_(mean - weight @ seen.mean(0))
         left = x - mean - about @ weight.T
         self.likelihood.fit(covariance, left.T @ left / len(x))
+        if self.likelihood.log_scale.requires_grad:
+            self.likelihood.log_scale.copy_(left.square().mean().clamp_min(1e-12).log() / 2)
 
     def posterior(self, x: Tensor, y: Tensor) -> BrokenSticks:  # type: ignore[override]
         """q(w | x) of rows (B, *shape) with labels as vectors (B, classes)."""

@@ -41,19 +41,14 @@ class StickBreaking(Density):
     alpha: Tensor
     beta: Tensor
     mean: Tensor  # E[w], (K,)
-    deviation: Tensor  # of each weight, (K,)
 
     def __init__(self, alpha: Tensor, beta: Tensor) -> None:
         super().__init__(len(alpha) + 1)
         count = alpha + beta
         mean = log_weights(alpha / count).exp()
-        taken = alpha * (alpha + 1) / (count * (count + 1))  # E[v^2]
-        left = beta * (beta + 1) / (count * (count + 1))  # E[(1 - v)^2]
-        square = torch.cat([taken, torch.ones(1)]) * torch.cat([torch.ones(1), left.cumprod(0)])
         self.register_buffer("alpha", alpha, persistent=False)
         self.register_buffer("beta", beta, persistent=False)
         self.register_buffer("mean", mean, persistent=False)
-        self.register_buffer("deviation", (square - mean.square()).sqrt(), persistent=False)
 
     def draw(self, n: int, truncation: float | None = None) -> Tensor:
         self._whole(truncation)

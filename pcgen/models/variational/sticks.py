@@ -90,7 +90,10 @@ class KumaraswamySticks(Sticks):
 
     def log_prob(self, v: Tensor) -> Tensor:
         power = self.a * v.log()
-        return self.a.log() + self.b.log() + power - v.log() + (self.b - 1) * (-torch.expm1(power)).log()
+        # log(1 - v^a) in the form that is exact there: for large b it is multiplied by b, and v^a is about 1 / b.
+        near, far = power.clamp(min=-math.log(2)), power.clamp(max=-math.log(2))
+        rest = torch.where(power > -math.log(2), (-torch.expm1(near)).log(), torch.log1p(-far.exp()))
+        return self.a.log() + self.b.log() + power - v.log() + (self.b - 1) * rest
 
     def kl_from_beta(self, alpha: Tensor, beta: Tensor) -> Tensor:
         """KL(q | Beta(alpha, beta)) of each stick in nats, (B, K - 1).

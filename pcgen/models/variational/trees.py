@@ -12,6 +12,7 @@ from pcgen.models.priors import Density
 from pcgen.models.variational.mixture import Components
 from pcgen.models.variational.posterior import DiagonalGaussian
 from pcgen.models.variational.stick_breaking import log_weights
+from pcgen.ranks import reduce_sum
 
 __all__ = ["NestedCRP", "TreeBelief"]
 
@@ -150,7 +151,8 @@ class NestedCRP(Density):
     def start(self, q: DiagonalGaussian, leaf: Tensor) -> None:
         """Set the posterior from all S rows, each of which is at one leaf, (S,) int64."""
         shares = torch.nn.functional.one_hot(leaf, len(self.counts)).double()
-        self._observe(q, shares, self.counts.new_tensor(float(len(leaf))))
+        self.counts.zero_()
+        self._move(self._sums(q, shares))
 
     @torch.no_grad()
     def learn(self, q: DiagonalGaussian) -> None:
@@ -160,13 +162,20 @@ class NestedCRP(Density):
         """
         belief = self.belief()
         shares = belief.log_shares(belief.divergences(q)).exp().double()
-        self._observe(q, shares, self.counts.sum().clamp_min(len(shares)))
+        sums = self._sums(q, shares)
+        reduce_sum(sums)  # Ranks have different rows, and one tree.
+        self._move(sums)
 
-    def _observe(self, q: DiagonalGaussian, shares: Tensor, rows: Tensor) -> None:
-        mean, rate = q.mean.double(), len(shares) / rows
-        self.counts.lerp_(shares.sum(0) / rate, rate)
-        self.sums.lerp_(shares.T @ mean / rate, rate)
-        self.squares.lerp_((mean.square() + q.log_variance.double().exp()).sum(0) / rate, rate)
+    def _sums(self, q: DiagonalGaussian, shares: Tensor) -> list[Tensor]:
+        """What the posterior needs of rows: counts, sums and squares."""
+        mean = q.mean.double()
+        return [shares.sum(0), shares.T @ mean, (mean.square() + q.log_variance.double().exp()).sum(0)]
+
+    def _move(self, sums: list[Tensor]) -> None:
+        rows = sums[0].sum()
+        rate = rows / torch.maximum(self.counts.sum(), rows)
+        for own, new in zip((self.counts, self.sums, self.squares), sums, strict=True):
+            own.lerp_(new / rate, rate)
 
     def path(self, leaf: Tensor) -> Tensor:
         """The branch at each level from the root to each leaf, (B,) int64 -> (B, levels - 1)."""

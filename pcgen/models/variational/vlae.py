@@ -50,8 +50,7 @@ class VLAE(Variational):
         lr: Adam's learning rate.
 
     Logged:
-        reconstruction: -log p(x | z) in nats at one sample of z, mean over rows; for clouds the squared error in units
-            of the scale.
+        reconstruction: -log p(x | z) in nats at one sample of z, mean over rows.
         kl: log q(z | x) - log p(z) in nats at one sample of z, mean over rows, and at least the free bits.
 
     Raises:
