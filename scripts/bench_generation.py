@@ -4,13 +4,14 @@ python scripts/bench_generation.py --out runs/generation
 """
 
 import dataclasses
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import figures
 import torch
 import typer
-from draws import DRAWS, NONE, Judge
+from draws import NONE, Judge
 from timed import fit_once
 
 from pcgen import data, metrics, training
@@ -66,15 +67,14 @@ def main(
         decoded = source.normalization.undo(decoded)
         judge = Judge(test.points[:, :points].contiguous(), train)
         torch.manual_seed(0)
-        picks = torch.randperm(len(train)).split(len(test))[: min(DRAWS, len(train) // len(test))]
-        several = {"training set": judge([train[rows] for rows in picks], learned=False)}
-        several["training set decoded"] = judge([decoded[rows] for rows in picks])
+        several = {"training set": judge(judge.some(train), learned=False)}
+        several["training set decoded"] = judge(judge.some(decoded))
         for name in models.split(","):
             torch.manual_seed(0)
             trained = fit_once(training.on_codes(name, codes), folder / name, head)
             torch.manual_seed(0)
             drawn = trained.sample(len(test))
-            several[name] = judge([drawn, *(trained.sample(len(test)) for _ in range(DRAWS - 1))])
+            several[name] = judge(partial(trained.sample, len(test)))
             first = name == models.split(",")[0]  # whose report has the rows that are not of a model
             oracles = {"training set decoded": decoded} if first else {}
             kinds = {"oracles": oracles, "emd_clouds": None, "tiles": folder / "tiles"}

@@ -3,13 +3,14 @@
 python scripts/bench_heads.py --out runs/heads
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import figures
 import torch
 import typer
-from draws import DRAWS, Judge
+from draws import Judge
 from timed import fit_once
 from torch import Tensor
 
@@ -67,7 +68,6 @@ def main(
     judge = Judge(test, source.normalization.undo(thin(source.train, points, 0)))
 
     decoded = in_batches(codes.autoencoder, codes.autoencoder.decode, codes.train)
-    picks = torch.randperm(len(decoded)).split(len(test))[: min(DRAWS, len(decoded) // len(test))]
     known = {"variant": "training set decoded", "steps": "", "loss_train": "", "loss_held_out": ""}
     rows: list[dict[str, object]] = []
 
@@ -76,7 +76,7 @@ def main(
         print(" ".join(f"{key}={value}" for key, value in rows[-1].items()), flush=True)
         figures.write("heads", rows)
 
-    tell({**known, **judge([source.normalization.undo(resample(decoded[rows])).cpu() for rows in picks])})
+    tell({**known, **judge(judge.some(source.normalization.undo(resample(decoded)).cpu()))})
     for name in variants.split(";") if variants else (*VARIANTS, *DRAWN):
         trained, options = DRAWN.get(name, (name, {}))
         model, config, settings = VARIANTS[trained]
@@ -84,9 +84,9 @@ def main(
         job = training.on_codes(model, codes, **config)
         run = fit_once(job, out / trained.replace(" ", "_").replace(",", ""), minutes, **settings)
         torch.manual_seed(0)
-        drawn = [run.sample(len(test), **options) for _ in range(DRAWS)]
+        found = judge(partial(run.sample, len(test), **options))
         losses = {"loss_train": _loss(run, codes.train), "loss_held_out": _loss(run, codes.held_out)}
-        tell({"variant": name, "steps": run.history[-1]["step"], **losses, **judge(drawn)})
+        tell({"variant": name, "steps": run.history[-1]["step"], **losses, **found})
 
 
 def _loss(run: training.Run, rows: Tensor) -> float:

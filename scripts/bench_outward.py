@@ -3,13 +3,14 @@
 python scripts/bench_outward.py --runs runs/generation
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import figures
 import torch
 import typer
-from draws import DRAWS, Judge
+from draws import Judge
 
 from pcgen import data, training
 from pcgen.data.thinning import thin
@@ -43,7 +44,7 @@ def main(
             }
             for outward in (False, True):
                 torch.manual_seed(0)
-                found = judge([run.sample(len(test), outward=outward) for _ in range(DRAWS)])
+                found = judge(partial(run.sample, len(test), outward=outward))
                 row |= {f"{'scaled' if outward else 'sampled'}_{key}": value for key, value in found.items()}
             rows.append(row)
             print(" ".join(f"{key}={value}" for key, value in row.items()), flush=True)

@@ -1,11 +1,14 @@
 """Tables in Markdown of generators, of their parts and of their samples, from results/: a function for each."""
 
+import math
+
 from tables import Rows, for_each_set, grid, interval, number, percent, percent_between
 
 BASELINES = ("training set", "training set decoded", "second sample")
 
 _NEW = ("copies:", "novelty:", "Z_U:", "C_T:", "authenticity:", "Vendi:")
 _SEVERAL = "Z_U, mean of sets:"
+_LOWER = ("jsd", "mmd_emd", "one_nna_cd_mean")  # by which generators are compared, the lower the better
 
 
 def autoencoders(rows: Rows) -> str:
@@ -75,6 +78,36 @@ def generation(rows: Rows) -> str:
         return f"**{data}**: {own[0]['points']} points, {own[0]['clouds']} clouds per set\n\n{grid(head, lines)}"
 
     return for_each_set(rows, of)
+
+
+def standing(rows: Rows) -> str:
+    """How near the best generator comes to the training set, and where it is ahead of the models of the paper."""
+    lines = []
+    for data in dict.fromkeys(row["data"] for row in rows):
+        own = {row["model"]: row for row in rows if row["data"] == data}
+        known, second = own["training set"], own.get("second sample")
+        best = min((row for row in own.values() if row["model"] not in BASELINES), key=_mean)
+        error = math.hypot(*(float(row["one_nna_cd_error"]) for row in (best, known)))
+        ahead = [
+            f"{sum(float(best[it]) < float(own[other][it]) for it in _LOWER)} of {len(_LOWER)}"
+            if other in own and own[other] is not best
+            else ""
+            for other in ("wgan_gp", "gmm")
+        ]
+        lines.append(
+            (
+                data,
+                best["model"],
+                _of_draws(best),
+                _of_draws(known),
+                f"{100 * (_mean(best) - _mean(known)):+.1f} ± {100 * error:.1f}",
+                number(best["z_u_cd_mean"], 1),
+                f"{percent(best['copies'])} ({percent(second['copies']) if second else ''})",
+                *ahead,
+            )
+        )
+    head = ("data", "best generator", "1-NNA-CD:", "training set:", "difference:", "Z_U:", "copies (second sample):")
+    return grid((*head, "ahead of wgan_gp:", "of gmm:"), lines)
 
 
 def copying(rows: Rows) -> str:
@@ -192,12 +225,16 @@ def _baselines_last(rows: Rows) -> Rows:
     return sorted(rows, key=lambda row: row["model"] in BASELINES)
 
 
+def _mean(row: dict[str, str]) -> float:
+    return float(row["one_nna_cd_mean"])
+
+
 def _of_draws(row: dict[str, str], kind: str = "") -> str:
-    """The mean over several sets, the least and the most of them, and how many they are."""
+    """The mean over several sets, its standard error, and how many they are."""
     if not row[f"{kind}draws"]:
         return ""
-    mean, least, most = (100 * float(row[f"{kind}one_nna_cd_{each}"]) for each in ("mean", "least", "most"))
-    return f"{mean:.1f} ({least:.0f} to {most:.0f}, {row[f'{kind}draws']} sets)"
+    mean, error = (100 * float(row[f"{kind}one_nna_cd_{each}"]) for each in ("mean", "error"))
+    return f"{mean:.1f} ± {error:.1f} ({row[f'{kind}draws']} sets)"
 
 
 def _pair(row: dict[str, str], kind: str) -> str:

@@ -19,8 +19,8 @@ def test_a_row_for_each_model_and_one_for_each_baseline(script: Callable[[str], 
         assert row["clouds"] == "6" and (row["z_u_cd"] == "") == (row["model"] == "training set")
         assert float(row["one_nna_emd_low"]) <= float(row["one_nna_emd"]) <= float(row["one_nna_emd_high"])
         many, trained = row["model"] != "second sample", row["model"] not in ("training set", "second sample")
-        assert (row["draws"], row["z_u_cd_mean"] != "") == ("6" if many else "", trained)
+        assert (row["draws"], row["z_u_cd_mean"] != "") == ("60" if many else "", trained)
         if many:
-            assert float(row["one_nna_cd_least"]) <= float(row["one_nna_cd_mean"]) <= float(row["one_nna_cd_most"])
+            assert 0 <= float(row["one_nna_cd_mean"]) <= 1 and 0 <= float(row["one_nna_cd_error"]) < 0.1
     tables = script("generation_tables")
     assert "*training set decoded*" in tables.generation(rows) and "| gaussian |" in tables.copying(rows)
