@@ -18,11 +18,19 @@ def report(
     ],
     out: Annotated[Path, typer.Option(help="The .html to write: one file, which opens without a network.")],
     clouds: Annotated[
-        int, typer.Option(min=2, help="Number of samples of a run, and of shown clouds of each set at most.")
+        int,
+        typer.Option(
+            min=2,
+            help="Number of samples of a run; at most as many clouds of its reference (chosen by --seed) are compared, "
+            "and of each set are shown.",
+        ),
     ] = 60,
     reference: Annotated[
         str | None,
-        typer.Option(help="The reference of runs: SOURCE[:CLASS]\\[@SPLIT] (default: @test of their data)."),
+        typer.Option(
+            help="The reference of runs: SOURCE[:CLASS]\\[@SPLIT] (default: @test of their data); it is read as their "
+            "training clouds were."
+        ),
     ] = None,
     metrics: Annotated[str, typer.Option(help="Distances of runs' MMD, COV and 1-NNA: cd, emd, or cd,emd.")] = "cd,emd",
     seed: Seed = 0,

@@ -31,7 +31,9 @@ Names = Annotated[str | None, typer.Option("--models", help="Models, separated b
 Settings = Annotated[
     list[str] | None, typer.Option("--set", help="An option of a model, MODEL.name=value; can be given several times.")
 ]
-Effort = Annotated[float, typer.Option(help="Multiplies every model's default number of steps.")]
+Effort = Annotated[
+    float, typer.Option(help="Multiplies every model's default number of steps; each row of the table records its own.")
+]
 Seeds = Annotated[int, typer.Option(min=1, help="Number of sample sets of each model; 2 or more give deviations.")]
 Count = Annotated[
     int | None,
@@ -115,14 +117,20 @@ def suite(
     )
     about = {"autoencoder": str(codes or out / "autoencoder"), **plan.measurement()}
     entries = {entry.name: entry for entry in leaderboard.kept(out, about, names)}
+    held: list[str] = []  # models that failed now, and have a row from before
     if codes is None:
         codes = out / "autoencoder"
         _train_autoencoder(data, codes, plan, {**reading, "max_bytes": max_bytes})
     with pair_progress("evaluation") as progress:
         for entry in leaderboard.run(codes, out, plan, say=say, progress=progress):
+            if entry.failure and entry.name in entries:
+                say(f"{entry.name}: its earlier row stays in the table")
+                held.append(entry.name)
+                continue
             entries[entry.name] = entry
             leaderboard.write(list(entries.values()), out, about)
     _show(list(entries.values()), plan, out, codes)
+    _end(list(entries.values()), held, out)
 
 
 def _names(models: str | None, codes: Path | None) -> list[str]:
@@ -160,7 +168,7 @@ def _train_autoencoder(data: str, out: Path, plan: "leaderboard.Settings", readi
 
 
 def _show(entries: "Sequence[Entry]", plan: "leaderboard.Settings", out: Path, codes: Path) -> None:
-    """Print the tables, draw the pictures, and exit with 1 if a model has failed."""
+    """Print the tables, and draw the pictures."""
     import rich.console
 
     from pcgen.metrics import compare
@@ -170,15 +178,24 @@ def _show(entries: "Sequence[Entry]", plan: "leaderboard.Settings", out: Path, c
     done = [entry for entry in entries if entry.reports]
     for name in plan.protocols if done else []:
         measured = {entry.name: list(entry.reports[name]) for entry in done}
-        rich.console.Console().print(compare(measured, sort="one_nna_cd" if "cd" in plan.distances else None))
+        rich.console.Console().print(compare(measured, sort=leaderboard.ranking(done, name)))
+    say(*leaderboard.differences(done))
     if done:
         _draw(entries, plan.protocols[0], out)
         _draw_nearest(done[0], out, codes)
+
+
+def _end(entries: "Sequence[Entry]", held: list[str], out: Path) -> None:
+    """Say where the table is, or exit with 1 if a model has failed."""
+    table = out / "leaderboard.md"
     failed = [entry.name for entry in entries if entry.failure]
     if failed:
-        say(f"failed: {', '.join(failed)}; the reasons are in {out / 'leaderboard.md'}")
+        say(f"failed: {', '.join(failed)}; the reasons are in {table}")
+    if held:
+        say(f"failed: {', '.join(held)}; the reasons are above, and their earlier rows are in {table}")
+    if failed or held:
         raise typer.Exit(1)
-    say(f"{out / 'leaderboard.md'}: the table")
+    say(f"{table}: the table")
 
 
 def _draw(entries: "Sequence[Entry]", protocol: str, out: Path) -> None:
@@ -223,12 +240,13 @@ def _draw_plane(done: "Sequence[Entry]", protocol: str, out: Path) -> None:
 def _draw_nearest(best: "Entry", out: Path, codes: Path) -> None:
     """Samples of a model, each beside its nearest training cloud."""
     from pcgen import training
-    from pcgen.data import load
+    from pcgen.data import Clouds, load
     from pcgen.studies import leaderboard
     from pcgen.view import nearest_pairs, picture
 
-    samples = load(str(best.samples))
+    train = Clouds.of(leaderboard.training_clouds(training.read_codes(codes)))
+    samples = load(str(best.samples)).at(train.origin)
     samples = samples.select(range(min(_PAIRS, len(samples))))
-    pairs = nearest_pairs(samples, leaderboard.training_clouds(training.read_codes(codes)))
+    pairs = nearest_pairs(samples, train)
     drawn = picture(pairs.clouds, out / "nearest.png", captions=pairs.captions, columns=6, size=220, overwrite=True)
     say(f"{drawn}: {best.name}, each sample beside its nearest training cloud; x 1.0 is a copy")

@@ -62,7 +62,7 @@ class Opened:
         Codes of a head are those that its samples are decoded from. Another generator's clouds are encoded.
 
         Raises:
-            ValueError: a code is not finite.
+            ValueError: a sample or a code is not finite.
         """
         model = self.model
         if not isinstance(model, GenerativeModel):
@@ -72,14 +72,18 @@ class Opened:
             codes = model.codes_of(model.head.sample(count)).cpu()
             clouds = None
         else:
-            clouds = self.run.sample(count, checkpoint=self.checkpoint, device=self.device).float()
+            clouds = self.run.sample(count, checkpoint=self.checkpoint, device=self.device)
+            self._check_finite(clouds, "samples")
             codes = self.encode(clouds)
-        bad = int((~codes.flatten(1).isfinite()).any(1).sum())
+        self._check_finite(codes, "sampled codes")
+        return self.decode(codes) if clouds is None else clouds, codes
+
+    def _check_finite(self, found: Tensor, what: str) -> None:
+        bad = int((~found.flatten(1).isfinite()).any(1).sum())
         if bad:
             raise ValueError(
-                f"{self.run.path}: {bad} of {count} sampled codes are not finite; train it again with a smaller lr"
+                f"{self.run.path}: {bad} of {len(found)} {what} are not finite; train it again with a smaller lr"
             )
-        return self.decode(codes) if clouds is None else clouds, codes
 
     @torch.no_grad()
     def units(self) -> tuple[Tensor, Tensor]:

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,10 +20,13 @@ from pcgen.metrics.verdict import DECODED, verdict
 from pcgen.models.clouds.latent import LatentCloudModel
 from pcgen.models.clouds.resampling import resample
 from pcgen.models.inference import in_batches
+from pcgen.nets.weights import fingerprint
 from pcgen.report.content import Content, Model
 from pcgen.report.encoding import BYTES
 from pcgen.report.measured import Beside, marks, tables
+from pcgen.seeds import isolated
 from pcgen.studies import leaderboard
+from pcgen.studies.reference import read_reference
 from pcgen.training import Run, read_codes
 from pcgen.training.listing import flat, summarise
 
@@ -43,10 +47,11 @@ def of_runs(
 
     Args:
         paths: run folders of generators, trained on one set of clouds.
-        clouds: number of samples of each, and of reference clouds at most.
-        reference: SOURCE[:CLASS][@SPLIT] that they are measured against; None is the test split of the training data.
+        clouds: number of samples of each, and of reference clouds at most, which are chosen by `seed`.
+        reference: SOURCE[:CLASS][@SPLIT] that they are measured against, read with the up axis of the training data;
+            None is the test split of the training data.
         distances: "cd", "emd", or both.
-        seed: of the samples.
+        seed: of all random choices.
 
     Raises:
         ValueError: a run does not generate clouds, or the runs were trained on different sets.
@@ -63,26 +68,27 @@ def of_runs(
     source = training_set(**every[0])
     points = int(runs[0].generator().shape[0])
     spec, _ = data.default_split(reference or source.spec, "test")
-    known = data.load(spec, at_least=points, surface_points=2 * points)
-    known = known.select(range(min(clouds, len(known))))
+    known = read_reference(spec, source.about["training_set"], points, most=clouds, seed=seed)
     train = source.normalization.undo(thin(source.train, points, seed))
     protocol = dataclasses.replace(metrics.protocol("exact"), points=points)
     measured: dict[str, list[Report]] = {}
-    drawn: dict[str, Tensor] = {}
+    drawn: dict[str, data.Clouds] = {}
+    decoded: dict[Any, Tensor] = {}
     models = []
     for name, run in zip(_names(paths), runs, strict=True):
         torch.manual_seed(seed)
-        drawn[name] = run.sample(clouds).float()
-        oracles = _decoded(run, source, train) if not measured else {}
-        report = metrics.evaluate(drawn[name], known, train, protocol, oracles=oracles, distances=distances, seed=seed)
-        measured[name] = [report]
+        samples = run.sample(clouds)
+        oracles = _decoded(run, source, train, seed, decoded)
+        report = metrics.evaluate(samples, known, train, protocol, oracles=oracles, distances=distances, seed=seed)
+        measured[name], drawn[name] = [report], data.Clouds.of(samples)
         models.append(_model(name, run, verdict(report)))
     facts = [
         ("reference", f"{len(known)} clouds of {_short(spec)}"),
         ("training set", f"{len(train)} clouds of {_short(source.spec)}"),
     ]
     title = f"{', '.join(measured)} on {_short(source.spec)}"
-    return _content(title, facts, models, {"exact": measured}, drawn, known.points, train, clouds, seed)
+    train_set = data.Clouds.of(train)
+    return _content(title, facts, models, {"exact": measured}, drawn, known, train_set, clouds, seed)
 
 
 def of_board(path: Path, clouds: int = 60, seed: int = 0) -> Content:
@@ -100,9 +106,9 @@ def of_board(path: Path, clouds: int = 60, seed: int = 0) -> Content:
     about, entries = leaderboard.read(path)
     entries = leaderboard.ranked(entries, about["protocols"][0])
     known = data.load(str(path / leaderboard.REFERENCE))
-    notes: list[str] = []
+    notes = leaderboard.differences(entries)
     try:
-        train = leaderboard.training_clouds(read_codes(about["autoencoder"]))
+        train = data.Clouds.of(leaderboard.training_clouds(read_codes(about["autoencoder"])))
     except (OSError, ValueError) as error:
         train = None
         notes.append(f"The nearest training clouds are not shown: {error}.")
@@ -116,13 +122,13 @@ def of_board(path: Path, clouds: int = 60, seed: int = 0) -> Content:
         for protocol, reports in entry.reports.items():
             measured.setdefault(protocol, {})[entry.name] = list(reports)
         if entry.samples is not None:
-            drawn[entry.name] = data.load(str(entry.samples)).points
+            drawn[entry.name] = data.load(str(entry.samples))
     facts = [
         ("reference", f"{len(known)} clouds of {_short(about['data'])}"),
         ("models", f"{len(entries)}, of which {len(drawn)} were measured"),
     ]
     title = f"Generators of {_short(about['data'])}"
-    return _content(title, facts, models, measured, drawn, known.points, train, clouds, seed, notes)
+    return _content(title, facts, models, measured, drawn, known, train, clouds, seed, notes)
 
 
 def _content(
@@ -130,23 +136,26 @@ def _content(
     facts: Sequence[tuple[str, str]],
     models: Sequence[Model],
     measured: Mapping[str, Mapping[str, Sequence[Report]]],
-    drawn: Mapping[str, Tensor],
-    reference: Tensor,
-    train: Tensor | None,
+    drawn: Mapping[str, data.Clouds],
+    known: data.Clouds,
+    train_set: data.Clouds | None,
     clouds: int,
     seed: int,
     notes: Sequence[str] = (),
 ) -> Content:
     """The page: tables of every protocol, and as many points of each cloud as its size allows."""
-    budget = min(_LARGE, _SMALL + _MORE * (len(drawn) - 1))
-    shown = sum(min(clouds, len(each)) for each in drawn.values())
+    origin = (known if train_set is None else train_set).origin  # distances are between clouds relative to one
+    sets = {name: each.at(origin).points for name, each in drawn.items()}
+    reference, train = known.at(origin).points, None if train_set is None else train_set.points
+    budget = min(_LARGE, _SMALL + _MORE * (len(sets) - 1))
+    shown = sum(min(clouds, len(each)) for each in sets.values())
     every = shown * (2 if train is not None else 1) + min(clouds, len(reference))
-    stored = min([reference.shape[1], *(each.shape[1] for each in drawn.values())])
+    stored = min([reference.shape[1], *(each.shape[1] for each in sets.values())])
     points = max(_LEAST, min(stored, budget // (BYTES * max(every, 1))))
-    notes = [*notes, *_limits(drawn, clouds, stored, points)]
+    notes = [*notes, *_limits(sets, clouds, stored, points)]
     beside = Beside(train, reference, points, seed)
     galleries, found = [], []
-    for name, each in drawn.items():
+    for name, each in sets.items():
         some = each[:clouds]
         gallery, ratios = beside.gallery(name, some, [f"sample {place}" for place in range(len(some))])
         galleries.append(gallery)
@@ -191,16 +200,25 @@ def _model(name: str, run: Run | None, sentences: Sequence[str], failure: str = 
     return Model(name, sentences, facts, run.history, known.best, (), settings, commands, failure)
 
 
-def _decoded(run: Run, source: TrainingSet, train: Tensor) -> dict[str, Tensor]:
-    """The training clouds as the run's autoencoder decodes them, drawn as its samples are; none for other models."""
+def _decoded(run: Run, source: TrainingSet, train: Tensor, seed: int, known: dict[Any, Tensor]) -> dict[str, Tensor]:
+    """The training clouds as the run's autoencoder decodes them, drawn as its samples are; none for other models.
+
+    `known` takes those of each autoencoder, which several runs may share.
+    """
     model = run.generator()
     if not isinstance(model, LatentCloudModel):
         return {}
     autoencoder = model.autoencoder
-    again = in_batches(
-        autoencoder, lambda x: autoencoder.decode(autoencoder.encode(x)), source.normalization.apply(train)
-    )
-    return {DECODED: source.normalization.undo(resample(again).cpu())}
+    state = autoencoder.state_dict()
+    key = (*state, *fingerprint(state.values()))
+    if key not in known:
+        again = in_batches(
+            autoencoder, lambda x: autoencoder.decode(autoencoder.encode(x)), source.normalization.apply(train)
+        )
+        with isolated(seed):
+            again = resample(again)
+        known[key] = source.normalization.undo(again.cpu())
+    return {DECODED: known[key]}
 
 
 def _short(spec: str) -> str:

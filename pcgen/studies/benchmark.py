@@ -11,13 +11,13 @@ from torch import Tensor
 
 from pcgen.errors import at_least
 from pcgen.studies.heads import draw_codes, jobs, train_head
-from pcgen.studies.quality import Quality, quality
+from pcgen.studies.quality import MOST, Quality, quality
+from pcgen.studies.reference import chosen
 from pcgen.studies.workers import side_by_side
 from pcgen.training import Codes
 
 __all__ = ["Scored", "benchmark"]
 
-MOST = 1000  # codes of each set
 DRAWS = 4  # sets of each model
 
 
@@ -48,7 +48,8 @@ def benchmark(
 
     Args:
         codes: of an autoencoder's training clouds.
-        held_out: codes of clouds that neither the autoencoder nor a head has seen, (R, *code); at most 1000 are used.
+        held_out: codes of clouds that neither the autoencoder nor a head has seen, (R, *code); at most 1000 are
+            used, chosen by `seed`.
         names: of heads.
         out: the folder of the runs.
         config: arguments of models by name.
@@ -62,7 +63,7 @@ def benchmark(
         ValueError: a name is not a head's, there are fewer than 2 held-out codes, or no process.
     """
     at_least(1, processes=processes)
-    held_out = held_out[:MOST]
+    held_out = held_out[chosen(len(held_out), MOST, seed)]
     jobs(codes, names, config or {}, seed)  # names and arguments are checked before the first is trained
     yield from (Scored(each) for each in quality({}, codes.train, held_out, draws=DRAWS, seed=seed))
     score = partial(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -10,10 +11,11 @@ from pcgen.errors import at_least
 from pcgen.models.domains import Real
 from pcgen.seeds import stream
 
-__all__ = ["BASELINES", "Quality", "baselines", "quality"]
+__all__ = ["BASELINES", "MOST", "Quality", "Scale", "baselines", "quality"]
 
 FLOOR, INDEPENDENT, FULL, MEMORISER = "training codes", "independent Gaussians", "full Gaussian", "memoriser"
 BASELINES = (FLOOR, INDEPENDENT, FULL, MEMORISER)
+MOST = 1000  # codes that studies compare with: memory and time take the square of their number
 _JITTER = 0.1  # of the memoriser, in deviations of each dimension
 _RESAMPLINGS = 200
 
@@ -107,59 +109,85 @@ def quality(
     References:
         Székely, Rizzo (2013). Energy Statistics: A Class of Statistics Based on Distances.
     """
-    at_least(2, held_out=len(held_out))
-    if train.shape[1:] != held_out.shape[1:]:
-        raise ValueError(
-            f"train: must be codes of shape {tuple(held_out.shape[1:])} as held_out, got {tuple(train.shape[1:])}"
-        )
-    for name, sets in samples.items():
+    most = max([len(sets) for sets in samples.values()], default=1)
+    return Scale(train, held_out, draws or most, seed).score(samples)
+
+
+class Scale:
+    """Held-out codes and the baselines between which models are scored: `quality`, with its baselines drawn once.
+
+    Args:
+        train, held_out, draws, seed: as in `quality`.
+
+    Raises:
+        ValueError: as for `quality`.
+    """
+
+    def __init__(self, train: Tensor, held_out: Tensor, draws: int, seed: int = 0) -> None:
+        at_least(2, held_out=len(held_out))
+        if train.shape[1:] != held_out.shape[1:]:
+            raise ValueError(
+                f"train: must be codes of shape {tuple(held_out.shape[1:])} as held_out, got {tuple(train.shape[1:])}"
+            )
+        self.held_out = held_out
+        self._train, self._draws, self._seed = train, draws, seed
+        self._place = Real(train.flatten(1).shape[1]).double()
+        self._place.fit(train.flatten(1))
+        self._held, self._known = (self._place(each.flatten(1).double()) for each in (held_out, train))
+        self._weights = _weights(len(held_out), 1 + _RESAMPLINGS, stream("quality bootstrap", seed))
+        self._within = _quadratic(self._weights, _distances(self._held, self._held))  # (1 + resamplings,)
+        self._typical = _nearest(self._held, self._known).median()
+
+    def score(self, samples: Mapping[str, Sequence[Tensor]]) -> list[Quality]:
+        """The quality of each model's sets, then that of the baselines; samples as in `quality`."""
+        for name, sets in samples.items():
+            self._check(name, sets)
+        rows = {**{name: self._row(sets) for name, sets in samples.items()}, **self._baselines}
+        floor, baseline = rows[FLOOR].energy, rows[INDEPENDENT].energy
+        resolved = bool((baseline - floor)[1:].quantile(0.025) > 0)
+        found = []
+        for name, row in rows.items():
+            score = (row.energy - floor) / (baseline - floor)
+            low, high = score[1:].quantile(score.new_tensor([0.025, 0.975])).tolist()
+            novelty = float(row.nearest.median() / self._typical)
+            found.append(Quality(name, float(score[0]), (low, high), float(row.energy[0]), novelty, resolved))
+        return found
+
+    @cached_property
+    def _baselines(self) -> dict[str, "_Row"]:
+        drawn = baselines(self._train, len(self.held_out), self._draws, self._seed)
+        return {name: self._row(sets) for name, sets in drawn.items()}
+
+    def _check(self, name: str, sets: Sequence[Tensor]) -> None:
+        shape = self.held_out.shape
         if not sets:
             raise ValueError(f"{name}: must be one set of codes or more, got none")
         for each in sets:
-            if each.shape != held_out.shape:
-                raise ValueError(f"{name}: must be sets of shape {tuple(held_out.shape)}, got {tuple(each.shape)}")
+            if each.shape != shape:
+                raise ValueError(f"{name}: must be sets of shape {tuple(shape)}, got {tuple(each.shape)}")
             if not bool(each.isfinite().all()):
                 raise ValueError(f"{name}: a code is not finite (the model has diverged; lower its lr)")
-    most = max([len(sets) for sets in samples.values()], default=1)
-    rows = {**samples, **baselines(train, len(held_out), draws or most, seed)}
-    place = Real(train.flatten(1).shape[1]).double()
-    place.fit(train.flatten(1))
-    held, known = place(held_out.flatten(1).double()), place(train.flatten(1).double())
-    scored = {
-        name: [_Between(place(each.flatten(1).double().cpu()), held) for each in sets] for name, sets in rows.items()
-    }
-    weights = _weights(len(held), 1 + _RESAMPLINGS, stream("quality bootstrap", seed))
-    within = _quadratic(weights, _distances(held, held))  # (1 + resamplings,)
-    energies = {
-        name: torch.stack(
-            [each.energies(weights, within, stream("quality set", seed, i)) for i, each in enumerate(sets)]
-        ).mean(0)
-        for name, sets in scored.items()
-    }
-    floor, baseline = energies[FLOOR], energies[INDEPENDENT]
-    resolved = bool((baseline - floor)[1:].quantile(0.025) > 0)
-    typical = _nearest(held, known).median()
-    found = []
-    for name, energy in energies.items():
-        score = (energy - floor) / (baseline - floor)
-        low, high = score[1:].quantile(score.new_tensor([0.025, 0.975])).tolist()
-        novelty = torch.cat([_nearest(each.x, known) for each in scored[name]]).median() / typical
-        found.append(Quality(name, float(score[0]), (low, high), float(energy[0]), float(novelty), resolved))
-    return found
 
+    def _row(self, sets: Sequence[Tensor]) -> "_Row":
+        """What is kept of one row's sets, which are measured one by one: their distances would fill the memory."""
+        energies, nearest = [], []
+        for i, each in enumerate(sets):
+            x = self._place(each.flatten(1).double().cpu())
+            energies.append(self._energies(x, stream("quality set", self._seed, i)))
+            nearest.append(_nearest(x, self._known))
+        return _Row(torch.stack(energies).mean(0), torch.cat(nearest))
 
-class _Between:
-    """The distances of one set to the held-out codes and among itself: its energy distance under weights of rows."""
-
-    def __init__(self, x: Tensor, held: Tensor) -> None:
-        self.x = x
-        self.across, self.within = _distances(x, held), _distances(x, x)
-
-    def energies(self, held: Tensor, held_within: Tensor, generator: torch.Generator) -> Tensor:
+    def _energies(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """The energy distance with equal weights, then with those of every resampling, (1 + resamplings,)."""
-        own = _weights(len(self.x), len(held), generator)  # (1 + resamplings, R)
-        across = ((own @ self.across) * held).sum(1)
-        return 2 * across - _quadratic(own, self.within) - held_within
+        own = _weights(len(x), len(self._weights), generator)  # (1 + resamplings, R)
+        across = ((own @ _distances(x, self._held)) * self._weights).sum(1)
+        return 2 * across - _quadratic(own, _distances(x, x)) - self._within
+
+
+@dataclass(frozen=True)
+class _Row:
+    energy: Tensor  # (1 + resamplings,), the mean over the sets
+    nearest: Tensor  # (R * sets,), distance of each code to its nearest training code
 
 
 def _weights(rows: int, count: int, generator: torch.Generator) -> Tensor:

@@ -119,6 +119,23 @@ def test_a_suite_that_is_started_again_and_stopped_keeps_the_rows_it_has_not_rea
     assert {row["model"]: row["results"] for row in rows} == {row["model"]: row["results"] for row in before}
 
 
+def test_a_row_stays_when_its_model_is_named_again_with_another_effort(pcgen, few, tmp_path):
+    out, vae = tmp_path / "board", ["--set", "vae.code=2", "--set", "vae.widths=[8]"]
+    assert suite(pcgen, few, out, "vae", *vae, "--processes", 1).code == 0
+    before = json.loads((out / "leaderboard.json").read_text())["rows"]
+    assert (before[0]["effort"], before[0]["options"]) == (0.003, {"code": 2, "widths": [8]})
+    more = ["suite", "--data", few, "--codes", out / "autoencoder", "--metrics", "cd", "--effort", 0.01, "--out", out]
+    again = pcgen(*more, "--models", "vae", *vae, "--processes", 1)
+    assert again.code == 1 and "vae: failed: resume: " in again.err
+    assert "vae: its earlier row stays" in again.err and "failed: vae; the reasons are above" in again.err
+    assert json.loads((out / "leaderboard.json").read_text())["rows"] == before
+    other = pcgen(*more, "--models", "gaussian")
+    assert other.code == 0, other.err
+    told = "Effort differs between models (times the default steps of each): 0.003 for vae; 0.01 for gaussian."
+    assert told in (out / "leaderboard.md").read_text()
+    assert "Effort differs between models" in other.err
+
+
 def test_a_model_that_draws_by_class_has_a_board_for_each_class(pcgen, few, tmp_path, monkeypatch):
     monkeypatch.setattr("pcgen.studies.leaderboard.runner.LEAST_OF_A_CLASS", 4)
     out = tmp_path / "board"

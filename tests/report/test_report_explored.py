@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from pcgen import training
-from pcgen.data import Clouds
+from pcgen.data import Clouds, Normalization
 from pcgen.latents import interpolate, places_on_map
 from pcgen.models import MODELS
 from pcgen.models.chains.dae import DAE
@@ -175,6 +175,23 @@ def test_another_generators_clouds_are_encoded(tmp_path: Path) -> None:
     np.testing.assert_allclose(drawn.points, samples, atol=1e-6)
     axes = explored.principal_axes(opened.encode(clouds))
     np.testing.assert_allclose(drawn.places[0], axes.along(opened.encode(samples)), atol=1e-4)
+
+
+def test_another_generators_clouds_on_a_map_keep_their_digits(tmp_path: Path) -> None:
+    place = (691230.0, 5334570.0, 0.0)
+    known = Normalization("none", place, fitted=True, origin=place).to_dict()
+    model = MODELS["vae"]((32, 3), code=3)
+    opened = Opened(training.save(model, tmp_path / "vae", data={"normalization": known}))
+    clouds, codes = opened.drawn(4) or (torch.empty(0), torch.empty(0))
+    torch.manual_seed(0)
+    near = opened.model.sample(4)
+    torch.testing.assert_close((clouds - torch.tensor(place, dtype=torch.float64)).float(), near, atol=1e-6, rtol=0)
+    torch.testing.assert_close(codes, opened.model.encode(near).detach())
+    with torch.no_grad():
+        for weights in opened.model.parameters():
+            weights.fill_(torch.nan)
+    with pytest.raises(ValueError, match="4 of 4 samples are not finite; train it again with a smaller lr"):
+        opened.drawn(4)
 
 
 def test_a_map_that_a_head_has_is_a_second_map(opened: Opened, tmp_path: Path) -> None:

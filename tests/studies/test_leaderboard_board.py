@@ -1,5 +1,7 @@
-"""What a leaderboard finds in its folder."""
+"""What a leaderboard finds in its folder, and the order and the notes of its table."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,18 +26,53 @@ def board(tmp_path: Path) -> Path:
         data.save(samples_file(out / "gmm", seed), samples)
         reports.append(evaluate(samples, torch.rand(4, 16, 3), distances=("cd",)))
         report_file(out / "gmm", "exact", seed).write_text(reports[-1].to_json())
-    entry = Entry("gmm", {"exact": tuple(reports)}, samples_file(out / "gmm", 4), 1.5)
+    trained = {"effort": 0.5, "options": {"components": 3}}
+    entry = Entry("gmm", {"exact": tuple(reports)}, samples_file(out / "gmm", 4), 1.5, **trained)
     leaderboard.write([entry], out, ABOUT)
     return out
 
 
-def test_the_best_model_is_the_first_and_one_that_failed_the_last() -> None:
+@pytest.mark.parametrize("distances", [("cd",), ("emd",), ("cd", "emd")])
+def test_the_best_model_is_the_first_and_one_that_failed_the_last(distances: tuple[str, ...]) -> None:
     reference = torch.rand(16, 32, 3)
-    near, far = (evaluate(reference + by * torch.randn(16, 32, 3), reference, distances=("cd",)) for by in (0.2, 2.0))
+    near, far = (evaluate(reference + by * torch.randn(16, 32, 3), reference, distances=distances) for by in (0.2, 2.0))
     entries = [Entry("failed", failure="no"), Entry("far", {"exact": (far,)}), Entry("near", {"exact": (near,)})]
     assert [entry.name for entry in leaderboard.ranked(entries, "exact")] == ["near", "far", "failed"]
-    chance = near.values["one_nna_cd_chance"]
-    assert abs(near.values["one_nna_cd"] - chance) < abs(far.values["one_nna_cd"] - chance)
+    metric = leaderboard.ranking(entries, "exact")
+    assert metric == f"one_nna_{distances[0]}"
+    chance = near.values[f"{metric}_chance"]
+    assert abs(near.values[metric] - chance) < abs(far.values[metric] - chance)
+
+
+def test_how_a_row_was_trained_is_recorded_and_an_older_row_does_not_say(board: Path) -> None:
+    (entry,) = leaderboard.kept(board, ABOUT, ["gaussian"])
+    assert (entry.effort, entry.options) == (0.5, {"components": 3})
+    path = board / "leaderboard.json"
+    table = json.loads(path.read_text())
+    for row in table["rows"]:
+        del row["effort"], row["options"]
+    path.write_text(json.dumps(table))
+    (entry,) = leaderboard.kept(board, ABOUT, ["gaussian"])
+    assert entry.effort is None and entry.options == {}
+
+
+def test_a_table_says_where_models_differ_in_effort_and_what_options_they_had(board: Path) -> None:
+    (entry,) = leaderboard.kept(board, ABOUT, ["gaussian"])
+    alike = [entry, replace(entry, name="gan", options={})]
+    assert leaderboard.differences(alike) == ["Options that are not the defaults: gmm.components=3."]
+    others = [*alike, replace(entry, name="vae", effort=1.0, options={}), replace(entry, name="old", effort=None)]
+    (efforts, _) = leaderboard.differences([*others, Entry("failed", failure="no", effort=2.0)])
+    told = "0.5 for gmm, gan; 1 for vae; not recorded for old"
+    assert efforts == f"Effort differs between models (times the default steps of each): {told}."
+    assert efforts in leaderboard.markdown(others)
+
+
+def test_an_option_that_is_no_json_value_is_recorded_by_what_it_prints(board: Path) -> None:
+    (entry,) = leaderboard.kept(board, ABOUT, ["gaussian"])
+    given = torch.nn.Linear(2, 3)
+    leaderboard.write([replace(entry, options={"network": given})], board, ABOUT)
+    (entry,) = leaderboard.kept(board, ABOUT, ["gaussian"])
+    assert entry.options == {"network": str(given)}
 
 
 def test_a_model_that_is_not_named_is_kept(board: Path) -> None:

@@ -1,11 +1,14 @@
 """The quality of codes against its definition, and on distributions whose place between the baselines is known."""
 
+import weakref
+
 import pytest
 import torch
 from torch import Tensor
 
 from pcgen.statistics import energy_distance
-from pcgen.studies.quality import BASELINES, Quality, baselines, quality
+from pcgen.studies import quality as module
+from pcgen.studies.quality import BASELINES, Quality, Scale, baselines, quality
 
 MIX = torch.tensor([[1.0, 0.0, 0.0], [1.5, 0.4, 0.0], [-1.0, 0.3, 0.4], [0.5, 0.0, -0.2]])
 
@@ -151,3 +154,32 @@ def test_a_score_that_would_be_a_ratio_of_noise_is_not_resolved() -> None:
     assert all(each.resolved for each in quality({}, train, held_out))
     independent = torch.randn(2000, 4, generator=torch.Generator().manual_seed(0))  # the baseline is the data itself
     assert not any(each.resolved for each in quality({}, independent[:1000], independent[1000:1100]))
+
+
+def test_the_distances_of_one_set_are_in_memory_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    alive: weakref.WeakSet[Tensor] = weakref.WeakSet()
+    most = 0
+    measure = module._distances
+
+    def counted(x: Tensor, y: Tensor) -> Tensor:
+        nonlocal most
+        found = measure(x, y)
+        alive.add(found)
+        most = max(most, len(alive))
+        return found
+
+    monkeypatch.setattr(module, "_distances", counted)
+    scored([correlated(50, seed=2 + i) for i in range(4)], correlated(200), correlated(50, seed=1))
+    assert 0 < most <= 2
+
+
+def test_models_scored_on_one_scale_have_the_numbers_that_they_have_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    train, held_out = correlated(200), correlated(50, seed=1)
+    samples = {name: [correlated(50, seed=seed), correlated(50, seed=seed + 1)] for name, seed in (("a", 2), ("b", 4))}
+    drawn = []
+    draw = baselines
+    monkeypatch.setattr(module, "baselines", lambda *given: drawn.append(given) or draw(*given))
+    scale = Scale(train, held_out, 2, seed=3)
+    found = [scale.score({name: sets}) for name, sets in samples.items()]
+    assert len(drawn) == 1
+    assert found == [quality({name: sets}, train, held_out, seed=3) for name, sets in samples.items()]

@@ -102,7 +102,9 @@ def read(out: str | Path) -> tuple[dict[str, Any], list[Entry]]:
     board = _read_board(path)
     rows = board.pop("rows")
     return board, [
-        Entry(row["model"], failure=row["failure"]) if row["failure"] else _read(out / row["model"], row, board["seed"])
+        Entry(row["model"], failure=row["failure"], **_trained(row))
+        if row["failure"]
+        else _read(out / row["model"], row, board["seed"])
         for row in rows
     ]
 
@@ -139,7 +141,12 @@ def _read(folder: Path, row: Mapping[str, Any], seed: int) -> Entry:
     reports = {protocol: tuple(map(_report, each)) for protocol, each in files.items()}
     found = tuple(Quality(**{**each, "interval": tuple(each["interval"])}) for each in row["quality"])
     classes = {each: _report(file) for each, file in of_classes.items()}
-    return Entry(name, reports, samples, row["training_seconds"], "", found, classes)
+    return Entry(name, reports, samples, row["training_seconds"], "", found, classes, **_trained(row))
+
+
+def _trained(row: Mapping[str, Any]) -> dict[str, Any]:
+    """How a row's model was trained, which older leaderboards do not say."""
+    return {"effort": row.get("effort"), "options": row.get("options", {})}
 
 
 def _report(path: Path) -> Report:
@@ -160,7 +167,8 @@ def write(entries: Sequence[Entry], out: str | Path, about: Mapping[str, Any]) -
             for protocol, reports in first.reports.items()
         },
     }
-    write_whole(out / "leaderboard.json", (json.dumps(board, indent=2) + "\n").encode())
+    # An option from Python may be a module or a function: it is recorded by what it prints.
+    write_whole(out / "leaderboard.json", (json.dumps(board, indent=2, default=str) + "\n").encode())
     path = out / "leaderboard.md"
     write_whole(path, (markdown(entries) + "\n").encode())
     for name in dict.fromkeys(name for entry in entries for name in entry.classes):
@@ -172,7 +180,8 @@ def write(entries: Sequence[Entry], out: str | Path, about: Mapping[str, Any]) -
 def _of_class(entry: Entry, name: str) -> Entry:
     """The entry of a model's samples of one class."""
     report = entry.classes[name]
-    return Entry(entry.name, {str(report.protocol["name"]): (report,)}, seconds=entry.seconds)
+    reports = {str(report.protocol["name"]): (report,)}
+    return Entry(entry.name, reports, seconds=entry.seconds, effort=entry.effort, options=entry.options)
 
 
 def _row(entry: Entry) -> dict[str, Any]:
@@ -186,6 +195,8 @@ def _row(entry: Entry) -> dict[str, Any]:
     return {
         "model": entry.name,
         "failure": entry.failure or None,
+        "effort": entry.effort,
+        "options": dict(entry.options),
         "training_seconds": round(entry.seconds, 1),
         "seeds": entry.sets,
         "classes": list(entry.classes),

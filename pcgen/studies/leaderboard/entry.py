@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pcgen.metrics.report import Report, mean_and_deviation
 from pcgen.studies.quality import Quality
@@ -22,6 +23,8 @@ class Entry:
         failure: what went wrong; empty where nothing did.
         quality: of its codes, followed by that of the baselines; empty where it was not measured.
         classes: a report on its samples of each class, of a model that draws by class.
+        effort: of its training, a multiple of its default number of steps; None where that was not recorded.
+        options: of the model that are not its defaults.
     """
 
     name: str
@@ -31,6 +34,8 @@ class Entry:
     failure: str = ""
     quality: tuple[Quality, ...] = ()
     classes: Mapping[str, Report] = field(default_factory=dict)
+    effort: float | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def sets(self) -> int:

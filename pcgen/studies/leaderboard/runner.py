@@ -22,7 +22,8 @@ from pcgen.studies.heads import draw_codes, jobs, train_head, train_heads, unsee
 from pcgen.studies.leaderboard.board import REFERENCE, report_file, samples_file
 from pcgen.studies.leaderboard.entry import Entry
 from pcgen.studies.leaderboard.settings import Settings
-from pcgen.studies.quality import Quality, quality
+from pcgen.studies.quality import MOST, Quality, Scale
+from pcgen.studies.reference import chosen, read_reference
 
 __all__ = ["DECODED", "MEMORISER", "run", "training_clouds"]
 
@@ -67,15 +68,17 @@ def run(
             say(f"{name}: {ended} ({number} of {len(made)})")
     for name, job in made.items():
         folder = out / name
+        trained: dict[str, Any] = {"effort": settings.effort, "options": dict(settings.config.get(name, {}))}
         say(f"{name}: {len(codes.train)} codes of shape {tuple(codes.train.shape[1:])}")
         try:
             model, seconds = train_head(job, folder, **how, progress=settings.processes == 1)
             reports = bench.measure(model, folder)
             classes, of_codes = bench.by_class(model, folder), bench.quality(name, model)
-            yield Entry(name, reports, samples_file(folder, settings.seed), seconds, "", of_codes, classes)
+            samples = samples_file(folder, settings.seed)
+            yield Entry(name, reports, samples, seconds, "", of_codes, classes, **trained)
         except Exception as error:  # whatever a model does, the others are to be trained
             say(f"{name}: failed: {error}")
-            yield Entry(name, failure=" ".join(f"{type(error).__name__}: {error}".split()))
+            yield Entry(name, failure=" ".join(f"{type(error).__name__}: {error}".split()), **trained)
 
 
 def training_clouds(codes: training.Codes) -> Tensor:
@@ -128,13 +131,17 @@ class _Bench:
         again = others(source.train, self.points, seed)
         memorised = None if again is None else source.normalization.undo(again)
         self.whole = _Sets(reference, train, source.normalization.undo(decoded), memorised)
-        self.held_out = unseen_codes(codes, reference)
+        few = reference.select(chosen(len(reference), MOST, settings.seed))
+        held_out = unseen_codes(codes, few)
+        # A quality has no meaning for a reference of one cloud.
+        self.scale = Scale(codes.train, held_out, _QUALITY_DRAWS, settings.seed) if len(held_out) > 1 else None
 
     def save_reference(self) -> None:
         """Write the reference beside the models."""
         self.out.mkdir(parents=True, exist_ok=True)
         reference = self.whole.reference
-        clouds = dataclasses.replace(reference, points=reference.points[:, : self.points], normals=None)
+        points = thin(reference.points, self.points, self.settings.seed)  # stored points may be in an order
+        clouds = dataclasses.replace(reference, points=points, normals=None)
         data.save(self.out / REFERENCE, clouds, overwrite=True)
 
     def measure(self, model: LatentCloudModel, folder: Path) -> dict[str, tuple[Report, ...]]:
@@ -171,11 +178,11 @@ class _Bench:
 
     def quality(self, name: str, model: LatentCloudModel) -> tuple[Quality, ...]:
         """The quality of the model's codes, then those of the baselines; none for a reference of one cloud."""
-        if len(self.held_out) < 2:
+        if self.scale is None:
             return ()
         seeds = range(self.settings.seed, self.settings.seed + _QUALITY_DRAWS)
-        sets = [draw_codes(model, len(self.held_out), seed) for seed in seeds]
-        return tuple(quality({name: sets}, self.codes.train, self.held_out, seed=self.settings.seed))
+        sets = [draw_codes(model, len(self.scale.held_out), seed) for seed in seeds]
+        return tuple(self.scale.score({name: sets}))
 
     def _of_class(self, name: str) -> _Sets | None:
         """The sets of one class; None where the reference has too few clouds of it."""
@@ -216,19 +223,8 @@ class _Bench:
 
 def _reference(codes: training.Codes, settings: Settings, points: int, say: Callable[..., None]) -> data.Clouds:
     """The clouds that samples are compared with."""
-    arguments = codes.source.about["training_set"]
     spec, note = data.default_split(settings.reference, "test")
-    # Twice the points of a surface, so that the second half is a second sample of the same shapes: an oracle's row.
-    reference = data.load(
-        spec,
-        at_least=points,
-        surface_points=2 * points,
-        up=arguments["up"],
-        drop_bad=arguments["drop_bad"],
-        max_bytes=arguments["max_bytes"],
-    )
-    if settings.reference_clouds is not None and len(reference) > settings.reference_clouds:
-        order = torch.randperm(len(reference), generator=torch.Generator().manual_seed(settings.seed))
-        reference = reference.select(order[: settings.reference_clouds].sort().values)
+    reading, most = codes.source.about["training_set"], settings.reference_clouds
+    reference = read_reference(spec, reading, points, most=most, seed=settings.seed)
     say(*([note] if note else []), f"reference: {len(reference)} clouds of {spec}")
     return reference

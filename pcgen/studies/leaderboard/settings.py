@@ -58,7 +58,7 @@ class Settings:
             choose(distance, ["cd", "emd"], "distances")
 
     def measurement(self) -> dict[str, Any]:
-        """What two rows must share to be in one table, as JSON values."""
+        """What two rows must share to be in one table, as JSON values; each row has its own effort and options."""
         return {
             "data": self.reference,
             "protocols": list(self.protocols),

@@ -7,9 +7,10 @@ from types import MappingProxyType
 from pcgen.metrics.report import HEADLINE, Report
 from pcgen.metrics.tables import chance_rows
 from pcgen.studies.leaderboard.copying import copying_table
+from pcgen.studies.leaderboard.differences import differences
 from pcgen.studies.leaderboard.entry import Entry
 
-__all__ = ["markdown", "ranked"]
+__all__ = ["markdown", "ranked", "ranking"]
 
 _HEADINGS = {
     "jsd": "JSD",
@@ -20,12 +21,14 @@ _HEADINGS = {
     "cov_emd": "COV-EMD %",
     "one_nna_emd": "1-NNA-EMD %",
 }
+_RANKING = ("one_nna_cd", "one_nna_emd")
 
 
 def markdown(entries: Sequence[Entry]) -> str:
-    """A table for each protocol, models by how far 1-NNA-CD is from chance, the oracles beneath; shares in percent.
+    """A table for each protocol, models as `ranked`, the oracles beneath; shares in percent.
 
-    Under several protocols the order of the models by 1-NNA under each stands at the end, side by side.
+    Under several protocols the order of the models by 1-NNA under each stands at the end, side by side; then what a
+    reader must know of how they were trained.
     """
     done = [entry for entry in entries if entry.reports]
     if not done:
@@ -39,8 +42,8 @@ def markdown(entries: Sequence[Entry]) -> str:
         parts.append("\n".join([*heading, _protocol_table(ordered, failed, protocol)]))
         parts.append(copying_table(ordered, protocol))
     if len(protocols) > 1:
-        parts += [_order_table(done, protocols, metric) for metric in ("one_nna_cd", "one_nna_emd")]
-    return "\n\n".join(part for part in parts if part)
+        parts += [_order_table(done, protocols, metric) for metric in _RANKING]
+    return "\n\n".join(part for part in [*parts, *differences(done)] if part)
 
 
 def _protocol_table(done: Sequence[Entry], failed: Sequence[Entry], protocol: str) -> str:
@@ -143,8 +146,15 @@ def _cell(metric: str, value: float | None, deviation: float) -> str:
 
 
 def ranked(entries: Sequence[Entry], protocol: str) -> list[Entry]:
-    """The entries by how far 1-NNA-CD under the protocol is from chance, the best first, those that failed last."""
-    return sorted(entries, key=lambda entry: (bool(entry.failure), _off_chance(entry, "one_nna_cd", protocol)))
+    """The entries by how far their 1-NNA (`ranking`) is from chance, the best first, those that failed last."""
+    metric = ranking(entries, protocol)
+    return sorted(entries, key=lambda entry: (bool(entry.failure), _off_chance(entry, metric, protocol)))
+
+
+def ranking(entries: Sequence[Entry], protocol: str) -> str:
+    """What ranks models under a protocol: 1-NNA-CD, or 1-NNA-EMD where only that was measured."""
+    measured = {metric for entry in entries for metric in entry.spread(protocol)}
+    return next((metric for metric in _RANKING if metric in measured), _RANKING[0])
 
 
 def _off_chance(entry: Entry, one_nna: str, protocol: str) -> float:
