@@ -1,15 +1,22 @@
 """Atomic writing of files, and nested values as safetensors files, which can be read without executing code."""
 
+import itertools
 import json
 import os
+import platform
+import shutil
+import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
-__all__ = ["pack", "read_tensors", "unpack", "write_tensors", "write_whole"]
+__all__ = ["pack", "read_tensors", "temporary_beside", "unpack", "write_tensors", "write_whole"]
 
+_WRITES = itertools.count()
 _KEY = "pcgen"  # A single key: safetensors writes several in arbitrary order, but equal states must give equal files.
 
 
@@ -21,7 +28,7 @@ def write_whole(path: Path, data: bytes | Callable[[BinaryIO], object]) -> None:
     Raises:
         OSError: the folder cannot be written or the disk is full; the old file is unchanged, and no other file remains.
     """
-    temporary = path.with_name(f".{path.name}.tmp")
+    temporary = temporary_beside(path)
     try:
         try:
             with open(temporary, "wb") as file:
@@ -44,6 +51,34 @@ def write_whole(path: Path, data: bytes | Callable[[BinaryIO], object]) -> None:
         ) from error
 
 
+def temporary_beside(path: Path) -> Path:
+    """A path in the folder of `path` that no other writer uses, for a file or folder that will be renamed to `path`.
+
+    What processes of this machine left at such paths before they ended is deleted.
+    """
+    begin = f".{path.name}.{zlib.crc32(platform.node().encode()):08x}-"
+    with suppress(OSError):  # a folder that cannot be read is reported by the writing
+        for name in os.listdir(path.parent):
+            writer = name.removeprefix(begin).partition("-")[0]
+            if name.startswith(begin) and name.endswith(".tmp") and writer.isdecimal() and not _runs(int(writer)):
+                left = path.with_name(name)
+                shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
+    return path.with_name(f"{begin}{os.getpid()}-{next(_WRITES)}.tmp")
+
+
+def _runs(process: int) -> bool:
+    """Whether there is such a process; on Windows, where asking would end it, always true."""
+    if os.name == "nt":
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):  # of another user, for example
+        return True
+    return True
+
+
 def _sync_folder(folder: Path) -> None:
     if os.name == "nt":  # Windows cannot open folders.
         return
@@ -54,7 +89,7 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def write_tensors(path: Path, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
+def write_tensors(path: Path, tensors: "dict[str, Tensor]", about: dict[str, Any]) -> None:
     """Write tensors and JSON values to one safetensors file, atomically; equal contents give equal bytes."""
     import safetensors.torch
 
@@ -69,7 +104,7 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], about: dict[str, Any])
     write_whole(path, safetensors.torch.save(own, {_KEY: json.dumps(about, sort_keys=True)}))
 
 
-def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def read_tensors(path: Path) -> "tuple[dict[str, Tensor], dict[str, Any]]":
     """Read a file that `write_tensors` wrote, also while a training replaces it: the result is one complete version.
 
     Raises:
@@ -102,12 +137,14 @@ def _metadata(data: bytes) -> dict[str, str]:
     return values
 
 
-def pack(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
+def pack(value: Any, name: str, tensors: "dict[str, Tensor]") -> Any:
     """Convert nested dicts, lists and tuples to JSON values; tensors become entries of `tensors` with dotted names.
 
     Raises:
         ValueError: a value is neither a container, a tensor, a number, text nor None.
     """
+    from torch import Tensor  # Imported only here, since pictures are written without torch.
+
     if isinstance(value, Tensor):
         tensors[name] = value
         return {"tensor": name}
@@ -123,7 +160,7 @@ def pack(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
     )
 
 
-def unpack(value: Any, tensors: dict[str, Tensor]) -> Any:
+def unpack(value: Any, tensors: "dict[str, Tensor]") -> Any:
     """The inverse of `pack`."""
     if not isinstance(value, dict):
         return value

@@ -1,21 +1,34 @@
 #!/usr/bin/env bash
 # Sets pcgen up in .venv: pinned packages, the native library, the system libraries that Open3D needs.
-# Run again it only checks that nothing has changed. PYTHON=python3.12 chooses the interpreter.
+# Run again it only checks that nothing has changed. PYTHON=python3.12 chooses the interpreter of a new .venv.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 
-python=${PYTHON:-python3}
+default=python3
+[ ! -x .venv/bin/python ] || default=.venv/bin/python
+python=${PYTHON:-$default}
 "$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null || {
     say "needs Python 3.11 to 3.13, found $("$python" --version 2>&1 || echo none); set PYTHON=/path/to/python3.12"
     exit 2
 }
 
+version() { "$1" -c 'import sys; print("Python %d.%d" % sys.version_info[:2])' 2>/dev/null || echo "a Python that does not start"; }
+if [ -n "${PYTHON:-}" ] && [ -e .venv/bin/python ] && [ "$(version .venv/bin/python)" != "$(version "$python")" ]; then
+    say "PYTHON=$python is $(version "$python"), and .venv has $(version .venv/bin/python); delete it to change it: rm -r $PWD/.venv"
+    exit 2
+fi
+
+compilers() {
+    { nvcc --version || "${CUDA_HOME:-/usr/local/cuda}/bin/nvcc" --version; } 2>/dev/null || echo "no nvcc"
+    env | grep -E '^(PCGEN_CUDA[A-Z_]*|CUDA_HOME|CXX|CXXFLAGS|LDFLAGS)=' | LC_ALL=C sort || true
+}
+
 # Everything that the installation depends on; what is Python alone is installed in place and needs nothing again.
-state=$({ "$python" --version; pwd; cat constraints.txt pyproject.toml setup.py scripts/setup.sh; find csrc -type f | LC_ALL=C sort | xargs cat; } | cksum)
+state=$({ "$python" --version; pwd; compilers; cat constraints.txt pyproject.toml setup.py scripts/setup.sh; find csrc -type f | LC_ALL=C sort | xargs cat; } | cksum)
 stamp=.venv/pcgen-setup
-if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$state" ]; then
+if [ -x .venv/bin/python ] && [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$state" ]; then
     exit 0
 fi
 

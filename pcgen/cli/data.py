@@ -18,7 +18,6 @@ from pcgen.cli.options import (
     Overwrite,
     Rotate,
     Scale,
-    Seed,
     Stretch,
     Up,
 )
@@ -84,7 +83,9 @@ def convert(
     stretch: Stretch = 0,
     mirror: Mirror = 0,
     format: Format = None,
-    seed: Seed = 0,
+    seed: Annotated[
+        int, typer.Option(help="Seed of the random changes, and of which shapes of copies become val.")
+    ] = 0,
     up: Up = None,
     max_bytes: MaxBytes = FOUR_GIB,
     drop_bad: DropBad = False,

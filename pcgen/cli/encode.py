@@ -6,19 +6,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pcgen.cli.common import check_out, say
-from pcgen.cli.options import FOUR_GIB, Device, DropBad, Format, MaxBytes, Out, Overwrite, Seed, Up
+from pcgen.cli.options import FOUR_GIB, Device, DropBad, Format, MaxBytes, Out, Overwrite, Up
 from pcgen.cli.tables import show_table
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from pcgen.data import Clouds
+    from pcgen.training import Run
 
 __all__ = ["Checkpoint", "Points", "RunArgument", "Source", "encode", "read", "reconstruct"]
 
 RunArgument = Annotated[Path, typer.Argument(help="The folder of a trained autoencoder, or of a head on its codes.")]
 Source = Annotated[str, typer.Argument(help="Clouds in the training data's units: SOURCE[:CLASS]\\[@SPLIT].")]
 Points = Annotated[int | None, typer.Option(min=1, help="Points of each cloud that are used (default: all).")]
+ModelSeed = Annotated[int, typer.Option("--seed", help="Seed of the model's random numbers; the clouds are the same.")]
 Checkpoint = Annotated[str | None, typer.Option(help="best or last (default: the best, if there was validation).")]
 
 _DRAWN = 8  # clouds in a picture of reconstructions
@@ -37,11 +39,12 @@ def encode(
     max_bytes: MaxBytes = FOUR_GIB,
     drop_bad: DropBad = False,
     device: Device = "cpu",
-    seed: Seed = 0,
+    seed: ModelSeed = 0,
     overwrite: Overwrite = False,
 ) -> None:
     """Write the codes of clouds, and the anomaly score of each if the model decodes: high for unusual clouds."""
     import numpy as np
+    import torch
 
     from pcgen import training
     from pcgen.files import write_whole
@@ -55,7 +58,8 @@ def encode(
     scored = can(opened.trained(checkpoint, device), "decode")
     if png is not None and not scored:
         raise ValueError(f"--png: needs anomaly scores, which {run} has not, as it does not decode; leave it out")
-    clouds = read(source, points, seed, up, max_bytes, drop_bad)
+    clouds = read(opened, source, points, up, max_bytes, drop_bad)
+    torch.manual_seed(seed)
     codes = opened.encode(clouds, checkpoint=checkpoint, device=device)
     arrays = {"codes": codes.numpy(), "names": np.array(clouds.names)}
     if scored:
@@ -113,7 +117,7 @@ def reconstruct(
     max_bytes: MaxBytes = FOUR_GIB,
     drop_bad: DropBad = False,
     device: Device = "cpu",
-    seed: Seed = 0,
+    seed: ModelSeed = 0,
     overwrite: Overwrite = False,
 ) -> None:
     """Write the reconstructions of clouds by an autoencoder, and print their distances.
@@ -132,7 +136,7 @@ def reconstruct(
     if png is not None:
         check_out(png, ".png", overwrite, "--png")
     opened = training.Run.open(run)
-    clouds = read(source, points, seed, up, max_bytes, drop_bad)
+    clouds = read(opened, source, points, up, max_bytes, drop_bad)
     check_target(out, overwrite, format=format, count=len(clouds))
     torch.manual_seed(seed)
     again = opened.reconstruct(clouds, checkpoint=checkpoint, device=device)
@@ -162,10 +166,17 @@ def _share(found: "Tensor", right: "Tensor") -> str:
     return f"{100 * float((found == right).double().mean()):.3g}% of the clouds"
 
 
-def read(source: str, points: int | None, seed: int, up: str | None, max_bytes: int, drop_bad: bool) -> "Clouds":
-    """The clouds of a source, all of one size; what the reader decided is said."""
-    from pcgen import data
+def read(run: "Run", source: str, points: int | None, up: str | None, max_bytes: int, drop_bad: bool) -> "Clouds":
+    """The clouds of a source, all of one size, as the run's training read its own; what the reader decided is said.
 
-    clouds = data.load(source, points=points, seed=seed, up=up, drop_bad=drop_bad, max_bytes=max_bytes)
+    So built-in shapes are those of seed 0, and each cloud's position and size are those of all its points, even if
+    fewer are used.
+    """
+    from pcgen.data.gathering import Reading
+    from pcgen.data.loading import load_placed
+
+    kept = run.normalization.name if points is not None and run.normalization.each else "none"
+    how = Reading(points=points, up=up, normalize=kept, apply=kept == "none", drop_bad=drop_bad, max_bytes=max_bytes)
+    clouds, _ = load_placed(source, how)
     say(*clouds.notes)
     return clouds

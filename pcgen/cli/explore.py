@@ -9,7 +9,7 @@ import typer
 
 from pcgen.cli.common import check_out, say
 from pcgen.cli.encode import Checkpoint, Points, RunArgument, Source, read
-from pcgen.cli.options import FOUR_GIB, Device, DropBad, MaxBytes, Seed, Up
+from pcgen.cli.options import FOUR_GIB, Device, DropBad, MaxBytes, Up
 from pcgen.errors import choose
 
 if TYPE_CHECKING:
@@ -23,6 +23,16 @@ __all__ = ["explore"]
 
 SHOWN = ("paths", "shift", "nearest", "map")
 
+# The options that not all of these take.
+_TAKEN = {
+    "from": ("shift",),
+    "to": ("shift",),
+    "path": ("paths",),
+    "steps": ("paths", "nearest"),
+    "count": ("paths", "shift", "nearest"),
+    "names": ("paths", "shift", "nearest"),
+}
+
 
 def explore(
     run: RunArgument,
@@ -35,20 +45,24 @@ def explore(
     ] = None,
     png: Annotated[Path | None, typer.Option(help="The picture to write instead of a page.")] = None,
     show: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="For a picture. paths: interpolations between the codes of two clouds; shift: clouds of one class "
-            "moved to another; nearest: clouds with those of the nearest codes; map: the clouds of a head's map (som), "
-            "with the number of clouds at each position."
+            help="For a picture. paths (default): interpolations between the codes of two clouds; shift: clouds of one "
+            "class moved to another; nearest: clouds with those of the nearest codes; map: the clouds of a head's map "
+            "(som), with the number of clouds at each position."
         ),
-    ] = "paths",
+    ] = None,
     count: Annotated[
-        int, typer.Option(min=1, help="Rows of the picture; for a page, pairs of clouds to interpolate.")
-    ] = 4,
-    steps: Annotated[int, typer.Option(min=2, help="Clouds of each path, or nearest clouds of each.")] = 7,
+        int | None,
+        typer.Option(min=1, help="Rows of the picture; for a page, pairs of clouds to interpolate (default: 4)."),
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=2, help="Clouds of each path, or nearest clouds of each (default: 7).")
+    ] = None,
     path: Annotated[
-        str, typer.Option(help="For paths: linear, or spherical about the mean code; a page has both.")
-    ] = "linear",
+        str | None,
+        typer.Option(help="For paths: linear (default), or spherical about the mean code; a page has both."),
+    ] = None,
     names: Annotated[
         str | None, typer.Option(help="Names of clouds, separated by commas, instead of a random choice.")
     ] = None,
@@ -60,7 +74,7 @@ def explore(
     max_bytes: MaxBytes = FOUR_GIB,
     drop_bad: DropBad = False,
     device: Device = "cpu",
-    seed: Seed = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the random choice of clouds, and of samples.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file of --out or --png.")] = False,
 ) -> None:
     """Show what a model has learned: an interactive page, or a picture of related clouds."""
@@ -68,13 +82,18 @@ def explore(
     from pcgen.view import picture
 
     place = _place(out, png, overwrite)
-    choose(show, SHOWN, "--show")
-    if out is not None and (show, path, source_class, target_class) != ("paths", "linear", None, None):
+    if out is not None and any(value is not None for value in (show, path, source_class, target_class)):
         raise ValueError(
             "--show, --path, --from, --to: are for a picture; leave them out, or give --png instead of --out"
         )
+    show = choose("paths" if show is None else show, SHOWN, "--show")
+    given = {"from": source_class, "to": target_class, "path": path, "steps": steps, "count": count, "names": names}
+    for option, shows in _TAKEN.items():
+        if show not in shows and given[option] is not None:
+            raise ValueError(f"--{option}: is for --show {', '.join(shows)}, got --show {show}; leave it out")
+    count, steps, path = count or 4, steps or 7, "linear" if path is None else path
     opened = training.Run.open(run)
-    clouds = read(source, points, seed, up, max_bytes, drop_bad)
+    clouds = read(opened, source, points, up, max_bytes, drop_bad)
     chosen = None if names is None else [name.strip() for name in names.split(",")]
     if out is not None:
         from pcgen.report.opened import Opened
@@ -130,7 +149,9 @@ class _At:
     device: str
 
     def decoded(self, codes: "Tensor") -> "list[Tensor]":
-        return [*self.run.decode(codes, checkpoint=self.checkpoint, device=self.device)]
+        """What is decoded of codes, relative to the clouds' origin: pictures are drawn from float32."""
+        found = self.run.decode(codes, checkpoint=self.checkpoint, device=self.device)
+        return [*(found - found.new_tensor(self.clouds.origin))]
 
 
 Pictured = tuple["list[list[Tensor]]", list[list[str]]]

@@ -14,6 +14,7 @@ __all__ = [
     "EmdPoints",
     "Epochs",
     "Format",
+    "GivenBytes",
     "Jitter",
     "MaxBytes",
     "Minutes",
@@ -46,6 +47,10 @@ Seed = Annotated[int, typer.Option(help="Seed of all random numbers.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads (default: torch's choice).")]
 MaxBytes = Annotated[int, typer.Option(min=1, help="The most memory for one set of clouds, in bytes.")]
+GivenBytes = Annotated[
+    int | None,
+    typer.Option("--max-bytes", min=1, help="The most memory for one set of clouds (default: 4 GiB), in bytes."),
+]
 DropBad = Annotated[
     bool, typer.Option("--drop-bad", help="Leave out what cannot be used (NaN, damaged files), counted and named.")
 ]

@@ -5,14 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 from pcgen.cli.common import parse_settings, say
 from pcgen.cli.options import (
-    FOUR_GIB,
     BatchSize,
     Bf16,
     Device,
     DropBad,
     Epochs,
+    GivenBytes,
     Jitter,
-    MaxBytes,
     Minutes,
     Mirror,
     Overwrite,
@@ -80,16 +79,17 @@ def train(
     save_every: SaveEvery = None,
     resume: Resume = None,
     up: UpAxis = None,
-    max_bytes: MaxBytes = FOUR_GIB,
+    max_bytes: GivenBytes = None,
     drop_bad: DropBad = False,
     tensorboard: Tensorboard = False,
     seed: TrainSeed = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Train a model on clouds (--data), or on the codes of a trained autoencoder (--codes)."""
-    reading: dict[str, Any] = {"points": points, "normalize": normalize, "up": up, "drop_bad": drop_bad}
+    reading: dict[str, Any] = {"points": points, "normalize": normalize, "up": up, "max_bytes": max_bytes}
+    reading |= {"drop_bad": drop_bad or None}
     changing = {"rotation": rotate, "jitter": jitter, "scale": scale, "stretch": stretch, "mirror": mirror}
-    _check(model, out, data, codes, again, {**reading, **changing, "set": settings, "domain": domain})
+    _check(model, out, data, codes, again, {**reading, **changing, "set": settings or None, "domain": domain})
     if out.exists() and not overwrite and resume is None:
         raise FileExistsError(f"--out: {out} exists; choose another name, or give --overwrite or --resume auto")
     import torch
@@ -114,7 +114,7 @@ def train(
     if again is not None:
         job, options = training.again(again, data=data, device=device, **given)
     else:
-        reading |= {"max_bytes": max_bytes, "seed": options.seed}
+        reading |= {"seed": options.seed}
         job = _job(str(model), data, codes, settings or [], domain, reading, device)
     name = _announce(job, options, out)
     job.fit(out, options, device=device, resume=resume, overwrite=overwrite, progress=True)
@@ -129,13 +129,13 @@ def _check(
     again: Path | None,
     settled: dict[str, object],
 ) -> None:
-    """Refuse options that contradict each other."""
+    """Refuse options that contradict each other; those that were given are not None, but may be 0."""
     if again is not None:
         others: dict[str, object] = {"MODEL": model, "--codes": codes}
         others |= {
             f"--{name.replace('rotation', 'rotate').replace('_', '-')}": value for name, value in settled.items()
         }
-        for option in (option for option, value in others.items() if value):
+        for option in (option for option, value in others.items() if value is not None):
             raise ValueError(f"{option}: is settled by the run that --again names; leave it out")
     elif model is None:
         raise ValueError("MODEL: name a model (`pcgen models` lists them), or a run with --again")
@@ -143,12 +143,12 @@ def _check(
         raise ValueError("--data, --codes: give one of them: clouds to learn from, or an autoencoder's run folder")
     if codes is not None:
         for name, value in settled.items():
-            if value and name not in ("set", "domain"):
+            if value is not None and name not in ("set", "domain"):
                 option = f"--{name.replace('rotation', 'rotate').replace('_', '-')}"
                 raise ValueError(
                     f"{option}: is settled by the run that --codes names, whose clouds are read; leave it out"
                 )
-    elif settled["domain"] and again is None:
+    elif settled["domain"] is not None and again is None:
         raise ValueError("--domain: is for heads on codes; give --codes RUN, or leave it out")
     for option, run in (("--codes", codes), ("--again", again)):
         if run is not None and out.resolve() == run.resolve():
@@ -188,7 +188,7 @@ def _announce(job: "Job", options: "Options", out: Path) -> str:
     """Say what is to be trained on what; returns the model's name."""
     from pcgen.training.identity import describe_model
 
-    learner = getattr(job.learner, "head", job.learner)
+    learner = job.learner.learner
     name = str(describe_model(learner)["name"])
     moved = {
         id(p): p.numel() for own in job.learner.optimizers().values() for g in own.param_groups for p in g["params"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pcgen.cli.common import say
-from pcgen.cli.options import FOUR_GIB, DropBad, MaxBytes, Seed, Up
+from pcgen.cli.options import FOUR_GIB, DropBad, GivenBytes, Up
 from pcgen.cli.showing import Showing, watch
 
 if TYPE_CHECKING:
@@ -58,19 +58,24 @@ def view(
     columns: Annotated[int | None, typer.Option(min=1, help="Clouds side by side.")] = None,
     size: Annotated[int | None, typer.Option(min=32, help="Width of a cell of the picture in pixels.")] = None,
     point_size: Annotated[float | None, typer.Option(help="Diameter of a point in pixels.")] = None,
-    engine: Annotated[str, typer.Option(help="The program that draws a picture: auto, open3d or matplotlib.")] = "auto",
+    engine: Annotated[
+        str | None, typer.Option(help="The program that draws a picture: auto (default), open3d or matplotlib.")
+    ] = None,
     up: Up = None,
-    max_bytes: MaxBytes = FOUR_GIB,
+    max_bytes: GivenBytes = None,
     drop_bad: DropBad = False,
-    seed: Seed = 0,
+    seed: Annotated[int, typer.Option(help="Seed of --shuffle, and of the clouds of --chain.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a picture that exists.")] = False,
 ) -> None:
     """Show clouds in an Open3D window, or draw them as a PNG or a film; draw the losses of a run folder."""
     from pcgen.data.gathering import Reading
 
-    showing = Showing(png, film, frames, seconds, color, columns, size, point_size, engine, overwrite)
+    how_drawn = "auto" if engine is None else engine
+    showing = Showing(png, film, frames, seconds, color, columns, size, point_size, how_drawn, overwrite)
     showing.check(chain is not None)
     if chain is not None:
+        reading = {"nearest": nearest, "shuffle": shuffle, "points": points}
+        _refuse("for clouds, not for --chain", **reading, up=up, drop_bad=drop_bad, max_bytes=max_bytes)
         if files:
             raise ValueError(f"--chain: takes one run alone, got {', '.join(files)} too; draw them one after the other")
         watch(chain, showing, count, seed, labels, settings or [])
@@ -82,12 +87,24 @@ def view(
     if any(_is_run(path) for path in files):
         _losses(files, png, overwrite)
         return
-    how = Reading(points=points, seed=seed, up=up, drop_bad=drop_bad, max_bytes=max_bytes)
+    if showing.in_window:
+        _refuse("for a picture or a film, --png or --film", size=size, engine=engine)
+    how = Reading(points=points, up=up, drop_bad=drop_bad, max_bytes=FOUR_GIB if max_bytes is None else max_bytes)
     most = count or (_COUNT if film is None else _COUNT_OF_A_FILM)
-    _look(files, showing, how, nearest, shuffle, most)
+    _look(files, showing, how, nearest, seed if shuffle else None, most)
 
 
-def _look(files: list[str], showing: Showing, how: "Reading", nearest: str | None, shuffle: bool, count: int) -> None:
+def _refuse(reason: str, **given: object) -> None:
+    """Refuse the options that were given and would be ignored: all but None, and flags that are not set."""
+    named = [f"--{name.replace('_', '-')}" for name, value in given.items() if value is not None and value is not False]
+    if named:
+        verb, them = ("is", "it") if len(named) == 1 else ("are", "them")
+        raise ValueError(f"{', '.join(named)}: {verb} {reason}; leave {them} out")
+
+
+def _look(
+    files: list[str], showing: Showing, how: "Reading", nearest: str | None, shuffled: int | None, count: int
+) -> None:
     """Show the clouds of sources, or those of one beside their nearest of a training set."""
     if nearest is not None and len(files) > 1:
         raise ValueError(f"--nearest: takes one source of samples, got {', '.join(files)}; draw one after the other")
@@ -95,7 +112,7 @@ def _look(files: list[str], showing: Showing, how: "Reading", nearest: str | Non
     # A window has pages, but for samples beside their nearest clouds, which are searched for.
     pages = _PAGES if showing.in_window and nearest is None else 1
     most = max(count, min(pages * count, _MOST // len(files)))
-    loaded = [_clouds(spec, how if nearest is None else replace(how, up=None), shuffle, most) for spec in files]
+    loaded = [_clouds(spec, how if nearest is None else replace(how, up=None), shuffled, most) for spec in files]
     shown: list[Any] = [cloud for clouds in loaded for cloud in clouds]
     names = _titles(files)
     if nearest is not None:
@@ -108,11 +125,11 @@ def _look(files: list[str], showing: Showing, how: "Reading", nearest: str | Non
     showing.show(shown, titles, count if nearest is None else len(shown))
 
 
-def _clouds(spec: str, how: "Reading", shuffle: bool, count: int) -> "list[Clouds]":
-    """The first clouds of a source, each a set of one, as their sizes may differ."""
+def _clouds(spec: str, how: "Reading", shuffled: int | None, count: int) -> "list[Clouds]":
+    """The first clouds of a source, or of its order by a seed, each a set of one, as their sizes may differ."""
     from pcgen import data
 
-    found = list(islice(data.load_each(spec, how, shuffle=shuffle), count))
+    found = list(islice(data.load_each(spec, how, shuffle=shuffled is not None, seed=shuffled), count))
     if not found:
         raise ValueError(f"{spec}: no cloud is left to draw; pcgen data check {spec} lists the errors")
     return found

@@ -11,6 +11,8 @@ from torch import Tensor
 
 from pcgen.data.boxes import count_boxes, move
 from pcgen.data.origin import ZERO, Triple, common_origin, refuse_unheld, shown
+from pcgen.data.placement import Placement
+from pcgen.data.rows import row_index
 from pcgen.errors import choose
 
 __all__ = ["SPLITS", "Clouds"]
@@ -43,6 +45,8 @@ class Clouds:
     origin: Triple = ZERO  # the points are relative to it
     keys: tuple[str, ...] = ()  # one per cloud: the key of its random split, thinning and holding out
     boxes: Tensor | None = None  # (S, K, 6) float32: centre and size of the shapes in a scene, NaN if there is none
+    # A normalisation, and each cloud's position and size by it, if the points are a part of those it was computed from.
+    whole: tuple[str, Placement] | None = None
 
     def __post_init__(self) -> None:
         shape = tuple(self.points.shape)
@@ -72,7 +76,9 @@ class Clouds:
             object.__setattr__(self, "keys", self.names)
         if len(self.origin) != 3 or not all(math.isfinite(value) for value in self.origin):
             raise ValueError(f"origin: must be three finite numbers, got {self.origin}")
-        for argument, values in (("names", self.names), ("splits", self.splits), ("keys", self.keys)):
+        placements = None if self.whole is None else self.whole[1]
+        each = (("names", self.names), ("splits", self.splits), ("keys", self.keys), ("whole", placements))
+        for argument, values in each:
             if values is not None and len(values) != shape[0]:
                 raise ValueError(f"{argument}: must be one for each of {shape[0]} clouds, got {len(values)}")
         for split in sorted(set(self.splits or ())):
@@ -156,8 +162,12 @@ class Clouds:
         return replace(self, boxes=move(boxes.double(), self._origin(), 1.0).float())
 
     def select(self, rows: Tensor | Sequence[int]) -> "Clouds":
-        """The clouds of the given rows, in that order."""
-        index = torch.as_tensor(rows, dtype=torch.int64)
+        """The clouds of the given rows, in that order; or those where a mask (S,) is true.
+
+        Raises:
+            ValueError: a mask of another length, or numbers that are not whole.
+        """
+        index = row_index(rows, len(self))
         places = index.tolist()
         return replace(
             self,
@@ -168,6 +178,7 @@ class Clouds:
             names=tuple(self.names[place] for place in places),
             splits=None if self.splits is None else tuple(self.splits[place] for place in places),
             keys=tuple(self.keys[place] for place in places),
+            whole=None if self.whole is None else (self.whole[0], self.whole[1].select(index)),
         )
 
     def split(self, name: str) -> "Clouds":

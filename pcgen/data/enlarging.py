@@ -17,7 +17,7 @@ def enlarged(clouds: Clouds, copies: int, changes: Augmentation, seed: int = 0) 
     """`copies` variants of each cloud, with independent random changes, in the same class and split.
 
     So a model can be trained on few shapes. The held-out clouds are still of other shapes: if there are train rows but
-    no val rows, 5% of the train shapes become val.
+    no val rows, 5% of the train shapes become val. Copies of clouds without splits are all train.
 
     Args:
         clouds: their normals and boxes are dropped, since they would not be right after the changes.
@@ -29,7 +29,12 @@ def enlarged(clouds: Clouds, copies: int, changes: Augmentation, seed: int = 0) 
         ValueError: copies below 1.
     """
     at_least(1, copies=copies)
-    if clouds.splits and "train" in clouds.splits and "val" not in clouds.splits:
+    notes = clouds.notes
+    if clouds.splits is None and copies > 1:
+        # Otherwise each copy would be split by its own name when the set is loaded again.
+        clouds = replace(clouds, splits=("train",) * len(clouds))
+        notes += ("splits: there were none, so all copies are train; test a model of them on other clouds",)
+    elif clouds.splits and "train" in clouds.splits and "val" not in clouds.splits:
         train, splits = [row for row, split in enumerate(clouds.splits) if split == "train"], list(clouds.splits)
         for place in held_out_rows([clouds.keys[row] for row in train], seed)[1] if len(train) > 1 else ():
             splits[train[place]] = "val"
@@ -40,5 +45,5 @@ def enlarged(clouds: Clouds, copies: int, changes: Augmentation, seed: int = 0) 
     grown = clouds.select(rows)
     names = tuple(f"{name}#{row % copies}" for row, name in enumerate(grown.names)) if copies > 1 else grown.names
     lost = [name for name, known in (("normals", clouds.normals), ("boxes", clouds.boxes)) if known is not None]
-    notes = (*clouds.notes, *(f"{name}: left out, since the clouds were changed" for name in lost))
-    return replace(grown, points=points, normals=None, boxes=None, names=names, keys=(), notes=notes)
+    notes += tuple(f"{name}: left out, since the clouds were changed" for name in lost)
+    return replace(grown, points=points, normals=None, boxes=None, names=names, keys=(), notes=notes, whole=None)

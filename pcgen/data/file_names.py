@@ -8,10 +8,11 @@ from pathlib import Path, PurePosixPath
 
 from pcgen.data.clouds import Clouds
 from pcgen.data.readers import READERS
+from pcgen.files import temporary_beside
 
 __all__ = ["file_name", "place_of", "write_folder"]
 
-_LONGEST = 200  # bytes of a name; file systems allow 255
+_LONGEST = 200  # bytes of a name; file systems allow 255, and temporary names are longer
 _REFUSED = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
 _DEVICES = {"CON", "PRN", "AUX", "NUL", *(f"{kind}{k}" for kind in ("COM", "LPT") for k in range(1, 10))}
 
@@ -23,7 +24,7 @@ def write_folder(target: Path, files: Iterable[tuple[PurePosixPath, bytes]]) -> 
         ValueError: two files have the same path.
         OSError: it could not be written; no partial folder remains.
     """
-    temporary = target.with_name(f".{target.name}.tmp")
+    temporary = temporary_beside(target)
     shutil.rmtree(temporary, ignore_errors=True)
     try:
         temporary.mkdir()

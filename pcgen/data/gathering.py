@@ -28,6 +28,9 @@ _SHOWN = 3  # names in a note; the number of others is given
 class Reading:
     """Options of reading: the arguments of `load`, and `normalize`, the name of a normalisation.
 
+    Without `apply`, clouds stay in the source's units, and keep the position and size of the whole cloud for the
+    normalisation to come (`Clouds.whole`); surfaces have at least `surface_points` points before they are thinned.
+
     Raises:
         ValueError: a number of points is below 1, or `points` and `at_least` are both given.
     """
@@ -38,6 +41,7 @@ class Reading:
     seed: int = 0
     up: str | None = None
     normalize: str = "none"  # of each whole cloud, before it is thinned
+    apply: bool = True
     drop_bad: bool = False
     max_bytes: int = 4 * GIB
 
@@ -47,6 +51,13 @@ class Reading:
                 raise ValueError(f"{argument}: must be at least 1, got {value}")
         if self.points is not None and self.at_least is not None:
             raise ValueError(f"points, at_least: give one of them, got {self.points} and {self.at_least}")
+
+    @property
+    def sampled(self) -> int:
+        """Number of points that are read of each surface."""
+        if self.points is None or not self.apply:
+            return max(self.points or 0, self.surface_points)
+        return self.points
 
 
 def gather(listing: Listing, source: str, how: Reading) -> tuple[Clouds, Placement]:
@@ -75,10 +86,10 @@ def gather(listing: Listing, source: str, how: Reading) -> tuple[Clouds, Placeme
     for row, name in enumerate(listing.names):
         key = listing.key(row)
         try:
-            raw = split_columns(listing.read(row, how.points or how.surface_points))
+            raw = split_columns(listing.read(row, how.sampled))
             if how.drop_bad and any_size:
                 raw = finite_points(raw)
-            cloud, place = _read(raw, listing.origin, up, normalization)
+            cloud, place = _read(raw, listing.origin, up, normalization, how.apply)
             if len(cloud.points) < needed:
                 short.append(len(cloud.points))
                 raise ValueError(f"has {len(cloud.points)} points, fewer than the {needed} asked for")
@@ -91,7 +102,7 @@ def gather(listing: Listing, source: str, how: Reading) -> tuple[Clouds, Placeme
         for remark in raw.notes:
             remarks.setdefault(remark, []).append(name)
         places.append(place)
-        boxes += [] if raw.boxes is None else [_boxes(raw.boxes, listing.origin, up, place)]
+        boxes += [] if raw.boxes is None else [_boxes(raw.boxes, listing.origin, up, place if how.apply else _NOWHERE)]
         pile.add(row, name, key, cloud if how.points is None else thinned(cloud, how.points, key, how.seed))
     if faults and not (how.drop_bad and pile.rows):
         raise _refusal(listing, source, bad, faults[0], short)
@@ -102,6 +113,8 @@ def gather(listing: Listing, source: str, how: Reading) -> tuple[Clouds, Placeme
     points, normals, origin, said = pile.stacked()
     kept = listing.narrow(pile.rows)
     order = {name: place for place, name in enumerate(kept.order)}
+    offset, size = (torch.cat([getattr(place, part) for place in places]) for part in ("offset", "size"))
+    placement = Placement(offset, size)
     clouds = Clouds(
         points=points,
         normals=normals,
@@ -115,21 +128,22 @@ def gather(listing: Listing, source: str, how: Reading) -> tuple[Clouds, Placeme
         origin=origin,
         keys=tuple(pile.keys),
         boxes=move(torch.stack(boxes), torch.tensor(origin, dtype=torch.float64), 1.0).float() if boxes else None,
+        whole=(how.normalize, placement) if normalization.each and not how.apply else None,
     )
-    offset, size = (torch.cat([getattr(place, part) for place in places]) for part in ("offset", "size"))
-    return clouds, Placement(offset, size)
+    return clouds, placement
 
 
-def _read(raw: Raw, origin: Triple, up: str, normalization: Normalization) -> tuple[Cloud, Placement]:
-    """One whole cloud, y up and normalised, and its position and size before."""
+def _read(raw: Raw, origin: Triple, up: str, normalization: Normalization, apply: bool) -> tuple[Cloud, Placement]:
+    """One whole cloud, y up, and normalised if that is to be applied; and its position and size before."""
     points, normals = clean(raw)
     whole = to_y_up(torch.from_numpy(true_points(points, origin)), up)[None]
     if normalization.each and bool((whole == whole[:, :1]).all()):
         raise ValueError(f"is one point, repeated {len(points)} times, and {normalization.name} needs a size")
     placed, place = normalization.place(whole) if normalization.each else (whole, _NOWHERE)
-    low, high = bounds(placed[0].numpy())
+    found = (placed if apply else whole)[0]
+    low, high = bounds(found.numpy())
     arrows = None if normals is None else to_y_up(torch.from_numpy(normals), up)
-    return Cloud(placed[0], arrows, low, high, len(points)), place
+    return Cloud(found, arrows, low, high, len(points)), place
 
 
 def _boxes(boxes: NDArray[np.generic], origin: Triple, up: str, place: Placement) -> Tensor:

@@ -21,12 +21,12 @@ _TRAIN = 10000  # of these points are for training
 
 
 def list_hdf5_files(root: Path, max_bytes: int) -> Listing | None:
-    """Datasets as lists of HDF5 files with `data` (S, 2048, 3) and `label`; None if there are no lists.
+    """Datasets as lists of HDF5 files with `data` (S, 2048, 3), `label` and `normal`; None if there are no lists.
 
     ModelNet40 has `{train,test}_files.txt`, and the classes in `shape_names.txt`. ShapeNetPart has
     `{train,val,test}_hdf5_file_list.txt`, and `all_object_categories.txt` with a class and its synset per line.
     Wu et al., 2015, 3D ShapeNets: a deep representation for volumetric shapes. Yi et al., 2016, A scalable active
-    framework for region annotation in 3D shape collections.
+    framework for region annotation in 3D shape collections. Normals are kept if every file has them.
 
     Raises:
         ValueError: a listed file is missing, damaged or without labels, or they need more than `max_bytes`.
@@ -38,6 +38,7 @@ def list_hdf5_files(root: Path, max_bytes: int) -> Listing | None:
     else:
         return None
     parts: dict[str, list[np.ndarray]] = {"points": [], "labels": [], "split": []}
+    normals: list[tuple[Path, np.ndarray | None]] = []
     for split, path in lists.items():
         for line in _entries(path):
             # The paths in the lists are relative to the folder of the original code.
@@ -50,19 +51,36 @@ def list_hdf5_files(root: Path, max_bytes: int) -> Listing | None:
             parts["points"].append(arrays["points"])
             parts["labels"].append(arrays["labels"].reshape(-1))
             parts["split"].append(np.full(len(arrays["points"]), split))
-            if (size := sum(array.nbytes for array in parts["points"])) > max_bytes:
+            normals.append((file, arrays.get("normals")))
+            held = [*parts["points"], *(array for _, array in normals if array is not None)]
+            if (size := sum(array.nbytes for array in held)) > max_bytes:
                 raise too_large(str(root), size, max_bytes)
     if not parts["points"]:
         raise ValueError(f"{root}: its lists, such as {lists['train']}, name no files; download the dataset again")
     if len(shapes := {array.shape[1:] for array in parts["points"]}) > 1:
         raise ValueError(f"{root}: its files hold clouds of different shapes, {shapes}; download the dataset again")
+    pairs = zip(normals, parts["points"], strict=True)
+    bare = [file for (file, array), points in pairs if not _fit(array, points)]
+    notes: tuple[str, ...] = ()
+    if not bare:
+        parts["normals"] = [array for _, array in normals if array is not None]
+    elif any(array is not None for _, array in normals):
+        which = f"{len(bare)} of {len(normals)} files, such as {bare[0].name}"
+        notes = (f"{root}: normals left out: {which}, have no finite one for each point",)
     whole = {key: np.concatenate(arrays) for key, arrays in parts.items()}
     if (names := root / "shape_names.txt").is_file():
         whole["classes"] = np.array(_entries(names))
     elif (names := root / "all_object_categories.txt").is_file():
         # By the synset, so that classes have the same names in both forms of ShapeNetPart, and in ShapeNet.
         whole["classes"] = np.array([line.split()[-1] for line in _entries(names)])
-    return listing_of(whole, root)
+    return replace(listing_of(whole, root), notes=notes)
+
+
+def _fit(normals: np.ndarray | None, points: np.ndarray) -> bool:
+    """Whether a file has a finite normal for each point; the points can be used without."""
+    if normals is None or normals.shape != points.shape or normals.dtype.kind not in "fiu":
+        return False
+    return bool(np.isfinite(normals).all())
 
 
 def list_modelnet_text(root: Path, max_bytes: int) -> Listing | None:

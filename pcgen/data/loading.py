@@ -42,9 +42,11 @@ def load(
     and built-in shapes are sampled uniformly by area, with `points` or otherwise `surface_points` points. Numbers of
     any type become float32, relative to an `origin` if float32 is not precise enough for the coordinates.
 
-    Random choices for a cloud (its split, its points, whether it is held out) depend only on the cloud's name (its path
-    in the folder, or its name in the file), or on its points if the name is only a row number. So they do not depend on
-    other clouds, nor on the name of the source.
+    The random points of a cloud depend only on the cloud's name (its path in the folder, or its name in the file), or
+    on its stored points if the name is only a row number, and not on other clouds. A random split is a rank among the
+    names of all clouds of the class, and so is whether a cloud is held out among those of @train: if clouds are added
+    or removed, others may change theirs. Nothing depends on the name of the source. The .npz of `pcgen data convert`
+    stores the splits, so they stay as they are.
 
     Args:
         points: number of points of each cloud; None keeps the stored points, whose number must be the same for all.
@@ -86,13 +88,14 @@ def load_placed(spec: str, how: Reading) -> tuple[Clouds, Placement]:
     return gather(select(list_source(parsed, how.seed, how.max_bytes), parsed), spec, how)
 
 
-def load_each(spec: str, how: Reading, *, shuffle: bool = False) -> Iterator[Clouds]:
+def load_each(spec: str, how: Reading, *, shuffle: bool = False, seed: int | None = None) -> Iterator[Clouds]:
     """The clouds that a spec names, each as a set of one, since their sizes may differ; each is read when it is needed.
 
     Args:
         how: as for `load`, but `points` is the maximum for a cloud, `max_bytes` is for each cloud, and `drop_bad` gives
             a warning for each dropped cloud.
-        shuffle: whether the order is random, by the seed, instead of that of the source.
+        shuffle: whether the order is random instead of that of the source.
+        seed: of the random order; by default that of `how`.
 
     Raises:
         ValueError: as for `load`.
@@ -102,7 +105,7 @@ def load_each(spec: str, how: Reading, *, shuffle: bool = False) -> Iterator[Clo
     whole = replace(how, points=None, surface_points=how.points or how.surface_points, drop_bad=False)
     rows = torch.arange(len(listing.names))
     if shuffle:
-        rows = torch.randperm(len(rows), generator=torch.Generator().manual_seed(how.seed))
+        rows = torch.randperm(len(rows), generator=torch.Generator().manual_seed(how.seed if seed is None else seed))
     for row in rows.tolist():
         alone = listing.narrow([row])
         try:

@@ -35,8 +35,8 @@ class Normalization:
       cloud (Yang et al., 2019, PointFlow: 3D point cloud generation with continuous normalizing flows).
 
     Clouds are normalised with all their points, before they are thinned. So a cloud's position and size do not depend
-    on the points that are used. A tensor has true coordinates; `Clouds` may be relative to an origin. All computations
-    are in float64.
+    on the points that are used; `Clouds` that were thinned first may know theirs (`Clouds.whole`). A tensor has true
+    coordinates; `Clouds` may be relative to an origin. All computations are in float64.
 
     A generated cloud has no position and size of its own. `undo` gives it `offset` and `size`, which `fit` computes
     from the training set: the mean and standard deviation for `global_std`, otherwise the mean offset and size of its
@@ -107,13 +107,17 @@ class Normalization:
             clouds = points if isinstance(points, Clouds) else Clouds.of(points)
             clouds = clouds.at(self.origin) if self.fitted else clouds
             return clouds.points, Placement(*_same(clouds.origin, 1.0, clouds.points), self._dtype(points))
+        known = None
         if isinstance(points, Clouds):
             stored, origin = points.points, points.origin
+            if points.whole is not None and points.whole[0] == self.name:
+                known = points.whole[1]
         else:
             stored, origin = points, ZERO
-        parts = [
-            self._place(part.double() + part.new_tensor(origin, dtype=torch.float64)) for part in stored.split(_AT_ONCE)
-        ]
+        parts = []
+        for part, rows in zip(stored.split(_AT_ONCE), torch.arange(len(stored)).split(_AT_ONCE), strict=True):
+            wide = part.double() + part.new_tensor(origin, dtype=torch.float64)
+            parts.append(self._place(wide, None if known is None else known.select(rows)))
         offset, size, placed = (torch.cat(each) for each in zip(*parts, strict=True))
         flat = (size <= 0).flatten()
         if flat.any():
@@ -134,7 +138,7 @@ class Normalization:
         points, place = self.place(clouds)
         offset = place.offset - place.offset.new_tensor(clouds.origin)
         boxes = None if clouds.boxes is None else move(clouds.boxes, offset, place.size)
-        return replace(clouds, points=points, boxes=boxes, origin=ZERO)
+        return replace(clouds, points=points, boxes=boxes, origin=ZERO, whole=None)
 
     def undo(self, points: Tensor) -> Tensor:
         """Normalised clouds (S, N, 3) in the data's units, at the training set's position and size.
@@ -173,9 +177,11 @@ class Normalization:
                 f"normalization: must have name, offset of three numbers, size and fitted, got {dict(values)} ({error})"
             ) from None
 
-    def _place(self, wide: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _place(self, wide: Tensor, known: Placement | None) -> tuple[Tensor, Tensor, Tensor]:
         """Offsets (S, 1, 3) and sizes (S, 1, 1) of true coordinates (S, N, 3), and the normalised clouds, float32."""
-        if self.each:
+        if known is not None:
+            offset, size = known.offset.to(wide.device), known.size.to(wide.device)
+        elif self.each:
             offset, size = EACH[self.name](wide)
         else:
             self._need_fit()

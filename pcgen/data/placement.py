@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pcgen.data.rows import row_index
+
 __all__ = ["EACH", "Placement"]
 
 
@@ -34,9 +36,13 @@ class Placement:
         offset, size = self.offset.to(points.device), self.size.to(points.device)
         return (points.double() * size + offset).to(self.dtype)
 
-    def select(self, rows: Sequence[int]) -> "Placement":
-        """The placements of the given rows, in that order."""
-        index = torch.as_tensor(rows, dtype=torch.int64, device=self.offset.device)
+    def select(self, rows: Tensor | Sequence[int]) -> "Placement":
+        """The placements of the given rows, in that order; or those where a mask (S,) is true.
+
+        Raises:
+            ValueError: a mask of another length, or numbers that are not whole.
+        """
+        index = row_index(rows, len(self)).to(self.offset.device)
         return Placement(self.offset[index], self.size[index], self.dtype)
 
 

@@ -23,8 +23,9 @@ def _shuffled(keys: Sequence[str], seed: int) -> list[int]:
 def draw_splits(keys: Sequence[str], labels: Sequence[str] | None) -> list[str]:
     """A random split for each cloud: 85% train, 5% val and 10% test of every class, none empty from 3 clouds on.
 
-    They depend only on the clouds' keys, not on the seed of training or evaluation, nor on the name of the source. So
-    no training uses test clouds of another one.
+    They depend only on the keys of all clouds of the class, not on the seed of training or evaluation, nor on the name
+    of the source. So no training uses test clouds of another one. A split is a rank among the class: if clouds are
+    added or removed, others may change their split. The .npz of `pcgen data convert` stores the splits.
     """
     splits = ["train"] * len(keys)
     for label in sorted(set(labels or [""])):

@@ -1,6 +1,7 @@
 """A head on the codes of a trained autoencoder: what there is to train, made from its run folder."""
 
 import hashlib
+import os
 import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -104,7 +105,8 @@ def read_codes(
         held_out = encode_all(autoencoder, thin(source.held_out, points, seed)).cpu()
         kept = {"samplings": torch.stack(encoded), "held_out": held_out}
         try:
-            write_tensors(opened.path / CODES, kept, {"key": key.hexdigest()})
+            if os.environ.get("RANK", "0") == "0":  # the ranks of a training have not met yet
+                write_tensors(opened.path / CODES, kept, {"key": key.hexdigest()})
         except OSError as error:  # The run of somebody else, say: its codes can be learned without being kept.
             warnings.warn(f"the codes are computed again each time: {error}", stacklevel=2)
     return Codes(autoencoder, kept["samplings"], kept["held_out"], points, replace(source, about=about))

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from pcgen.files import write_whole
+
 __all__ = ["target", "write"]
 
 
@@ -32,13 +34,8 @@ def write(path: Path, data: bytes) -> None:
     Raises:
         OSError: it could not be written; nothing is left over.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            part.write_bytes(data)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
     except OSError as error:
         raise OSError(f"{path}: could not be written ({error.strerror or error}); choose another folder") from error
+    write_whole(path, data)

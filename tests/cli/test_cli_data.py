@@ -97,6 +97,27 @@ def test_a_set_is_enlarged_by_changed_copies(pcgen, tmp_path):
     assert result.code == 2 and "--mirror" in result.err
 
 
+def test_copies_of_one_shape_are_all_train(pcgen, tmp_path):
+    np.save(tmp_path / "a.npy", ball(32).astype(np.float32))
+    changes = ["--copies", 12, "--rotate", 180]
+    result = pcgen("data", "convert", tmp_path / "a.npy", *changes, "--out", tmp_path / "b.npz")
+    assert result.code == 0 and "splits: there were none, so all copies are train" in result.err, result.err
+    assert data.load(str(tmp_path / "b.npz")).splits == ("train",) * 12
+    with pytest.raises(ValueError, match="there is no split 'test' among its 12 clouds, which have train; name one"):
+        data.load(f"{tmp_path / 'b.npz'}@test")
+
+
+def test_splits_that_were_drawn_stay_in_what_is_written(pcgen, tmp_path):
+    (tmp_path / "clouds").mkdir()
+    for row in range(20):
+        np.save(tmp_path / "clouds" / f"{row}.npy", ball(8 + row)[:8])
+    drawn = data.load(str(tmp_path / "clouds")).splits
+    assert pcgen("data", "convert", tmp_path / "clouds", "--out", tmp_path / "a.npz").code == 0
+    assert data.load(str(tmp_path / "a.npz")).splits == drawn
+    with np.load(tmp_path / "a.npz") as arrays:
+        assert tuple(arrays["split"]) == drawn
+
+
 def test_clouds_become_meshes_named_after_them(pcgen, tmp_path, open3d_imports):
     for name, count in (("a", 600), ("b", 900)):
         sphere = torch.nn.functional.normalize(torch.randn(1, count, 3), dim=2)

@@ -10,8 +10,11 @@ from PIL import Image
 
 from pcgen import data, latents, training
 from pcgen.data import Clouds, Normalization
+from pcgen.data.gathering import Reading
+from pcgen.data.loading import load_placed
 from pcgen.models.clouds.autoencoder import Autoencoder
 from pcgen.models.clouds.latent import LatentCloudModel
+from pcgen.models.inference import encode_all
 from pcgen.models.mixtures.som import SOM
 from pcgen.models.scenes.air import AIR
 from pcgen.ops import chamfer
@@ -73,6 +76,43 @@ def test_reconstructions_are_in_the_datas_units_and_the_worst_is_named(pcgen, pa
     error = chamfer(again.points, given.points)
     assert f"on average, at most {error.max():.3g} ({given.names[int(error.argmax())]})" in result.err
     assert Image.open(tmp_path / "again.png").width > 400
+
+
+def test_points_are_chosen_after_the_whole_clouds_are_placed(pcgen, tmp_path):
+    """As in training: a cloud's size does not depend on the points that are used."""
+    torch.manual_seed(0)
+    clouds = boxes(12)
+    fitted = Normalization("unit_sphere").fit(clouds)
+    model = Autoencoder((32, 3), code=4, reconstruction="chamfer", **SMALL)
+    about = {"normalization": fitted.to_dict()}
+    training.fit(model, fitted.apply(clouds), out=tmp_path / "run", about=about, steps=2)
+    source = str(data.save(tmp_path / "clouds.npz", clouds))
+    result = pcgen("encode", tmp_path / "run", source, "--points", 6, "--out", tmp_path / "codes.npz")
+    assert result.code == 0, result.err
+    thinned, placement = load_placed(source, Reading(points=6, normalize="unit_sphere"))
+    opened = training.Run.open(tmp_path / "run")
+    codes = encode_all(opened.trained(), thinned.points)
+    found = np.load(tmp_path / "codes.npz")
+    torch.testing.assert_close(torch.from_numpy(found["codes"]), codes)
+    assert not torch.allclose(codes, opened.encode(data.load(source, points=6)), atol=1e-3)
+    result = pcgen("reconstruct", tmp_path / "run", source, "--points", 6, "--out", tmp_path / "again.npz")
+    assert result.code == 0, result.err
+    with torch.no_grad():
+        again = placement.undo(opened.trained().decode(codes))
+    torch.testing.assert_close(data.load(str(tmp_path / "again.npz")).points, again)
+
+
+@pytest.mark.parametrize("command", ["encode", "reconstruct"])
+def test_built_in_shapes_are_those_of_training_whatever_the_seed(pcgen, paths, tmp_path, command):
+    run, _ = paths
+    for seed in (0, 1):
+        result = pcgen(command, run, "shapes:mug=5", "--points", 16, "--seed", seed, "--out", tmp_path / f"{seed}.npz")
+        assert result.code == 0, result.err
+    one, other = (np.load(tmp_path / f"{seed}.npz") for seed in (0, 1))
+    key = "codes" if command == "encode" else "points"
+    assert np.array_equal(one[key], other[key])
+    if command == "encode":
+        assert np.array_equal(one[key], training.Run.open(run).encode(data.load("shapes:mug=5", points=16)).numpy())
 
 
 def test_reconstructions_are_written_as_a_folder_of_files_by_class_and_name(pcgen, paths, tmp_path):
@@ -182,9 +222,39 @@ def test_a_map_is_drawn_with_what_falls_to_each_place(pcgen, paths, tmp_path, mo
             assert most[given.classes.index(name)] == most.max()
 
 
+def test_clouds_of_a_map_are_drawn_about_its_origin(pcgen, tmp_path, monkeypatch):
+    """Pictures are drawn from float32, which does not hold the true coordinates."""
+    drawn = {}
+    monkeypatch.setattr("pcgen.view.picture", lambda clouds, path, **told: drawn.update(told, clouds=clouds) or path)
+    torch.manual_seed(0)
+    at = torch.tensor([691234.5, 5334567.25, 12.0], dtype=torch.float64)
+    clouds = Clouds.of(torch.randn(12, 32, 3, dtype=torch.float64) + at)
+    fitted = Normalization("unit_sphere").fit(clouds)
+    model = Autoencoder((32, 3), code=4, reconstruction="chamfer", **SMALL)
+    about = {"normalization": fitted.to_dict()}
+    training.fit(model, fitted.apply(clouds), out=tmp_path / "run", about=about, steps=2)
+    data.save(tmp_path / "clouds.npz", clouds)
+    words = ["--show", "paths", "--steps", 3, "--count", 2]
+    result = pcgen("explore", tmp_path / "run", tmp_path / "clouds.npz", "--png", tmp_path / "out.png", *words)
+    assert result.code == 0, result.err
+    given, opened = data.load(str(tmp_path / "clouds.npz")), training.Run.open(tmp_path / "run")
+    assert given.origin != (0, 0, 0) and all(cloud.abs().max() < 100 for cloud in drawn["clouds"])
+    ends = [given.names.index(drawn["captions"][place]) for place in (0, 4)]
+    codes = opened.encode(given)
+    way = latents.interpolate(codes[ends[:1]], codes[ends[1:]], 3, "linear", codes.mean(0))[0]
+    decoded = opened.decode(way) - torch.tensor(given.origin, dtype=torch.float64)
+    torch.testing.assert_close(torch.stack(drawn["clouds"][1:4]).double(), decoded)
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
+        (["--from", "lying"], "--from: is for --show shift, got --show paths; leave it out"),
+        (["--show", "nearest", "--to", "lying"], "--to: is for --show shift, got --show nearest"),
+        (["--show", "nearest", "--path", "linear"], "--path: is for --show paths, got --show nearest"),
+        (["--show", "shift", "--steps", 7], "--steps: is for --show paths, nearest, got --show shift"),
+        (["--show", "map", "--count", 4], "--count: is for --show paths, shift, nearest, got --show map"),
+        (["--show", "map", "--names", "box1"], "--names: is for --show paths, shift, nearest, got --show map"),
         (["--show", "way"], "--show: must be one of paths, shift, nearest, map; got 'way'"),
         (["--names", "box33,box4"], "--names: must be one of box0, .*; got 'box33'; did you mean 'box3'"),
         (["--show", "shift", "--to", "stading"], "--to: must be one of lying, standing; got 'stading'"),

@@ -60,6 +60,7 @@ def test_the_page_goes_between_the_clouds_that_paths_draws(pcgen, paths, tmp_pat
         (["--out", "a.png"], r"--out: must end in \.html, got a\.png"),
         (["--out", "a.html", "--show", "map"], "--show, --path, --from, --to: are for a picture; leave them out"),
         (["--out", "a.html", "--path", "spherical"], "--show, --path, --from, --to: are for a picture"),
+        (["--out", "a.html", "--path", "linear"], "--show, --path, --from, --to: are for a picture"),
         (["--out", "a.html", "--names", "box1"], "must have two clouds or more to interpolate, got 1"),
         (["--out", "a.html", "--names", "box1,bx2"], "--names: must be one of box0, .*; did you mean 'box2'"),
         (

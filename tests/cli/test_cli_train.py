@@ -77,6 +77,13 @@ def test_a_head_in_a_domain(pcgen, autoencoder, boxes, tmp_path):
     assert not (tmp_path / "x").exists()
 
 
+def test_codes_are_kept_by_the_first_rank_alone(autoencoder, monkeypatch):
+    for rank, kept in (("1", False), ("0", True)):
+        monkeypatch.setenv("RANK", rank)
+        training.read_codes(autoencoder)
+        assert (autoencoder / "codes.safetensors").is_file() == kept
+
+
 def test_a_mixture_on_few_codes_takes_as_many_components_as_they_bear(pcgen, autoencoder, tmp_path):
     result = pcgen("train", "gmm", "--codes", autoencoder, "--out", tmp_path / "gmm")
     assert result.code == 0, result.err
@@ -161,6 +168,17 @@ def test_a_run_whose_data_has_moved_is_trained_again_where_it_is(pcgen, boxes, t
         (["vae", "--again", "run", "--out", "x"], "MODEL: is settled by the run that --again names; leave it out"),
         (["--again", "run", "--set", "code=3", "--out", "x"], "--set: is settled by the run that --again names"),
         (["--again", "run", "--rotate", "3", "--out", "x"], "--rotate: is settled by the run that --again names"),
+        (["--again", "run", "--rotate", "0", "--out", "x"], "--rotate: is settled by the run that --again names"),
+        (["--again", "run", "--max-bytes", "9", "--out", "x"], "--max-bytes: is settled by the run that --again names"),
+        (
+            ["vae", "--codes", "run", "--mirror", "0", "--out", "x"],
+            "--mirror: is settled by the run that --codes names",
+        ),
+        (["vae", "--codes", "run", "--drop-bad", "--out", "x"], "--drop-bad: is settled by the run that --codes names"),
+        (
+            ["vae", "--codes", "run", "--max-bytes", "9", "--out", "x"],
+            "--max-bytes: is settled by the run that --codes",
+        ),
         (["--again", "run", "--out", "run"], "run is the run that --again reads; choose another name"),
         (["--again", "run", "--out", "x"], "run: no such run folder"),
         (["--data", "none", "--out", "x"], "MODEL: name a model (`pcgen models` lists them), or a run with --again"),

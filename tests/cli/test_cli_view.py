@@ -75,6 +75,15 @@ def test_shuffled_clouds_are_drawn_by_seed(pcgen, files, drawn):
         assert drawn["sizes"] == [[10, 30, 20][row] for row in order[:2]]
 
 
+def test_built_in_shapes_are_those_of_training_whatever_the_seed(pcgen, files, monkeypatch):
+    shown = []
+    monkeypatch.setattr(view, "picture", lambda clouds, *_, **options: shown.append(clouds[0].points))
+    for seed in (0, 1):
+        words = ["--points", 12, "--count", 1, "--seed", seed, "--png", files / "x.png"]
+        assert pcgen("view", "shapes:mug=2@all", *words).code == 0
+    assert torch.equal(*shown) and torch.equal(shown[0], data.load("shapes:mug=1@all", points=12).points)
+
+
 def test_bad_clouds_are_left_out_if_asked(pcgen, files, drawn):
     (files / "all" / "0.xyz").write_text("1 2 nan\n")
     result = pcgen("view", files / "all")
@@ -183,6 +192,19 @@ def test_a_chain_is_a_film_of_its_states(pcgen, files, run):
         (["a.xyz", "--chain", "run", "--png", "x.png"], "--chain: takes one run alone, got"),
         (["--png", "x.png"], "FILES: give clouds to look at, SOURCE[:CLASS][@SPLIT], or a run by --chain RUN"),
         (["--chain", "run", "--png", "x.png", "--set", "stepz=3"], "did you mean 'steps'?"),
+        (["a.xyz", "--size", "64"], "--size: is for a picture or a film, --png or --film; leave it out"),
+        (["a.xyz", "--engine", "auto", "--size", "64"], "--size, --engine: are for a picture or a film"),
+        *(
+            (["--chain", "run", "--png", "x.png", *words], f"{words[0]}: is for clouds, not for --chain; leave it out")
+            for words in (
+                ["--nearest", "shapes:mug"],
+                ["--shuffle"],
+                ["--points", "9"],
+                ["--up", "y"],
+                ["--drop-bad"],
+                ["--max-bytes", str(4 * 2**30)],
+            )
+        ),
     ],
 )
 def test_what_cannot_be_shown_is_told_in_one_line(pcgen, files, run, words, message):

@@ -28,6 +28,19 @@ def test_select_takes_everything_of_the_rows() -> None:
     assert some.classes == ("even", "odd") and some.notes == ("a note",)
 
 
+def test_a_mask_selects_the_rows_where_it_is_true() -> None:
+    own = clouds()
+    mask = torch.tensor([False, True, True, False, False, True])
+    for rows in (mask, mask.tolist(), mask.numpy()):
+        assert own.select(rows).names == ("n1", "n2", "n5")
+        assert torch.equal(own.select(rows).points, own.points[mask])
+    assert len(own.select(torch.zeros(6, dtype=torch.bool))) == len(own.select([])) == 0
+    with pytest.raises(ValueError, match=r"rows: must be a mask of one truth value for each of 6 clouds, got \(2,\)"):
+        own.select(torch.tensor([True, False]))
+    with pytest.raises(ValueError, match=r"rows: must be whole numbers, .* got torch\.float32; give indices"):
+        own.select(torch.tensor([0.0, 1.7]))
+
+
 def test_split_takes_its_rows_and_all_is_the_whole() -> None:
     assert clouds().split("test").names == ("n3", "n5")
     assert clouds().split("all").names == clouds().names

@@ -1,5 +1,7 @@
 """A set enlarged by changed copies."""
 
+from dataclasses import replace
+
 import torch
 
 from pcgen.data import Augmentation, Clouds
@@ -37,3 +39,12 @@ def test_copies_share_a_split_and_some_shapes_are_held_out() -> None:
     assert all(len(found) == 1 for found in by_shape.values())
     told = [next(iter(found)) for found in by_shape.values()]
     assert (told.count("train"), told.count("val"), told.count("test")) == (28, 2, 10)
+
+
+def test_copies_of_clouds_without_splits_are_all_train_and_it_is_said() -> None:
+    own = replace(clouds(2), splits=None)
+    grown = enlarged(own, 5, Augmentation(rotation=180))
+    assert grown.splits == ("train",) * 10
+    assert grown.notes[0].startswith("splits: there were none, so all copies are train")
+    alone = enlarged(own, 1, Augmentation(rotation=180))
+    assert alone.splits is None and not any(note.startswith("splits") for note in alone.notes)

@@ -90,6 +90,40 @@ def test_shapenet_part_as_hdf5(tmp_path: Path) -> None:
     assert np.array_equal(load(f"{tmp_path}:airplane@val").points.numpy(), clouds[2, 1:2])
 
 
+def modelnet_hdf5(root: Path) -> tuple[np.ndarray, np.ndarray]:
+    """ModelNet40 as PointNet has it, with normals: two files of training, one of testing."""
+    clouds, normals = RANDOM.normal(size=(2, 3, 4, 16, 3)).astype(np.float32)
+    for number in range(3):
+        with h5py.File(root / f"ply_data_{number}.h5", "w") as file:
+            file["data"], file["normal"], file["label"] = (
+                clouds[number],
+                normals[number],
+                np.zeros((4, 1), dtype=np.uint8),
+            )
+    (root / "train_files.txt").write_text("data/ply_data_0.h5\ndata/ply_data_1.h5\n")
+    (root / "test_files.txt").write_text("data/ply_data_2.h5\n")
+    return clouds, normals
+
+
+def test_modelnet_as_hdf5_keeps_normals_that_every_file_has(tmp_path: Path) -> None:
+    clouds, normals = modelnet_hdf5(tmp_path)
+    whole = load(str(tmp_path))
+    assert np.array_equal(whole.points.numpy(), clouds.reshape(12, 16, 3)) and whole.notes == ()
+    assert whole.normals is not None and np.array_equal(whole.normals.numpy(), normals.reshape(12, 16, 3))
+    with pytest.raises(ValueError, match=r"would take .* of memory, more than"):
+        load(str(tmp_path), max_bytes=clouds.nbytes)
+    with h5py.File(tmp_path / "ply_data_1.h5", "r+") as file:
+        file["normal"][2, 3] = np.nan
+    some = load(str(tmp_path))
+    assert some.normals is None and np.array_equal(some.points.numpy(), whole.points.numpy())
+    told = f"{tmp_path}: normals left out: 1 of 3 files, such as ply_data_1.h5, have no finite one for each point"
+    assert some.notes == (told,)
+    for number in range(3):
+        with h5py.File(tmp_path / f"ply_data_{number}.h5", "r+") as file:
+            del file["normal"]
+    assert load(str(tmp_path)).normals is None and load(str(tmp_path)).notes == ()
+
+
 def test_lists_of_hdf5_files_that_are_no_dataset_are_told(tmp_path: Path) -> None:
     hdf5_part(tmp_path)
     with h5py.File(tmp_path / "ply_data_val0.h5", "r+") as file:

@@ -9,7 +9,9 @@ import pytest
 import torch
 from cloud_folders import BOX_OFF, RANDOM, folder, write
 
-from pcgen.data import holdout, info, load
+from pcgen.data import Normalization, holdout, info, load, load_each
+from pcgen.data.gathering import Reading
+from pcgen.data.loading import load_placed
 from pcgen.data.splits import DRAWN
 
 
@@ -89,6 +91,36 @@ def test_larger_clouds_are_thinned_to_their_own_points_by_seed(tmp_path: Path) -
     assert len(set(rows)) == 40
     assert torch.equal(load(str(tmp_path), points=40).points, thin.points)
     assert not torch.equal(load(str(tmp_path), points=40, seed=1).points, thin.points)
+
+
+@pytest.mark.parametrize("name", ["unit_sphere", "unit_box", "bbox"])
+def test_thinned_clouds_may_keep_the_place_of_the_whole_ones(tmp_path: Path, name: str) -> None:
+    for number, size in enumerate((50, 80)):
+        write(tmp_path / f"{number}.npy", RANDOM.normal(size=(size, 3)) + 100 * number)
+    clouds, _ = load_placed(str(tmp_path), Reading(points=20, normalize=name, apply=False))
+    plain = load(str(tmp_path), points=20)
+    assert torch.equal(clouds.points, plain.points) and plain.whole is None
+    expected, placement = load_placed(str(tmp_path), Reading(points=20, normalize=name))
+    found, place = Normalization(name).place(clouds)
+    torch.testing.assert_close(found, expected.points)
+    assert torch.equal(place.offset, placement.offset) and torch.equal(place.size, placement.size)
+    torch.testing.assert_close(Normalization(name).apply(clouds.select([1])), expected.points[1:])
+    assert not torch.allclose(Normalization(name).apply(plain), found, atol=1e-3)
+    other = Normalization("bbox" if name != "bbox" else "unit_box")
+    assert torch.equal(other.apply(clouds), other.apply(plain))  # of which nothing is known
+    assert Normalization(name).apply_to(clouds).whole is None
+    few = load_placed("shapes:mug=2", Reading(points=64, normalize=name, apply=False))[1]
+    assert torch.equal(few.size, load_placed("shapes:mug=2", Reading(normalize=name))[1].size)
+
+
+def test_clouds_one_by_one_are_in_the_order_of_a_seed_of_its_own(tmp_path: Path) -> None:
+    folder(tmp_path, [f"{number}.npy" for number in range(9)], size=6)
+    for seed in (0, 5):
+        found = list(load_each(str(tmp_path), Reading(points=4), shuffle=True, seed=seed))
+        order = torch.randperm(9, generator=torch.Generator().manual_seed(seed)).tolist()
+        assert [cloud.names[0] for cloud in found] == [f"{number}.npy" for number in order]
+        same = load(str(tmp_path), points=4)
+        assert all(torch.equal(cloud.points[0], same.points[row]) for cloud, row in zip(found, order, strict=True))
 
 
 def test_what_is_not_there_is_told_with_the_nearest(tmp_path: Path) -> None:

@@ -108,6 +108,10 @@ def test_a_placement_puts_every_cloud_back_where_it_was(name: str) -> None:
     assert few.dtype == torch.float32 and torch.allclose(few, x[[7, 2]][:, :9], rtol=1e-6, atol=1e-4)
     with pytest.raises(ValueError, match=r"must be the 2 clouds that were placed, \(2, M, 3\), got \(300, 50, 3\)"):
         part.undo(y)
+    large = placement.size.flatten() > placement.size.median()
+    assert torch.equal(placement.select(large).offset, placement.offset[large])
+    with pytest.raises(ValueError, match=r"rows: must be a mask of one truth value for each of 2 clouds, got \(300,\)"):
+        part.select(large)
 
 
 def test_a_placement_is_a_clouds_mean_and_radius() -> None:

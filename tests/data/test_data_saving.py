@@ -1,12 +1,19 @@
 """Writing one cloud, or a folder of them, as files that other programs read; and the up axis that an .npz remembers."""
 
-from pathlib import Path
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 import numpy as np
 import pytest
 import torch
 
 from pcgen.data import Clouds, info, load, save
+from pcgen.data.file_names import write_folder
+from pcgen.files import temporary_beside, write_whole
 
 POINTS = torch.from_numpy(np.random.default_rng(0).normal(size=(4, 9, 3)).astype(np.float32))
 
@@ -143,3 +150,39 @@ def test_a_set_is_shown_in_one_line() -> None:
     said = "60 of 2048 points; normals; 2 classes (mug, lamp); train 51 val 3 test 6; from shapes:mug=40,lamp=20"
     assert repr(clouds) == f"Clouds({said})"
     assert repr(Clouds(POINTS)) == "Clouds(4 of 9 points; from tensor)"
+
+
+def test_writers_of_one_file_or_folder_do_not_meet(tmp_path: Path) -> None:
+    """The second one writes, and fails, while the first one is in the middle of its own."""
+
+    def both(file: BinaryIO) -> None:
+        file.write(b"first")
+        write_whole(tmp_path / "file", b"second")
+        assert (tmp_path / "file").read_bytes() == b"second"
+
+    write_whole(tmp_path / "file", both)
+    assert (tmp_path / "file").read_bytes() == b"first"
+
+    def files() -> Iterator[tuple[PurePosixPath, bytes]]:
+        yield PurePosixPath("a.ply"), b"a"
+        with pytest.raises(ValueError, match="two clouds would be"):
+            write_folder(tmp_path / "folder", [(PurePosixPath("b.ply"), b"b")] * 2)
+        yield PurePosixPath("c.ply"), b"c"
+
+    write_folder(tmp_path / "folder", files())
+    assert sorted(path.name for path in (tmp_path / "folder").iterdir()) == ["a.ply", "c.ply"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
+
+
+def test_what_a_process_that_has_ended_left_is_deleted_and_what_others_write_is_not(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    own = temporary_beside(tmp_path / "file").name
+    left, running = (tmp_path / own.replace(f"-{os.getpid()}-", f"-{pid}-") for pid in (ended.pid, os.getppid()))
+    elsewhere = tmp_path / f".file.00000000-{ended.pid}-0.tmp"  # of another machine
+    for path in (left, running, elsewhere):
+        path.write_bytes(b"part")
+    left.with_name(left.name.replace(".file.", ".folder.")).mkdir()
+    write_whole(tmp_path / "file", b"whole")
+    write_folder(tmp_path / "folder", [(PurePosixPath("a.ply"), b"a")])
+    assert {path.name for path in tmp_path.iterdir()} == {"file", "folder", running.name, elsewhere.name}

@@ -9,6 +9,7 @@ from pcgen import data
 from pcgen.data import scenes, shapes
 from pcgen.data.augmentation import Augmentation
 from pcgen.data.enlarging import enlarged
+from pcgen.data.shapes.parts import rotation
 
 
 def pairs_apart(boxes: np.ndarray) -> bool:
@@ -52,6 +53,24 @@ def test_a_box_is_no_larger_than_its_shape() -> None:
     points, _, boxes = scenes.cloud(index, 20_000)
     shape = points[points[:, 1] > 0.002]
     assert np.allclose(shape.max(0), boxes[0, :3] + boxes[0, 3:] / 2, atol=0.01)
+
+
+def test_a_box_touches_its_turned_shape_on_every_side() -> None:
+    for index in range(40):
+        for one in scenes.scene(index):
+            turned = shapes.vertices(one.family, one.index) @ rotation("y", one.turn).T * one.diagonal
+            low, high = turned.min(0), turned.max(0)
+            assert np.allclose(one.size, high - low)
+            assert np.allclose(one.offset, (high + low) / 2)
+    wide = 0
+    for index in range(12):
+        points, _, boxes = scenes.cloud(index, 40_000)
+        for box in boxes[~np.isnan(boxes).any(1)]:
+            inside = (np.abs(points - box[:3]) <= box[3:] / 2 + 1e-9).all(1) & (points[:, 1] > 0.002)
+            assert np.allclose(points[inside].max(0), box[:3] + box[3:] / 2, atol=0.02)
+            assert np.allclose(points[inside].min(0)[[0, 2]], (box[:3] - box[3:] / 2)[[0, 2]], atol=0.02)
+            wide += 1
+    assert wide > 10
 
 
 def test_a_test_scene_has_no_shape_of_another_split() -> None:

@@ -38,6 +38,7 @@ class Placed:
     diagonal: float  # scale factor of the shape, whose own diagonal is 1
     centre: Floats  # (3,), of its box
     size: Floats  # (3,), of its box along the axes, after the turn
+    offset: Floats  # (3,), from the shape's own centre, about which it is turned, to that of its box
 
 
 def count(index: int, seed: int = 0) -> int:
@@ -57,10 +58,12 @@ def scene(index: int, seed: int = 0) -> tuple[Placed, ...]:
     places = torch.randint(len(same), (number,), generator=generator).tolist()
     turns, shares = torch.rand(2, number, generator=generator, dtype=torch.float64).numpy()
     diagonals = _DIAGONAL[0] + (_DIAGONAL[1] - _DIAGONAL[0]) * shares
-    sizes = []
+    sizes, offsets = [], []
     for kind, place, turn, diagonal in zip(kinds, places, turns, diagonals, strict=True):
         turned = shapes.vertices(families[kind], same[place], seed) @ rotation("y", 360 * turn).T
-        sizes.append(diagonal * 2 * np.abs(turned).max(0))  # about the centre, which does not move by the rotation
+        low, high = turned.min(0), turned.max(0)
+        sizes.append(diagonal * (high - low))
+        offsets.append(diagonal * (high + low) / 2)
     middles = _apart(np.stack(sizes)[:, ::2], generator)
     return tuple(
         Placed(
@@ -70,6 +73,7 @@ def scene(index: int, seed: int = 0) -> tuple[Placed, ...]:
             diagonal=float(diagonals[i]),
             centre=np.array([middles[i, 0], sizes[i][1] / 2, middles[i, 1]]),
             size=sizes[i],
+            offset=offsets[i],
         )
         for i in range(number)
     )
@@ -96,7 +100,7 @@ def cloud(index: int, points: int, seed: int = 0) -> tuple[Floats, Floats, Float
     for i, one in enumerate(placed):
         own, arrows = shapes.cloud(one.family, one.index, each, seed)
         turn = rotation("y", one.turn)
-        drawn.append(own @ turn.T * one.diagonal + one.centre)
+        drawn.append(own @ turn.T * one.diagonal + one.centre - one.offset)
         normals.append(arrows @ turn.T)
         boxes[i] = np.concatenate([one.centre, one.size])
     order = torch.randperm(points, generator=generator).numpy()
