@@ -15,6 +15,11 @@ __all__ = [
     "Epochs",
     "Format",
     "GivenBytes",
+    "GivenJitter",
+    "GivenMirror",
+    "GivenRotate",
+    "GivenScale",
+    "GivenStretch",
     "Jitter",
     "MaxBytes",
     "Minutes",
@@ -77,8 +82,19 @@ Bf16 = Annotated[
         help="Compute in bfloat16 (default: the models that learn as well in it, if the device has instructions).",
     ),
 ]
-Rotate = Annotated[float, typer.Option(min=0, help="Rotate clouds about the up axis by up to +- this (degrees).")]
-Jitter = Annotated[float, typer.Option(min=0, help="Add Gaussian noise of this standard deviation to every point.")]
-Scale = Annotated[float, typer.Option(min=0, help="Scale clouds by 1 +- up to this share.")]
-Stretch = Annotated[float, typer.Option(min=0, help="Scale clouds along each axis by 1 +- up to this share.")]
-Mirror = Annotated[float, typer.Option(min=0, max=1, help="Mirror this share of the clouds, left to right.")]
+_ROTATE = typer.Option(min=0, help="Rotate clouds about the up axis by up to +- this (degrees).")
+_JITTER = typer.Option(min=0, help="Add Gaussian noise of this standard deviation to every point.")
+_SCALE = typer.Option(min=0, help="Scale clouds by 1 +- up to this share.")
+_STRETCH = typer.Option(min=0, help="Scale clouds along each axis by 1 +- up to this share.")
+_MIRROR = typer.Option(min=0, max=1, help="Mirror this share of the clouds, left to right.")
+Rotate = Annotated[float, _ROTATE]
+Jitter = Annotated[float, _JITTER]
+Scale = Annotated[float, _SCALE]
+Stretch = Annotated[float, _STRETCH]
+Mirror = Annotated[float, _MIRROR]
+# Where an option that is not given is another thing than 0.
+GivenRotate = Annotated[float | None, _ROTATE]
+GivenJitter = Annotated[float | None, _JITTER]
+GivenScale = Annotated[float | None, _SCALE]
+GivenStretch = Annotated[float | None, _STRETCH]
+GivenMirror = Annotated[float | None, _MIRROR]
