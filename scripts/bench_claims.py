@@ -25,7 +25,7 @@ def main(
     for name in [choose(name, CLAIMS, "claim") for name in names] if names else [n for n in CLAIMS if n not in there]:
         verdict = CLAIMS[name].examine(seeds=seeds, effort=effort)
         print(verdict, flush=True)
-        figures.write("claims", verdict.rows(), figures.of_others("claims", "claim", [name]))
+        figures.write("claims", verdict.rows(), figures.of_others("claims", claim=[name]))
 
 
 if __name__ == "__main__":

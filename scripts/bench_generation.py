@@ -12,6 +12,7 @@ import figures
 import torch
 import typer
 from draws import NONE, Judge
+from generation_tables import BASELINES
 from timed import fit_once
 
 from pcgen import data, metrics, training
@@ -53,7 +54,8 @@ def main(
         sets = {name: sets[name] for name in only.split(",")}
     protocol = dataclasses.replace(metrics.protocol("exact"), points=points)
     rows: list[dict[str, object]] = []
-    kept = figures.of_others(f"generation_{points}", "data", sets)  # of sets that were measured before
+    measured = {*models.split(","), *BASELINES}
+    kept = figures.of_others(f"generation_{points}", data=sets, model=measured)  # what was measured before
     for of, spec in sets.items():
         folder = out / f"{of.replace(':', '_')}-{points}"
         source = training_set(spec, points=points)

@@ -32,7 +32,7 @@ def main(
             sys.exit("theorems: a test has failed; no table is written")
         found = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     order = list(MODELS)
-    kept = figures.of_others("theorems", "model", {row["model"] for row in found}) if tests != ALL else []
+    kept = figures.of_others("theorems", model={row["model"] for row in found}) if tests != ALL else []
     figures.write("theorems", sorted(found, key=lambda row: order.index(row["model"])), kept)
 
 

@@ -2,14 +2,18 @@
 
 import math
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
 
 import torch
+import typer
 from torch import Tensor
 
-from pcgen import metrics, ops
+from pcgen import data, metrics, ops, training
+from pcgen.data.thinning import thin
 
-__all__ = ["NONE", "Judge"]
+__all__ = ["NONE", "Judge", "Set", "sets"]
 
 _CLOUDS = 2400  # samples of each model in all, in sets as large as the held-out one: few clouds tell little each
 _NOVEL = 600  # of them, whose nearest training clouds are searched
@@ -59,3 +63,37 @@ class Judge:
             return clouds[torch.randperm(len(clouds))[: len(self.test)]]
 
         return draw
+
+
+class Set(NamedTuple):
+    """A set of bench_generation.py, its runs and its clouds in the unit of the data."""
+
+    name: str
+    folder: Path
+    test: Tensor  # (R, N, 3)
+    train: Tensor  # (T, M, 3), with all stored points
+    judge: Judge
+
+
+def sets(runs: Path, points: int) -> Iterator[Set]:
+    """The sets in a folder of bench_generation.py whose clouds have so many points.
+
+    Raises:
+        typer.BadParameter: there are none.
+    """
+    folders = sorted(folder for folder in runs.glob(f"*-{points}") if folder.is_dir())
+    if not folders:
+        raise typer.BadParameter(f"{runs}: has no sets of {points} points; run bench_generation.py first")
+    for folder in folders:
+        codes = training.read_codes(folder / "autoencoder")
+        spec = codes.source.about["training_set"]["spec"]
+        test = data.load(f"{spec}@test", at_least=points, surface_points=2 * points).points[:, :points].contiguous()
+        undo = codes.source.normalization.undo
+        judge = Judge(test, undo(thin(codes.source.train, points, 0)))
+        yield Set(_named(folder.name.removesuffix(f"-{points}")), folder, test, undo(codes.source.train), judge)
+
+
+def _named(folder: str) -> str:
+    """The name of a set, whose folder has an underscore in the place of the colon."""
+    source, _, kind = folder.rpartition("_")
+    return f"{source}:{kind}" if source in ("shapes", "ldraw_parts") else folder

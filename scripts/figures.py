@@ -41,7 +41,7 @@ def write(name: str, rows: list[dict[str, object]], kept: list[dict[str, str]] |
     Args:
         name: of the file.
         rows: what was measured now.
-        kept: rows of the same file, of other data, that stay as they are, and come first.
+        kept: rows of the same file, of other data or models, that stay as they are, and come first.
 
     Raises:
         ValueError: the kept rows have other columns.
@@ -58,9 +58,11 @@ def write(name: str, rows: list[dict[str, object]], kept: list[dict[str, str]] |
     return path
 
 
-def of_others(name: str, column: str, values: Collection[str]) -> list[dict[str, str]]:
-    """The rows of results/NAME.csv, if it is there, whose value of a column is none of these."""
-    return [row for row in read(name) if row[column] not in values] if (RESULTS / f"{name}.csv").is_file() else []
+def of_others(name: str, **measured: Collection[str]) -> list[dict[str, str]]:
+    """The rows of results/NAME.csv, if it is there, but those with one of these values in each of these columns."""
+    if not (RESULTS / f"{name}.csv").is_file():
+        return []
+    return [row for row in read(name) if not all(row[column] in values for column, values in measured.items())]
 
 
 def read(name: str) -> list[dict[str, str]]:

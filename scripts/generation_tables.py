@@ -137,6 +137,20 @@ def outward(rows: Rows) -> str:
     return grid(head, lines)
 
 
+def deforming(rows: Rows) -> str:
+    """Windows of each set, decoded and deformed in several ways."""
+
+    def of(data: str, own: Rows) -> str:
+        lines = [
+            (row["variant"], _of_draws(row), number(row["z_u_cd_mean"], 1), percent(row["copies"]))
+            for row in own
+        ]
+        title = f"{own[0]['learned']} shapes learned"
+        return f"**{data}**: {title}\n\n{grid(('samples', '1-NNA-CD:', 'Z_U:', 'copies:'), lines)}"
+
+    return for_each_set(rows, of)
+
+
 def turned(rows: Rows) -> str:
     """For each number of turned copies that were learned: what was drawn, and the baselines."""
     first = rows[0]

@@ -15,6 +15,7 @@ from pcgen.data.training_set import TrainingSet, training_set
 from pcgen.files import read_tensors, write_tensors
 from pcgen.models import Facts, GenerativeModel, make, model_class
 from pcgen.models.abilities import can
+from pcgen.models.clouds.deforming import Windows, exemplars_of
 from pcgen.models.clouds.latent import LatentCloudModel
 from pcgen.models.domains import make_domain
 from pcgen.models.inference import encode_all
@@ -36,6 +37,7 @@ class Codes:
     held_out: Tensor  # (V, *code)
     points: int  # that each code is made of
     source: TrainingSet
+    mirror: float = 0.0  # share of the clouds that were mirrored in the autoencoder's training
 
     @property
     def train(self) -> Tensor:
@@ -109,7 +111,9 @@ def read_codes(
                 write_tensors(opened.path / CODES, kept, {"key": key.hexdigest()})
         except OSError as error:  # The run of somebody else, say: its codes can be learned without being kept.
             warnings.warn(f"the codes are computed again each time: {error}", stacklevel=2)
-    return Codes(autoencoder, kept["samplings"], kept["held_out"], points, replace(source, about=about))
+    changes = opened.config.get("training", {}).get("augment")
+    mirror = changes["mirror"] if isinstance(changes, dict) else 0.0
+    return Codes(autoencoder, kept["samplings"], kept["held_out"], points, replace(source, about=about), mirror)
 
 
 def data_again(run: Run, data: str | None = None) -> TrainingSet:
@@ -153,6 +157,9 @@ def _kept(path: Path, key: str) -> dict[str, Tensor] | None:
 def head_on_codes(codes: Codes, head: str, domain: str | None = None, **config: Any) -> LatentCloudModel:
     """A model of clouds made of the autoencoder and a new head of that name, to be trained on `codes.rows`.
 
+    A head whose samples are each near a training code (parzen) has the training clouds as exemplars. They are mirrored
+    as often as in the autoencoder's training.
+
     Args:
         codes: what it is to learn.
         head: a model of the suite, or `module:Class`.
@@ -167,4 +174,9 @@ def head_on_codes(codes: Codes, head: str, domain: str | None = None, **config: 
         raise ValueError(f"model: {head} does not generate, so it cannot be a head; train it with --data")
     shape = make_domain(domain or cls.domain, codes.train.shape[-1]).shape(codes.train.shape[1:])
     made = make(head, replace(codes.facts, shape=shape), **config)
-    return LatentCloudModel(codes.autoencoder, made, domain)  # type: ignore[arg-type]
+    if not isinstance(made, Windows):
+        return LatentCloudModel(codes.autoencoder, made, domain)  # type: ignore[arg-type]
+    clouds = codes.source.train
+    model = LatentCloudModel(codes.autoencoder, made, domain, exemplars_of(clouds), codes.mirror)  # type: ignore[arg-type]
+    model.remember(clouds)
+    return model

@@ -161,8 +161,8 @@ def test_rows_of_other_data_stay_with_what_they_were_made_on(
     figures.write("some", [{"data": data, "value": 1} for data in ("a", "b")])
     then = {**figures.conditions(), "commit": "another"}
     monkeypatch.setattr(figures, "conditions", lambda: then)
-    assert figures.of_others("none", "data", ["b"]) == []
-    figures.write("some", [{"data": "b", "value": 2}], figures.of_others("some", "data", ["b"]))
+    assert figures.of_others("none", data=["b"]) == []
+    figures.write("some", [{"data": "b", "value": 2}], figures.of_others("some", data=["b"]))
     rows = figures.read("some")
     assert [(row["data"], row["value"], row["commit"] == "another") for row in rows] == [
         ("a", "1", False),

@@ -1,15 +1,19 @@
 """A model of clouds made of an autoencoder and a model of its codes."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Self
 
 import torch
 from torch import Tensor
 
+from pcgen.data.augmentation import Augmentation
+from pcgen.data.thinning import thin
+from pcgen.errors import positive
 from pcgen.models import build
 from pcgen.models.abilities import can
 from pcgen.models.base import Batch, GenerativeModel, Learner, Recipe, check_finite
+from pcgen.models.clouds import deforming
 from pcgen.models.clouds.outward import kept, outward
 from pcgen.models.clouds.resampling import resample
 from pcgen.models.domains import check_domain, make_domain
@@ -22,6 +26,7 @@ __all__ = ["LatentCloudModel"]
 
 _CLOUDS_AT_ONCE = 64  # whose neighbours are searched
 _POINTS_AT_ONCE = 2**23  # of finished clouds: 100 MB; a head draws many codes as fast as few
+_FARTHER = 1.4  # see docs/generation.md
 _ROWS = 256  # codes that are decoded and encoded again to find the outward factor,
 _POINTS = 512  # from as many points of each cloud at most
 
@@ -34,15 +39,23 @@ class LatentCloudModel(GenerativeModel):
     changed. Codes that are vectors are scaled up a little before they are decoded, so that the clouds vary as much as
     the training clouds do (see `pcgen.models.clouds.outward`).
 
+    A head whose samples are each near a training code, such as `parzen`, can have the training clouds as `exemplars`:
+    then a sample is the cloud of that code, deformed as the decoder deforms its own (see
+    `pcgen.models.clouds.deforming`), and has the details that the decoder loses. `remember` stores the clouds.
+
     Args:
         autoencoder: a learner with `encode`, `decode` and `code_shape`, or its description for `pcgen.models.build`.
         head: a generative model of the mapped codes, or its description.
         domain: the domain to which codes are mapped; None is the head's own domain, "raw" leaves codes unchanged (the
             l-GAN of the paper, with its final ReLU).
+        exemplars: (S, P), the training clouds that are deformed and the points of each; None if clouds are decoded.
+        mirror: share of the deformed clouds that are mirrored (x becomes -x), from 0 to 1; for shapes whose mirror
+            images belong to the data.
 
     Raises:
-        ValueError: the autoencoder has no codes, the head does not generate, or the two do not fit together; in
-            `setup`, raw codes are not in the head's domain.
+        ValueError: the autoencoder has no codes, the head does not generate, or the two do not fit together; there are
+            exemplars, and the head's samples are not near S codes; in `setup`, raw codes are not in the head's domain,
+            or the exemplars have not been stored.
 
     References:
         Achlioptas, Diamanti, Mitliagkas, Guibas (2018). Learning Representations and Generative Models for 3D Point
@@ -50,6 +63,7 @@ class LatentCloudModel(GenerativeModel):
     """
 
     kept: Tensor  # share of the training codes' mean square that is left after decoding and encoding
+    exemplars: Tensor | None  # (S, P, 3), in the order of the head's centres
     _found: tuple[tuple[float, ...], float] | None = None
 
     def __init__(
@@ -57,6 +71,8 @@ class LatentCloudModel(GenerativeModel):
         autoencoder: Learner | Mapping[str, Any],
         head: GenerativeModel | Mapping[str, Any],
         domain: str | None = None,
+        exemplars: Sequence[int] | None = None,
+        mirror: float = 0.0,
     ) -> None:
         super().__init__()
         self.autoencoder: Any = autoencoder if isinstance(autoencoder, Learner) else build(autoencoder)
@@ -78,7 +94,18 @@ class LatentCloudModel(GenerativeModel):
                 f"head: learns rows of shape {tuple(made.shape)}, but codes of shape {code} in the domain "
                 f"{self.to_head.name} have shape {wanted}; give it shape={wanted}"
             )
+        if exemplars is not None and not (
+            isinstance(made, deforming.Windows) and len(made.centres) == exemplars[0] and len(code) == 1
+        ):
+            raise ValueError(
+                f"exemplars: {exemplars[0]} clouds are deformed by a head that draws near one of as many codes, and "
+                f"{type(made).__name__} does not; leave them out, or take parzen"
+            )
+        if mirror and exemplars is None:
+            raise ValueError(f"mirror: is for clouds that are deformed, got {mirror} without exemplars; leave it out")
+        self.mirrored = Augmentation(mirror=mirror, centred=True)
         self.head = made
+        self.register_buffer("exemplars", None if exemplars is None else torch.full((*exemplars, 3), torch.nan))
         self.lacks = () if can(made, "states") else ("states",)
         self.shape = tuple(self.autoencoder.shape)
 
@@ -120,6 +147,8 @@ class LatentCloudModel(GenerativeModel):
     @torch.no_grad()
     def setup(self, data: Batch) -> None:
         """Fit the domain to the training codes, and set up the head with what it makes of them."""
+        if self.exemplars is not None and not bool(self.exemplars.isfinite().all()):
+            raise ValueError("exemplars: must be stored before the training; call remember(clouds)")
         self.to_head.fit(data.x)
         seen = self._seen(data)
         if self._moves_out:
@@ -127,6 +156,22 @@ class LatentCloudModel(GenerativeModel):
             self.kept.fill_(kept(self._again, seen.x[some]))
         check_domain(self.head.domain, seen.x, f"a {type(self.head).__name__} on {self.to_head.name} codes")
         self.head.setup(seen)
+
+    def remember(self, clouds: Tensor) -> None:
+        """Store the training clouds (S, M, 3), M >= P, in the order of the head's centres, as exemplars.
+
+        Raises:
+            ValueError: the model has no exemplars, or others than so many.
+        """
+        if self.exemplars is None:
+            raise ValueError(f"clouds: this model has no exemplars; make it with exemplars={tuple(clouds.shape[:2])}")
+        kept, points, _ = self.exemplars.shape
+        if len(clouds) != kept or clouds.shape[1] < points:
+            raise ValueError(
+                f"clouds: must be {kept} of at least {points} points each, got shape {tuple(clouds.shape)}; "
+                "give the training clouds"
+            )
+        self.exemplars.copy_(thin(clouds, points, 0))
 
     def enter(self, phase: str, data: Batch) -> None:
         self.head.phase.copy_(self.phase)
@@ -187,22 +232,53 @@ class LatentCloudModel(GenerativeModel):
 
     @torch.no_grad()
     def draw(
-        self, n: int, *, points: int | None = None, even: bool = False, outward: bool = True, **options: Any
+        self,
+        n: int,
+        *,
+        points: int | None = None,
+        even: bool = False,
+        outward: bool = True,
+        deform: bool | None = None,
+        farther: float | None = None,
+        mirror: float | None = None,
+        **options: Any,
     ) -> Tensor:
-        """Draw n clouds, (n, points, 3), whose points are independent samples of the decoded surface.
+        """Draw n clouds, (n, points, 3), whose points are independent samples of the decoded or deformed surface.
 
         Args:
             n: number of samples.
             points: of each cloud, any number; None is that of the autoencoder.
             even: return the decoder's own points, which are spread more evenly than those of data.
             outward: scale codes up by `outward_factor` before they are decoded.
+            deform: deform exemplars instead of decoding; None does if the model has some and `even` is not asked for.
+            farther: how much farther from its exemplar's code a code is than the head has drawn it; 1.4 by default.
+                A deformed cloud has the exemplar's details, so it is more similar to it than a decoded one. Less makes
+                more copies, more mixes what does not belong together.
+            mirror: share of the deformed clouds that are mirrored; None is the model's.
             **options: the head's, such as labels.
 
         Raises:
-            ValueError: `even` is asked for with another number of points than the autoencoder's.
+            ValueError: `even` is asked for with another number of points than the autoencoder's; clouds are to be
+                deformed and the model has no exemplars, or `farther` or `mirror` is given and they are not.
         """
         self._check_even(points, even)
-        return self._clouds(self.head.draw(n, **options), points, even, outward)
+        if deform is None:
+            deform = self.exemplars is not None and not even
+        if not deform:
+            for name, value in (("farther", farther), ("mirror", mirror)):
+                if value is not None:
+                    raise ValueError(f"{name}: is for clouds that are deformed, and these are decoded; leave it out")
+            return self._clouds(self.head.draw(n, **options), points, even, outward)
+        if self.exemplars is None or even:
+            wrong = "has no exemplars" if self.exemplars is None else "is to give the decoder's own points (even)"
+            raise ValueError(f"deform: must be false, this model {wrong}; leave it out")
+        farther = _FARTHER if farther is None else farther
+        mirrored = self.mirrored if mirror is None else Augmentation(mirror=mirror, centred=True)
+        positive(farther=farther)
+        assert isinstance(self.head, deforming.Windows)
+        drawn, rows = self.head.draw_about(n, **options)
+        parts = zip(drawn.split(_CLOUDS_AT_ONCE), rows.split(_CLOUDS_AT_ONCE), strict=True)
+        return torch.cat([mirrored(self._deformed(x, near, farther, points or self.shape[0])) for x, near in parts])
 
     @torch.no_grad()
     def states(
@@ -250,6 +326,17 @@ class LatentCloudModel(GenerativeModel):
             return decoded
         check_finite(decoded, "a decoded sample")
         return torch.cat([resample(part, points) for part in decoded.split(_CLOUDS_AT_ONCE)])
+
+    def _deformed(self, x: Tensor, near: Tensor, farther: float, points: int) -> Tensor:
+        """The exemplars `near` (B,), moved as the decoder moves its points from their codes towards rows x (B, dim)."""
+        assert self.exemplars is not None and isinstance(self.head, deforming.Windows)
+        own = self.head.centres[near]
+        decoded = []
+        for code in (own, own + farther * (x - own)):
+            with isolated(0, self.device):  # A decoder that draws its points draws the same ones for both.
+                decoded.append(self.decode(self.to_head.inverse(code)))
+            check_finite(decoded[-1], "a decoded sample")
+        return deforming.deform(deforming.points_of(self.exemplars[near], points), *decoded)
 
     def encode(self, x: Tensor) -> Tensor:
         """The autoencoder's codes (B, *code) of clouds (B, N, 3), without a graph: the data that this model learns."""

@@ -111,14 +111,18 @@ class Parzen(GenerativeModel):
         """Natural logarithm of the density at each row of x, (B, D) -> (B,)."""
         return self._log_prob(x, None)
 
-    @torch.no_grad()
     def draw(self, n: int) -> Tensor:
+        return self.draw_about(n)[0]
+
+    @torch.no_grad()
+    def draw_about(self, n: int) -> tuple[Tensor, Tensor]:
+        """Draw n rows (n, dim), and the index in `centres` of each one's centre, (n,) int64."""
         count = len(self.centres)
         chosen = torch.cat([torch.randperm(count, device=self.device) for _ in range(-(-n // count))])[:n]
         spread = self._spread(chosen)  # (n, k, D)
         weights = torch.randn(n, 1, spread.shape[1], device=self.device)
         noise = self.noise * torch.randn(n, *self.shape, device=self.device)
-        return self.centres[chosen] + (weights @ spread)[:, 0] + noise
+        return self.centres[chosen] + (weights @ spread)[:, 0] + noise, chosen
 
     def _spread(self, chosen: Tensor) -> Tensor:
         """Rows A_i (k, D) of the windows of these centres (c,), C_i = A_i^T A_i + noise^2 I: (c, k, D)."""

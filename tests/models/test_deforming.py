@@ -1,0 +1,169 @@
+"""Training clouds that are deformed: where their points go, which clouds they are, and what is kept of them."""
+
+from collections.abc import Sequence
+
+import pytest
+import torch
+from torch import Tensor
+
+from pcgen.models import build, describe
+from pcgen.models.base import Batch
+from pcgen.models.clouds.autoencoder import Autoencoder
+from pcgen.models.clouds.deforming import deform, exemplars_of, points_of
+from pcgen.models.clouds.latent import LatentCloudModel
+from pcgen.models.mixtures.gaussian import Gaussian
+from pcgen.models.mixtures.parzen import Parzen
+from pcgen.training import fit
+
+SMALL = {"encoder": {"name": "pointnet", "widths": [16, 32]}, "decoder": {"name": "fully_connected", "widths": [32]}}
+
+
+class Boxes(Autoencoder):
+    """Codes are the sides of a box, and decoded clouds points in it: in other places at each call, if it `draws`."""
+
+    def __init__(self, shape: Sequence[int], draws: bool = False) -> None:
+        super().__init__(shape, code=3, **SMALL)  # type: ignore[arg-type]
+        self.draws = draws
+        self.places = torch.rand(self.shape) - 0.5
+
+    def encode(self, x: Tensor) -> Tensor:
+        return x.amax(1) - x.amin(1)
+
+    def decode(self, z: Tensor) -> Tensor:
+        places = torch.rand(self.shape) - 0.5 if self.draws else self.places
+        return places * z[:, None]
+
+
+def exemplars(count: int, points: int) -> Tensor:
+    return (torch.rand(count, points, 3) - 0.5) * (0.5 + torch.rand(count, 1, 3))
+
+
+def windows(clouds: Tensor, points: int = 32, draws: bool = False, **config: float) -> LatentCloudModel:
+    autoencoder = Boxes((points, 3), draws)
+    head = Parzen((3,), rows=len(clouds), neighbours=3, **config)  # type: ignore[arg-type]
+    model = LatentCloudModel(autoencoder, head, exemplars=exemplars_of(clouds))
+    model.remember(clouds)
+    fit(model, model.encode(clouds))
+    return model.eval()
+
+
+def test_points_move_as_the_mean_of_the_four_decoded_ones_nearest_to_them() -> None:
+    clouds, before, after = torch.randn(3, 40, 3), torch.randn(3, 25, 3), torch.randn(3, 25, 3)
+    nearest = torch.cdist(clouds.double(), before.double()).argsort(2)[..., :4]
+    expected = torch.stack([x + (after[b] - before[b])[nearest[b]].mean(1) for b, x in enumerate(clouds)])
+    torch.testing.assert_close(deform(clouds, before, after), expected)
+    assert torch.equal(deform(clouds, before, before), clouds)
+    two = deform(clouds, before[:, :2], after[:, :2])  # a decoder of fewer points than neighbours
+    torch.testing.assert_close(two, clouds + (after - before)[:, None, :2].mean(2))
+
+
+def test_a_code_of_its_own_gives_the_training_cloud_and_another_one_its_points_moved() -> None:
+    clouds = exemplars(20, 64)
+    model = windows(clouds, scale=1e-6, noise=1e-6)
+    kept = {tuple(point) for point in clouds.flatten(0, 1).mul(1e3).round().int().tolist()}
+    found = model.sample(10, points=40)
+    assert found.shape == (10, 40, 3)
+    assert {tuple(point) for point in found.flatten(0, 1).mul(1e3).round().int().tolist()} <= kept
+    assert all(len(cloud.unique(dim=0)) == 40 for cloud in found)  # no point twice
+    assert torch.cdist(model.sample(5, points=500), model.sample(1)).isfinite().all()  # more than it has
+
+
+@pytest.mark.parametrize("draws", [False, True])
+def test_a_decoder_of_boxes_deforms_boxes_into_boxes(draws: bool) -> None:
+    """From sides a to sides b each coordinate moves by about (b / a - 1) of itself; beyond 0, sides are mirrored."""
+    clouds = exemplars(30, 2000)
+    model = windows(clouds, points=2000, draws=draws, scale=1.0, noise=0.05)
+    torch.manual_seed(3)
+    codes, rows = model.head.draw_about(8)  # type: ignore[operator]
+    own = model.head.centres[rows]  # type: ignore[index]
+    wanted, before = model.to_head.inverse(own + 2 * (codes - own)), model.to_head.inverse(own)
+    torch.manual_seed(3)
+    found = model.sample(8, points=2000, farther=2.0)
+    # The outermost points have neighbours that are all inside, so they move a little less.
+    ratio = (found.square().mean(1) / clouds[rows].square().mean(1)).sqrt()
+    torch.testing.assert_close(ratio, (wanted / before).abs(), rtol=0.03, atol=0.02)
+    assert (ratio - 1).abs().max() > 0.1
+
+
+def test_a_share_of_the_clouds_is_mirrored() -> None:
+    clouds = exemplars(40, 64)
+    clouds[..., 0] = clouds[..., 0].abs() ** 2  # most points of each are at its left
+    model = windows(clouds, scale=1e-3, noise=1e-3)
+
+    def share(mirror: float | None = None) -> float:
+        x = model.sample(40, points=64, mirror=mirror)[..., 0]
+        middle = (x.amin(1) + x.amax(1)) / 2
+        return float((x.mean(1) > middle).float().mean())
+
+    assert share() == 0 and share(1.0) == 1
+    assert 0.2 < share(0.5) < 0.8
+    before, after = model.sample(40, mirror=0.0), model.sample(40, mirror=1.0)
+    assert before[..., 0].amin() > -0.05 and after[..., 0].amin() > -0.05  # about the middle of its box, not the origin
+
+
+def test_decoded_clouds_can_still_be_had() -> None:
+    clouds = exemplars(20, 64)
+    model = windows(clouds)
+    torch.manual_seed(0)
+    decoded = model.sample(6, deform=False, points=100)
+    torch.manual_seed(0)
+    again = model._clouds(model.head.draw(6), 100, even=False, outward=True)
+    assert torch.equal(decoded, again)
+    torch.manual_seed(0)
+    even = model.sample(6, even=True)
+    torch.manual_seed(0)
+    torch.testing.assert_close(even, model.decode(model.to_head.inverse(model.head.sample(6))))
+
+
+def test_exemplars_are_kept_with_the_weights() -> None:
+    clouds = exemplars(12, 48)
+    model = windows(clouds)
+    assert describe(model)["exemplars"] == [12, 48]
+    described = {**describe(model), "autoencoder": model.autoencoder}
+    again = build(described)
+    again.load_state_dict(model.state_dict())
+    again.eval()
+    torch.manual_seed(1)
+    first = model.sample(5)
+    torch.manual_seed(1)
+    assert torch.equal(again.sample(5), first)  # type: ignore[operator]
+
+
+def test_so_many_points_are_kept_that_all_clouds_fit() -> None:
+    assert exemplars_of(torch.empty(500, 2048, 3, device="meta")) == (500, 2048)
+    assert exemplars_of(torch.empty(40_000, 2048, 3, device="meta")) == (40_000, 559)  # 2^26 / 120,000
+    assert exemplars_of(torch.empty(10**6, 2048, 3, device="meta")) == (10**6, 256)
+    clouds = exemplars(3, 30)
+    assert points_of(clouds, 30).sort(1).values.equal(clouds.sort(1).values)
+
+
+def test_what_cannot_be_deformed_is_named() -> None:
+    clouds = exemplars(10, 32)
+    model = windows(clouds)
+    with pytest.raises(ValueError, match="farther: must be a positive number, got 0"):
+        model.sample(2, farther=0.0)
+    with pytest.raises(ValueError, match="farther: is for clouds that are deformed, and these are decoded; leave it"):
+        model.sample(2, farther=2.0, deform=False)
+    with pytest.raises(ValueError, match=r"deform: must be false, this model is to give the decoder's own points"):
+        model.sample(2, even=True, deform=True)
+    with pytest.raises(ValueError, match=r"clouds: must be 10 of at least 32 points each, got shape \(9, 32, 3\)"):
+        model.remember(clouds[:9])
+    autoencoder = Autoencoder((32, 3), code=3, **SMALL)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"exemplars: 10 clouds are deformed by a head .* and Gaussian does not"):
+        LatentCloudModel(autoencoder, Gaussian((3,)), exemplars=(10, 32))
+    with pytest.raises(ValueError, match=r"exemplars: 10 clouds are deformed by a head .* as many codes, and Parzen"):
+        LatentCloudModel(autoencoder, Parzen((3,), rows=11), exemplars=(10, 32))
+    plain = LatentCloudModel(autoencoder, Gaussian((3,)))
+    with pytest.raises(ValueError, match="deform: must be false, this model has no exemplars; leave it out"):
+        plain.sample(2, deform=True)
+    with pytest.raises(ValueError, match="mirror: is for clouds that are deformed, and these are decoded"):
+        plain.sample(2, mirror=0.5)
+    with pytest.raises(ValueError, match=r"clouds: this model has no exemplars; make it with exemplars=\(10, 32\)"):
+        plain.remember(clouds)
+    with pytest.raises(ValueError, match=r"mirror: is for clouds that are deformed, got 0.5 without exemplars"):
+        LatentCloudModel(autoencoder, Gaussian((3,)), mirror=0.5)
+    with pytest.raises(ValueError, match=r"mirror: must be a share from 0 to 1, got 2"):
+        model.sample(2, mirror=2)
+    forgotten = LatentCloudModel(autoencoder, Parzen((3,), rows=10), exemplars=(10, 32))
+    with pytest.raises(ValueError, match=r"exemplars: must be stored before the training; call remember\(clouds\)"):
+        forgotten.setup(Batch(torch.randn(10, 3)))
