@@ -141,10 +141,7 @@ def deforming(rows: Rows) -> str:
     """Windows of each set, decoded and deformed in several ways."""
 
     def of(data: str, own: Rows) -> str:
-        lines = [
-            (row["variant"], _of_draws(row), number(row["z_u_cd_mean"], 1), percent(row["copies"]))
-            for row in own
-        ]
+        lines = [(row["variant"], _of_draws(row), number(row["z_u_cd_mean"], 1), percent(row["copies"])) for row in own]
         title = f"{own[0]['learned']} shapes learned"
         return f"**{data}**: {title}\n\n{grid(('samples', '1-NNA-CD:', 'Z_U:', 'copies:'), lines)}"
 

@@ -63,6 +63,7 @@ PAGES: list[tuple[str, str, Table]] = [
         _of("autoencoders", generation_tables.autoencoders, "bench_autoencoders.py"),
     ),
     ("docs/generation.md", "outward", _of("outward", generation_tables.outward, "bench_outward.py")),
+    ("docs/generation.md", "deforming", _of("deforming", generation_tables.deforming, "bench_deforming.py")),
     ("docs/generation.md", "heads", _of("heads", generation_tables.heads, "bench_heads.py")),
     ("docs/generation.md", "standing", _of("generation_1024", generation_tables.standing, "bench_generation.py")),
     ("docs/generation.md", "generation", _of("generation_1024", generation_tables.generation, "bench_generation.py")),

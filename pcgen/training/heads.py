@@ -15,7 +15,7 @@ from pcgen.data.training_set import TrainingSet, training_set
 from pcgen.files import read_tensors, write_tensors
 from pcgen.models import Facts, GenerativeModel, make, model_class
 from pcgen.models.abilities import can
-from pcgen.models.clouds.deforming import Windows, exemplars_of
+from pcgen.models.clouds.deforming import Exemplars, Windows
 from pcgen.models.clouds.latent import LatentCloudModel
 from pcgen.models.domains import make_domain
 from pcgen.models.inference import encode_all
@@ -174,9 +174,5 @@ def head_on_codes(codes: Codes, head: str, domain: str | None = None, **config: 
         raise ValueError(f"model: {head} does not generate, so it cannot be a head; train it with --data")
     shape = make_domain(domain or cls.domain, codes.train.shape[-1]).shape(codes.train.shape[1:])
     made = make(head, replace(codes.facts, shape=shape), **config)
-    if not isinstance(made, Windows):
-        return LatentCloudModel(codes.autoencoder, made, domain)  # type: ignore[arg-type]
-    clouds = codes.source.train
-    model = LatentCloudModel(codes.autoencoder, made, domain, exemplars_of(clouds), codes.mirror)  # type: ignore[arg-type]
-    model.remember(clouds)
-    return model
+    exemplars = Exemplars.of(codes.source.train, codes.mirror) if isinstance(made, Windows) else None
+    return LatentCloudModel(codes.autoencoder, made, domain, exemplars)  # type: ignore[arg-type]

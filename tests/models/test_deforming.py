@@ -8,8 +8,9 @@ from torch import Tensor
 
 from pcgen.models import build, describe
 from pcgen.models.base import Batch
+from pcgen.models.clouds import deforming
 from pcgen.models.clouds.autoencoder import Autoencoder
-from pcgen.models.clouds.deforming import deform, exemplars_of, points_of
+from pcgen.models.clouds.deforming import Exemplars, deform
 from pcgen.models.clouds.latent import LatentCloudModel
 from pcgen.models.mixtures.gaussian import Gaussian
 from pcgen.models.mixtures.parzen import Parzen
@@ -41,8 +42,7 @@ def exemplars(count: int, points: int) -> Tensor:
 def windows(clouds: Tensor, points: int = 32, draws: bool = False, **config: float) -> LatentCloudModel:
     autoencoder = Boxes((points, 3), draws)
     head = Parzen((3,), rows=len(clouds), neighbours=3, **config)  # type: ignore[arg-type]
-    model = LatentCloudModel(autoencoder, head, exemplars=exemplars_of(clouds))
-    model.remember(clouds)
+    model = LatentCloudModel(autoencoder, head, exemplars=Exemplars.of(clouds))
     fit(model, model.encode(clouds))
     return model.eval()
 
@@ -118,7 +118,7 @@ def test_decoded_clouds_can_still_be_had() -> None:
 def test_exemplars_are_kept_with_the_weights() -> None:
     clouds = exemplars(12, 48)
     model = windows(clouds)
-    assert describe(model)["exemplars"] == [12, 48]
+    assert describe(model)["exemplars"] == {"count": 12, "points": 48, "mirror": 0.0}
     described = {**describe(model), "autoencoder": model.autoencoder}
     again = build(described)
     again.load_state_dict(model.state_dict())
@@ -129,12 +129,15 @@ def test_exemplars_are_kept_with_the_weights() -> None:
     assert torch.equal(again.sample(5), first)  # type: ignore[operator]
 
 
-def test_so_many_points_are_kept_that_all_clouds_fit() -> None:
-    assert exemplars_of(torch.empty(500, 2048, 3, device="meta")) == (500, 2048)
-    assert exemplars_of(torch.empty(40_000, 2048, 3, device="meta")) == (40_000, 559)  # 2^26 / 120,000
-    assert exemplars_of(torch.empty(10**6, 2048, 3, device="meta")) == (10**6, 256)
-    clouds = exemplars(3, 30)
-    assert points_of(clouds, 30).sort(1).values.equal(clouds.sort(1).values)
+def test_so_many_points_are_kept_that_all_clouds_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    clouds = exemplars(30, 50)
+    assert Exemplars.of(clouds).clouds.equal(clouds)
+    monkeypatch.setattr(deforming, "_STORED", 30 * 3 * 20)
+    monkeypatch.setattr(deforming, "_FEWEST", 5)
+    few = Exemplars.of(clouds).clouds
+    assert few.shape == (30, 20, 3) and torch.cdist(few, clouds).amin(2).max() < 1e-3
+    monkeypatch.setattr(deforming, "_FEWEST", 25)
+    assert Exemplars.of(clouds).clouds.shape == (30, 25, 3)
 
 
 def test_what_cannot_be_deformed_is_named() -> None:
@@ -146,24 +149,18 @@ def test_what_cannot_be_deformed_is_named() -> None:
         model.sample(2, farther=2.0, deform=False)
     with pytest.raises(ValueError, match=r"deform: must be false, this model is to give the decoder's own points"):
         model.sample(2, even=True, deform=True)
-    with pytest.raises(ValueError, match=r"clouds: must be 10 of at least 32 points each, got shape \(9, 32, 3\)"):
-        model.remember(clouds[:9])
     autoencoder = Autoencoder((32, 3), code=3, **SMALL)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"exemplars: 10 clouds are deformed by a head .* and Gaussian does not"):
-        LatentCloudModel(autoencoder, Gaussian((3,)), exemplars=(10, 32))
+        LatentCloudModel(autoencoder, Gaussian((3,)), exemplars=Exemplars(10, 32))
     with pytest.raises(ValueError, match=r"exemplars: 10 clouds are deformed by a head .* as many codes, and Parzen"):
-        LatentCloudModel(autoencoder, Parzen((3,), rows=11), exemplars=(10, 32))
+        LatentCloudModel(autoencoder, Parzen((3,), rows=11), exemplars=Exemplars(10, 32))
     plain = LatentCloudModel(autoencoder, Gaussian((3,)))
     with pytest.raises(ValueError, match="deform: must be false, this model has no exemplars; leave it out"):
         plain.sample(2, deform=True)
     with pytest.raises(ValueError, match="mirror: is for clouds that are deformed, and these are decoded"):
         plain.sample(2, mirror=0.5)
-    with pytest.raises(ValueError, match=r"clouds: this model has no exemplars; make it with exemplars=\(10, 32\)"):
-        plain.remember(clouds)
-    with pytest.raises(ValueError, match=r"mirror: is for clouds that are deformed, got 0.5 without exemplars"):
-        LatentCloudModel(autoencoder, Gaussian((3,)), mirror=0.5)
     with pytest.raises(ValueError, match=r"mirror: must be a share from 0 to 1, got 2"):
         model.sample(2, mirror=2)
-    forgotten = LatentCloudModel(autoencoder, Parzen((3,), rows=10), exemplars=(10, 32))
-    with pytest.raises(ValueError, match=r"exemplars: must be stored before the training; call remember\(clouds\)"):
-        forgotten.setup(Batch(torch.randn(10, 3)))
+    empty = LatentCloudModel(autoencoder, Parzen((3,), rows=10), exemplars={"count": 10, "points": 32})
+    with pytest.raises(ValueError, match=r"exemplars: must be the training clouds, and there are none yet"):
+        empty.setup(Batch(torch.randn(10, 3)))

@@ -96,6 +96,22 @@ def test_another_checkpoint_or_a_damaged_file_makes_the_codes_anew(
     assert sum(calls) == 185 and not torch.equal(changed.train, best.train)
 
 
+def test_windows_deform_the_training_clouds_which_their_run_keeps(autoencoder: Path, tmp_path: Path) -> None:
+    codes = read_codes(autoencoder)
+    assert codes.mirror == 0.5  # as in the autoencoder's training, of fewer than a thousand clouds
+    job = on_codes("parzen", codes)
+    job.fit(tmp_path / "windows", Options())
+    model: Any = Run.open(tmp_path / "windows").model()
+    assert torch.equal(model.exemplars.clouds, codes.source.train)  # 23 clouds of 40 points
+    found = model.sample(46, farther=1e-5, mirror=0.0)
+    nearest = torch.cdist(found[:, None], model.exemplars.clouds[None]).amin(3)  # (46, 23, 16)
+    assert (nearest.amax(2).amin(1) < 1e-3).all()  # points of one training cloud each,
+    assert nearest.amax(2).argmin(1).bincount(minlength=23).eq(2).all()  # of each cloud as often
+    once_more, _ = again(tmp_path / "windows")
+    assert torch.equal(once_more.learner.exemplars.clouds, model.exemplars.clouds)  # type: ignore[attr-defined]
+    assert on_codes("gaussian", codes).learner.exemplars is None  # type: ignore[attr-defined]
+
+
 def _change_a_weight(run: Path) -> None:
     from pcgen.files import read_tensors, write_tensors
 

@@ -1,19 +1,17 @@
 """A model of clouds made of an autoencoder and a model of its codes."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Self
 
 import torch
 from torch import Tensor
 
-from pcgen.data.augmentation import Augmentation
-from pcgen.data.thinning import thin
 from pcgen.errors import positive
 from pcgen.models import build
 from pcgen.models.abilities import can
 from pcgen.models.base import Batch, GenerativeModel, Learner, Recipe, check_finite
-from pcgen.models.clouds import deforming
+from pcgen.models.clouds.deforming import Exemplars, Windows
 from pcgen.models.clouds.outward import kept, outward
 from pcgen.models.clouds.resampling import resample
 from pcgen.models.domains import check_domain, make_domain
@@ -41,21 +39,19 @@ class LatentCloudModel(GenerativeModel):
 
     A head whose samples are each near a training code, such as `parzen`, can have the training clouds as `exemplars`:
     then a sample is the cloud of that code, deformed as the decoder deforms its own (see
-    `pcgen.models.clouds.deforming`), and has the details that the decoder loses. `remember` stores the clouds.
+    `pcgen.models.clouds.deforming`), and has the details that the decoder loses.
 
     Args:
         autoencoder: a learner with `encode`, `decode` and `code_shape`, or its description for `pcgen.models.build`.
         head: a generative model of the mapped codes, or its description.
         domain: the domain to which codes are mapped; None is the head's own domain, "raw" leaves codes unchanged (the
             l-GAN of the paper, with its final ReLU).
-        exemplars: (S, P), the training clouds that are deformed and the points of each; None if clouds are decoded.
-        mirror: share of the deformed clouds that are mirrored (x becomes -x), from 0 to 1; for shapes whose mirror
-            images belong to the data.
+        exemplars: the training clouds that are deformed, or the arguments of `Exemplars`; None if clouds are decoded.
 
     Raises:
         ValueError: the autoencoder has no codes, the head does not generate, or the two do not fit together; there are
-            exemplars, and the head's samples are not near S codes; in `setup`, raw codes are not in the head's domain,
-            or the exemplars have not been stored.
+            exemplars, and the head does not draw near one of as many codes; in `setup`, raw codes are not in the head's
+            domain, or the exemplars have no clouds.
 
     References:
         Achlioptas, Diamanti, Mitliagkas, Guibas (2018). Learning Representations and Generative Models for 3D Point
@@ -63,7 +59,6 @@ class LatentCloudModel(GenerativeModel):
     """
 
     kept: Tensor  # share of the training codes' mean square that is left after decoding and encoding
-    exemplars: Tensor | None  # (S, P, 3), in the order of the head's centres
     _found: tuple[tuple[float, ...], float] | None = None
 
     def __init__(
@@ -71,8 +66,7 @@ class LatentCloudModel(GenerativeModel):
         autoencoder: Learner | Mapping[str, Any],
         head: GenerativeModel | Mapping[str, Any],
         domain: str | None = None,
-        exemplars: Sequence[int] | None = None,
-        mirror: float = 0.0,
+        exemplars: Exemplars | Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self.autoencoder: Any = autoencoder if isinstance(autoencoder, Learner) else build(autoencoder)
@@ -94,18 +88,15 @@ class LatentCloudModel(GenerativeModel):
                 f"head: learns rows of shape {tuple(made.shape)}, but codes of shape {code} in the domain "
                 f"{self.to_head.name} have shape {wanted}; give it shape={wanted}"
             )
-        if exemplars is not None and not (
-            isinstance(made, deforming.Windows) and len(made.centres) == exemplars[0] and len(code) == 1
-        ):
-            raise ValueError(
-                f"exemplars: {exemplars[0]} clouds are deformed by a head that draws near one of as many codes, and "
-                f"{type(made).__name__} does not; leave them out, or take parzen"
-            )
-        if mirror and exemplars is None:
-            raise ValueError(f"mirror: is for clouds that are deformed, got {mirror} without exemplars; leave it out")
-        self.mirrored = Augmentation(mirror=mirror, centred=True)
+        self.exemplars = Exemplars(**exemplars) if isinstance(exemplars, Mapping) else exemplars
+        if self.exemplars is not None:
+            self.config["exemplars"], count = self.exemplars.config, len(self.exemplars.clouds)
+            if not (isinstance(made, Windows) and len(made.centres) == count and len(code) == 1):
+                raise ValueError(
+                    f"exemplars: {count} clouds are deformed by a head that draws near one of as many codes, and "
+                    f"{type(made).__name__} does not; leave them out, or take parzen"
+                )
         self.head = made
-        self.register_buffer("exemplars", None if exemplars is None else torch.full((*exemplars, 3), torch.nan))
         self.lacks = () if can(made, "states") else ("states",)
         self.shape = tuple(self.autoencoder.shape)
 
@@ -147,8 +138,10 @@ class LatentCloudModel(GenerativeModel):
     @torch.no_grad()
     def setup(self, data: Batch) -> None:
         """Fit the domain to the training codes, and set up the head with what it makes of them."""
-        if self.exemplars is not None and not bool(self.exemplars.isfinite().all()):
-            raise ValueError("exemplars: must be stored before the training; call remember(clouds)")
+        if self.exemplars is not None and not bool(self.exemplars.clouds.isfinite().all()):
+            raise ValueError(
+                "exemplars: must be the training clouds, and there are none yet; give Exemplars.of(clouds)"
+            )
         self.to_head.fit(data.x)
         seen = self._seen(data)
         if self._moves_out:
@@ -156,22 +149,6 @@ class LatentCloudModel(GenerativeModel):
             self.kept.fill_(kept(self._again, seen.x[some]))
         check_domain(self.head.domain, seen.x, f"a {type(self.head).__name__} on {self.to_head.name} codes")
         self.head.setup(seen)
-
-    def remember(self, clouds: Tensor) -> None:
-        """Store the training clouds (S, M, 3), M >= P, in the order of the head's centres, as exemplars.
-
-        Raises:
-            ValueError: the model has no exemplars, or others than so many.
-        """
-        if self.exemplars is None:
-            raise ValueError(f"clouds: this model has no exemplars; make it with exemplars={tuple(clouds.shape[:2])}")
-        kept, points, _ = self.exemplars.shape
-        if len(clouds) != kept or clouds.shape[1] < points:
-            raise ValueError(
-                f"clouds: must be {kept} of at least {points} points each, got shape {tuple(clouds.shape)}; "
-                "give the training clouds"
-            )
-        self.exemplars.copy_(thin(clouds, points, 0))
 
     def enter(self, phase: str, data: Batch) -> None:
         self.head.phase.copy_(self.phase)
@@ -272,13 +249,14 @@ class LatentCloudModel(GenerativeModel):
         if self.exemplars is None or even:
             wrong = "has no exemplars" if self.exemplars is None else "is to give the decoder's own points (even)"
             raise ValueError(f"deform: must be false, this model {wrong}; leave it out")
+        assert isinstance(self.head, Windows)
         farther = _FARTHER if farther is None else farther
-        mirrored = self.mirrored if mirror is None else Augmentation(mirror=mirror, centred=True)
         positive(farther=farther)
-        assert isinstance(self.head, deforming.Windows)
-        drawn, rows = self.head.draw_about(n, **options)
-        parts = zip(drawn.split(_CLOUDS_AT_ONCE), rows.split(_CLOUDS_AT_ONCE), strict=True)
-        return torch.cat([mirrored(self._deformed(x, near, farther, points or self.shape[0])) for x, near in parts])
+        drawn, near = self.head.draw_about(n, **options)
+        own = self.head.centres[near]
+        before, after = self._decoded_alike(own), self._decoded_alike(own + farther * (drawn - own))
+        deformed: Tensor = self.exemplars(near, before, after, points or self.shape[0], mirror)
+        return deformed
 
     @torch.no_grad()
     def states(
@@ -327,16 +305,12 @@ class LatentCloudModel(GenerativeModel):
         check_finite(decoded, "a decoded sample")
         return torch.cat([resample(part, points) for part in decoded.split(_CLOUDS_AT_ONCE)])
 
-    def _deformed(self, x: Tensor, near: Tensor, farther: float, points: int) -> Tensor:
-        """The exemplars `near` (B,), moved as the decoder moves its points from their codes towards rows x (B, dim)."""
-        assert self.exemplars is not None and isinstance(self.head, deforming.Windows)
-        own = self.head.centres[near]
-        decoded = []
-        for code in (own, own + farther * (x - own)):
-            with isolated(0, self.device):  # A decoder that draws its points draws the same ones for both.
-                decoded.append(self.decode(self.to_head.inverse(code)))
-            check_finite(decoded[-1], "a decoded sample")
-        return deforming.deform(deforming.points_of(self.exemplars[near], points), *decoded)
+    def _decoded_alike(self, x: Tensor) -> Tensor:
+        """The decoder's own points of rows x, (B, N, 3); a decoder that draws them draws the same ones at each call."""
+        with isolated(0, self.device):
+            decoded = self.decode(self.to_head.inverse(x))
+        check_finite(decoded, "a decoded sample")
+        return decoded
 
     def encode(self, x: Tensor) -> Tensor:
         """The autoencoder's codes (B, *code) of clouds (B, N, 3), without a graph: the data that this model learns."""

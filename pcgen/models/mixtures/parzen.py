@@ -33,6 +33,9 @@ class Parzen(GenerativeModel):
     A small scale repeats the training rows, a large one mixes what does not belong together: `Z_U` and 1-NNA of
     `pcgen evaluate` show the two.
 
+    On codes of clouds, a sample is the training cloud of its centre, deformed as the decoder deforms its own clouds
+    from the centre to the sample (`LatentCloudModel`).
+
     A draw goes through the centres in random order and takes each again only after all others. So its samples represent
     the data more evenly than independent ones do; each single sample has the density p.
 
