@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import torch
 from torch import Tensor
@@ -249,11 +249,11 @@ class LatentCloudModel(GenerativeModel):
         if self.exemplars is None or even:
             wrong = "has no exemplars" if self.exemplars is None else "is to give the decoder's own points (even)"
             raise ValueError(f"deform: must be false, this model {wrong}; leave it out")
-        assert isinstance(self.head, Windows)
+        windows = cast(Windows, self.head)
         farther = _FARTHER if farther is None else farther
         positive(farther=farther)
-        drawn, near = self.head.draw_about(n, **options)
-        own = self.head.centres[near]
+        drawn, near = windows.draw_about(n, **options)
+        own = windows.centres[near]
         before, after = self._decoded_alike(own), self._decoded_alike(own + farther * (drawn - own))
         deformed: Tensor = self.exemplars(near, before, after, points or self.shape[0], mirror)
         return deformed
