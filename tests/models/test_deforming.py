@@ -6,6 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from pcgen.data.thinning import thin
+from pcgen.metrics import z_u
 from pcgen.models import build, describe
 from pcgen.models.base import Batch
 from pcgen.models.clouds import deforming
@@ -14,6 +16,7 @@ from pcgen.models.clouds.deforming import Exemplars, deform
 from pcgen.models.clouds.latent import LatentCloudModel
 from pcgen.models.mixtures.gaussian import Gaussian
 from pcgen.models.mixtures.parzen import Parzen
+from pcgen.ops import chamfer_matrix
 from pcgen.training import fit
 
 SMALL = {"encoder": {"name": "pointnet", "widths": [16, 32]}, "decoder": {"name": "fully_connected", "widths": [32]}}
@@ -123,10 +126,27 @@ def test_exemplars_are_kept_with_the_weights() -> None:
     again = build(described)
     again.load_state_dict(model.state_dict())
     again.eval()
+    assert model.exemplars is not None and model.exemplars.farther != 1
     torch.manual_seed(1)
     first = model.sample(5)
     torch.manual_seed(1)
     assert torch.equal(again.sample(5), first)  # type: ignore[operator]
+
+
+def test_samples_are_as_far_from_the_training_clouds_as_these_are_from_each_other() -> None:
+    clouds = exemplars(60, 400)
+    model = windows(clouds, points=200, scale=2.0)
+    training = thin(clouds, 200, 0)
+    apart = chamfer_matrix(training, training).fill_diagonal_(torch.inf).amin(1)
+
+    def score(farther: float | None) -> float:
+        torch.manual_seed(1)
+        found = [chamfer_matrix(model.sample(60, farther=farther), training).amin(1) for _ in range(4)]
+        return sum(float(z_u(away, apart)) for away in found) / 4
+
+    assert model.exemplars is not None
+    assert 0.5 < float(model.exemplars.farther) < 2
+    assert score(0.5) < -1 < score(None) < 1 < score(2.0)
 
 
 def test_so_many_points_are_kept_that_all_clouds_fit(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,6 +32,7 @@ class Exemplars(nn.Module):
     """Training clouds, in the order of a head's centres, that are deformed instead of decoding the head's samples.
 
     The clouds are a buffer: `of` makes exemplars of clouds, the constructor those of a state that is to be loaded.
+    Another buffer is `farther`: how much farther from the code of its training cloud a code is than it is drawn.
 
     Args:
         count: S, number of clouds.
@@ -44,12 +45,14 @@ class Exemplars(nn.Module):
     """
 
     clouds: Tensor
+    farther: Tensor
 
     def __init__(self, count: int, points: int, mirror: float = 0.0) -> None:
         super().__init__()
         self.config = {"count": count, "points": points, "mirror": mirror}
         self.mirrored = Augmentation(mirror=mirror, centred=True)
         self.register_buffer("clouds", torch.full((count, points, 3), torch.nan))
+        self.register_buffer("farther", torch.ones(()))
 
     @classmethod
     def of(cls, clouds: Tensor, mirror: float = 0.0) -> Self:

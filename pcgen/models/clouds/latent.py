@@ -7,11 +7,13 @@ from typing import Any, Self, cast
 import torch
 from torch import Tensor
 
+from pcgen.data.thinning import thin
 from pcgen.errors import positive
 from pcgen.models import build
 from pcgen.models.abilities import can
 from pcgen.models.base import Batch, GenerativeModel, Learner, Recipe, check_finite
 from pcgen.models.clouds.deforming import Exemplars, Windows
+from pcgen.models.clouds.farther import as_far_apart, distances
 from pcgen.models.clouds.outward import kept, outward
 from pcgen.models.clouds.resampling import resample
 from pcgen.models.domains import check_domain, make_domain
@@ -24,9 +26,9 @@ __all__ = ["LatentCloudModel"]
 
 _CLOUDS_AT_ONCE = 64  # whose neighbours are searched
 _POINTS_AT_ONCE = 2**23  # of finished clouds: 100 MB; a head draws many codes as fast as few
-_FARTHER = 1.4  # see docs/generation.md
 _ROWS = 256  # codes that are decoded and encoded again to find the outward factor,
 _POINTS = 512  # from as many points of each cloud at most
+_SAMPLES = 256  # whose distances to the training clouds say how far samples are to be
 
 
 class LatentCloudModel(GenerativeModel):
@@ -47,6 +49,10 @@ class LatentCloudModel(GenerativeModel):
         domain: the domain to which codes are mapped; None is the head's own domain, "raw" leaves codes unchanged (the
             l-GAN of the paper, with its final ReLU).
         exemplars: the training clouds that are deformed, or the arguments of `Exemplars`; None if clouds are decoded.
+
+    Logged:
+        farther: how much farther from the codes of exemplars new codes are than the head has drawn them, if there are
+            any; the head's values are logged too.
 
     Raises:
         ValueError: the autoencoder has no codes, the head does not generate, or the two do not fit together; there are
@@ -149,6 +155,8 @@ class LatentCloudModel(GenerativeModel):
             self.kept.fill_(kept(self._again, seen.x[some]))
         check_domain(self.head.domain, seen.x, f"a {type(self.head).__name__} on {self.to_head.name} codes")
         self.head.setup(seen)
+        if self.exemplars is not None:
+            self.exemplars.farther.fill_(self._as_far(self.exemplars))
 
     def enter(self, phase: str, data: Batch) -> None:
         self.head.phase.copy_(self.phase)
@@ -157,7 +165,7 @@ class LatentCloudModel(GenerativeModel):
     def update(self, batch: Batch) -> dict[str, Tensor]:
         values = self.head.update(self._seen(batch))
         self.head.learned += 1
-        return values
+        return values if self.exemplars is None else {**values, "farther": self.exemplars.farther}
 
     @torch.no_grad()
     def validate(self, data: Batch) -> Tensor:
@@ -228,9 +236,9 @@ class LatentCloudModel(GenerativeModel):
             even: return the decoder's own points, which are spread more evenly than those of data.
             outward: scale codes up by `outward_factor` before they are decoded.
             deform: deform exemplars instead of decoding; None does if the model has some and `even` is not asked for.
-            farther: how much farther from its exemplar's code a code is than the head has drawn it; 1.4 by default.
-                A deformed cloud has the exemplar's details, so it is more similar to it than a decoded one. Less makes
-                more copies, more mixes what does not belong together.
+            farther: how much farther from its exemplar's code a code is than the head has drawn it. Less makes more
+                copies, more mixes what does not belong together. None is the factor of `setup`, at which a sample is
+                as far from the training clouds as these are from each other (see `pcgen.models.clouds.farther`).
             mirror: share of the deformed clouds that are mirrored; None is the model's.
             **options: the head's, such as labels.
 
@@ -249,9 +257,9 @@ class LatentCloudModel(GenerativeModel):
         if self.exemplars is None or even:
             wrong = "has no exemplars" if self.exemplars is None else "is to give the decoder's own points (even)"
             raise ValueError(f"deform: must be false, this model {wrong}; leave it out")
-        windows = cast(Windows, self.head)
-        farther = _FARTHER if farther is None else farther
+        farther = float(self.exemplars.farther) if farther is None else farther
         positive(farther=farther)
+        windows = cast(Windows, self.head)
         drawn, near = windows.draw_about(n, **options)
         own = windows.centres[near]
         before, after = self._decoded_alike(own), self._decoded_alike(own + farther * (drawn - own))
@@ -304,6 +312,25 @@ class LatentCloudModel(GenerativeModel):
             return decoded
         check_finite(decoded, "a decoded sample")
         return torch.cat([resample(part, points) for part in decoded.split(_CLOUDS_AT_ONCE)])
+
+    def _as_far(self, exemplars: Exemplars) -> float:
+        """The factor at which deformed clouds are as far from the training clouds as these are from each other."""
+        points = min(self.shape[0], exemplars.clouds.shape[1])
+        clouds = thin(exemplars.clouds, points, 0)
+        windows = cast(Windows, self.head)
+        with isolated(0, self.device):
+            drawn, near = windows.draw_about(_SAMPLES)
+        own = windows.centres[near]
+        before = self._decoded_alike(own)
+
+        def away(factor: float) -> Tensor:
+            after = self._decoded_alike(own + factor * (drawn - own))
+            with isolated(0, self.device):
+                samples = exemplars(near, before, after, points, None)
+            return distances(samples, clouds)
+
+        chosen = near[: len(clouds)]
+        return as_far_apart(away, distances(clouds[chosen], clouds, chosen))
 
     def _decoded_alike(self, x: Tensor) -> Tensor:
         """The decoder's own points of rows x, (B, N, 3); a decoder that draws them draws the same ones at each call."""
