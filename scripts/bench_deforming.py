@@ -32,10 +32,12 @@ def main(
     rows: list[dict[str, object]] = []
     for each in sets(runs, points):
         run = training.Run.open(each.folder / "parzen")
+        found = round(float(run.model().exemplars.farther), 2)  # type: ignore[union-attr, arg-type]
         for name, options in VARIANTS.items():
             draw = partial(run.sample, len(each.test), **options)
             torch.manual_seed(0)
-            row = {"data": each.name, "learned": len(each.train), "clouds": len(each.test), "variant": name}
+            row: dict[str, object] = {"data": each.name, "learned": len(each.train), "clouds": len(each.test)}
+            row |= {"farther": found, "variant": name}
             row |= each.judge(draw)
             torch.manual_seed(0)
             several = [find_copies(draw(), each.train).copies for _ in range(each.judge.novel)]

@@ -142,7 +142,7 @@ def deforming(rows: Rows) -> str:
 
     def of(data: str, own: Rows) -> str:
         lines = [(row["variant"], _of_draws(row), number(row["z_u_cd_mean"], 1), percent(row["copies"])) for row in own]
-        title = f"{own[0]['learned']} shapes learned"
+        title = f"{own[0]['learned']} shapes learned, codes {own[0]['farther']} times as far as drawn"
         return f"**{data}**: {title}\n\n{grid(('samples', '1-NNA-CD:', 'Z_U:', 'copies:'), lines)}"
 
     return for_each_set(rows, of)
