@@ -21,7 +21,7 @@ __all__ = ["PAGES", "page"]
 _INDEX = "pcgen"
 _ROOT = Path(pcgen.__file__).parent.parent
 _BESIDE = {
-    "models": ("pcgen.models.abilities", "pcgen.models.clouds.latent"),
+    "models": ("pcgen.models.abilities", "pcgen.models.clouds.latent", "pcgen.models.clouds.deformed"),
     "ops": ("pcgen.ops.graph",),
 }  # modules that are used by themselves, after the package's own names
 

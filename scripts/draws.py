@@ -27,13 +27,14 @@ class Judge:
     Args:
         test: held-out clouds, (R, N, 3).
         train: the training clouds, (T, N, 3).
+        share: of the usual number of sets.
     """
 
-    def __init__(self, test: Tensor, train: Tensor) -> None:
+    def __init__(self, test: Tensor, train: Tensor, share: float = 1.0) -> None:
         self.test, self.train = test, train
         self.between = ops.chamfer_matrix(test, test)
         self.near = ops.chamfer_matrix(test, train).amin(1)
-        self.sets, self.novel = (min(_SETS, max(2, clouds // len(test))) for clouds in (_CLOUDS, _NOVEL))
+        self.sets, self.novel = (min(_SETS, max(2, int(share * clouds) // len(test))) for clouds in (_CLOUDS, _NOVEL))
 
     def __call__(self, draw: Callable[[], Tensor], learned: bool = True) -> dict[str, object]:
         """1-NNA's mean over sets and its standard error, as fractions, and Z_U's mean if the sets were learned.

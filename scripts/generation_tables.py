@@ -148,6 +148,26 @@ def deforming(rows: Rows) -> str:
     return for_each_set(rows, of)
 
 
+def thirds(rows: Rows) -> str:
+    """Windows about two thirds of the training clouds of each set, beside the last third."""
+
+    def of(data: str, own: Rows) -> str:
+        lines = [
+            (
+                row["variant"],
+                number(row["farther"], 2),
+                _of_draws(row),
+                number(row["z_u_cd_mean"], 1),
+                percent(row["copies"]),
+            )
+            for row in own
+        ]
+        head = ("samples", "farther:", "1-NNA-CD:", "Z_U:", "copies:")
+        return f"**{data}**: {own[0]['learned']} shapes\n\n{grid(head, lines)}"
+
+    return for_each_set(rows, of)
+
+
 def turned(rows: Rows) -> str:
     """For each number of turned copies that were learned: what was drawn, and the baselines."""
     first = rows[0]

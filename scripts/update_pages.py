@@ -64,6 +64,7 @@ PAGES: list[tuple[str, str, Table]] = [
     ),
     ("docs/generation.md", "outward", _of("outward", generation_tables.outward, "bench_outward.py")),
     ("docs/generation.md", "deforming", _of("deforming", generation_tables.deforming, "bench_deforming.py")),
+    ("docs/generation.md", "thirds", _of("thirds", generation_tables.thirds, "bench_thirds.py")),
     ("docs/generation.md", "heads", _of("heads", generation_tables.heads, "bench_heads.py")),
     ("docs/generation.md", "standing", _of("generation_1024", generation_tables.standing, "bench_generation.py")),
     ("docs/generation.md", "generation", _of("generation_1024", generation_tables.generation, "bench_generation.py")),

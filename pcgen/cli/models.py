@@ -38,22 +38,24 @@ def _options_of(name: str) -> None:
     import inspect
 
     from pcgen.models import GenerativeModel, model_class
+    from pcgen.models.clouds.deformed import DeformedCloudModel
     from pcgen.models.clouds.latent import LatentCloudModel
+    from pcgen.models.mixtures.windows import Windows
     from pcgen.models.summary import logged, options
 
     cls = model_class(name)
     description = inspect.getdoc(cls) or ""
     typer.echo(f"{name}: {' '.join(description.partition(chr(10) * 2)[0].split())}")
-    groups = [("pcgen train", options(cls, description))]
+    groups, values = [("pcgen train", options(cls, description))], logged(description)
     if issubclass(cls, GenerativeModel):
         skip = ("n", "labels")
         groups.append(("pcgen sample", options(cls.draw, inspect.getdoc(cls.draw) or "", skip=skip)))
         if {"vector", "set"} & set(cls.accepts):
-            drawing = LatentCloudModel.draw
-            found = options(drawing, inspect.getdoc(drawing) or "", skip=(*skip, "options"))
+            whole = DeformedCloudModel if issubclass(cls, Windows) else LatentCloudModel
+            found = options(whole.draw, inspect.getdoc(whole.draw) or "", skip=(*skip, "options"))
             groups.append(("pcgen sample, for a head on codes", found))
+            values |= logged(inspect.getdoc(whole) or "")
     for command, found in groups:
         rows = [(option.name, option.type, option.default, option.what) for option in found]
         show_table(("--set", "type", "default", "what it is"), rows, title=command)
-    values = logged(description).items()
-    show_table(("value", "what it is"), values, title="logged values", whole=("value",))
+    show_table(("value", "what it is"), values.items(), title="logged values", whole=("value",))

@@ -124,7 +124,12 @@ CLASSIFIERS = _Models(
 )
 """Supervised references: learners that a run can hold, but not models of the suite, since they do not generate."""
 
-_COMPOSITES = _Models({"latent_cloud_model": "pcgen.models.clouds.latent:LatentCloudModel"})
+_COMPOSITES = _Models(
+    {
+        "latent_cloud_model": "pcgen.models.clouds.latent:LatentCloudModel",
+        "deformed_cloud_model": "pcgen.models.clouds.deformed:DeformedCloudModel",
+    }
+)
 _GROUPS = (MODELS, CLASSIFIERS, _COMPOSITES)
 
 

@@ -15,10 +15,12 @@ from pcgen.data.training_set import TrainingSet, training_set
 from pcgen.files import read_tensors, write_tensors
 from pcgen.models import Facts, GenerativeModel, make, model_class
 from pcgen.models.abilities import can
-from pcgen.models.clouds.deforming import Exemplars, Windows
+from pcgen.models.clouds.deformed import DeformedCloudModel
+from pcgen.models.clouds.deforming import Exemplars
 from pcgen.models.clouds.latent import LatentCloudModel
 from pcgen.models.domains import make_domain
 from pcgen.models.inference import encode_all
+from pcgen.models.mixtures.windows import Windows
 from pcgen.training.folder import CODES
 from pcgen.training.identity import data_identity
 from pcgen.training.run import Run
@@ -157,8 +159,8 @@ def _kept(path: Path, key: str) -> dict[str, Tensor] | None:
 def head_on_codes(codes: Codes, head: str, domain: str | None = None, **config: Any) -> LatentCloudModel:
     """A model of clouds made of the autoencoder and a new head of that name, to be trained on `codes.rows`.
 
-    A head whose samples are each near a training code (parzen) has the training clouds as exemplars. They are mirrored
-    as often as in the autoencoder's training.
+    A head whose samples are each near a training code (parzen) deforms the training clouds. They are mirrored as often
+    as in the autoencoder's training.
 
     Args:
         codes: what it is to learn.
@@ -174,5 +176,6 @@ def head_on_codes(codes: Codes, head: str, domain: str | None = None, **config: 
         raise ValueError(f"model: {head} does not generate, so it cannot be a head; train it with --data")
     shape = make_domain(domain or cls.domain, codes.train.shape[-1]).shape(codes.train.shape[1:])
     made = make(head, replace(codes.facts, shape=shape), **config)
-    exemplars = Exemplars.of(codes.source.train, codes.mirror) if isinstance(made, Windows) else None
-    return LatentCloudModel(codes.autoencoder, made, domain, exemplars)  # type: ignore[arg-type]
+    if isinstance(made, Windows):
+        return DeformedCloudModel(codes.autoencoder, made, Exemplars.of(codes.source.train, codes.mirror), domain)
+    return LatentCloudModel(codes.autoencoder, made, domain)  # type: ignore[arg-type]

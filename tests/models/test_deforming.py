@@ -12,9 +12,8 @@ from pcgen.models import build, describe
 from pcgen.models.base import Batch
 from pcgen.models.clouds import deforming
 from pcgen.models.clouds.autoencoder import Autoencoder
+from pcgen.models.clouds.deformed import DeformedCloudModel
 from pcgen.models.clouds.deforming import Exemplars, deform
-from pcgen.models.clouds.latent import LatentCloudModel
-from pcgen.models.mixtures.gaussian import Gaussian
 from pcgen.models.mixtures.parzen import Parzen
 from pcgen.ops import chamfer_matrix
 from pcgen.training import fit
@@ -42,10 +41,10 @@ def exemplars(count: int, points: int) -> Tensor:
     return (torch.rand(count, points, 3) - 0.5) * (0.5 + torch.rand(count, 1, 3))
 
 
-def windows(clouds: Tensor, points: int = 32, draws: bool = False, **config: float) -> LatentCloudModel:
+def windows(clouds: Tensor, points: int = 32, draws: bool = False, **config: float) -> DeformedCloudModel:
     autoencoder = Boxes((points, 3), draws)
     head = Parzen((3,), rows=len(clouds), neighbours=3, **config)  # type: ignore[arg-type]
-    model = LatentCloudModel(autoencoder, head, exemplars=Exemplars.of(clouds))
+    model = DeformedCloudModel(autoencoder, head, Exemplars.of(clouds))
     fit(model, model.encode(clouds))
     return model.eval()
 
@@ -74,17 +73,17 @@ def test_a_code_of_its_own_gives_the_training_cloud_and_another_one_its_points_m
 @pytest.mark.parametrize("draws", [False, True])
 def test_a_decoder_of_boxes_deforms_boxes_into_boxes(draws: bool) -> None:
     """From sides a to sides b each coordinate moves by about (b / a - 1) of itself; beyond 0, sides are mirrored."""
-    clouds = exemplars(30, 2000)
-    model = windows(clouds, points=2000, draws=draws, scale=1.0, noise=0.05)
+    clouds = exemplars(30, 1000)
+    model = windows(clouds, points=1000, draws=draws, scale=1.0, noise=0.05)
     torch.manual_seed(3)
-    codes, rows = model.head.draw_about(8)  # type: ignore[operator]
-    own = model.head.centres[rows]  # type: ignore[index]
+    codes, rows = model.head.draw_about(8)
+    own = model.head.centres[rows]
     wanted, before = model.to_head.inverse(own + 2 * (codes - own)), model.to_head.inverse(own)
     torch.manual_seed(3)
-    found = model.sample(8, points=2000, farther=2.0)
+    found = model.sample(8, points=1000, farther=2.0)
     # The outermost points have neighbours that are all inside, so they move a little less.
     ratio = (found.square().mean(1) / clouds[rows].square().mean(1)).sqrt()
-    torch.testing.assert_close(ratio, (wanted / before).abs(), rtol=0.03, atol=0.02)
+    torch.testing.assert_close(ratio, (wanted / before).abs(), rtol=0.06, atol=0.03)
     assert (ratio - 1).abs().max() > 0.1
 
 
@@ -126,7 +125,7 @@ def test_exemplars_are_kept_with_the_weights() -> None:
     again = build(described)
     again.load_state_dict(model.state_dict())
     again.eval()
-    assert model.exemplars is not None and model.exemplars.farther != 1
+    assert model.exemplars.farther != 1
     torch.manual_seed(1)
     first = model.sample(5)
     torch.manual_seed(1)
@@ -144,7 +143,6 @@ def test_samples_are_as_far_from_the_training_clouds_as_these_are_from_each_othe
         found = [chamfer_matrix(model.sample(60, farther=farther), training).amin(1) for _ in range(4)]
         return sum(float(z_u(away, apart)) for away in found) / 4
 
-    assert model.exemplars is not None
     assert 0.5 < float(model.exemplars.farther) < 2
     assert score(0.5) < -1 < score(None) < 1 < score(2.0)
 
@@ -167,20 +165,15 @@ def test_what_cannot_be_deformed_is_named() -> None:
         model.sample(2, farther=0.0)
     with pytest.raises(ValueError, match="farther: is for clouds that are deformed, and these are decoded; leave it"):
         model.sample(2, farther=2.0, deform=False)
-    with pytest.raises(ValueError, match=r"deform: must be false, this model is to give the decoder's own points"):
+    with pytest.raises(ValueError, match=r"deform: the decoder's own points \(even\) are of no deformed cloud"):
         model.sample(2, even=True, deform=True)
     autoencoder = Autoencoder((32, 3), code=3, **SMALL)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match=r"exemplars: 10 clouds are deformed by a head .* and Gaussian does not"):
-        LatentCloudModel(autoencoder, Gaussian((3,)), exemplars=Exemplars(10, 32))
-    with pytest.raises(ValueError, match=r"exemplars: 10 clouds are deformed by a head .* as many codes, and Parzen"):
-        LatentCloudModel(autoencoder, Parzen((3,), rows=11), exemplars=Exemplars(10, 32))
-    plain = LatentCloudModel(autoencoder, Gaussian((3,)))
-    with pytest.raises(ValueError, match="deform: must be false, this model has no exemplars; leave it out"):
-        plain.sample(2, deform=True)
-    with pytest.raises(ValueError, match="mirror: is for clouds that are deformed, and these are decoded"):
-        plain.sample(2, mirror=0.5)
+    with pytest.raises(ValueError, match=r"head: must have windows .* 10 exemplars, and this Gaussian has not; take"):
+        DeformedCloudModel(autoencoder, {"name": "gaussian", "shape": (3,)}, Exemplars(10, 32))
+    with pytest.raises(ValueError, match=r"head: must have windows .* 10 exemplars, and this Parzen has not"):
+        DeformedCloudModel(autoencoder, Parzen((3,), rows=11), Exemplars(10, 32))
     with pytest.raises(ValueError, match=r"mirror: must be a share from 0 to 1, got 2"):
         model.sample(2, mirror=2)
-    empty = LatentCloudModel(autoencoder, Parzen((3,), rows=10), exemplars={"count": 10, "points": 32})
+    empty = DeformedCloudModel(autoencoder, Parzen((3,), rows=10), {"count": 10, "points": 32})
     with pytest.raises(ValueError, match=r"exemplars: must be the training clouds, and there are none yet"):
         empty.setup(Batch(torch.randn(10, 3)))

@@ -1,6 +1,6 @@
 """Training clouds that are deformed as a decoder deforms its own."""
 
-from typing import Protocol, Self, runtime_checkable
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -10,22 +10,12 @@ from pcgen.data.thinning import thin
 from pcgen.models.clouds.resampling import resample
 from pcgen.ops import knn, take_points
 
-__all__ = ["Exemplars", "Windows", "deform"]
+__all__ = ["Exemplars", "deform"]
 
 _AT_ONCE = 64  # clouds whose neighbours are searched
 _NEIGHBOURS = 4
 _STORED = 2**26  # numbers of all training clouds together, at most: 256 MB
 _FEWEST = 256  # points of each, at least
-
-
-@runtime_checkable
-class Windows(Protocol):
-    """A head whose samples are each near one of its own rows, such as parzen."""
-
-    centres: Tensor  # (S, dim)
-
-    def draw_about(self, n: int) -> tuple[Tensor, Tensor]:
-        """Draw n rows (n, dim), and the index in `centres` of the one that each is near, (n,) int64."""
 
 
 class Exemplars(nn.Module):

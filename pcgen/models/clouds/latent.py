@@ -2,18 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
-from pcgen.data.thinning import thin
-from pcgen.errors import positive
 from pcgen.models import build
 from pcgen.models.abilities import can
 from pcgen.models.base import Batch, GenerativeModel, Learner, Recipe, check_finite
-from pcgen.models.clouds.deforming import Exemplars, Windows
-from pcgen.models.clouds.farther import as_far_apart, distances
 from pcgen.models.clouds.outward import kept, outward
 from pcgen.models.clouds.resampling import resample
 from pcgen.models.domains import check_domain, make_domain
@@ -28,7 +24,6 @@ _CLOUDS_AT_ONCE = 64  # whose neighbours are searched
 _POINTS_AT_ONCE = 2**23  # of finished clouds: 100 MB; a head draws many codes as fast as few
 _ROWS = 256  # codes that are decoded and encoded again to find the outward factor,
 _POINTS = 512  # from as many points of each cloud at most
-_SAMPLES = 256  # whose distances to the training clouds say how far samples are to be
 
 
 class LatentCloudModel(GenerativeModel):
@@ -39,25 +34,15 @@ class LatentCloudModel(GenerativeModel):
     changed. Codes that are vectors are scaled up a little before they are decoded, so that the clouds vary as much as
     the training clouds do (see `pcgen.models.clouds.outward`).
 
-    A head whose samples are each near a training code, such as `parzen`, can have the training clouds as `exemplars`:
-    then a sample is the cloud of that code, deformed as the decoder deforms its own (see
-    `pcgen.models.clouds.deforming`), and has the details that the decoder loses.
-
     Args:
         autoencoder: a learner with `encode`, `decode` and `code_shape`, or its description for `pcgen.models.build`.
         head: a generative model of the mapped codes, or its description.
         domain: the domain to which codes are mapped; None is the head's own domain, "raw" leaves codes unchanged (the
             l-GAN of the paper, with its final ReLU).
-        exemplars: the training clouds that are deformed, or the arguments of `Exemplars`; None if clouds are decoded.
-
-    Logged:
-        farther: how much farther from the codes of exemplars new codes are than the head has drawn them, if there are
-            any; the head's values are logged too.
 
     Raises:
-        ValueError: the autoencoder has no codes, the head does not generate, or the two do not fit together; there are
-            exemplars, and the head does not draw near one of as many codes; in `setup`, raw codes are not in the head's
-            domain, or the exemplars have no clouds.
+        ValueError: the autoencoder has no codes, the head does not generate, or the two do not fit together; in
+            `setup`, raw codes are not in the head's domain.
 
     References:
         Achlioptas, Diamanti, Mitliagkas, Guibas (2018). Learning Representations and Generative Models for 3D Point
@@ -72,7 +57,6 @@ class LatentCloudModel(GenerativeModel):
         autoencoder: Learner | Mapping[str, Any],
         head: GenerativeModel | Mapping[str, Any],
         domain: str | None = None,
-        exemplars: Exemplars | Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self.autoencoder: Any = autoencoder if isinstance(autoencoder, Learner) else build(autoencoder)
@@ -94,14 +78,6 @@ class LatentCloudModel(GenerativeModel):
                 f"head: learns rows of shape {tuple(made.shape)}, but codes of shape {code} in the domain "
                 f"{self.to_head.name} have shape {wanted}; give it shape={wanted}"
             )
-        self.exemplars = Exemplars(**exemplars) if isinstance(exemplars, Mapping) else exemplars
-        if self.exemplars is not None:
-            self.config["exemplars"], count = self.exemplars.config, len(self.exemplars.clouds)
-            if not (isinstance(made, Windows) and len(made.centres) == count and len(code) == 1):
-                raise ValueError(
-                    f"exemplars: {count} clouds are deformed by a head that draws near one of as many codes, and "
-                    f"{type(made).__name__} does not; leave them out, or take parzen"
-                )
         self.head = made
         self.lacks = () if can(made, "states") else ("states",)
         self.shape = tuple(self.autoencoder.shape)
@@ -144,10 +120,6 @@ class LatentCloudModel(GenerativeModel):
     @torch.no_grad()
     def setup(self, data: Batch) -> None:
         """Fit the domain to the training codes, and set up the head with what it makes of them."""
-        if self.exemplars is not None and not bool(self.exemplars.clouds.isfinite().all()):
-            raise ValueError(
-                "exemplars: must be the training clouds, and there are none yet; give Exemplars.of(clouds)"
-            )
         self.to_head.fit(data.x)
         seen = self._seen(data)
         if self._moves_out:
@@ -155,8 +127,6 @@ class LatentCloudModel(GenerativeModel):
             self.kept.fill_(kept(self._again, seen.x[some]))
         check_domain(self.head.domain, seen.x, f"a {type(self.head).__name__} on {self.to_head.name} codes")
         self.head.setup(seen)
-        if self.exemplars is not None:
-            self.exemplars.farther.fill_(self._as_far(self.exemplars))
 
     def enter(self, phase: str, data: Batch) -> None:
         self.head.phase.copy_(self.phase)
@@ -165,7 +135,7 @@ class LatentCloudModel(GenerativeModel):
     def update(self, batch: Batch) -> dict[str, Tensor]:
         values = self.head.update(self._seen(batch))
         self.head.learned += 1
-        return values if self.exemplars is None else {**values, "farther": self.exemplars.farther}
+        return values
 
     @torch.no_grad()
     def validate(self, data: Batch) -> Tensor:
@@ -217,54 +187,22 @@ class LatentCloudModel(GenerativeModel):
 
     @torch.no_grad()
     def draw(
-        self,
-        n: int,
-        *,
-        points: int | None = None,
-        even: bool = False,
-        outward: bool = True,
-        deform: bool | None = None,
-        farther: float | None = None,
-        mirror: float | None = None,
-        **options: Any,
+        self, n: int, *, points: int | None = None, even: bool = False, outward: bool = True, **options: Any
     ) -> Tensor:
-        """Draw n clouds, (n, points, 3), whose points are independent samples of the decoded or deformed surface.
+        """Draw n clouds, (n, points, 3), whose points are independent samples of the decoded surface.
 
         Args:
             n: number of samples.
             points: of each cloud, any number; None is that of the autoencoder.
             even: return the decoder's own points, which are spread more evenly than those of data.
             outward: scale codes up by `outward_factor` before they are decoded.
-            deform: deform exemplars instead of decoding; None does if the model has some and `even` is not asked for.
-            farther: how much farther from its exemplar's code a code is than the head has drawn it. Less makes more
-                copies, more mixes what does not belong together. None is the factor of `setup`, at which a sample is
-                as far from the training clouds as these are from each other (see `pcgen.models.clouds.farther`).
-            mirror: share of the deformed clouds that are mirrored; None is the model's.
             **options: the head's, such as labels.
 
         Raises:
-            ValueError: `even` is asked for with another number of points than the autoencoder's; clouds are to be
-                deformed and the model has no exemplars, or `farther` or `mirror` is given and they are not.
+            ValueError: `even` is asked for with another number of points than the autoencoder's.
         """
         self._check_even(points, even)
-        if deform is None:
-            deform = self.exemplars is not None and not even
-        if not deform:
-            for name, value in (("farther", farther), ("mirror", mirror)):
-                if value is not None:
-                    raise ValueError(f"{name}: is for clouds that are deformed, and these are decoded; leave it out")
-            return self._clouds(self.head.draw(n, **options), points, even, outward)
-        if self.exemplars is None or even:
-            wrong = "has no exemplars" if self.exemplars is None else "is to give the decoder's own points (even)"
-            raise ValueError(f"deform: must be false, this model {wrong}; leave it out")
-        farther = float(self.exemplars.farther) if farther is None else farther
-        positive(farther=farther)
-        windows = cast(Windows, self.head)
-        drawn, near = windows.draw_about(n, **options)
-        own = windows.centres[near]
-        before, after = self._decoded_alike(own), self._decoded_alike(own + farther * (drawn - own))
-        deformed: Tensor = self.exemplars(near, before, after, points or self.shape[0], mirror)
-        return deformed
+        return self._clouds(self.head.draw(n, **options), points, even, outward)
 
     @torch.no_grad()
     def states(
@@ -312,32 +250,6 @@ class LatentCloudModel(GenerativeModel):
             return decoded
         check_finite(decoded, "a decoded sample")
         return torch.cat([resample(part, points) for part in decoded.split(_CLOUDS_AT_ONCE)])
-
-    def _as_far(self, exemplars: Exemplars) -> float:
-        """The factor at which deformed clouds are as far from the training clouds as these are from each other."""
-        points = min(self.shape[0], exemplars.clouds.shape[1])
-        clouds = thin(exemplars.clouds, points, 0)
-        windows = cast(Windows, self.head)
-        with isolated(0, self.device):
-            drawn, near = windows.draw_about(_SAMPLES)
-        own = windows.centres[near]
-        before = self._decoded_alike(own)
-
-        def away(factor: float) -> Tensor:
-            after = self._decoded_alike(own + factor * (drawn - own))
-            with isolated(0, self.device):
-                samples = exemplars(near, before, after, points, None)
-            return distances(samples, clouds)
-
-        chosen = near[: len(clouds)]
-        return as_far_apart(away, distances(clouds[chosen], clouds, chosen))
-
-    def _decoded_alike(self, x: Tensor) -> Tensor:
-        """The decoder's own points of rows x, (B, N, 3); a decoder that draws them draws the same ones at each call."""
-        with isolated(0, self.device):
-            decoded = self.decode(self.to_head.inverse(x))
-        check_finite(decoded, "a decoded sample")
-        return decoded
 
     def encode(self, x: Tensor) -> Tensor:
         """The autoencoder's codes (B, *code) of clouds (B, N, 3), without a graph: the data that this model learns."""

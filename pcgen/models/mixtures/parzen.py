@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from pcgen.errors import at_least, positive
-from pcgen.models.base import Batch, Facts, GenerativeModel, Recipe
+from pcgen.models.base import Batch, Facts, Recipe
 from pcgen.models.batch import check_rows
+from pcgen.models.mixtures.windows import Windows
 from pcgen.models.shape import accepted
 
 __all__ = ["Parzen"]
@@ -19,7 +20,7 @@ _LEFT_OUT = 256  # rows, at most, whose leave-one-out density is logged
 _NUMBERS = 2**25  # of float64 at once: 256 MB
 
 
-class Parzen(GenerativeModel):
+class Parzen(Windows):
     """A density about every training row, shaped by its neighbours: manifold Parzen windows.
 
         p(x) = mean over i of N(x; c_i, C_i),  C_i = scale^2 / k sum over the k nearest c_j of (c_j - c_i)(c_j - c_i)^T
@@ -34,7 +35,7 @@ class Parzen(GenerativeModel):
     `pcgen evaluate` show the two.
 
     On codes of clouds, a sample is the training cloud of its centre, deformed as the decoder deforms its own clouds
-    from the centre to the sample (`LatentCloudModel`).
+    from the centre to the sample (`DeformedCloudModel`).
 
     A draw goes through the centres in random order and takes each again only after all others. So its samples represent
     the data more evenly than independent ones do; each single sample has the density p.
@@ -66,7 +67,6 @@ class Parzen(GenerativeModel):
     learning: ClassVar[str] = "closed form"
     sampling: ClassVar[str] = "a training row, then a Gaussian"
     varies: ClassVar[bool] = True
-    centres: Tensor
 
     def __init__(
         self,
@@ -119,7 +119,6 @@ class Parzen(GenerativeModel):
 
     @torch.no_grad()
     def draw_about(self, n: int) -> tuple[Tensor, Tensor]:
-        """Draw n rows (n, dim), and the index in `centres` of each one's centre, (n,) int64."""
         count = len(self.centres)
         chosen = torch.cat([torch.randperm(count, device=self.device) for _ in range(-(-n // count))])[:n]
         spread = self._spread(chosen)  # (n, k, D)
