@@ -76,7 +76,8 @@ def _left_out(each: Set, points: int, rest: Tensor, third: Tensor) -> dict[str, 
         model.setup(Batch(rows.flatten(0, 1)))
         draw = partial(_drawn, model, codes.source.normalization.undo, len(third), options)
         torch.manual_seed(0)
-        found[name] = {**judge(draw), "farther": options.get("farther", float(exemplars.farther))}
+        factor = options.get("farther", float(exemplars.farther)) if options.get("deform", True) else ""
+        found[name] = {**judge(draw), "farther": factor}
         torch.manual_seed(0)
         several = [find_copies(draw(), each.train[rest]).copies for _ in range(judge.novel)]
         found[name]["copies"] = statistics.mean(several)
