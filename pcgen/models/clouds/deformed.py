@@ -105,7 +105,8 @@ class DeformedCloudModel(LatentCloudModel):
             ValueError: `even` is asked for with another number of points than the autoencoder's, or with `deform`;
                 `farther` or `mirror` is given, and clouds are decoded, or is out of range.
         """
-        if not (not even if deform is None else deform):
+        deform = not even if deform is None else deform
+        if not deform:
             for name, value in (("farther", farther), ("mirror", mirror)):
                 if value is not None:
                     raise ValueError(f"{name}: is for clouds that are deformed, and these are decoded; leave it out")
