@@ -73,17 +73,17 @@ def test_a_code_of_its_own_gives_the_training_cloud_and_another_one_its_points_m
 @pytest.mark.parametrize("draws", [False, True])
 def test_a_decoder_of_boxes_deforms_boxes_into_boxes(draws: bool) -> None:
     """From sides a to sides b each coordinate moves by about (b / a - 1) of itself; beyond 0, sides are mirrored."""
-    clouds = exemplars(30, 1000)
-    model = windows(clouds, points=1000, draws=draws, scale=1.0, noise=0.05)
+    clouds = exemplars(30, 2000)
+    model = windows(clouds, points=2000, draws=draws, scale=1.0, noise=0.05)
     torch.manual_seed(3)
     codes, rows = model.head.draw_about(8)
     own = model.head.centres[rows]
     wanted, before = model.to_head.inverse(own + 2 * (codes - own)), model.to_head.inverse(own)
     torch.manual_seed(3)
-    found = model.sample(8, points=1000, farther=2.0)
+    found = model.sample(8, points=2000, farther=2.0)
     # The outermost points have neighbours that are all inside, so they move a little less.
     ratio = (found.square().mean(1) / clouds[rows].square().mean(1)).sqrt()
-    torch.testing.assert_close(ratio, (wanted / before).abs(), rtol=0.06, atol=0.03)
+    torch.testing.assert_close(ratio, (wanted / before).abs(), rtol=0.03, atol=0.02)
     assert (ratio - 1).abs().max() > 0.1
 
 
