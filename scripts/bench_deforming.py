@@ -13,7 +13,6 @@ import typer
 from draws import sets
 
 from pcgen import training
-from pcgen.metrics import find_copies
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "decoded": {"deform": False},
@@ -40,8 +39,7 @@ def main(
             row |= {"farther": found, "variant": name}
             row |= each.judge(draw)
             torch.manual_seed(0)
-            several = [find_copies(draw(), each.train).copies for _ in range(each.judge.novel)]
-            rows.append(row | {"copies": round(sum(several) / len(several), 4)})
+            rows.append(row | {"copies": round(each.judge.copies(draw, each.train), 4)})
             print(" ".join(f"{key}={value}" for key, value in rows[-1].items()), flush=True)
             figures.write("deforming", rows)
 

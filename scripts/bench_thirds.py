@@ -40,16 +40,14 @@ def main(
     """For each set, leave out every third of its training clouds in turn, and sample windows about the others."""
     rows: list[dict[str, object]] = []
     for each in sets(runs, points):
-        found = [_left_out(each, points, rest, third) for rest, third in _thirds(len(each.train))]
+        codes = training.read_codes(each.folder / "autoencoder")
+        found = [_left_out(each, codes, points, rest, third) for rest, third in _thirds(len(each.train))]
         for name in found[0]:
-            of_parts = [part[name] for part in found]
-            errors = [float(part["one_nna_cd_error"]) for part in of_parts]
-            means = {key: statistics.mean(float(part[key]) for part in of_parts) for key in _averaged(of_parts[0])}
+            parts = [part[name] for part in found]
             row: dict[str, object] = {"data": each.name, "learned": len(each.train), "variant": name}
-            row |= {"draws": sum(int(part["draws"]) for part in of_parts)}
-            row |= {key: round(means[key], 4) if key in means else "" for key in ("farther", "z_u_cd_mean", "copies")}
-            row["one_nna_cd_mean"] = round(means["one_nna_cd_mean"], 5)
-            row["one_nna_cd_error"] = round(math.hypot(*errors) / len(errors), 5)
+            row |= {"draws": sum(part["draws"] for part in parts)}
+            row |= {key: _mean(parts, key) for key in ("farther", "z_u_cd_mean", "copies", "one_nna_cd_mean")}
+            row["one_nna_cd_error"] = round(math.hypot(*(part["one_nna_cd_error"] for part in parts)) / _PARTS, 5)
             rows.append(row)
             print(" ".join(f"{key}={value}" for key, value in row.items()), flush=True)
         figures.write("thirds", rows)
@@ -62,9 +60,8 @@ def _thirds(count: int) -> Iterator[tuple[Tensor, Tensor]]:
         yield torch.cat([order[each::_PARTS] for each in range(_PARTS) if each != part]), order[part::_PARTS]
 
 
-def _left_out(each: Set, points: int, rest: Tensor, third: Tensor) -> dict[str, dict[str, Any]]:
+def _left_out(each: Set, codes: training.Codes, points: int, rest: Tensor, third: Tensor) -> dict[str, dict[str, Any]]:
     """What clouds of the third are beside the rest, and what samples of windows about the rest are beside the third."""
-    codes = training.read_codes(each.folder / "autoencoder")
     rows = codes.rows.unflatten(0, (-1, len(codes.train)))[:, rest]  # (samplings, rest, code)
     judge = Judge(thin(each.train[third], points, 1), thin(each.train[rest], points, 0), 1 / _PARTS)
     found: dict[str, dict[str, Any]] = {"training clouds": judge(judge.some(judge.train), learned=False)}
@@ -79,8 +76,7 @@ def _left_out(each: Set, points: int, rest: Tensor, third: Tensor) -> dict[str, 
         factor = options.get("farther", float(exemplars.farther)) if options.get("deform", True) else ""
         found[name] = {**judge(draw), "farther": factor}
         torch.manual_seed(0)
-        several = [find_copies(draw(), each.train[rest]).copies for _ in range(judge.novel)]
-        found[name]["copies"] = statistics.mean(several)
+        found[name]["copies"] = judge.copies(draw, each.train[rest])
     return found
 
 
@@ -89,8 +85,10 @@ def _drawn(model: DeformedCloudModel, undo: Any, count: int, options: dict[str, 
     return clouds
 
 
-def _averaged(row: dict[str, Any]) -> list[str]:
-    return [key for key in ("farther", "z_u_cd_mean", "copies", "one_nna_cd_mean") if row[key] != ""]
+def _mean(parts: list[dict[str, Any]], key: str) -> float | str:
+    """The mean of a value over the thirds; nothing where there is none."""
+    values = [part[key] for part in parts]
+    return "" if "" in values else round(statistics.mean(values), 5)
 
 
 if __name__ == "__main__":

@@ -57,6 +57,10 @@ class Judge:
             "z_u_cd_mean": round(statistics.mean(scores), 4) if learned else "",
         }
 
+    def copies(self, draw: Callable[[], Tensor], stored: Tensor) -> float:
+        """The mean share of copies in several sets; `stored` are the training clouds with all of their points."""
+        return statistics.mean(metrics.find_copies(draw(), stored).copies for _ in range(self.novel))
+
     def some(self, clouds: Tensor) -> Callable[[], Tensor]:
         """Sets of these clouds, (S, N, 3), each without repetitions."""
 
