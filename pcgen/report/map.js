@@ -221,7 +221,8 @@ const map = (() => {
     redraw();
   });
   small.addEventListener("change", thumbnails);
-  let width = 0;
+  redraw();
+  let width = frame.clientWidth;
   new ResizeObserver(() => {
     if (frame.clientWidth !== width) redraw();
     width = frame.clientWidth;
