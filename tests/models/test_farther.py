@@ -9,11 +9,11 @@ from pcgen.ops import chamfer_matrix
 
 
 @pytest.mark.parametrize("wanted", [0.6, 0.9, 1.0, 1.2, 1.9])
-def test_the_factor_is_that_at_which_half_of_the_samples_are_farther(wanted: float) -> None:
-    """Distances apart are uniform on [0, 1], so P(s d > apart) is s mean d: linear, and 1/2 at s = 1 / (2 mean d)."""
-    apart = (torch.arange(1000) + 0.5) / 1000
-    d = torch.rand(500) * 0.2
-    d += 0.5 / wanted - d.mean()
+def test_the_factor_is_that_at_which_a_quarter_is_nearer_than_the_nearer_half(wanted: float) -> None:
+    """The nearer half is uniform on [0, 1/2], so P(s d < a) is 1 - 2 s mean d, which is 1/4 at s = 3 / (8 mean d)."""
+    apart = (torch.randperm(1000) + 0.5) / 1000
+    d = torch.rand(500) * 0.05
+    d += 0.375 / wanted - d.mean()
     assert as_far_apart(lambda s: s * d, apart) == pytest.approx(wanted, abs=2e-3)
 
 
@@ -21,15 +21,23 @@ def test_beyond_its_ends_the_factor_is_the_end() -> None:
     apart = torch.ones(10)
     assert as_far_apart(lambda s: torch.full((10,), 0.1 * s), apart) == FACTORS[-1]
     assert as_far_apart(lambda s: torch.full((10,), 10.0 * s), apart) == FACTORS[0]
-    assert as_far_apart(lambda s: torch.full((10,), s), apart) == 1.0  # all are the same distance: half of each
 
 
-def test_z_u_is_zero_at_the_factor() -> None:
+@pytest.mark.parametrize("count", [300, 301, 2])
+def test_samples_that_are_as_far_as_training_clouds_stay(count: int) -> None:
+    drawn = torch.distributions.LogNormal(0.0, 1.0).icdf((torch.arange(4000) + 0.5) / 4000)
+    apart = torch.distributions.LogNormal(0.0, 1.0).icdf((torch.arange(count) + 0.5) / count)
+    assert as_far_apart(lambda s: s * drawn, apart) == pytest.approx(1.0, abs=0.02 if count > 2 else 0.2)
+    assert abs(float(z_u(drawn, apart))) < 0.1
+
+
+def test_training_clouds_far_from_all_others_move_no_samples() -> None:
     drawn, apart = torch.randn(400, generator=torch.Generator().manual_seed(0)).exp(), torch.linspace(0.1, 4, 300)
     found = as_far_apart(lambda s: s * drawn, apart)
     assert FACTORS[0] < found < FACTORS[-1]
-    assert abs(float(z_u(found * drawn, apart))) < 0.3
-    assert abs(float(z_u(drawn, apart))) > 2
+    alone = torch.where(apart > 2.1, 1e3 * apart, apart)
+    assert as_far_apart(lambda s: s * drawn, alone) == found
+    assert float(z_u(found * drawn, alone)) < float(z_u(found * drawn, apart)) - 0.5  # as the median rule would see it
 
 
 def test_the_nearest_training_cloud_is_that_of_all_pairs() -> None:

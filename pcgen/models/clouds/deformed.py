@@ -96,8 +96,8 @@ class DeformedCloudModel(LatentCloudModel):
             outward: of clouds that are decoded: scale codes up by `outward_factor` before.
             deform: deform training clouds instead of decoding; None does if `even` is not asked for.
             farther: how much farther from its training cloud's code a code is than the head has drawn it. Less makes
-                more copies, more mixes what does not belong together. None is the factor of `setup`, at which samples
-                are as far from the training clouds as these are from each other (see `pcgen.models.clouds.farther`).
+                more copies, more mixes what does not belong together. None is the factor of `setup`, at which as many
+                samples are near to training clouds as these are to each other (see `pcgen.models.clouds.farther`).
             mirror: share of the deformed clouds that are mirrored; None is that of the exemplars.
             **options: the head's.
 
@@ -122,7 +122,7 @@ class DeformedCloudModel(LatentCloudModel):
         return deformed
 
     def _as_far(self) -> float:
-        """The factor at which samples are as far from the training clouds as these are from each other."""
+        """The factor at which as many samples are near to training clouds as these are to each other."""
         points = min(self.shape[0], self.exemplars.clouds.shape[1])
         clouds = thin(self.exemplars.clouds, points, 0)
         with isolated(0, self.device):

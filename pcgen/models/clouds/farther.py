@@ -1,4 +1,4 @@
-"""How far from training clouds samples are to be: as far as these are from each other."""
+"""How far from training clouds samples are to be: as many are near to one as these are to each other."""
 
 from collections.abc import Callable
 
@@ -11,36 +11,40 @@ from pcgen.ops import chamfer, chamfer_matrix
 __all__ = ["FACTORS", "as_far_apart", "distances"]
 
 FACTORS = (0.5, 0.7, 1.0, 1.4, 2.0)
+_SHARE = 0.25  # of samples that are nearer than training clouds of the nearer half
 _COARSE = 256  # points of each cloud, by which
 _CANDIDATES = 16  # are found for the nearest one
 
 
 def as_far_apart(away: Callable[[float], Tensor], apart: Tensor) -> float:
-    """The factor at which samples are as far from the training clouds as these are from each other.
+    """The factor at which as many samples are near to training clouds as these are to each other.
 
-        P(away(s) > apart) = 1/2,  0.5 <= s <= 2
+        mean over a of P(away(s) < a) = 1/4,  0.5 <= s <= 2,  a of the nearer half of `apart`
 
-    This is the zero of Z_U (see `pcgen.metrics.z_u`) with each training cloud, when it is left out, in the place of a
-    held-out one. Nearer, samples are more similar to the training clouds than new data is; farther, they mix what does
-    not belong together. P is interpolated linearly between two factors of `FACTORS`, and is assumed to increase.
+    If both have one distribution, P(away < a) is uniform on [0, 1/2] for such a. With a of all of `apart` and 1/2
+    instead of 1/4, it would be the zero of Z_U (see `pcgen.metrics.z_u`) with each training cloud, when it is left out,
+    in the place of a held-out one. But only the nearer half says whether samples are copies: training clouds that are
+    similar to no other would move all samples farther, until they mix what does not belong together. P is interpolated
+    linearly between two factors of `FACTORS`, and is assumed to decrease.
 
     Args:
         away: distance of each sample to its nearest training cloud, (n,), if samples are s times as far from their
             windows' centres as drawn; of the same samples at each call.
         apart: distance of training clouds to their nearest others, (m,).
     """
+    nearer = apart.sort().values[: (len(apart) + 1) // 2]
 
     def share(factor: float) -> float:
         found = away(factor)[:, None]
-        return float((found > apart).double().mean() + 0.5 * (found == apart).double().mean())
+        return float((found < nearer).double().mean() + 0.5 * (found == nearer).double().mean())
 
     place = FACTORS.index(1.0)
     here = share(FACTORS[place])
-    step = 1 if here < 0.5 else -1
+    step = 1 if here > _SHARE else -1
     while 0 <= place + step < len(FACTORS):
         there = share(FACTORS[place + step])
-        if (there >= 0.5) == (step == 1):
-            return FACTORS[place] + (0.5 - here) / (there - here) * (FACTORS[place + step] - FACTORS[place])
+        if (there <= _SHARE) == (step == 1):
+            return FACTORS[place] + (_SHARE - here) / (there - here) * (FACTORS[place + step] - FACTORS[place])
         place, here = place + step, there
     return FACTORS[place]
 
