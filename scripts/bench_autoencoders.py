@@ -54,16 +54,21 @@ VARIANTS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
 def main(
     shapes: Annotated[Path, typer.Option(help="Real shapes with classes and splits, .npz.")] = SHAPES,
     classes: Annotated[str, typer.Option(help="Classes of them, with commas between.")] = "Technic",
+    chairs: Annotated[int, typer.Option(help="Built-in chairs, a tenth of them held out.")] = 1000,
     variants: Annotated[str, typer.Option(help="Names with semicolons between; all if not given.")] = "",
     points: Annotated[int, typer.Option(help="Points of each cloud.")] = 1024,
     minutes: Annotated[float, typer.Option(help="Of training, each.")] = 2.5,
+    only: Annotated[str, typer.Option(help="Sets with commas between, by name; all if not given.")] = "",
     out: Annotated[Path, typer.Option(help="The folder of the runs.")] = Path("runs/autoencoders"),
 ) -> None:
-    """Train every variant on every set for the same time, and measure what it decodes."""
-    sets = {"shapes:chair": "shapes:chair=1000"}
+    """Train every variant on every set for the same time, and measure what it decodes; other rows are kept."""
+    sets = {"shapes:chair": f"shapes:chair={chairs}"}
     if shapes.is_file():
         sets |= {f"ldraw_parts:{name}": f"{shapes}:{name}" for name in classes.split(",") if name}
+    if only:
+        sets = {name: sets[name] for name in only.split(",")}
     chosen = [name.strip() for name in variants.split(";")] if variants else list(VARIANTS)
+    kept = figures.of_others("autoencoders", data=sets, variant=chosen)
     rows: list[dict[str, object]] = []
     for of, spec in sets.items():
         measured = _Measured(spec, points)
@@ -71,7 +76,7 @@ def main(
             row = measured.row(name, out / of.replace(":", "_") / name.replace(" ", "_").replace(",", ""), minutes)
             rows.append({"data": of, "points": points, "minutes": minutes, "variant": name, **row})
             print(" ".join(f"{key}={value}" for key, value in rows[-1].items()), flush=True)
-            figures.write("autoencoders", rows)
+            figures.write("autoencoders", rows, kept)
 
 
 class _Measured:

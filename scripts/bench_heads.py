@@ -59,7 +59,10 @@ def main(
     minutes: Annotated[float, typer.Option(help="Of each head's training.")] = 3.0,
     out: Annotated[Path, typer.Option(help="The folder of the runs.")] = Path("runs/heads"),
 ) -> None:
-    """Train an autoencoder, then every variant on its codes for the same time, and measure what they draw."""
+    """Train an autoencoder, then every variant on its codes for the same time, and measure what they draw.
+
+    Rows of other variants are kept.
+    """
     source = training_set(shapes, points=points)
     torch.manual_seed(0)
     fit_once(training.on_clouds("autoencoder", source, points), out / "autoencoder", autoencoder)
@@ -69,15 +72,17 @@ def main(
 
     decoded = in_batches(codes.autoencoder, codes.autoencoder.decode, codes.train)
     known = {"variant": "training set decoded", "steps": "", "loss_train": "", "loss_held_out": ""}
+    chosen = [name.strip() for name in variants.split(";")] if variants else [*VARIANTS, *DRAWN]
+    kept = figures.of_others("heads", data=[shapes], variant=[known["variant"], *chosen])
     rows: list[dict[str, object]] = []
 
     def tell(row: dict[str, object]) -> None:
         rows.append({"data": shapes, "points": points, "clouds": len(test), "minutes": minutes, **row})
         print(" ".join(f"{key}={value}" for key, value in rows[-1].items()), flush=True)
-        figures.write("heads", rows)
+        figures.write("heads", rows, kept)
 
     tell({**known, **judge(judge.some(source.normalization.undo(resample(decoded)).cpu()))})
-    for name in variants.split(";") if variants else (*VARIANTS, *DRAWN):
+    for name in chosen:
         trained, options = DRAWN.get(name, (name, {}))
         model, config, settings = VARIANTS[trained]
         torch.manual_seed(0)
