@@ -2,7 +2,7 @@
 
 import math
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -80,22 +80,24 @@ class Set(NamedTuple):
     judge: Judge
 
 
-def sets(runs: Path, points: int) -> Iterator[Set]:
-    """The sets in a folder of bench_generation.py whose clouds have so many points.
+def sets(runs: Path, points: int, only: Collection[str] = ()) -> Iterator[Set]:
+    """The sets in a folder of bench_generation.py whose clouds have so many points: those named, or all.
 
     Raises:
         typer.BadParameter: there are none.
     """
-    folders = sorted(folder for folder in runs.glob(f"*-{points}") if folder.is_dir())
+    named = {folder: _named(folder.name.removesuffix(f"-{points}")) for folder in runs.glob(f"*-{points}")}
+    folders = sorted(folder for folder, name in named.items() if folder.is_dir() and (not only or name in only))
     if not folders:
-        raise typer.BadParameter(f"{runs}: has no sets of {points} points; run bench_generation.py first")
+        of = f" of {', '.join(only)}" if only else ""
+        raise typer.BadParameter(f"{runs}: has no sets{of} of {points} points; run bench_generation.py first")
     for folder in folders:
         codes = training.read_codes(folder / "autoencoder")
         spec = codes.source.about["training_set"]["spec"]
         test = data.load(f"{spec}@test", at_least=points, surface_points=2 * points).points[:, :points].contiguous()
         undo = codes.source.normalization.undo
         judge = Judge(test, undo(thin(codes.source.train, points, 0)))
-        yield Set(_named(folder.name.removesuffix(f"-{points}")), folder, test, undo(codes.source.train), judge)
+        yield Set(named[folder], folder, test, undo(codes.source.train), judge)
 
 
 def _named(folder: str) -> str:

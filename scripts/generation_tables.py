@@ -12,9 +12,10 @@ _LOWER = ("jsd", "mmd_emd", "one_nna_cd_mean")  # by which generators are compar
 
 
 def autoencoders(rows: Rows) -> str:
-    """Variants in their order: distances of what they decode, and 1-NNA of decoded training clouds."""
+    """The default, then the others in their order: distances of decoded clouds, 1-NNA of decoded training clouds."""
 
     def of(data: str, own: Rows) -> str:
+        own = sorted(own, key=lambda row: row["variant"] != "default")
         first = own[0]
         lines = [
             (
@@ -108,6 +109,28 @@ def standing(rows: Rows) -> str:
         )
     head = ("data", "best generator", "1-NNA-CD:", "training set:", "difference:", "Z_U:", "copies (second sample):")
     return grid((*head, "ahead of wgan_gp:", "of gmm:"), lines)
+
+
+def several(rows: Rows) -> str:
+    """Generators by several sets of samples: the means of metrics with their standard errors."""
+
+    def of(data: str, own: Rows) -> str:
+        lines = [
+            (
+                _named(row),
+                *(_with_error(row, metric, 3) for metric in ("jsd", "mmd_emd")),
+                *(_with_error(row, f"{metric}_emd", 1, 100) for metric in ("cov", "one_nna")),
+                row["copies"] and percent(row["copies"]),
+            )
+            for row in _baselines_last(own)
+        ]
+        first = own[0]
+        title = f"{first['points']} points, {first['draws']} sets of {first['clouds']} clouds"
+        known = f"of the held-out clouds, {percent(first['copies_held_out'])} are copies"
+        head = ("model", "JSD:", "MMD-EMD:", "COV-EMD:", "1-NNA-EMD:", "copies:")
+        return f"**{data}**: {title}; {known}\n\n{grid(head, lines)}"
+
+    return for_each_set(rows, of)
 
 
 def copying(rows: Rows) -> str:
@@ -266,6 +289,11 @@ def _of_draws(row: dict[str, str], kind: str = "") -> str:
         return ""
     mean, error = (100 * float(row[f"{kind}one_nna_cd_{each}"]) for each in ("mean", "error"))
     return f"{mean:.1f} ± {error:.1f} ({row[f'{kind}draws']} sets)"
+
+
+def _with_error(row: dict[str, str], metric: str, digits: int, factor: float = 1.0) -> str:
+    """The mean over several sets and its standard error."""
+    return " ± ".join(f"{factor * float(row[f'{metric}_{each}']):.{digits}f}" for each in ("mean", "error"))
 
 
 def _pair(row: dict[str, str], kind: str) -> str:

@@ -68,6 +68,7 @@ PAGES: list[tuple[str, str, Table]] = [
     ("docs/generation.md", "heads", _of("heads", generation_tables.heads, "bench_heads.py")),
     ("docs/generation.md", "standing", _of("generation_1024", generation_tables.standing, "bench_generation.py")),
     ("docs/generation.md", "generation", _of("generation_1024", generation_tables.generation, "bench_generation.py")),
+    ("docs/generation.md", "several", _of("several_1024", generation_tables.several, "bench_several.py")),
     ("docs/generation.md", "generation_2048", _LARGE),
     ("docs/generation.md", "copying", _of("generation_1024", generation_tables.copying, "bench_generation.py")),
     ("docs/generation.md", "turned", _of("copying", generation_tables.turned, "bench_copying.py")),

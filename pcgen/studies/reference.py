@@ -37,7 +37,7 @@ def read_reference(
         drop_bad=reading["drop_bad"],
         max_bytes=reading["max_bytes"],
     )
-    return known if most is None or len(known) <= most else known.select(chosen(len(known), most, seed))
+    return known if most is None else known.select(chosen(len(known), most, seed))
 
 
 def chosen(count: int, most: int, seed: int) -> Tensor:
