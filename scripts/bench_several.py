@@ -39,7 +39,7 @@ def main(
     for each in chosen:
         draws = {name: partial(training.Run.open(each.folder / name).sample, len(each.test)) for name in heads}
         count = max(2, clouds // len(each.test))
-        held_out = _copies([each.test], each)
+        held_out = _copies([each.test, *each.others], each)
         for model, draw in {**draws, TRAINING: each.judge.some(each.judge.train)}.items():
             torch.manual_seed(0)
             own = [draw() for _ in range(count)]

@@ -76,6 +76,7 @@ class Set(NamedTuple):
     name: str
     folder: Path
     test: Tensor  # (R, N, 3)
+    others: tuple[Tensor, ...]  # further samplings of the same shapes, where as many points are stored
     train: Tensor  # (T, M, 3), with all stored points
     judge: Judge
 
@@ -94,10 +95,11 @@ def sets(runs: Path, points: int, only: Collection[str] = ()) -> Iterator[Set]:
     for folder in folders:
         codes = training.read_codes(folder / "autoencoder")
         spec = codes.source.about["training_set"]["spec"]
-        test = data.load(f"{spec}@test", at_least=points, surface_points=2 * points).points[:, :points].contiguous()
+        stored = data.load(f"{spec}@test", at_least=points, surface_points=2 * points).points
+        test, *others = (part.contiguous() for part in stored.split(points, dim=1) if part.shape[1] == points)
         undo = codes.source.normalization.undo
         judge = Judge(test, undo(thin(codes.source.train, points, 0)))
-        yield Set(named[folder], folder, test, undo(codes.source.train), judge)
+        yield Set(named[folder], folder, test, tuple(others), undo(codes.source.train), judge)
 
 
 def _named(folder: str) -> str:

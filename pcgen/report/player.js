@@ -24,7 +24,7 @@ function player(slider, button, milliseconds, draw) {
     const moves = button.getAttribute("aria-pressed") !== "true";
     button.setAttribute("aria-pressed", moves);
     due = 0;
-    if (moves) requestAnimationFrame(tick);
+    if (moves) tick(performance.now()); // what is pressed moves at once, also where frames are late
   });
   slider.addEventListener("input", () => {
     button.setAttribute("aria-pressed", "false");
