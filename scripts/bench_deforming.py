@@ -39,7 +39,7 @@ def main(
             row |= {"farther": found, "variant": name}
             row |= each.judge(draw)
             torch.manual_seed(0)
-            rows.append(row | {"copies": round(each.judge.copies(draw, each.train), 4)})
+            rows.append(row | {"copies": each.judge.copies(draw, each.train)})
             print(" ".join(f"{key}={value}" for key, value in rows[-1].items()), flush=True)
             figures.write("deforming", rows)
 

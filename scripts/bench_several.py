@@ -13,7 +13,7 @@ from typing import Annotated
 import figures
 import torch
 import typer
-from draws import Set, sets
+from draws import Set, copies, sets
 from torch import Tensor
 
 from pcgen import metrics, training
@@ -39,13 +39,13 @@ def main(
     for each in chosen:
         draws = {name: partial(training.Run.open(each.folder / name).sample, len(each.test)) for name in heads}
         count = max(2, clouds // len(each.test))
-        held_out = _copies([each.test, *each.others], each)
+        held_out = copies([each.test, *each.others], each.train)
         for model, draw in {**draws, TRAINING: each.judge.some(each.judge.train)}.items():
             torch.manual_seed(0)
             own = [draw() for _ in range(count)]
             row: dict[str, object] = {"data": each.name, "points": points, "model": model}
             row |= {"clouds": len(each.test), "draws": count, **_means(own, each, protocol)}
-            row |= {"copies": "" if model == TRAINING else _copies(own, each), "copies_held_out": held_out}
+            row |= {"copies": "" if model == TRAINING else copies(own, each.train), "copies_held_out": held_out}
             rows.append(row)
             print(" ".join(f"{key}={value}" for key, value in row.items()), flush=True)
             figures.write(f"several_{points}", rows, kept)
@@ -65,11 +65,6 @@ def _means(own: list[Tensor], of: Set, protocol: metrics.Protocol) -> dict[str, 
         means[f"{metric}_mean"] = round(statistics.mean(values), 5)
         means[f"{metric}_error"] = round(statistics.stdev(values) / math.sqrt(len(own)), 5)
     return means
-
-
-def _copies(own: list[Tensor], of: Set) -> float:
-    """The mean share of copies of training clouds in several sets."""
-    return round(statistics.mean(metrics.find_copies(clouds, of.train).copies for clouds in own), 4)
 
 
 if __name__ == "__main__":

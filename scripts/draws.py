@@ -2,7 +2,7 @@
 
 import math
 import statistics
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from pcgen import data, metrics, ops, training
 from pcgen.data.thinning import thin
 
-__all__ = ["NONE", "Judge", "Set", "sets"]
+__all__ = ["NONE", "Judge", "Set", "copies", "sets"]
 
 _CLOUDS = 2400  # samples of each model in all, in sets as large as the held-out one: few clouds tell little each
 _NOVEL = 600  # of them, whose nearest training clouds are searched
@@ -59,7 +59,7 @@ class Judge:
 
     def copies(self, draw: Callable[[], Tensor], stored: Tensor) -> float:
         """The mean share of copies in several sets; `stored` are the training clouds with all of their points."""
-        return statistics.mean(metrics.find_copies(draw(), stored).copies for _ in range(self.novel))
+        return copies((draw() for _ in range(self.novel)), stored)
 
     def some(self, clouds: Tensor) -> Callable[[], Tensor]:
         """Sets of these clouds, (S, N, 3), each without repetitions."""
@@ -68,6 +68,11 @@ class Judge:
             return clouds[torch.randperm(len(clouds))[: len(self.test)]]
 
         return draw
+
+
+def copies(several: Iterable[Tensor], stored: Tensor) -> float:
+    """The mean share of copies in sets of clouds, (R, N, 3) each; `stored` are the training clouds, with all points."""
+    return round(statistics.mean(metrics.find_copies(clouds, stored).copies for clouds in several), 4)
 
 
 class Set(NamedTuple):

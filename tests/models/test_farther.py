@@ -21,14 +21,20 @@ def test_beyond_its_ends_the_factor_is_the_end() -> None:
     apart = torch.ones(10)
     assert as_far_apart(lambda s: torch.full((10,), 0.1 * s), apart) == FACTORS[-1]
     assert as_far_apart(lambda s: torch.full((10,), 10.0 * s), apart) == FACTORS[0]
+    assert as_far_apart(lambda s: torch.full((10,), s), apart) == 1.0  # all are the same distance: half of each
 
 
-@pytest.mark.parametrize("count", [300, 301, 2])
+@pytest.mark.parametrize("count", [300, 301, 3, 2])
 def test_samples_that_are_as_far_as_training_clouds_stay(count: int) -> None:
     drawn = torch.distributions.LogNormal(0.0, 1.0).icdf((torch.arange(4000) + 0.5) / 4000)
     apart = torch.distributions.LogNormal(0.0, 1.0).icdf((torch.arange(count) + 0.5) / count)
-    assert as_far_apart(lambda s: s * drawn, apart) == pytest.approx(1.0, abs=0.02 if count > 2 else 0.2)
+    assert as_far_apart(lambda s: s * drawn, apart) == pytest.approx(1.0, abs=0.02 if count > 3 else 0.2)
     assert abs(float(z_u(drawn, apart))) < 0.1
+
+
+def test_training_clouds_themselves_are_as_far_apart_as_they_are() -> None:
+    apart = torch.rand(25, generator=torch.Generator().manual_seed(0)).repeat_interleave(5)  # an odd number, with ties
+    assert as_far_apart(lambda s: s * apart, apart) == 1.0
 
 
 def test_training_clouds_far_from_all_others_move_no_samples() -> None:

@@ -11,7 +11,6 @@ from pcgen.ops import chamfer, chamfer_matrix
 __all__ = ["FACTORS", "as_far_apart", "distances"]
 
 FACTORS = (0.5, 0.7, 1.0, 1.4, 2.0)
-_SHARE = 0.25  # of samples that are nearer than training clouds of the nearer half
 _COARSE = 256  # points of each cloud, by which
 _CANDIDATES = 16  # are found for the nearest one
 
@@ -19,13 +18,13 @@ _CANDIDATES = 16  # are found for the nearest one
 def as_far_apart(away: Callable[[float], Tensor], apart: Tensor) -> float:
     """The factor at which as many samples are near to training clouds as these are to each other.
 
-        mean over a of P(away(s) < a) = 1/4,  0.5 <= s <= 2,  a of the nearer half of `apart`
+        mean over a of P(away(s) < a) = mean over a of P(apart < a),  0.5 <= s <= 2,  a of the nearer half of `apart`
 
-    If both have one distribution, P(away < a) is uniform on [0, 1/2] for such a. With a of all of `apart` and 1/2
-    instead of 1/4, it would be the zero of Z_U (see `pcgen.metrics.z_u`) with each training cloud, when it is left out,
-    in the place of a held-out one. But only the nearer half says whether samples are copies: training clouds that are
-    similar to no other would move all samples farther, until they mix what does not belong together. P is interpolated
-    linearly between two factors of `FACTORS`, and is assumed to decrease.
+    Ties count by half; without any, the right side is 1/4 for an even number of clouds. With a of all of `apart`, s
+    would be the zero of Z_U (see `pcgen.metrics.z_u`) with each training cloud, when it is left out, in the place of a
+    held-out one. But only the nearer half says whether samples are copies: training clouds that are similar to no
+    other would move all samples farther, until they mix what does not belong together. P is interpolated linearly
+    between two factors of `FACTORS`, and is assumed to decrease.
 
     Args:
         away: distance of each sample to its nearest training cloud, (n,), if samples are s times as far from their
@@ -34,17 +33,16 @@ def as_far_apart(away: Callable[[float], Tensor], apart: Tensor) -> float:
     """
     nearer = apart.sort().values[: (len(apart) + 1) // 2]
 
-    def share(factor: float) -> float:
-        found = away(factor)[:, None]
-        return float((found < nearer).double().mean() + 0.5 * (found == nearer).double().mean())
+    def near(found: Tensor) -> float:
+        return float((found[:, None] < nearer).double().mean() + 0.5 * (found[:, None] == nearer).double().mean())
 
-    place = FACTORS.index(1.0)
-    here = share(FACTORS[place])
-    step = 1 if here > _SHARE else -1
+    place, wanted = FACTORS.index(1.0), near(apart)
+    here = near(away(FACTORS[place]))
+    step = 1 if here > wanted else -1
     while 0 <= place + step < len(FACTORS):
-        there = share(FACTORS[place + step])
-        if (there <= _SHARE) == (step == 1):
-            return FACTORS[place] + (_SHARE - here) / (there - here) * (FACTORS[place + step] - FACTORS[place])
+        there = near(away(FACTORS[place + step]))
+        if (there <= wanted) == (step == 1):
+            return FACTORS[place] + (wanted - here) / (there - here) * (FACTORS[place + step] - FACTORS[place])
         place, here = place + step, there
     return FACTORS[place]
 
