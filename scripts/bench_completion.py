@@ -92,7 +92,7 @@ def baselines(model: Any, partial: Tensor, whole: Tensor, train: Tensor, n: int)
         "nearest training cloud": train[nearest[:, :1]],
         f"{n} nearest training clouds": train[nearest],
         "code of the part": model.decode(model.encode(partial))[:, None],
-        "code of the whole (floor)": model.decode(model.encode(whole))[:, None],
+        "code of the whole": model.decode(model.encode(whole))[:, None],
     }
 
 

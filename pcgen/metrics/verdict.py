@@ -13,16 +13,20 @@ _NEARER = -3.0  # with a Z_U below it, samples are significantly nearer to the t
 _NAMES = {"one_nna_cd": "1-NNA-CD", "one_nna_emd": "1-NNA-EMD"}
 
 
-def verdict(report: Report) -> list[str]:
+def verdict(report: Report, decoded: bool = True) -> list[str]:
     """Sentences about the samples of a report, the most important first; none if the report lacks the metrics.
 
     Copying comes first, since it makes every other metric good. Then quality: whether samples differ from the
     reference significantly more than the training set does. If so, the row of decoded training clouds shows whether
     the autoencoder or the head causes it. Then coverage, and whether there are enough clouds for these statements.
+
+    Args:
+        report: of the samples and the oracles.
+        decoded: whether the samples are decoded codes, so that decoded training clouds are the best they can be.
     """
     samples = report.rows[0]
     oracles = {row.name: row for row in report.rows[1:]}
-    found = [_copying(samples, oracles.get(SECOND)), _quality(samples, oracles), _coverage(samples, oracles)]
+    found = [_copying(samples, oracles.get(SECOND)), _quality(samples, oracles, decoded), _coverage(samples, oracles)]
     reference = report.reference.get("clouds", samples.clouds)
     if any(found) and min(samples.clouds, reference) < _FEW:
         found.append(f"{min(samples.clouds, reference)} clouds per set are few: use {_FEW} or more.")
@@ -40,7 +44,7 @@ def _copying(samples: Row, second: Row | None) -> str:
     return ""
 
 
-def _quality(samples: Row, oracles: dict[str, Row]) -> str:
+def _quality(samples: Row, oracles: dict[str, Row], decoded: bool) -> str:
     key = next((key for key in _NAMES if key in samples.values), None)
     if key is None:
         return ""
@@ -55,7 +59,7 @@ def _quality(samples: Row, oracles: dict[str, Row]) -> str:
     if low <= best:
         unsure = f"No difference from {'the training set' if known else 'data'} found with {samples.clouds} clouds"
         return f"{unsure}: {told}, {what} {_percent(best)}."
-    middle = oracles[DECODED].values.get(key) if DECODED in oracles else None
+    middle = oracles[DECODED].values.get(key) if decoded and DECODED in oracles else None
     if middle is None:
         return f"Different from data: {told}, {what} {_percent(best)}."
     by_code, by_head = middle - best, own - middle

@@ -81,7 +81,7 @@ def of_runs(
         oracles = _decoded(run, source, train, seed, decoded)
         report = metrics.evaluate(samples, known, train, protocol, oracles=oracles, distances=distances, seed=seed)
         measured[name], drawn[name] = [report], data.Clouds.of(samples)
-        models.append(_model(name, run, verdict(report)))
+        models.append(_model(name, run, _said(report, run)))
     facts = [
         ("reference", f"{len(known)} clouds of {_short(spec)}"),
         ("training set", f"{len(train)} clouds of {_short(source.spec)}"),
@@ -118,7 +118,7 @@ def of_board(path: Path, clouds: int = 60, seed: int = 0) -> Content:
         folder = path / entry.name
         run = Run.open(folder) if (folder / "config.json").is_file() else None
         first = next(iter(entry.reports.values()), ())
-        models.append(_model(entry.name, run, verdict(first[0]) if first else (), entry.failure))
+        models.append(_model(entry.name, run, _said(first[0], run) if first else (), entry.failure))
         for protocol, reports in entry.reports.items():
             measured.setdefault(protocol, {})[entry.name] = list(reports)
         if entry.samples is not None:
@@ -183,6 +183,12 @@ def _limits(drawn: Mapping[str, Tensor], clouds: int, stored: int, points: int) 
     parts = [f"the first {clouds} of {most} clouds of a set"] if most > clouds else []
     parts += [f"{points} of the {stored} points of a cloud"] if points < stored else []
     return [f"Shown: {' and '.join(parts)}; all of them are measured."] if parts else []
+
+
+def _said(report: Report, run: Run | None) -> list[str]:
+    """What limits a run's samples; where they are deformed training clouds, the decoder does not."""
+    deformed = run is not None and run.config["model"]["name"] == "deformed_cloud_model"
+    return verdict(report, decoded=not deformed)
 
 
 def _model(name: str, run: Run | None, sentences: Sequence[str], failure: str = "") -> Model:

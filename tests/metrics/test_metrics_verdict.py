@@ -70,6 +70,12 @@ def test_what_limits_the_samples(samples, interval, rows, said):
     assert re.search(said, sentence), sentence
 
 
+def test_what_is_not_decoded_is_not_limited_by_the_autoencoder():
+    rows = {"training_set": TRAIN, "training_set_decoded": {"one_nna_cd": 0.65}}
+    (sentence,) = verdict(report({"one_nna_cd": 0.7}, (0.65, 0.75), **rows), decoded=False)
+    assert sentence == "Different from data: 1-NNA-CD 70% (65 to 75), the training set has 50%."
+
+
 def test_copies_come_first_and_are_held_against_new_data():
     second = {"copies": 0.02, "one_nna_cd": 0.01}
     first, *_ = verdict(report({"copies": 0.3}, second_sample=second))

@@ -1,4 +1,6 @@
+import math
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -60,6 +62,25 @@ def test_codes_take_the_law_of_the_prior(measured: Callable[..., None], prior: s
     with torch.no_grad():
         error = (model.decode(model.encode(x)) - x).square().mean()
     assert float(error) < 0.1 * float(x.var(0).mean())
+
+
+def test_codes_of_each_class_are_to_follow_the_prior(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half-normals, one for each sign: together they are the prior, and neither is, so D distinguishes them by class.
+
+    With q = 2 p on half of the line, the best loss is log(3) / 2 + log(3 / 2) = 0.955; without labels it is 2 log 2.
+    """
+    torch.manual_seed(0)
+    model = AAE(
+        (1,), code=1, widths=(), discriminator_widths=(32, 32), weight=0.0, r1=0.0, lr=4e-3, classes=["minus", "plus"]
+    )
+    monkeypatch.setattr(model, "posterior", lambda x, y: SimpleNamespace(draw=lambda: x))
+    found = []
+    for _ in range(600):
+        x = torch.randn(256, 1)
+        found.append(float(model.update(Batch(x, labels=(x[:, 0] > 0).long()))["discriminator"]))
+    # A tenth of the labels is hidden in training, and there D cannot.
+    best = 0.9 * (math.log(3) / 2 + math.log(1.5)) + 0.1 * 2 * math.log(2)
+    assert best - 0.02 < sum(found[-100:]) / 100 < best + 0.06  # which has a jump at 0
 
 
 def test_a_prior_of_ones_own_needs_draws_alone() -> None:

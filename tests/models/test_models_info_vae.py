@@ -51,6 +51,21 @@ def test_alpha_0_and_lambda_1_is_the_variational_autoencoder() -> None:
         torch.testing.assert_close(terms[name], value)
 
 
+def test_codes_of_each_class_are_to_follow_the_prior() -> None:
+    """Half-normals, one for each sign: together they are the prior, and neither is."""
+    n, model = 1000, InfoVAE((4,), alpha=0.0, lam=1.0 + 1e-9, code=1, widths=(8,), classes=("minus", "plus"))
+    z, y = torch.randn(n, 1), torch.zeros(n, 2)
+    of_sign = y.scatter(1, (z > 0).long(), 1.0)
+    by_chance = of_sign[torch.randperm(n)]
+    apart = float(kernel_mmd(-z.abs(), torch.randn(n, 1), model.bandwidths))
+    assert float(model._discrepancy(z, of_sign)) == pytest.approx(apart, rel=0.2)
+    assert abs(float(model._discrepancy(z, by_chance))) < 0.05 * apart
+    assert abs(float(model._discrepancy(z, y))) < 0.05 * apart  # without labels
+    lonely = torch.eye(2)
+    assert model._discrepancy(z[:2], lonely) is None
+    assert "mmd" not in model.loss(Batch(torch.randn(1, 4), labels=torch.zeros(1, dtype=torch.long)))
+
+
 def test_beta_weighs_the_divergence() -> None:
     x, beta = torch.randn(32, 4), 4.0
     model = InfoVAE((4,), alpha=1 - beta, lam=beta, code=2, widths=(8,))

@@ -31,12 +31,12 @@ def boxes(place: tuple[float, ...] = (0.0, 0.0, 0.0)) -> dict[str, Any]:
 
 
 def trained(folder: Path, source: Path, up: str | None, seed: int = 0) -> Path:
-    """An autoencoder and two heads, in a folder, that have hardly learned."""
+    """An autoencoder and heads, in a folder, that have hardly learned."""
     known = training_set(str(source), points=32, up=up)
     torch.manual_seed(seed)
     training.on_clouds("autoencoder", known, 32, code=4, **SMALL).fit(folder / "autoencoder", Options(steps=2))
     codes = training.read_codes(folder / "autoencoder")
-    for name in ("gaussian", "gmm"):
+    for name in ("gaussian", "gmm", "parzen"):
         training.on_codes(name, codes).fit(folder / name, Options(steps=2))
     return folder
 
@@ -98,6 +98,20 @@ def test_every_head_is_measured_beside_what_its_own_autoencoder_decodes(
     assert not any("Different from data" in sentence for model in content.models for sentence in model.verdict)
     rows = [name for name, _ in content.tables[0].oracles if name.startswith(DECODED)]
     assert len(rows) == 2 and str(other / "gmm") in rows[1]
+
+
+def test_deformed_training_clouds_are_not_limited_by_the_autoencoder(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limited: list[bool] = []
+
+    def told(_: metrics.Report, decoded: bool) -> list[str]:
+        limited.append(decoded)
+        return []
+
+    monkeypatch.setattr("pcgen.report.runs.verdict", told)
+    of_runs([runs / "gmm", runs / "parzen"], clouds=TEST, distances=["cd"])
+    assert limited == [True, False]
 
 
 def test_what_is_decoded_does_not_depend_on_the_other_runs(runs: Path, asked: list[dict[str, Any]]) -> None:

@@ -28,7 +28,8 @@ class AAE(Coding):
 
     The prior only needs to be sampled; its density is not used. New objects are decoded samples of the prior, as in the
     paper, without the noise of the decoder, which only sets the unit of the reconstruction. The paper takes two steps,
-    one for each term; here one step minimises the weighted sum. With classes, encoder and decoder also see the label.
+    one for each term; here one step minimises the weighted sum. With classes, all networks also see
+    the label: D distinguishes codes of each class from the prior, since its samples are to be decoded as any class.
 
     Args:
         shape: (dim,) or (points, 3).
@@ -44,7 +45,8 @@ class AAE(Coding):
         scale: the standard deviation of the decoder's noise, in the units of x. None is 0.6 for vectors, which should
             be standardised, and 0.01 for clouds.
         weight: of the adversarial term in the loss of the encoder, relative to the reconstruction in nats.
-        r1: weight of the penalty on D's gradient at samples of the prior; 0, as in the paper, is none.
+        r1: weight of the penalty on D's gradient at samples of the prior (with their labels); 0, as in the paper, is
+            none.
         classes: names of the labels' classes; () learns without labels.
         lr: Adam's learning rate of all networks.
         betas: Adam's moments of the discriminator; the other networks have Adam's own.
@@ -101,7 +103,7 @@ class AAE(Coding):
         check_widths(discriminator_widths=discriminator_widths)
         self.weight, self.r1 = weight, r1
         self.prior = PRIORS[choose(prior, PRIORS, "prior")](code) if isinstance(prior, str) else prior
-        self.critic = critic((code,), discriminator_widths)
+        self.critic = critic((code + len(self.labels),), discriminator_widths)
         encoding = [*self.features.parameters(), *self.encoder.parameters()]
         decoding = [p for part in (self.decoder, self.likelihood) for p in part.parameters() if p.requires_grad]
         first, second = betas
@@ -120,11 +122,12 @@ class AAE(Coding):
     def update(self, batch: Batch) -> dict[str, Tensor]:
         y = self.labels.hidden(batch.labels, batch.x)
         z = self.posterior(batch.x, y).draw()
-        terms = discriminator_terms(self.critic, self.prior.draw(len(z)).to(z), z.detach(), self.r1)
+        real, fake = (torch.cat([codes, y], dim=1) for codes in (self.prior.draw(len(z)).to(z), z))
+        terms = discriminator_terms(self.critic, real, fake.detach(), self.r1)
         descend(torch.stack(list(terms.values())).sum(), self.critic_optimizer)
         nll = self.likelihood.nll(batch.x, self.decoded(z, y)).mean()
         with frozen(self.critic):
-            game = non_saturating(self.critic(z))
+            game = non_saturating(self.critic(fake))
             descend(nll + self.weight * game, self.optimizer)
         told = {"reconstruction": nll, "encoder": game, **terms}
         return {name: term.detach() for name, term in told.items()}

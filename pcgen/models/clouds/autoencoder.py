@@ -63,8 +63,8 @@ class Autoencoder(GradientLearner):
         matrix_lr: learning rate of Muon, which learns the hidden layers in fewer steps than Adam does. 0 uses Adam for
             all.
         lr: Adam's learning rate, for the layers that are too large or too narrow for Muon, and for biases and norms.
-        betas: Adam's moments. A short memory of the squared gradients suits short trainings better than the usual .999:
-            at equal time, the distance to held-out shapes is that of half as many steps more.
+        betas: Adam's moments. A short memory of the squared gradients is meant for short trainings; at equal time, the
+            usual .999 does as well.
 
     Logged:
         emd, chamfer: the distance d of clouds from their reconstructions, mean over the batch, in the training's units;

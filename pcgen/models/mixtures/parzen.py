@@ -51,8 +51,8 @@ class Parzen(Windows):
         noise: standard deviation in every direction. The default is for standardised vectors.
 
     Logged:
-        nll: minus the leave-one-out log-likelihood in nats: the density of training rows under the windows of the
-            others, mean over up to 256 rows. Near copies in the data lower it.
+        nll: minus the leave-one-out log-likelihood in nats: that of training rows under a model of all others, mean
+            over up to 256 rows. Near copies in the data lower it.
 
     Raises:
         ValueError: a shape that is not (dim,), or an argument out of range; in training, data with another number of
@@ -126,26 +126,41 @@ class Parzen(Windows):
         noise = self.noise * torch.randn(n, *self.shape, device=self.device)
         return self.centres[chosen] + (weights @ spread)[:, 0] + noise, chosen
 
-    def _spread(self, chosen: Tensor) -> Tensor:
+    def _spread(self, chosen: Tensor, without: Tensor | None = None) -> Tensor:
         """Rows A_i (k, D) of the windows of these centres (c,), C_i = A_i^T A_i + noise^2 I: (c, k, D)."""
-        own, count = self.centres[chosen], min(self.neighbours, len(self.centres) - 1)
-        apart = torch.cdist(own, self.centres).scatter(1, chosen[:, None], torch.inf)
-        others = apart.topk(count, largest=False).indices
-        return (self.centres[others] - own[:, None]) * (self.scale / math.sqrt(count))
+        others, own = self._others(chosen, without), self.centres[chosen]
+        return (self.centres[others] - own[:, None]) * (self.scale / math.sqrt(max(1, others.shape[1])))
+
+    def _others(self, chosen: Tensor, without: Tensor | None = None) -> Tensor:
+        """The centres nearest to each of these (c,), each without itself and one of `without` (c,): (c, k)."""
+        apart = torch.cdist(self.centres[chosen], self.centres).scatter(1, chosen[:, None], torch.inf)
+        if without is not None:
+            apart = apart.scatter(1, without[:, None], torch.inf)
+        count = min(self.neighbours, len(self.centres) - 1 - (without is not None))
+        return apart.topk(count, largest=False).indices
 
     def _log_prob(self, x: Tensor, left_out: Tensor | None) -> Tensor:
-        """The log-density of rows (B, D), each without the window of the centre in `left_out` (B,) if that is given."""
+        """The log-density of rows (B, D), each as if there were no centre of `left_out` (B,), if that is given."""
+        at_once = max(1, _NUMBERS // (x.shape[1] * max(x.shape)))
+        windows = torch.arange(len(self.centres), device=self.device)
+        logs = torch.cat([self._of_windows(x, self._spread(some), some) for some in windows.split(at_once)])  # (S, B)
+        if left_out is not None:
+            # A window that a left-out row has shaped is that of its other neighbours.
+            shaped = torch.cat(
+                [(self._others(some)[:, :, None] == left_out).any(1) for some in windows.split(at_once)]
+            ).nonzero()
+            for some, row in (pairs.T for pairs in shaped.split(at_once)):
+                spread = self._spread(some, left_out[row])
+                logs[some, row] = self._of_windows(x[row][:, None], spread, some)[:, 0]
+            logs[left_out, torch.arange(len(x), device=self.device)] = -torch.inf
+        return (logs.logsumexp(0) - math.log(len(windows) - (left_out is not None))).to(x.dtype)
+
+    def _of_windows(self, x: Tensor, spread: Tensor, windows: Tensor) -> Tensor:
+        """The log-density of windows (c,) with rows A_i (c, k, D) at x, (B, D) or (c, B, D): (c, B)."""
         (dim,) = self.shape
-        eye = self.noise**2 * torch.eye(dim, dtype=torch.float64, device=self.device)
-        at_once = max(1, _NUMBERS // (dim * max(dim, len(x))))
-        logs = []
-        for chosen in torch.arange(len(self.centres), device=self.device).split(at_once):
-            spread = self._spread(chosen).double()
-            factors = torch.linalg.cholesky(spread.mT @ spread + eye)  # (c, D, D)
-            away = (x.double() - self.centres[chosen].double()[:, None]).mT  # (c, D, B)
-            squared = torch.linalg.solve_triangular(factors, away, upper=False).square().sum(1)  # (c, B)
-            half_log_det = factors.diagonal(dim1=1, dim2=2).log().sum(1)
-            log = -0.5 * squared - half_log_det[:, None] - 0.5 * dim * math.log(2 * math.pi)
-            logs.append(log if left_out is None else log.masked_fill(chosen[:, None] == left_out, -torch.inf))
-        others = len(self.centres) - (left_out is not None)
-        return (torch.cat(logs).logsumexp(0) - math.log(others)).to(x.dtype)
+        spread, eye = spread.double(), torch.eye(dim, dtype=torch.float64, device=self.device)
+        factors = torch.linalg.cholesky(spread.mT @ spread + self.noise**2 * eye)  # (c, D, D)
+        away = (x.double() - self.centres[windows].double()[:, None]).mT  # (c, D, B)
+        squared = torch.linalg.solve_triangular(factors, away, upper=False).square().sum(1)  # (c, B)
+        half_log_det: Tensor = factors.diagonal(dim1=1, dim2=2).log().sum(1)
+        return -0.5 * squared - half_log_det[:, None] - 0.5 * dim * math.log(2 * math.pi)

@@ -25,7 +25,8 @@ class InfoVAE(Variational):
     with q(z) the distribution of the codes of all rows. The divergence of each row's posterior from the prior removes
     information from the code. The divergence of q(z) does not, and sampling needs only that. alpha = 0, lam = 1 is the
     variational autoencoder; alpha = 1 - b, lam = b the beta-VAE and the variational information bottleneck; alpha = 1
-    the MMD-VAE.
+    the MMD-VAE. With classes, the last term is a mean over the classes, weighted by their rows, since samples of the
+    prior are to be decoded as any class.
 
     Args:
         shape: (dim,) or (points, 3).
@@ -46,7 +47,8 @@ class InfoVAE(Variational):
         reconstruction: -log p(x | z) in nats at one sample of z, mean over rows; for clouds the squared error in units
             of the scale.
         kl: (1 - alpha) KL(q(z | x) | p(z)) in nats, mean over rows.
-        mmd: (alpha + lambda - 1) MMD^2 of the batch's codes and as many samples of the prior; it can be negative.
+        mmd: (alpha + lambda - 1) MMD^2 of the batch's codes and as many samples of the prior, with classes the mean
+            over the rows of classes that have two or more; it can be negative.
 
     Raises:
         ValueError: an unsupported shape, or an argument out of range.
@@ -98,13 +100,25 @@ class InfoVAE(Variational):
         return replace(super().recipe, steps=4000, batch_size=128)
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Its terms; a batch of one row has no discrepancy."""
+        """Its terms; a batch without two rows of one class has no discrepancy."""
         y = self.labels.hidden(batch.labels, batch.x)
         posterior = self.posterior(batch.x, y)
         z = posterior.draw()
         nll = self.likelihood.nll(batch.x, self.decoded(z, y))
         terms = {"reconstruction": nll.mean(), "kl": (1 - self.alpha) * posterior.kl_from_standard().mean()}
-        if len(z) > 1:
-            discrepancy = kernel_mmd(z, self.prior.draw(len(z)).to(z), self.bandwidths)
-            terms["mmd"] = (self.alpha + self.lam - 1) * discrepancy.to(z.dtype)
+        discrepancy = self._discrepancy(z, y)
+        if discrepancy is not None:
+            terms["mmd"] = (self.alpha + self.lam - 1) * discrepancy
         return terms
+
+    def _discrepancy(self, z: Tensor, y: Tensor) -> Tensor | None:
+        """MMD^2 of codes (B, code) and samples of the prior, in each class; None if no class has two rows."""
+        drawn = self.prior.draw(len(z)).to(z)
+        classes = (
+            torch.cat([y, 1 - y.sum(1, keepdim=True)], dim=1).T > 0
+        )  # (K + 1, B), the last of rows without a label
+        of = [own.nonzero()[:, 0] for own in classes if own.sum() > 1]
+        if not of:
+            return None
+        found = torch.stack([len(own) * kernel_mmd(z[own], drawn[own], self.bandwidths) for own in of])
+        return found.sum() / sum(len(own) for own in of)

@@ -94,7 +94,7 @@ class _Sets:
 
     reference: data.Clouds
     train: Tensor  # (S, points, 3)
-    decoded: Tensor  # (S, points, 3), what the autoencoder makes of train: no head on its codes can do better
+    decoded: Tensor  # (S, points, 3), what the autoencoder makes of train: the limit of heads whose codes are decoded
     memorised: Tensor | None  # (S, points, 3), other points of train's shapes, where the data has them
 
     def select(self, rows: Tensor, own: Tensor) -> "_Sets":
@@ -104,7 +104,7 @@ class _Sets:
 
     @property
     def oracles(self) -> dict[str, Tensor]:
-        """Rows beside the samples: the best that a head can be, and a model that repeats its training set."""
+        """Rows beside the samples: the best that decoded codes can be, and a model that repeats its training set."""
         found = {DECODED: self.decoded}
         return found if self.memorised is None else {**found, MEMORISER: self.memorised}
 
