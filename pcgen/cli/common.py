@@ -3,11 +3,16 @@
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pcgen.errors import choose
+
+if TYPE_CHECKING:
+    from pcgen.data import Clouds
+    from pcgen.data.gathering import Reading
 
 __all__ = [
     "check_out",
@@ -15,10 +20,12 @@ __all__ = [
     "parse_metrics",
     "parse_model_settings",
     "parse_settings",
+    "read_each",
     "say",
 ]
 
 _KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text", type(None): "null"}
+_NOTES = 10  # printed of clouds that are read one by one
 
 
 def emd_limit(given: int | None) -> int | Literal["auto"] | None:
@@ -53,6 +60,33 @@ def check_out(path: Path, suffix: str, overwrite: bool, option: str = "--out") -
         writable = False
     if not writable:
         raise PermissionError(f"{option}: cannot write into the folder {path.parent}; choose another folder")
+
+
+def read_each(
+    spec: str, how: "Reading", purpose: str, count: int | None = None, shuffled: int | None = None
+) -> "list[Clouds]":
+    """The first clouds of a source, or of its order by a seed, each a set of one, as their sizes may differ.
+
+    Their notes are printed.
+
+    Args:
+        spec: SOURCE[:CLASS][@SPLIT].
+        how: as for `load_each`.
+        purpose: what they are read for, a verb, for messages.
+        count: at most this many; None is all.
+        shuffled: the seed of the order; None is the order of the source.
+
+    Raises:
+        ValueError: as for `load`; or all clouds are bad and left out.
+    """
+    from pcgen import data
+
+    found = list(islice(data.load_each(spec, how, shuffle=shuffled is not None, seed=shuffled), count))
+    if not found:
+        raise ValueError(f"{spec}: no cloud is left to {purpose}; pcgen data check {spec} lists the errors")
+    notes = list(dict.fromkeys(note for cloud in found for note in cloud.notes))
+    say(*notes[:_NOTES], *([f"and {len(notes) - _NOTES} more notes on clouds"] if len(notes) > _NOTES else []))
+    return found
 
 
 def parse_metrics(text: str) -> list[str]:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pcgen.cli.common import check_out, say
+from pcgen.cli.common import check_out, read_each, say
 from pcgen.cli.options import Device, DropBad, Format, Out, Overwrite, Seed, Up
 
 __all__ = ["complete"]
@@ -44,7 +44,6 @@ def complete(
     from pcgen import data, training
     from pcgen.cli.progress import counting
     from pcgen.data.gathering import Reading
-    from pcgen.data.loading import load_each
     from pcgen.data.readers import READERS
     from pcgen.data.saving import check_target
     from pcgen.view import picture
@@ -53,7 +52,7 @@ def complete(
     if png is not None:
         check_out(png, ".png", overwrite, "--png")
     opened = training.Run.open(run)
-    clouds = list(load_each(partial, Reading(up=up, drop_bad=drop_bad)))
+    clouds = read_each(partial, Reading(up=up, drop_bad=drop_bad), "complete")
     check_target(out, overwrite, format=format, count=n * len(clouds))
     chosen = None if labels is None else [name.strip() for name in labels.split(",")]
     torch.manual_seed(seed)

@@ -1,12 +1,11 @@
 """`pcgen data`: inspect data, find its errors, convert it."""
 
 from collections.abc import Iterator
-from itertools import islice
 from typing import Annotated
 
 import typer
 
-from pcgen.cli.common import say
+from pcgen.cli.common import read_each, say
 from pcgen.cli.options import (
     FOUR_GIB,
     DropBad,
@@ -153,7 +152,7 @@ def mesh(
     from pcgen.data.surface import Mesh
 
     check_mesh_target(out, overwrite, make_folder=True, format=format)
-    clouds = list(islice(data.load_each(spec, Reading(up=up, drop_bad=drop_bad, max_bytes=max_bytes)), count))
+    clouds = read_each(spec, Reading(up=up, drop_bad=drop_bad, max_bytes=max_bytes), "mesh", count)
     check_mesh_target(out, overwrite, format=format, count=len(clouds))
     triangles: list[int] = []
 

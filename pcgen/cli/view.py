@@ -1,13 +1,12 @@
 """`pcgen view`: a window, a picture or a film of clouds, or of sampling steps; for a run folder, its losses."""
 
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pcgen.cli.common import say
+from pcgen.cli.common import read_each, say
 from pcgen.cli.options import FOUR_GIB, DropBad, GivenBytes, Up
 from pcgen.cli.showing import Showing, watch
 
@@ -112,7 +111,8 @@ def _look(
     # A window has pages, but for samples beside their nearest clouds, which are searched for.
     pages = _PAGES if showing.in_window and nearest is None else 1
     most = max(count, min(pages * count, _MOST // len(files)))
-    loaded = [_clouds(spec, how if nearest is None else replace(how, up=None), shuffled, most) for spec in files]
+    of_files = how if nearest is None else replace(how, up=None)
+    loaded = [read_each(spec, of_files, "draw", most, shuffled) for spec in files]
     shown: list[Any] = [cloud for clouds in loaded for cloud in clouds]
     names = _titles(files)
     if nearest is not None:
@@ -123,16 +123,6 @@ def _look(
     elif len(files) > 1:
         titles = {"rows": names, "groups": [len(clouds) for clouds in loaded]}
     showing.show(shown, titles, count if nearest is None else len(shown))
-
-
-def _clouds(spec: str, how: "Reading", shuffled: int | None, count: int) -> "list[Clouds]":
-    """The first clouds of a source, or of its order by a seed, each a set of one, as their sizes may differ."""
-    from pcgen import data
-
-    found = list(islice(data.load_each(spec, how, shuffle=shuffled is not None, seed=shuffled), count))
-    if not found:
-        raise ValueError(f"{spec}: no cloud is left to draw; pcgen data check {spec} lists the errors")
-    return found
 
 
 def _beside_nearest(samples: "list[Clouds]", spec: str, how: "Reading") -> tuple[list[Any], dict[str, Any]]:

@@ -92,8 +92,8 @@ def load_each(spec: str, how: Reading, *, shuffle: bool = False, seed: int | Non
     """The clouds that a spec names, each as a set of one, since their sizes may differ; each is read when it is needed.
 
     Args:
-        how: as for `load`, but `points` is the maximum for a cloud, `max_bytes` is for each cloud, and `drop_bad` gives
-            a warning for each dropped cloud.
+        how: as for `load`, but `points` is the maximum for a cloud, `max_bytes` is for each cloud, and `drop_bad` drops
+            points that are NaN, with a note, and gives a warning for each cloud that is dropped.
         shuffle: whether the order is random instead of that of the source.
         seed: of the random order; by default that of `how`.
 
@@ -102,7 +102,7 @@ def load_each(spec: str, how: Reading, *, shuffle: bool = False, seed: int | Non
     """
     parsed = parse(spec)
     listing = select(list_source(parsed, how.seed, how.max_bytes), parsed)
-    whole = replace(how, points=None, surface_points=how.points or how.surface_points, drop_bad=False)
+    whole = replace(how, points=None, surface_points=how.points or how.surface_points)
     rows = torch.arange(len(listing.names))
     if shuffle:
         rows = torch.randperm(len(rows), generator=torch.Generator().manual_seed(how.seed if seed is None else seed))
@@ -111,7 +111,7 @@ def load_each(spec: str, how: Reading, *, shuffle: bool = False, seed: int | Non
         try:
             cloud, _ = gather(alone, spec, whole)
             if how.points is not None and cloud.points.shape[1] > how.points:
-                cloud, _ = gather(alone, spec, replace(how, drop_bad=False))
+                cloud, _ = gather(alone, spec, how)
         except ValueError as error:
             if not how.drop_bad:
                 raise

@@ -2,7 +2,9 @@
 
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +49,10 @@ def save(path: str | Path, clouds: Clouds | Tensor, *, format: str | None = None
         FileExistsError: the file exists and `overwrite` is False, or the folder exists and is not empty.
         OSError: it could not be written; an older file is intact.
     """
-    clouds = Clouds.of(clouds.detach().cpu()) if isinstance(clouds, Tensor) else clouds
+    clouds = Clouds.of(clouds) if isinstance(clouds, Tensor) else clouds
+    # Clouds may be on a GPU, or have a gradient.
+    held: dict[str, Any] = {name: x.detach().cpu() for name, x in vars(clouds).items() if isinstance(x, Tensor)}
+    clouds = replace(clouds, **held)
     target = check_target(path, overwrite, format=format, count=len(clouds))
     if _is_folder(path):
         ending = f".{format or 'ply'}"

@@ -70,7 +70,8 @@ def training_set(
         seed: of the held-out rows and of thinning.
 
     Raises:
-        ValueError: a cloud has fewer points, or as for `load` and `Normalization`.
+        ValueError: a cloud has fewer points, fewer than two clouds are left to divide, or as for `load` and
+            `Normalization`.
     """
     at_least(1, points=points)
     asked_for = Normalization(normalize)
@@ -133,6 +134,7 @@ def _divided(listing: Listing, spec: str, how: Reading, seed: int) -> tuple[Clou
     clouds, placement = gather(listing.narrow(train_rows), spec, how)
     if val_rows:
         return clouds, placement, gather(listing.narrow(val_rows), spec, how)[0]
+    split_rows(clouds.splits, len(clouds), spec)  # again: bad clouds may have been dropped
     train_rows, val_rows = held_out_rows(clouds.keys, seed)
     return clouds.select(train_rows), placement.select(train_rows), clouds.select(val_rows)
 

@@ -89,12 +89,16 @@ class Measurement:
             blocks |= comparison.blocks()
         samples, train = self._sets.rows[SAMPLES], self._sets.train
         searched = {each.column: each.sets for each in self._comparisons if each.distance in _SEARCHED}
-        copying = Copying(train, searched, self._seed) if train and train.size > 1 and searched else None
+        # The training set has no fewer points than the reference of a column, and is cut into halves of these.
+        halved = {column: sets for column, sets in searched.items() if sets.reference.size > 1}
+        copying = Copying(train, halved, self._seed) if train and halved else None
         if copying:
             blocks |= copying.blocks()
         matrices = pair_matrices(blocks, store, progress)
         rows = [self._row(name, matrices) for name in self._sets.rows]
         notes = _on_vendi(rows, list(searched))
+        if train and (single := [column.upper() for column in searched if column not in halved]):
+            notes.append(f"{', '.join(single)}: no metrics of copying, which need two points of each cloud, got one")
         if copying:
             found, remarks = copying.finish(matrices, store)
             rows = [row.with_values(found.get(row.name, {})) for row in rows]

@@ -132,10 +132,12 @@ def check_labels(model: Learner, labels: Tensor | None, rows: int, name: str = "
     """Refuse labels that a model cannot learn from: those of a model with classes must be indices into them.
 
     Raises:
-        ValueError: labels are not one per row, are missing, or are not indices into the model's classes.
+        ValueError: labels are not integers, not one per row, are missing, or are no indices into the model's classes.
     """
     if labels is not None and labels.shape != (rows,):
         raise ValueError(f"{name}: must be one per row of {of}, ({rows},), got {tuple(labels.shape)}")
+    if labels is not None and (labels.is_floating_point() or labels.is_complex()):
+        raise ValueError(f"{name}: must be integers, got {labels.dtype}; convert them with .long()")
     if not model.classes:
         return
     known = f"the {len(model.classes)} classes {', '.join(model.classes)} of this {type(model).__name__}"
@@ -148,10 +150,38 @@ def check_labels(model: Learner, labels: Tensor | None, rows: int, name: str = "
         )
 
 
-def as_rows(data: Tensor | Clouds, labels: Tensor | None) -> tuple[Tensor, Tensor | None]:
-    """Data as tensors: a set of clouds gives its points, and its labels where none are given."""
+def as_rows(model: Learner, data: Tensor | Clouds, labels: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    """Data as tensors: a set of clouds gives its points, and its labels where none are given.
+
+    Returns:
+        rows (S, ...), and labels (S,) int64: indices into the classes of the model, where it has some.
+
+    Raises:
+        ValueError: the data is of another type, or has clouds of a class that the model has not.
+    """
     if isinstance(data, Clouds):
-        return data.points, data.labels if labels is None else labels
+        return data.points, _labels(model, data) if labels is None else _integers(labels)
     if not isinstance(data, Tensor):
         raise ValueError(f"data: must be a tensor or pcgen.data.Clouds, got {type(data).__name__}; try torch.as_tensor")
-    return data, labels
+    return data, _integers(labels)
+
+
+def _labels(model: Learner, clouds: Clouds) -> Tensor | None:
+    """The labels of clouds, whose classes may be others than the model's, or in another order."""
+    if clouds.labels is None or not model.classes or clouds.classes == tuple(model.classes):
+        return clouds.labels
+    used = [clouds.classes[place] for place in clouds.labels.unique().tolist()]
+    if lacking := sorted(set(used) - set(model.classes)):
+        raise ValueError(
+            f"data: must be of the classes {', '.join(model.classes)} of this {type(model).__name__}, got clouds of "
+            f"{', '.join(lacking)} (from {clouds.source}); make the model with the data's classes, or give labels="
+        )
+    places = {name: place for place, name in enumerate(model.classes)}
+    return torch.tensor([places.get(name, -1) for name in clouds.classes], device=clouds.labels.device)[clouds.labels]
+
+
+def _integers(labels: Tensor | None) -> Tensor | None:
+    """Labels of any type of integers as int64; others are left to `check_labels`."""
+    if labels is None or labels.is_floating_point() or labels.is_complex():
+        return labels
+    return labels.long()

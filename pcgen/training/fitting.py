@@ -12,6 +12,8 @@ from torch import Tensor
 
 from pcgen import ranks
 from pcgen.data.clouds import Clouds
+from pcgen.data.normalization import Normalization
+from pcgen.data.origin import ZERO
 from pcgen.errors import choose
 from pcgen.models.base import Learner
 from pcgen.training import loop
@@ -57,9 +59,11 @@ def fit(
 
     Args:
         model: to train, in place.
-        data: (S, dim) vectors or (S, M, 3) clouds; a set of clouds has its own labels.
+        data: (S, dim) vectors or (S, M, 3) clouds; a set of clouds has its own labels, and classes by name. It is
+            learned relative to its own origin, which the run records.
         labels: (S,) int64, passed to the model with each batch.
-        validation: held-out rows, (V, ...); the checkpoint with the best validation is kept besides the last.
+        validation: held-out rows, (V, ...), moved to the origin of `data`; the checkpoint with the best validation is
+            kept besides the last.
         validation_labels: (V,) int64; a set of clouds has its own.
         out: a run folder to write (see `Run`); None writes nothing.
         about: information about the data that the run stores: spec, split, normalization, ...
@@ -80,8 +84,9 @@ def fit(
             effect.
         OSError: a file could not be written.
     """
-    rows, labels = as_rows(data, labels)
-    held_out, held_out_labels = (None, None) if validation is None else as_rows(validation, validation_labels)
+    data, validation, about = _together(data, validation, about)
+    rows, labels = as_rows(model, data, labels)
+    held_out, held_out_labels = (None, None) if validation is None else as_rows(model, validation, validation_labels)
     where = model.device if device is None else ranks.device(device)
     asked = options_of(options, settings)
     if resume is not None and out is not None:
@@ -116,6 +121,23 @@ def fit(
             state.average.copy_to(model)
         ranks.alike(model)
     return model.eval()
+
+
+def _together(
+    data: Tensor | Clouds, validation: Tensor | Clouds | None, about: Mapping[str, Any] | None
+) -> tuple[Tensor | Clouds, Tensor | Clouds | None, Mapping[str, Any] | None]:
+    """Data and validation about one origin, that of the data, which is the normalisation of the run if it has no other.
+
+    A tensor has true coordinates.
+    """
+    origin = data.origin if isinstance(data, Clouds) else ZERO
+    if isinstance(validation, Clouds):
+        validation = validation.at(origin)
+    elif validation is not None and origin != ZERO:
+        validation = Clouds.of(validation).at(origin)
+    if isinstance(data, Clouds) and origin != ZERO and "normalization" not in (about or {}):
+        about = {**(about or {}), "normalization": Normalization("none").fit(data).to_dict()}
+    return data, validation, about
 
 
 def _follow(

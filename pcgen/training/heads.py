@@ -70,8 +70,9 @@ def read_codes(
 
     Every cloud is encoded from as many of its points as the autoencoder was trained on, chosen by the run's seed. Small
     sets are encoded from several choices of points, up to 8 per cloud and 8192 codes in all, with half of the points if
-    a cloud has not twice as many: a head cannot learn the variation of codes of one shape from one code. The codes are
-    kept in the run, and read from there until the data or the checkpoint changes.
+    a cloud has not twice as many, but with one for each token of a code at least: a head cannot learn the variation of
+    codes of one shape from one code. The codes are kept in the run, and read from there until the data or the
+    checkpoint changes.
 
     Args:
         run: the run folder of an autoencoder.
@@ -98,7 +99,10 @@ def read_codes(
     points, seed = int(autoencoder.shape[0]), int(source.about["training_set"]["seed"])
     draws = max(1, min(_SAMPLINGS, _CODES // len(source.train)))
     if draws > 1 and source.train.shape[1] < 2 * points:
-        points = max(1, points // 2)
+        # The encoder of a set of tokens needs a point for each of them.
+        code: tuple[int, ...] = autoencoder.code_shape  # type: ignore[assignment]
+        tokens = code[0] if len(code) > 1 else 1
+        points = max(points // 2, min(tokens, points))
     about_codes = (data_identity(source.train), data_identity(source.held_out), points, seed, draws)
     key = hashlib.sha256(repr(about_codes).encode())
     for value in autoencoder.state_dict().values():

@@ -1,13 +1,15 @@
 """The history of a training: one line of JSON per row, which survives a crash in the middle of a line."""
 
 import json
+import math
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pcgen.files import write_whole
 
-__all__ = ["EVENTS", "History", "event_writer", "read_history"]
+__all__ = ["EVENTS", "History", "best_row", "event_writer", "read_history"]
 
 EVENTS = "events"
 
@@ -29,6 +31,17 @@ def read_history(path: Path) -> list[dict[str, Any]]:
             if number < len(lines):
                 raise ValueError(f"{path}: line {number} is not JSON ({error})") from error
     return rows
+
+
+def best_row(history: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The row with the best finite validation, whose checkpoint is the best one; None if there was no validation.
+
+    Only rows of the last phase count: what is measured in one phase says nothing of the next.
+    """
+    phase = history[-1].get("phase") if history else None
+    known = [row for row in history if row.get("phase") == phase and row.get("validation") is not None]
+    finite = [row for row in known if math.isfinite(row["validation"])]
+    return min(finite, key=lambda row: float(row["validation"]), default=None)
 
 
 class History:

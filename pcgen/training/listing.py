@@ -7,6 +7,7 @@ from typing import Any
 
 from pcgen.training.feed import batches
 from pcgen.training.folder import RunFolder
+from pcgen.training.history import best_row
 from pcgen.training.limits import Limit
 from pcgen.training.options import Options
 
@@ -25,7 +26,7 @@ class RunSummary:
         seconds: of training.
         share: of the training that is done, from 0 to 1; None if its end is not known.
         losses: the last ones.
-        validation: the smallest, on held-out rows; None if there was none.
+        validation: the smallest, on held-out rows, of the last phase; None if there was none.
         best: the step of that validation.
         bytes: of the whole folder.
     """
@@ -65,8 +66,7 @@ def summarise(path: str | Path) -> RunSummary:
     run = RunFolder.open(path)
     history = run.history
     last: dict[str, Any] = history[-1] if history else {}
-    known = [row for row in history if row.get("validation") is not None]
-    best = min(known, key=lambda row: float(row["validation"])) if known else None
+    best = best_row(history)
     losses = {name: value for name, value in last.get("losses", {}).items() if value is not None}
     return RunSummary(
         path=run.path,

@@ -79,7 +79,7 @@ def steps(
         NotFinite: from the iterator, at an update whose loss, gradient or returned value is not finite.
     """
     state = State() if state is None else state
-    rows, labels = as_rows(data, labels)
+    rows, labels = as_rows(model, data, labels)
     settled = options_of(options, settings).settled(model.recipe, len(rows), model.device)
     if settled.seed is not None and state.step == 0:
         torch.manual_seed(settled.seed)
@@ -133,6 +133,9 @@ def _begin(model: Learner, feed: Feed, new: bool, options: Options, state: State
     if new and ranks.index() == 0:
         model.setup(feed.all())
     ranks.alike(model)
+    for optimizer in model.optimizers().values():
+        if optimizer.state:  # An earlier training was on another device, perhaps, where its state has stayed.
+            optimizer.load_state_dict(optimizer.state_dict())
     for group in (group for optimizer in model.optimizers().values() for group in optimizer.param_groups):
         if "initial_lr" in group:  # An earlier training moved it, and has left it wherever its schedule ended.
             set_rate(group, group["initial_lr"])

@@ -105,15 +105,23 @@ class Run(RunFolder):
         """Codes (S, *code) of clouds in the data's own units, (S, N, 3).
 
         Raises:
-            ValueError: the model has no codes.
+            ValueError: the model has no codes, or learns rows of another shape.
         """
         model = self._with_codes(checkpoint, device)
-        rows = clouds if isinstance(clouds, Tensor) and not _of_clouds(model) else self.normalization.apply(clouds)
-        return encode_all(model, rows).cpu()
+        return encode_all(model, self._rows(model, clouds)).cpu()
 
     def decode(self, codes: Tensor, *, checkpoint: str | None = None, device: str | torch.device = "cpu") -> Tensor:
-        """Clouds (S, points, 3) of codes (S, *code), in the data's units, at the training clouds' place and size."""
+        """Clouds (S, points, 3) of codes (S, *code), in the data's units, at the training clouds' place and size.
+
+        Raises:
+            ValueError: the model does not decode, or its codes have another shape.
+        """
         model = self._with_codes(checkpoint, device, decoded=True)
+        shape = getattr(model, "code_shape", None)
+        if shape is not None and codes.shape[1:] != tuple(shape):
+            wanted = ", ".join(map(str, ("S", *shape)))
+            raise ValueError(f"codes: must be ({wanted}), those of this run, got {tuple(codes.shape)}")
+        codes = codes.float() if codes.is_floating_point() else codes
         return self._in_data_units(model, in_batches(model, model.decode, codes).cpu())
 
     def reconstruct(
@@ -125,7 +133,7 @@ class Run(RunFolder):
         """
         model = self._with_codes(checkpoint, device, decoded=True)
         if isinstance(clouds, Tensor) and not _of_clouds(model):
-            return in_batches(model, model.decode, encode_all(model, clouds)).cpu()
+            return in_batches(model, model.decode, encode_all(model, self._rows(model, clouds))).cpu()
         normalised, placement = self.normalization.place(clouds)
         return placement.undo(in_batches(model, model.decode, encode_all(model, normalised)).cpu())
 
@@ -157,8 +165,7 @@ class Run(RunFolder):
             ValueError: the model has no density, no bound on one, and no codes.
         """
         model = self.trained(checkpoint, device)
-        rows = clouds if isinstance(clouds, Tensor) and not _of_clouds(model) else self.normalization.apply(clouds)
-        found: Tensor = in_batches(model, lambda x: anomaly_score(model, x), rows)
+        found: Tensor = in_batches(model, lambda x: anomaly_score(model, x), self._rows(model, clouds))
         return found.cpu()
 
     def complete(
@@ -209,6 +216,16 @@ class Run(RunFolder):
             labels = labels_of(model.classes, [labels] * len(parts) if isinstance(labels, str) else labels)
         found = complete(model, parts, n, labels=labels, progress=progress, **options).cpu()
         return torch.stack([here.undo(ways) for ways in found])
+
+    def _rows(self, model: Learner, clouds: Tensor | Clouds) -> Tensor:
+        """Clouds in the model's units; or vectors or sets as they are, in float32."""
+        if not isinstance(clouds, Tensor) or _of_clouds(model):
+            return self.normalization.apply(clouds)
+        shape = model.shape
+        if clouds.dim() != 1 + len(shape) or clouds.shape[-1] != shape[-1]:
+            wanted = ", ".join(map(str, ("S", *shape)))
+            raise ValueError(f"clouds: must be ({wanted}), rows of this run's model, got {tuple(clouds.shape)}")
+        return clouds.float()
 
     def _in_data_units(self, model: Learner, x: Tensor) -> Tensor:
         return self.normalization.undo(x) if _of_clouds(model) else x

@@ -27,8 +27,8 @@ def curves(
 ) -> Path:
     """Plot every loss of a training against the step, and beside them the validation, if there is one.
 
-    The best validation, whose checkpoint is used, is marked. A vertical axis is logarithmic if all its values are
-    positive and span more than a factor of 30. Values that are not finite leave a gap.
+    The best validation of the last phase, whose checkpoint is used, is marked. A vertical axis is logarithmic if all
+    its values are positive and span more than a factor of 30. Values that are not finite leave a gap.
 
     Args:
         history: rows as `pcgen.training.Run.history` has them: {"step": 100, "losses": {"chamfer": 0.1},
@@ -41,6 +41,8 @@ def curves(
         ValueError: the history has no rows or a row has no step, or the path does not end in .png.
         FileExistsError: the picture exists and `overwrite` is false.
     """
+    from pcgen.training.history import best_row  # Imported only when a training is plotted.
+
     path = target(path, overwrite)
     if not history:
         raise ValueError("history: must have at least one row, got none; train first, or read another run")
@@ -62,10 +64,10 @@ def curves(
         axes.set_ylabel(label)
         if len(lines) > 1:
             axes.legend(frameon=False)
-    if taken is not None and np.isfinite(taken[1]).any():
-        best = int(np.nanargmin(np.where(np.isfinite(taken[1]), taken[1], np.nan)))
-        every[len(panels) - 1].axvline(taken[0][best], color="#888888", linewidth=1.0, linestyle="--", zorder=1.5)
-        every[len(panels) - 1].set_title(f"best {taken[1][best]:.4g} at step {taken[0][best]:.0f}", fontsize=9)
+    best = best_row(history)
+    if best is not None:
+        every[-1].axvline(best["step"], color="#888888", linewidth=1.0, linestyle="--", zorder=1.5)
+        every[-1].set_title(f"best {best['validation']:.4g} at step {best['step']:.0f}", fontsize=9)
     figure.suptitle(title)
     _save(figure, path)
     return path

@@ -139,3 +139,11 @@ def test_what_is_no_mesh_is_told_with_the_clouds_name(pcgen, tmp_path):
     result = pcgen("data", "mesh", "shapes:mug=3@all", "--out", tmp_path / "a.ply")
     assert result.code == 2 and "holds one mesh, got 3; name a folder" in result.err
     assert not (tmp_path / "a.ply").exists()
+
+
+def test_a_source_of_bad_clouds_alone_gives_no_folder_of_meshes(pcgen, tmp_path):
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "0.xyz").write_text("1 2 nan\n")
+    result = pcgen("data", "mesh", tmp_path / "bad", "--drop-bad", "--out", f"{tmp_path}/m/")
+    assert result.code == 2 and "bad: no cloud is left to mesh; pcgen data check" in result.err
+    assert not (tmp_path / "m").exists()

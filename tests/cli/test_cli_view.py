@@ -95,6 +95,26 @@ def test_bad_clouds_are_left_out_if_asked(pcgen, files, drawn):
     assert result.code == 2 and "no cloud is left to draw" in result.err
 
 
+def test_bad_points_of_a_cloud_are_left_out_if_asked(pcgen, files, drawn):
+    for name in ("0.xyz", "2.xyz"):
+        (files / "all" / name).write_text("1 2 nan\n" + (files / "all" / name).read_text())
+    for words, sizes in (([], [10, 30, 20]), (["--points", 15], [10, 15, 15])):
+        result = pcgen("view", files / "all", "--drop-bad", *words)
+        assert result.code == 0 and drawn["sizes"] == sizes
+        assert "left out: " not in result.err
+        assert "0.xyz: 1 of 11 points left out, which are NaN or infinite\n" in result.err
+        assert "2.xyz: 1 of 21 points left out, which are NaN or infinite\n" in result.err
+
+
+def test_of_many_notes_on_clouds_the_first_are_printed(pcgen, tmp_path, drawn):
+    for row in range(12):
+        (tmp_path / f"{row:02}.xyz").write_text("1 2 nan\n1 2 3\n")
+    result = pcgen("view", tmp_path, "--drop-bad", "--png", tmp_path / "x.png")
+    lines = result.err.splitlines()
+    assert [line[:6] for line in lines[:10]] == [f"{row:02}.xyz" for row in range(10)]
+    assert lines[10:] == ["and 2 more notes on clouds", "drawn"]
+
+
 def test_without_open3d_a_picture_says_so_once(pcgen, files, monkeypatch):
     failing = files / "python"
     failing.write_text("#!/bin/sh\necho \"No module named 'open3d'\" >&2\nexit 1\n")

@@ -11,7 +11,7 @@ import pytest
 import torch
 from few_clouds import POINTS
 
-from pcgen.data import load, save
+from pcgen.data import Clouds, load, save
 
 
 def test_what_is_saved_is_loaded_alike(tmp_path: Path) -> None:
@@ -31,6 +31,16 @@ def umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+@pytest.mark.parametrize("name", ["a.npz", "a.ply", "a/"])
+def test_clouds_with_a_gradient_are_saved_as_those_without(tmp_path: Path, name: str) -> None:
+    points = torch.from_numpy(POINTS[:1]).requires_grad_()
+    normals = torch.nn.functional.normalize(points, dim=2)
+    clouds = Clouds(points, normals=normals, boxes=torch.ones(1, 2, 6))
+    again = load(str(save(f"{tmp_path}/{name}", clouds)))
+    assert torch.equal(again.points, points) and again.normals is not None and torch.equal(again.normals, normals)
+    assert (again.boxes is not None) == (name == "a.npz") and clouds.points.requires_grad
 
 
 def test_nothing_is_overwritten_unasked_and_nothing_half_written_stays(tmp_path: Path) -> None:

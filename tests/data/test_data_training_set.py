@@ -69,6 +69,14 @@ def test_one_cloud_alone_is_told_with_advice_that_helps(tmp_path: Path) -> None:
         training_set(f"{tmp_path / 'b.npz'}@train", points=16)
 
 
+def test_one_cloud_alone_is_told_where_bad_ones_were_dropped(tmp_path: Path) -> None:
+    clouds = np.random.default_rng(0).normal(size=(2, 16, 3))
+    clouds[0, 0, 0] = np.nan
+    np.savez(tmp_path / "a.npz", points=clouds, split=["train", "train"])
+    with pytest.raises(ValueError, match=r"a.npz: has 1 train cloud, and .* needs 2; give more clouds$"):
+        training_set(str(tmp_path / "a.npz"), points=16, drop_bad=True)
+
+
 def test_drawn_splits_are_told_once(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     np.savez(path, points=np.random.default_rng(0).normal(size=(30, 16, 3)))

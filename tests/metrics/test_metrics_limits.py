@@ -54,6 +54,19 @@ def test_emd_is_limited_and_the_report_says_so() -> None:
         evaluate(SAMPLES, REFERENCE, emd_clouds=0)
 
 
+def test_copying_is_not_measured_on_one_point_and_the_report_says_so() -> None:
+    train = blobs(9, 30, 3)
+    report = evaluate(SAMPLES, REFERENCE, train, emd_points=1)
+    assert "EMD: no metrics of copying, which need two points of each cloud, got one" in report.notes
+    values = report.values
+    assert {"mmd_emd", "copies", "z_u_cd"} <= values.keys() and "z_u_emd" not in values
+    several = evaluate(SAMPLES, REFERENCE, train, emd_points=2)
+    assert "z_u_emd" in several.values and not any("no metrics of copying" in note for note in several.notes)
+    with pytest.warns(UserWarning, match="boxes have the diagonal 0"):
+        single = evaluate(SAMPLES[:, :1], REFERENCE[:, :1], train[:, :1])
+    assert "CD, EMD: no metrics of copying, which need two points of each cloud, got one" in single.notes
+
+
 def test_nan_clouds_are_refused_or_dropped_by_name() -> None:
     points = SAMPLES.clone()
     points[1, 3, 2], points[4, 0, 0] = torch.nan, torch.inf

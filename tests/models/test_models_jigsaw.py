@@ -85,6 +85,12 @@ def test_a_piece_does_not_tell_where_it_was():
     assert (one[0, 0] - one[0, 1]).abs().max() > 1e-4  # of other content
 
 
+def test_a_batch_of_one_cloud_is_refused_where_it_is_learned():
+    model = Jigsaw((40, 3), code=8).train()
+    with pytest.raises(ValueError, match="batch_size: must be at least 2 for the batch norm of codes, got a batch of"):
+        model.update(Batch(torch.randn(1, 40, 3)))
+
+
 def test_codes_do_not_depend_on_the_order_of_points():
     model, clouds = Jigsaw((64, 3), code=16).eval(), torch.randn(4, 200, 3)  # of any size
     torch.testing.assert_close(model.encode(clouds[:, torch.randperm(200)]), model.encode(clouds), atol=1e-5, rtol=1e-5)

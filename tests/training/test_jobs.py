@@ -96,6 +96,15 @@ def test_another_checkpoint_or_a_damaged_file_makes_the_codes_anew(
     assert sum(calls) == 185 and not torch.equal(changed.train, best.train)
 
 
+@pytest.mark.parametrize(("tokens", "points"), [(6, 15), (20, 20)])
+def test_codes_of_tokens_are_of_no_fewer_points(shapes: Path, tmp_path: Path, tokens: int, points: int) -> None:
+    small: dict[str, Any] = {"tokens": tokens, "channels": 2, "width": 8, "features": 8, "heads": 1, "depth": 1}
+    job = on_clouds("set_autoencoder", training_set(str(shapes), points=30), 30, **small)
+    job.fit(tmp_path / "sets", Options(steps=1, batch_size=4, seed=0))
+    codes = read_codes(tmp_path / "sets")
+    assert codes.train.shape == (23, tokens, 2) and codes.points == points
+
+
 def test_windows_deform_the_training_clouds_which_their_run_keeps(autoencoder: Path, tmp_path: Path) -> None:
     codes = read_codes(autoencoder)
     assert codes.mirror == 0.5  # as in the autoencoder's training, of fewer than a thousand clouds

@@ -14,6 +14,7 @@ from pcgen.models.base import Batch, GradientLearner, Recipe
 from pcgen.optim import descend
 from pcgen.training import Run, State, fit, load, steps
 from pcgen.training.limits import END, Course
+from pcgen.training.listing import summarise
 from pcgen.training.options import Options
 
 PHASES = {"first": 0.25, "second": 0.75}
@@ -176,6 +177,8 @@ def test_the_best_checkpoint_is_one_of_the_last_phase(tmp_path: Path) -> None:
     assert read_tensors(tmp_path / "run" / "best.safetensors")[1]["phase"] == 1
     best = load(tmp_path / "run", "best", model=Greedy((5,)))
     assert int(best.phase) == 1
+    found, kept = summarise(tmp_path / "run"), read_tensors(tmp_path / "run" / "best.safetensors")[1]["step"]
+    assert found.best == kept and found.validation == validations[kept]
 
 
 def test_a_second_training_goes_on_in_the_last_phase() -> None:

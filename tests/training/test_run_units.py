@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from pcgen.data import Normalization
+from pcgen.data import Clouds, Normalization
 from pcgen.models import build
 from pcgen.models.diffusion.diffusion import Diffusion
 from pcgen.models.variational.vae import VAE
@@ -90,6 +90,47 @@ def test_a_run_of_vectors_samples_and_codes_them_as_they_are(tmp_path: Path) -> 
         torch.testing.assert_close(run.encode(x), model.encode(x))
         torch.testing.assert_close(run.decode(run.encode(x)), model.decode(model.encode(x)))
         torch.testing.assert_close(run.reconstruct(x), model.decode(model.encode(x)))
+
+
+def test_rows_and_codes_of_any_float_are_taken_and_other_shapes_are_told(tmp_path: Path) -> None:
+    fit(VAE((5,), code=2, widths=(8,)), torch.randn(30, 5).double(), out=tmp_path / "run", steps=2)
+    run, x = Run.open(tmp_path / "run"), torch.randn(6, 5)
+    codes = run.encode(x.double())
+    torch.testing.assert_close(codes, run.encode(x))
+    torch.testing.assert_close(run.decode(codes.double()), run.decode(codes))
+    torch.testing.assert_close(run.reconstruct(x.double()), run.reconstruct(x))
+    assert run.anomaly_score(x.double()).isfinite().all()
+    for call in (run.encode, run.reconstruct, run.anomaly_score):
+        with pytest.raises(ValueError, match=r"clouds: must be \(S, 5\), rows of this run's model, got \(6, 4\)"):
+            call(x[:, :4])
+    with pytest.raises(ValueError, match=r"codes: must be \(S, 2\), those of this run, got \(6, 5\)"):
+        run.decode(x)
+
+
+def test_clouds_on_a_map_are_learned_about_one_origin(tmp_path: Path) -> None:
+    """Training and held-out clouds whose own origins differ, and a run in true coordinates."""
+    place = torch.tensor([691230.0, 0.0, 5334570.0], dtype=torch.float64)
+    train, held_out = (Clouds.of(far_clouds(16).double() + place + shift) for shift in (0.0, 2000.0))
+    assert train.origin != held_out.origin
+
+    def trained(data: Clouds | Tensor, validation: Clouds | Tensor, name: str) -> Run:
+        model = build({"name": "autoencoder", "shape": [24, 3], "reconstruction": "chamfer", **SMALL})
+        fit(model, data, validation=validation, out=tmp_path / name, steps=2, batch_size=8, seed=0)
+        return Run.open(tmp_path / name)
+
+    torch.manual_seed(0)
+    run = trained(train, held_out, "clouds")
+    torch.manual_seed(0)
+    bare = trained(train.points, held_out.at(train.origin).points, "tensors")
+    assert run.history[-1]["validation"] == bare.history[-1]["validation"]
+    torch.manual_seed(0)
+    mixed = trained(train, held_out.coordinates, "mixed")
+    assert mixed.history[-1]["validation"] == pytest.approx(bare.history[-1]["validation"], rel=1e-4)
+    assert run.normalization.origin == train.origin
+    torch.testing.assert_close(run.encode(held_out), run.encode(held_out.at(train.origin)))
+    decoded = run.decode(run.encode(train))
+    true = torch.tensor(train.origin, dtype=torch.float64)
+    torch.testing.assert_close(decoded, bare.decode(bare.encode(train.points)).double() + true)
 
 
 def test_labels_are_given_by_name_and_spread_evenly(tmp_path: Path) -> None:

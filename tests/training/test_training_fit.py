@@ -22,6 +22,16 @@ def test_python_users_call_fit_and_get_the_model_trained() -> None:
     assert not torch.equal(before, trained.net[0].weight)
 
 
+def test_a_second_training_takes_the_optimizers_state_to_where_the_weights_are() -> None:
+    model = fit(Denoiser((5,)), vectors(), steps=3)
+    weight = model.net[0].weight
+    # Of another type, as if it were on another device.
+    model.optimizer.state[weight]["exp_avg"] = model.optimizer.state[weight]["exp_avg"].double()
+    fit(model, vectors(), steps=2)
+    assert model.optimizer.state[weight]["exp_avg"].dtype == torch.float32
+    assert int(model.optimizer.state[weight]["step"]) == 5
+
+
 @pytest.mark.parametrize("average", [None, 0.9])
 def test_load_gives_back_what_fit_returned(tmp_path: Path, average: float | None) -> None:
     trained = fit(Denoiser((5,)), vectors(), out=tmp_path / "run", steps=9, batch_size=8, average=average)

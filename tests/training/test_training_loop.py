@@ -74,6 +74,31 @@ def test_a_set_of_clouds_brings_points_and_labels() -> None:
         assert batch.labels is not None and torch.equal(batch.labels, clouds.labels[batch.rows])
 
 
+def test_labels_of_clouds_are_of_the_models_classes_by_name() -> None:
+    clouds = Clouds(torch.randn(6, 9, 3), labels=torch.tensor([0, 1, 0, 1, 1, 0]), classes=("lamp", "chair"))
+    model = Recorder((9, 3))
+    model.classes = ("chair", "lamp", "table")
+    list(steps(model, clouds, steps=3))
+    for batch in model.batches:
+        assert batch.labels is not None and torch.equal(batch.labels, 1 - clouds.labels[batch.rows])
+    model.classes = ("chair", "table")
+    with pytest.raises(
+        ValueError, match="data: must be of the classes chair, table of this Recorder, got clouds of lamp"
+    ):
+        list(steps(model, clouds, steps=1))
+    of_chairs = Clouds(clouds.points[:2], labels=torch.ones(2, dtype=torch.long), classes=("lamp", "chair"))
+    list(steps(model, of_chairs, steps=1))  # that there are lamps elsewhere does not matter
+    assert model.batches[-1].labels.eq(0).all()
+
+
+def test_labels_are_integers_of_any_size() -> None:
+    model, x = Recorder(), torch.randn(10, 1)
+    list(steps(model, x, labels=torch.arange(10, dtype=torch.int32), steps=1))
+    assert model.batches[0].labels is not None and model.batches[0].labels.dtype == torch.int64
+    with pytest.raises(ValueError, match=r"labels: must be integers, got torch.float32; convert them with .long\(\)"):
+        list(steps(model, x, labels=torch.arange(10.0), steps=1))
+
+
 def test_subsampling_is_uniform_and_without_replacement() -> None:
     clouds = torch.arange(8.0)[None, :, None].expand(4000, 8, 3)
     drawn = thin(clouds, 3)

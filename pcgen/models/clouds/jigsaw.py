@@ -58,7 +58,7 @@ class Jigsaw(GradientLearner):
         cross_entropy: of the pieces' predicted cells, in nats; log(cells^3) without learning.
 
     Raises:
-        ValueError: a shape that is not that of clouds, or an argument out of range.
+        ValueError: a shape that is not that of clouds, or an argument out of range; in training, a batch of one cloud.
 
     References:
         Sauder, Sievers (2019). Self-Supervised Deep Learning on Point Clouds by Reconstructing Space.
@@ -116,6 +116,11 @@ class Jigsaw(GradientLearner):
         joined = torch.cat((pieces, known), 2)  # (B, cells^3, width + code)
         found: Tensor = self.solver(joined.flatten(0, 1)).unflatten(0, joined.shape[:2])
         return found
+
+    def update(self, batch: Batch) -> dict[str, Tensor]:
+        if len(batch) < 2:
+            raise ValueError("batch_size: must be at least 2 for the batch norm of codes, got a batch of one cloud")
+        return super().update(batch)
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         inside, sides = in_box(batch.x)

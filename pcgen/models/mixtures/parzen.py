@@ -162,5 +162,6 @@ class Parzen(Windows):
         factors = torch.linalg.cholesky(spread.mT @ spread + self.noise**2 * eye)  # (c, D, D)
         away = (x.double() - self.centres[windows].double()[:, None]).mT  # (c, D, B)
         squared = torch.linalg.solve_triangular(factors, away, upper=False).square().sum(1)  # (c, B)
-        half_log_det: Tensor = factors.diagonal(dim1=1, dim2=2).log().sum(1)
-        return -0.5 * squared - half_log_det[:, None] - 0.5 * dim * math.log(2 * math.pi)
+        half_log_det = factors.diagonal(dim1=1, dim2=2).log().sum(1)
+        log: Tensor = -0.5 * squared - half_log_det[:, None] - 0.5 * dim * math.log(2 * math.pi)
+        return log
