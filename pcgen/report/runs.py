@@ -26,7 +26,7 @@ from pcgen.report.encoding import BYTES
 from pcgen.report.measured import Beside, marks, tables
 from pcgen.seeds import isolated
 from pcgen.studies import leaderboard
-from pcgen.studies.reference import read_reference
+from pcgen.studies.reference import alike, read_reference
 from pcgen.training import Run, read_codes
 from pcgen.training.listing import flat, summarise
 
@@ -70,7 +70,7 @@ def of_runs(
     spec, _ = data.default_split(reference or source.spec, "test")
     known = read_reference(spec, source.about["training_set"], points, most=clouds, seed=seed)
     train = source.normalization.undo(thin(source.train, points, seed))
-    protocol = dataclasses.replace(metrics.protocol("exact"), points=points)
+    protocol = alike(dataclasses.replace(metrics.protocol("exact"), points=points), source.normalization)
     measured: dict[str, list[Report]] = {}
     drawn: dict[str, data.Clouds] = {}
     decoded: dict[Any, Tensor] = {}

@@ -1,14 +1,17 @@
 """The clouds that samples are compared with, read as the training clouds were."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from pcgen import data
+from pcgen.data.normalization import Normalization
+from pcgen.metrics.protocols import Protocol
 
-__all__ = ["chosen", "read_reference"]
+__all__ = ["alike", "chosen", "read_reference"]
 
 
 def read_reference(
@@ -38,6 +41,17 @@ def read_reference(
         max_bytes=reading["max_bytes"],
     )
     return known if most is None else known.select(chosen(len(known), most, seed))
+
+
+def alike(protocol: Protocol, training: Normalization) -> Protocol:
+    """The protocol for samples of a model that was trained on clouds normalised so.
+
+    If each training cloud was normalised by itself, samples have no place and size of their own, but the reference has.
+    Then all sets are normalised in this way, unless the protocol normalises them already.
+    """
+    if training.each and protocol.normalization == "none":
+        return replace(protocol, normalization=training.name)
+    return protocol
 
 
 def chosen(count: int, most: int, seed: int) -> Tensor:

@@ -60,7 +60,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     measure = metrics.evaluate
 
     def evaluate(samples: Any, reference: Any, train: Any, protocol: Any, **options: Any) -> metrics.Report:
-        found.append({"reference": reference, "train": train, **options})
+        found.append({"reference": reference, "train": train, "protocol": protocol, **options})
         return measure(samples, reference, train, protocol, **options)
 
     monkeypatch.setattr(metrics, "evaluate", evaluate)
@@ -98,6 +98,18 @@ def test_every_head_is_measured_beside_what_its_own_autoencoder_decodes(
     assert not any("Different from data" in sentence for model in content.models for sentence in model.verdict)
     rows = [name for name, _ in content.tables[0].oracles if name.startswith(DECODED)]
     assert len(rows) == 2 and str(other / "gmm") in rows[1]
+
+
+def test_clouds_that_were_normalised_each_by_itself_are_compared_so(
+    source: Path, runs: Path, asked: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    of_runs([runs / "gmm"], clouds=TEST, distances=["cd"])
+    training.on_clouds(
+        "autoencoder", training_set(str(source), points=32, up="z", normalize="unit_box"), 32, code=4, **SMALL
+    ).fit(tmp_path / "autoencoder", Options(steps=2))
+    training.on_codes("gmm", training.read_codes(tmp_path / "autoencoder")).fit(tmp_path / "gmm", Options(steps=2))
+    of_runs([tmp_path / "gmm"], clouds=TEST, distances=["cd"])
+    assert [each["protocol"].normalization for each in asked] == ["none", "unit_box"]
 
 
 def test_deformed_training_clouds_are_not_limited_by_the_autoencoder(

@@ -1,16 +1,20 @@
 """What a leaderboard measures its models against."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from pcgen import data
+from pcgen import data, training
 from pcgen.data.thinning import thin
+from pcgen.data.training_set import training_set
 from pcgen.studies import leaderboard, quality
 from pcgen.studies.leaderboard import REFERENCE, Settings, runner
 from pcgen.studies.reference import read_reference
+from pcgen.training import Options
 
 SPEC = "shapes:chair=60"
 READING = {"up": None, "drop_bad": False, "max_bytes": 2**30}
@@ -51,3 +55,31 @@ def test_the_reference_is_written_with_random_points_of_each_cloud(
     whole = read_reference(f"{SPEC}@test", READING, 32)
     assert torch.equal(written.points, thin(whole.points, 32, 3))
     assert not torch.equal(written.points, whole.points[:, :32])
+
+
+def test_a_table_is_of_one_autoencoder_and_one_reference(autoencoder: Path, settings: Settings, tmp_path: Path) -> None:
+    board = tmp_path / "board"
+    first = list(leaderboard.run(autoencoder, board, replace(settings, models=["gmm"]), say=lambda *_: None))
+    others = replace(settings, models=["gaussian"])
+    told: dict[str, Any] = {"say": lambda *_: None, "kept": first}
+    assert [entry.failure for entry in leaderboard.run(autoencoder, board, others, **told)] == [""]
+    fewer = replace(others, reference_clouds=3)
+    with pytest.raises(ValueError, match=r"reference.npz: has other clouds than shapes:chair=60 now; choose another"):
+        next(iter(leaderboard.run(autoencoder, board, fewer, **told)))
+    source = training_set("shapes:chair=60", points=32)
+    torch.manual_seed(1)
+    training.on_clouds("autoencoder", source, 32, code=4).fit(autoencoder, Options(seed=1, steps=3), overwrite=True)
+    with pytest.raises(ValueError, match=r"its gmm has learned other codes than those of .*choose another --out"):
+        next(iter(leaderboard.run(autoencoder, board, others, **told)))
+
+
+@pytest.mark.parametrize("normalize", ["unit_sphere", "none"])
+def test_clouds_that_were_normalised_each_by_itself_are_compared_so(normalize: str, tmp_path: Path) -> None:
+    """Samples have no size of their own then, but the reference has."""
+    source = training_set(SPEC, points=32, normalize=normalize)
+    job = training.on_clouds("autoencoder", source, 32, code=4)
+    job.fit(tmp_path / "autoencoder", Options(seed=0, steps=3))
+    settings = Settings(SPEC, ["gaussian"], effort=0.001, distances=("cd",))
+    (entry,) = leaderboard.run(tmp_path / "autoencoder", tmp_path / "board", settings, say=lambda *_: None)
+    (report,) = entry.reports["exact"]
+    assert report.protocol["normalization"] == normalize

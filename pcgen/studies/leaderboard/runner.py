@@ -1,7 +1,7 @@
 """Training, sampling and measuring every model of a leaderboard."""
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,8 @@ from pcgen.studies.leaderboard.board import REFERENCE, report_file, samples_file
 from pcgen.studies.leaderboard.entry import Entry
 from pcgen.studies.leaderboard.settings import Settings
 from pcgen.studies.quality import MOST, Quality, Scale
-from pcgen.studies.reference import chosen, read_reference
+from pcgen.studies.reference import alike, chosen, read_reference
+from pcgen.training.identity import data_identity
 
 __all__ = ["DECODED", "MEMORISER", "run", "training_clouds"]
 
@@ -38,6 +39,7 @@ def run(
     settings: Settings,
     say: Callable[..., None] = print,
     progress: Callable[[metrics.Progress], None] | None = None,
+    kept: Sequence[Entry] = (),
 ) -> Iterator[Entry]:
     """Train, sample and measure one model after another, and yield each; a model that fails is an entry that says why.
 
@@ -50,19 +52,24 @@ def run(
         settings: how models are trained and measured.
         say: called with what is being done.
         progress: as in `pcgen.metrics.evaluate`.
+        kept: entries of the table that are there already.
 
     Raises:
-        ValueError: the settings do not fit each other, the data or the autoencoder; nothing has been trained.
+        ValueError: the settings do not fit each other, the data or the autoencoder, or the entries that are there are
+            of other codes or another reference; nothing has been trained.
+        ChildProcessError: a process that trained heads was killed; those that were trained are kept.
     """
     out = Path(out)
     codes = training.read_codes(autoencoder, device=settings.device)
     bench = _Bench(codes, settings, out, say, progress)
     made = jobs(codes, settings.models, settings.config, settings.seed)
-    bench.save_reference()
+    if kept:
+        _check_codes(kept, codes, out, autoencoder)
+    bench.save_reference(alike=bool(kept))
     how: dict[str, Any] = {"effort": settings.effort, "device": settings.device, "seed": settings.seed}
     if settings.processes > 1:
         say(f"{len(made)} heads are trained, {settings.processes} side by side")
-        trainings = train_heads(codes, settings.models, settings.config, out, **how, processes=settings.processes)
+        trainings = train_heads(codes, list(made), settings.config, out, **how, processes=settings.processes)
         for number, (name, found) in enumerate(trainings, 1):
             ended = f"failed: {found}" if isinstance(found, str) else f"trained in {found:.0f} s"
             say(f"{name}: {ended} ({number} of {len(made)})")
@@ -79,6 +86,20 @@ def run(
         except Exception as error:  # whatever a model does, the others are to be trained
             say(f"{name}: failed: {error}")
             yield Entry(name, failure=" ".join(f"{type(error).__name__}: {error}".split()), **trained)
+
+
+def _check_codes(kept: Sequence[Entry], codes: training.Codes, out: Path, autoencoder: str | Path) -> None:
+    """Refuse entries of models that have learned other codes."""
+    known = {data_identity(codes.rows, labels)["sha256"] for labels in (None, codes.labels)}
+    for entry in kept:
+        path = out / entry.name
+        if not (path / "config.json").is_file():
+            continue  # its run was deleted, and only its samples and reports are there
+        if training.Run.open(path).config.get("data", {}).get("sha256") not in known:
+            raise ValueError(
+                f"{out}: its {entry.name} has learned other codes than those of {autoencoder}, which was trained "
+                "again, or whose data has changed; choose another --out"
+            )
 
 
 def training_clouds(codes: training.Codes) -> Tensor:
@@ -136,13 +157,17 @@ class _Bench:
         # A quality has no meaning for a reference of one cloud.
         self.scale = Scale(codes.train, held_out, _QUALITY_DRAWS, settings.seed) if len(held_out) > 1 else None
 
-    def save_reference(self) -> None:
-        """Write the reference beside the models."""
+    def save_reference(self, alike: bool = False) -> None:
+        """Write the reference beside the models; if it must be `alike`, one that is there is left."""
         self.out.mkdir(parents=True, exist_ok=True)
-        reference = self.whole.reference
+        reference, path = self.whole.reference, self.out / REFERENCE
         points = thin(reference.points, self.points, self.settings.seed)  # stored points may be in an order
         clouds = dataclasses.replace(reference, points=points, normals=None)
-        data.save(self.out / REFERENCE, clouds, overwrite=True)
+        if alike and path.is_file():
+            if not torch.equal(data.load(str(path)).coordinates, clouds.coordinates):
+                raise ValueError(f"{path}: has other clouds than {self.settings.reference} now; choose another --out")
+            return
+        data.save(path, clouds, overwrite=True)
 
     def measure(self, model: LatentCloudModel, folder: Path) -> dict[str, tuple[Report, ...]]:
         """A report for each protocol and set of samples, which the folder holds too."""
@@ -203,6 +228,7 @@ class _Bench:
         protocol = metrics.protocol(name)
         if protocol.points is None or protocol.points > self.points:
             protocol = dataclasses.replace(protocol, points=self.points)
+        protocol = alike(protocol, self.codes.source.normalization)
         report = metrics.evaluate(
             clouds,
             sets.reference,
