@@ -29,6 +29,7 @@ from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).resolve().parent
 OBJECTS = ROOT / "build" / "native"
+CUDA = "pcgen.lib.pcgen_cuda"
 MAC = sys.platform == "darwin"
 X86 = platform.machine().lower() in ("x86_64", "amd64")
 
@@ -189,6 +190,10 @@ class BuildNative(build_ext):
     def run(self) -> None:
         if self.inplace:
             (ROOT / "pcgen" / "lib").mkdir(exist_ok=True)
+        if all(ext.name != CUDA for ext in self.extensions):
+            # That of an earlier build would be loaded beside the new CPU library, and be put into wheels.
+            for folder in (ROOT, Path(self.build_lib)):
+                (folder / self.get_ext_filename(CUDA)).unlink(missing_ok=True)
         super().run()
 
     def get_ext_filename(self, fullname: str) -> str:
@@ -214,7 +219,7 @@ def extensions() -> list[Extension]:
     """The libraries that can be built here, named as setuptools names modules."""
     names = ["pcgen.lib.pcgen_cpu"]
     if cuda_compiler() is not None and any(ROOT.glob("csrc/cuda/*.cu")):
-        names.append("pcgen.lib.pcgen_cuda")
+        names.append(CUDA)
     return [Extension(name, sources=[]) for name in names]
 
 

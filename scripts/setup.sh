@@ -34,9 +34,11 @@ fi
 
 system_libraries() {
     [ "$(uname -s)" = Linux ] || return 0
-    local missing=() entry
+    local missing=() entry known
+    # Not through a pipe, which fails where grep ends before ldconfig does; and users may have no /sbin in their PATH.
+    known=$(PATH=$PATH:/usr/sbin:/sbin ldconfig -p 2>/dev/null || true)
     for entry in libusb-1.0.so.0:libusb-1.0-0 libEGL.so.1:libegl1 libGL.so.1:libgl1 libX11.so.6:libx11-6; do
-        ldconfig -p 2>/dev/null | grep -q "${entry%%:*}" || missing+=("${entry##*:}")
+        [[ $known == *"${entry%%:*}"* ]] || missing+=("${entry##*:}")
     done
     compgen -G '/usr/lib/*/dri/*_dri.so' >/dev/null || missing+=(libgl1-mesa-dri)
     [ ${#missing[@]} -gt 0 ] || return 0

@@ -22,18 +22,20 @@ DEVICES = {"cpu"}  # devices with kernels; `load` adds "cuda"
 
 @cache
 def load() -> None:
-    """Load the CPU library, and the CUDA library if there is a CUDA device; once per process.
+    """Load the CPU library, and the CUDA library if there is one and torch is built for CUDA; once per process.
+
+    Whether there is a GPU is not asked: that would keep processes that are forked later from using it.
 
     The environment variable PCGEN_INSTRUCTION_SET (portable, avx2 or avx512) replaces the automatic choice of the
     instruction set. PCGEN_LIBRARY_FOLDER replaces the folder of the libraries.
 
     Raises:
-        ImportError: the CPU library is not built, or does not load.
+        ImportError: the CPU library is not built, or a library does not load.
     """
     cpu, cuda = FOLDER / "libpcgen_cpu.so", FOLDER / "libpcgen_cuda.so"
     if not cpu.is_file():
         raise ImportError(f"pcgen's native library is not built: no file {cpu}; run {BUILD}")
-    paths = [cpu, cuda] if torch.cuda.is_available() and cuda.is_file() else [cpu]
+    paths = [cpu, cuda] if torch.version.cuda is not None and cuda.is_file() else [cpu]
     for path in paths:
         try:
             torch.ops.load_library(path)
@@ -66,7 +68,7 @@ def build_info() -> dict[str, Any]:
     Returns:
         cpu_library: path of the CPU library.
         cuda_library: path of the CUDA library, None if it is not built.
-        cuda_loaded: whether the CUDA library is loaded; it is if torch sees a CUDA device.
+        cuda_loaded: whether the CUDA library is loaded, and torch sees a CUDA device.
         cuda_toolkit: version of the CUDA toolkit that compiled it ("13.0"), None if it is not built.
         cuda_targets: its targets (("sm_80", "sm_90", "compute_90"), the last one is PTX for newer cards), or ().
         cuda_driver: major version of the minimum driver ("580"), None if it is unknown.
@@ -79,7 +81,7 @@ def build_info() -> dict[str, Any]:
     return {
         "cpu_library": str(FOLDER / "libpcgen_cpu.so"),
         "cuda_library": None if cuda is None else str(path),
-        "cuda_loaded": "cuda" in DEVICES,
+        "cuda_loaded": "cuda" in DEVICES and torch.cuda.is_available(),
         "cuda_toolkit": None if cuda is None else cuda.toolkit,
         "cuda_targets": () if cuda is None else cuda.targets,
         "cuda_driver": None if cuda is None else cuda.driver,

@@ -54,6 +54,7 @@ def approxmatch(x: Tensor, y: Tensor, convention: str = "approxmatch") -> Tensor
     Fan, Su and Guibas, 2017, A Point Set Generation Network for 3D Object Reconstruction from a Single Image.
     """
     x, y = cloud_pairs(x, y, points=True)
+    _check_device(x, "x")
     result: Tensor = _ops.approxmatch(x.float(), y.float(), *_flags(convention))
     return result
 
@@ -77,6 +78,7 @@ def approxmatch_matrix(
         ValueError: as `approxmatch`.
     """
     a, b = (each.float() for each in cloud_sets(a, b, points=True))
+    _check_device(a, "a")
     check_finite(a=a, b=b)
     flags = _flags(convention)
     out = torch.empty(len(a), len(b), dtype=torch.float64, device=a.device)
@@ -85,6 +87,11 @@ def approxmatch_matrix(
         if progress is not None:
             progress((row + 1) * len(b), out.numel())
     return out
+
+
+def _check_device(value: Tensor, name: str) -> None:
+    if value.device.type != "cpu":
+        raise ValueError(f"{name}: must be on the CPU, where approxmatch is, got {value.device}; move it with .cpu()")
 
 
 def _flags(convention: str) -> tuple[bool, bool]:

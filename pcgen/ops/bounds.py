@@ -41,7 +41,7 @@ def emd_bounds(a: Tensor, b: Tensor) -> Tensor:
     """
     a, b = cloud_sets(a, b, points=True)
     bounds = torch.maximum(*nearest_means(a, b))
-    centre = a[0].double().mean(0)  # keeps precision for clouds far from the origin
+    centre = a[:1].double().mean((0, 1))  # keeps precision for clouds far from the origin
     for directions in _half_sphere(_DIRECTIONS).to(a.device).split(_AT_ONCE):
         x, y = (((clouds.double() - centre) @ directions.T).sort(1).values.movedim(2, 0) for clouds in (a, b))
         sums = torch.cdist(x.contiguous(), y.contiguous(), p=1.0)  # (T, S, R)

@@ -121,8 +121,9 @@ def emd(x: Tensor, y: Tensor, gap: float = 0.0) -> Tensor:
     gap = _checked_gap(gap)
     if _transforms.active():
         value, index = _ops.emd(x.detach(), y.detach(), gap)
-        # A GPU gives the index -1 to a pair that cannot be matched.
-        return _transforms.with_derivatives(value, root(squares(x, y, index.clamp(min=0))).mean(1))
+        # A GPU gives the index -1 to a pair that cannot be matched. As in the kernel, squares are of doubles.
+        same = root(squares(x.double(), y.double(), index.clamp(min=0))).mean(1).to(value.dtype)
+        return _transforms.with_derivatives(value, same)
     result: Tensor = _ops.emd(x, y, gap)[0]
     return result
 
@@ -133,7 +134,7 @@ def emd_matrix(
 ) -> Tensor:
     """Earth Mover's distances between all clouds of two sets, on all of torch's threads or on the GPU.
 
-    D[i, j] = emd(a[i], b[j], gap); if `b is a`, each unordered pair is computed once.
+    D[i, j] = emd(a[i], b[j], gap); if `b is a`, a pair of different blocks of rows is computed once.
 
     Args:
         a: (S, N, 3), float32 or float64.

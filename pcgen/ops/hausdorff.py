@@ -73,7 +73,7 @@ def density_aware_chamfer(x: Tensor, y: Tensor, alpha: float = 1000.0) -> Tensor
     total = torch.zeros(len(x), dtype=x.dtype, device=x.device)
     for a, b, index in ((x, y, x_to_y), (y, x, y_to_x)):
         counts = torch.zeros(b.shape[:2], dtype=a.dtype, device=a.device)
-        counts.scatter_add_(1, index, torch.ones_like(index, dtype=a.dtype))
+        counts = counts.scatter_add(1, index, torch.ones_like(index, dtype=a.dtype))
         near = torch.exp(-alpha * _squares(a, b, index)) / counts.gather(1, index)  # (B, N)
         total = total + (1 - near).mean(1) / 2
     return total

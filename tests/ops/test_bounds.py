@@ -28,6 +28,12 @@ def test_bounds_of_float32_are_below_what_rounding_hides() -> None:
     assert (ops.emd_bounds(x, y).diagonal() <= ops.match(x, y).cost).all()
 
 
+def test_sets_without_clouds_have_no_bounds() -> None:
+    a, none = torch.rand(2, 5, 3), torch.empty(0, 5, 3)
+    assert ops.emd_bounds(none, a).shape == (0, 2) and ops.emd_bounds(a, none).shape == (2, 0)
+    assert ops.nearest(none, a).distance.shape[0] == 0
+
+
 def test_duals_of_the_pair_prove_it_and_bad_ones_are_named() -> None:
     x, y = ellipsoids(5), ellipsoids(5)
     found = ops.match(x, y)

@@ -110,6 +110,15 @@ def test_exports() -> None:
     assert torch.equal(torch.export.export(Distance(), (x, y)).module()(x, y), emd(x, y))
 
 
+@pytest.mark.parametrize("scale", [1e20, 1e-23])
+def test_transforms_have_the_kernels_range(scale: float) -> None:
+    """Squares of such distances are infinite, or 0, in float32."""
+    x, y = torch.zeros(1, 1, 3), torch.full((1, 1, 3), scale)
+    value, gradient = torch.func.vjp(emd, x, y)[0], torch.func.grad(lambda x: emd(x, y).sum())(x)
+    torch.testing.assert_close(value, emd(x, y))
+    torch.testing.assert_close(gradient, torch.full((1, 1, 3), -(3**-0.5)))
+
+
 def test_vmap() -> None:
     x, y = torch.rand(3, 2, 7, 3), torch.rand(2, 3, 7, 3)
     batched = torch.func.vmap(emd, (0, 1))(x, y)

@@ -40,6 +40,12 @@ def test_density_aware_chamfer_equals_a_loop() -> None:
         assert value.item() == pytest.approx(total, rel=1e-12)
 
 
+def test_density_aware_chamfer_under_vmap() -> None:
+    x, y = torch.rand(3, 2, 9, 3), torch.rand(3, 2, 7, 3)
+    found = torch.func.vmap(ops.density_aware_chamfer)(x, y)
+    torch.testing.assert_close(found, torch.stack([ops.density_aware_chamfer(a, b) for a, b in zip(x, y, strict=True)]))
+
+
 def test_density_aware_chamfer_sees_density_where_chamfer_does_not() -> None:
     even = torch.rand(1, 200, 3)
     crowded = even[:, :100].repeat(1, 2, 1)

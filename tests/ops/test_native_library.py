@@ -23,6 +23,19 @@ def test_build_info() -> None:
     assert info["threads"] == torch.get_num_threads()
 
 
+def test_an_import_asks_for_no_gpu() -> None:
+    """Torch would keep forked processes from using it."""
+    program = """
+import torch
+def asked(): raise RuntimeError("asked for a GPU")
+torch.cuda.is_available = asked
+import pcgen.ops
+print(float(pcgen.ops.emd(torch.zeros(1, 1, 3), torch.ones(1, 1, 3))))
+"""
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert result.stdout.startswith("1.73"), result.stderr
+
+
 def test_build_of_the_cuda_library() -> None:
     info = build_info()
     if info["cuda_library"] is None:
