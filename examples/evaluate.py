@@ -21,7 +21,8 @@ def main() -> None:
     reference = data.load(asked.reference, points=asked.points)
     reports = {}
     for spec in asked.samples:
-        clouds = data.load(spec, points=asked.points).select(range(len(reference)))  # as many as the reference has
+        clouds = data.load(spec, points=asked.points)
+        clouds = clouds.select(range(min(len(clouds), len(reference))))  # as many as the reference has
         reports[spec] = metrics.evaluate(clouds, reference, protocol=asked.protocol, distances=("cd",))
 
     Console().print(metrics.compare(reports))

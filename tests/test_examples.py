@@ -23,8 +23,8 @@ if not FOLDER.is_dir():
 
 
 @cache
-def run(name: str) -> str:
-    command = [sys.executable, str(FOLDER / f"{name}.py")]
+def run(name: str, *words: str) -> str:
+    command = [sys.executable, str(FOLDER / f"{name}.py"), *words]
     done = subprocess.run(command, cwd=FOLDER.parent, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -39,6 +39,11 @@ def test_each_example_is_here_and_in_the_list() -> None:
 @pytest.mark.parametrize("name", SHOWN)
 def test_example_shows_what_it_is_for(name: str) -> None:
     assert re.search(SHOWN[name], run(name))
+
+
+def test_fewer_samples_than_the_reference_has_are_all_measured() -> None:
+    few = ["shapes:chair=10@train", "--reference", "shapes:chair=100@test", "--points", "32"]
+    assert re.search(r"shapes:chair=10@train: 1-NNA-CD \d+", run("evaluate", *few))
 
 
 def test_the_loop_of_ones_own_descends_the_distance() -> None:

@@ -92,7 +92,7 @@ def classify(
 
     names = _names(supervised, models)
     config = parse_model_settings(settings or [], names, _target)
-    chosen = [choose(loss.strip(), LOSSES, "--losses") for loss in losses.split(",")]
+    chosen = list(dict.fromkeys(choose(loss.strip(), LOSSES, "--losses") for loss in losses.split(",")))
     options = Options(epochs=epochs, steps=steps, minutes=minutes, batch_size=batch_size, bf16=bf16)
     device_of_process(device)
     classification.check_out(out, classification.REFERENCES)
@@ -134,7 +134,8 @@ def _names(supervised: bool, models: str | None) -> list[str]:
     from pcgen.studies import classification
 
     if models:
-        return [choose(name.strip(), classification.REFERENCES, "--models") for name in models.split(",")]
+        named = (choose(name.strip(), classification.REFERENCES, "--models") for name in models.split(","))
+        return list(dict.fromkeys(named))
     return list(classification.REFERENCES) if supervised else []
 
 

@@ -90,12 +90,12 @@ def read_each(
 
 
 def parse_metrics(text: str) -> list[str]:
-    """The distances of `--metrics cd,emd`.
+    """The distances of `--metrics cd,emd`, each once.
 
     Raises:
         ValueError: there is none, or one of another name.
     """
-    return [choose(name.strip(), ["cd", "emd"], "--metrics") for name in text.split(",")]
+    return list(dict.fromkeys(choose(name.strip(), ["cd", "emd"], "--metrics") for name in text.split(",")))
 
 
 def parse_settings(settings: Sequence[str], *targets: Callable[..., Any], skip: Iterable[str] = ()) -> dict[str, Any]:

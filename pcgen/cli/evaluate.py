@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
+
 from pcgen.cli import evaluate_options as own
 from pcgen.cli.common import check_out, emd_limit, parse_metrics, say
 from pcgen.cli.evaluation import at_points, load_sets, options
@@ -18,8 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = ["evaluate"]
 
+_OF_REPORTS = ("samples", "seeds", "published", "out", "overwrite")  # what reports that are there already are shown by
+
 
 def evaluate(
+    context: typer.Context,
     samples: own.Samples,
     reference: own.Reference = None,
     train: own.Train = None,
@@ -54,6 +59,8 @@ def evaluate(
         check_out(out, ".json", overwrite)
     distances = parse_metrics(metrics)
     measured = _to_measure(samples, reference)
+    if not measured:
+        _refuse_measuring(context)
     presets = _presets(protocol, normalize)
     _check_machine(device, threads, tiles)
     reports, read = _read(samples, measured, seeds)
@@ -96,6 +103,20 @@ def _to_measure(samples: Sequence[str], reference: str | None) -> list[str]:
             "--reference: name the clouds to compare the samples with, for example shapes:chair or data.npz@test"
         )
     return measured
+
+
+def _refuse_measuring(context: typer.Context) -> None:
+    """Refuse the options that were given and would be ignored, since all of SAMPLES are reports."""
+    given = []
+    for option in context.command.params:
+        source = context.get_parameter_source(str(option.name))
+        if option.name not in _OF_REPORTS and source is not None and source.name != "DEFAULT":
+            given.append(option.opts[0])
+    if given:
+        raise ValueError(
+            f"SAMPLES: must have clouds among them for {', '.join(given)}, got reports alone, in which nothing is "
+            "measured again; leave out these options"
+        )
 
 
 def _presets(protocol: str, normalize: str | None) -> "list[Protocol]":

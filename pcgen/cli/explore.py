@@ -54,7 +54,7 @@ def explore(
     ] = None,
     count: Annotated[
         int | None,
-        typer.Option(min=1, help="Rows of the picture; for a page, pairs of clouds to interpolate (default: 4)."),
+        typer.Option(min=1, help="Rows of the picture (default: 4); a page joins every two of twice as many clouds."),
     ] = None,
     steps: Annotated[
         int | None, typer.Option(min=2, help="Clouds of each path, or nearest clouds of each (default: 7).")
@@ -64,10 +64,19 @@ def explore(
         typer.Option(help="For paths: linear (default), or spherical about the mean code; a page has both."),
     ] = None,
     names: Annotated[
-        str | None, typer.Option(help="Names of clouds, separated by commas, instead of a random choice.")
+        str | None,
+        typer.Option(
+            help="Names of clouds, separated by commas, instead of a random choice; paths: the two ends of each row."
+        ),
     ] = None,
-    source_class: Annotated[str | None, typer.Option("--from", help="For shift: the class to start from.")] = None,
-    target_class: Annotated[str | None, typer.Option("--to", help="For shift: the class to move to.")] = None,
+    source_class: Annotated[
+        str | None,
+        typer.Option("--from", help="For shift: the class to start from (default: the first other than --to)."),
+    ] = None,
+    target_class: Annotated[
+        str | None,
+        typer.Option("--to", help="For shift: the class to move to (default: the first other than --from)."),
+    ] = None,
     points: Points = None,
     checkpoint: Checkpoint = None,
     up: Up = None,
@@ -91,10 +100,16 @@ def explore(
     for option, shows in _TAKEN.items():
         if show not in shows and given[option] is not None:
             raise ValueError(f"--{option}: is for --show {', '.join(shows)}, got --show {show}; leave it out")
+    chosen = None if names is None else [name.strip() for name in names.split(",")]
+    if chosen is not None and count is not None:
+        raise ValueError("--count: is for a random choice of clouds, got --names too; leave one of them out")
+    if chosen is not None and show == "paths" and out is None and len(chosen) % 2:
+        raise ValueError(
+            f"--names: must be two clouds for each row of paths, got {len(chosen)}; add one, or leave one out"
+        )
     count, steps, path = count or 4, steps or 7, "linear" if path is None else path
     opened = training.Run.open(run)
     clouds = read(opened, source, points, up, max_bytes, drop_bad)
-    chosen = None if names is None else [name.strip() for name in names.split(",")]
     if out is not None:
         from pcgen.report.opened import Opened
 
@@ -192,16 +207,19 @@ def _shift(at: _At, count: int, names: list[str] | None, seed: int, source: str 
     if at.clouds.labels is None or len(at.clouds.classes) < 2:
         raise ValueError(f"{at.clouds.source}: must have clouds of two classes for --show shift; name both, SOURCE:A,B")
     classes = at.clouds.classes
-    here, there = (
-        classes[number] if name is None else choose(name, classes, option)
-        for number, name, option in ((0, source, "--from"), (1, target, "--to"))
-    )
+    here, there = _two_classes(classes, source, target)
     labels = at.clouds.labels
     difference = class_shift(at.codes, labels, classes.index(here), classes.index(there))
     own = (labels == classes.index(here)).nonzero().flatten()
     rows = own[torch.randperm(len(own), generator=torch.Generator().manual_seed(seed))[:count]]
     if names is not None:
         rows = _rows(at.clouds, count, names, seed)
+        for row in rows.tolist():
+            if labels[row] != classes.index(here):
+                raise ValueError(
+                    f"--names: must be of the class {here}, which is moved, got {at.clouds.names[row]} of "
+                    f"{classes[int(labels[row])]}; leave it out, or choose another --from"
+                )
     shares = (0.0, 0.5, 1.0)
     clouds = [
         [at.clouds.points[row], *at.decoded(torch.stack([at.codes[row] + share * difference for share in shares]))]
@@ -209,6 +227,20 @@ def _shift(at: _At, count: int, names: list[str] | None, seed: int, source: str 
     ]
     words = [[at.clouds.names[row], "decoded", "half way", f"as {there}"] for row in rows.tolist()]
     return clouds, words
+
+
+def _two_classes(classes: tuple[str, ...], source: str | None, target: str | None) -> tuple[str, str]:
+    """Where a shift starts and where it ends; what is not named is the first class that is not the other."""
+    for option, name in (("--from", source), ("--to", target)):
+        if name is not None:
+            choose(name, classes, option)
+    here = next(name for name in classes if name != target) if source is None else source
+    there = next(name for name in classes if name != here) if target is None else target
+    if here == there:
+        raise ValueError(
+            f"--to: must be another class than --from, got {here} for both; name two of {', '.join(classes)}"
+        )
+    return here, there
 
 
 def _map(at: _At) -> Pictured:

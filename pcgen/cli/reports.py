@@ -116,7 +116,8 @@ def as_tables(sets: "Mapping[str, Mapping[str, Report]]", mean: bool, published:
     """The metrics of one set of samples, or of several side by side, with precision, recall and copies beneath.
 
     Args:
-        sets: the reports of each set by protocol, as from `by_set`; there is a table for each protocol.
+        sets: the reports of each set by protocol, as from `by_set`; there is a table for each protocol, or of one set
+            a single one of all protocols.
         mean: all are of one model: their mean and deviation are a row too.
         published: a category whose published numbers are shown.
 
@@ -128,7 +129,8 @@ def as_tables(sets: "Mapping[str, Mapping[str, Report]]", mean: bool, published:
     if len(sets) == 1:
         ((found, *others),) = (list(of.values()) for of in sets.values())
         if others:
-            return [side_by_side([found, *others])]
+            below = [table for report in (found, *others) for table in details({report.protocol["name"]: report})]
+            return [side_by_side([found, *others], published), *below]
         return [found.table(published), *details({"samples": found})]
     tables = []
     for group in _groups(sets):

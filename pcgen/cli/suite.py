@@ -122,7 +122,7 @@ def suite(
         codes = out / "autoencoder"
         _train_autoencoder(data, codes, plan, {**reading, "max_bytes": max_bytes})
     with pair_progress("evaluation") as progress:
-        for entry in leaderboard.run(codes, out, plan, say=say, progress=progress):
+        for entry in leaderboard.run(codes, out, plan, say=say, progress=progress, kept=list(entries.values())):
             if entry.failure and entry.name in entries:
                 say(f"{entry.name}: its earlier row stays in the table")
                 held.append(entry.name)
@@ -141,7 +141,9 @@ def _names(models: str | None, codes: Path | None) -> list[str]:
 
     code = getattr(Run.open(codes).model(), "code_shape", ()) if codes is not None else ()
     known = heads("set" if len(code) == 2 else "vector")
-    return [choose(name.strip(), known, "--models") for name in models.split(",")] if models else known
+    if not models:
+        return known
+    return list(dict.fromkeys(choose(name.strip(), known, "--models") for name in models.split(",")))
 
 
 def _processes(device: str, names: "Sequence[str]") -> int:

@@ -145,8 +145,10 @@ def _beside_nearest(samples: "list[Clouds]", spec: str, how: "Reading") -> tuple
 
 def _titles(files: list[str]) -> list[str]:
     """Different names of sources: the names of their files, or their full paths if two are equal."""
-    short = [spec.rstrip("/").rpartition("/")[2] for spec in files]
-    return short if len(set(short)) == len(short) else files
+    from pcgen.data.spec import short
+
+    names = [short(spec) for spec in files]
+    return names if len(set(names)) == len(names) else files
 
 
 def _is_run(path: str) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from pcgen.data.clouds import SPLITS
 from pcgen.errors import choose
 
-__all__ = ["Spec", "absolute", "default_split", "parse"]
+__all__ = ["Spec", "absolute", "default_split", "parse", "short"]
 
 _SPLIT = re.compile(r"^(?P<rest>.+)@(?P<names>[\w,-]+)$")
 _CLASS = re.compile(r"^(?P<rest>.+):(?P<names>[^:/\\@]+)$")
@@ -79,3 +79,15 @@ def default_split(spec: str, split: str) -> tuple[str, str | None]:
     if parsed.splits:
         return spec, None
     return str(replace(parsed, splits=(split,))), f"{spec} names no split: @{split} is taken"
+
+
+def short(spec: str) -> str:
+    """The spec without the folders that its source is in; the source need not exist.
+
+    >>> short("data/scans/:chair@test")
+    'scans:chair@test'
+    """
+    folders, _, name = spec.rpartition("/")
+    if name[:1] in ("", ":", "@"):  # the last slash is the end of the source
+        name = Path(folders).name + name
+    return name or spec

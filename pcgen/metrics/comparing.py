@@ -101,11 +101,16 @@ def check_comparable(named: Sequence[tuple[str, Report]]) -> None:
             )
 
 
-def side_by_side(reports: Sequence[Report]) -> "Table":
+def side_by_side(reports: Sequence[Report], published: str | None = None) -> "Table":
     """One table of one set of samples under several protocols: numbers of different protocols are not comparable.
 
+    Args:
+        reports: one for each protocol.
+        published: a category of ShapeNet whose published numbers are shown below those of each protocol.
+
     Raises:
-        ValueError: there is no report, or two are of different samples; the message names both.
+        ValueError: there is no report, or two are of different samples (the message names both); or there are no
+            published numbers for `published` under one of the protocols.
     """
     if not reports:
         raise ValueError("reports: must hold at least one, got none")
@@ -115,17 +120,21 @@ def side_by_side(reports: Sequence[Report]) -> "Table":
                 f"reports: must be of the same samples, got {reports[0].samples['source']} and "
                 f"{report.samples['source']}; compare() is for several models under one protocol"
             )
-    shown = shown_columns([row for report in reports for row in report.rows])
-    notes = ["numbers under different protocols are not comparable", IDEAL, f"pcgen {reports[0].version}"]
+    in_print = [published_rows(report, published) for report in reports]
+    shown = shown_columns(
+        [row for report in reports for row in report.rows] + [row for rows in in_print for row in rows]
+    )
+    sources = dict.fromkeys(note for rows in in_print for note in footnotes(rows))
+    notes = ["numbers under different protocols are not comparable", IDEAL, *sources, f"pcgen {reports[0].version}"]
     shared = [note for note in reports[0].notes if all(note in report.notes for report in reports)]
     for report in reports:
         notes += [f"{report.protocol['name']}: {note}" for note in report.notes if note not in shared]
     table = new_table("one set under several protocols", ("", "clouds"), shown, [*notes, *shared])
-    for report in reports:
+    for report, printed in zip(reports, in_print, strict=True):
         samples, *oracles = report.rows
         add_row(table, (f"{report.protocol['name']}\n{report.protocol['hash']}",), style="bold")
         add_row(table, (samples.name, str(samples.clouds), *cells_of(samples, shown)))
-        add_dim(table, [*oracles, *chance_rows(report.rows)], shown)
+        add_dim(table, [*oracles, *chance_rows(report.rows), *printed], shown)
         table.add_section()
     return table
 

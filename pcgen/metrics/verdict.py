@@ -4,7 +4,7 @@ from pcgen.metrics.report import Report
 from pcgen.metrics.row import Row
 from pcgen.metrics.sets import SECOND, TRAINING
 
-__all__ = ["DECODED", "verdict"]
+__all__ = ["DECODED", "too_near", "verdict"]
 
 DECODED = "training set decoded"
 _FEW = 100  # with fewer clouds per set, an interval of a 1-NNA is wider than 18 percentage points
@@ -54,7 +54,7 @@ def _quality(samples: Row, oracles: dict[str, Row], decoded: bool) -> str:
     best = max(oracles[TRAINING].values[key], chance) if known else chance
     what = "the training set has" if best > chance else "chance is"
     told = f"{_NAMES[key]} {_percent(own)} ({100 * low:.0f} to {100 * high:.0f})"
-    if own < best and high < chance:
+    if too_near(samples, key, best):
         return f"Too near to the reference: {told}, below chance: samples repeat reference clouds, or each other."
     if low <= best:
         unsure = f"No difference from {'the training set' if known else 'data'} found with {samples.clouds} clouds"
@@ -65,6 +65,13 @@ def _quality(samples: Row, oracles: dict[str, Row], decoded: bool) -> str:
     by_code, by_head = middle - best, own - middle
     blame = "the autoencoder" if by_code > by_head else "the head"
     return f"Limited by {blame}: {told}; decoded training clouds have {_percent(middle)}, {what} {_percent(best)}."
+
+
+def too_near(row: Row, key: str, best: float) -> bool:
+    """Whether the 1-NNA of that key is below the best one, and its interval below chance: the row repeats clouds."""
+    own = row.values[key]
+    _, high = row.intervals.get(key, (own, own))
+    return own < best and high < row.values.get(f"{key}_chance", 0.5)
 
 
 def _coverage(samples: Row, oracles: dict[str, Row]) -> str:

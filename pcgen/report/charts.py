@@ -21,6 +21,7 @@ _LETTER, _LINE = 6.6, 11.0  # width of a letter, on average, and height of a nam
 _PLANE, _CROWDED = (720, 380), (1120, 560)  # width and height of a plane, and of one of more marks than
 _FEW, _DOT = 12, 5.0  # so many; and radius of a mark, with a little air
 _KEY = 110  # width of the list of groups
+_HUES = 30  # of common.css
 _MOST = 400  # points of a line that are drawn: more cannot be told apart
 
 
@@ -92,7 +93,7 @@ def lines(
             pen = "L"
         if len(drawn) == 1:
             drawn.append("h0.1")
-        parts.append(f'<path class="line s{number % 10}" d="{"".join(drawn)}"><title>{escape(name)}</title></path>')
+        parts.append(f'<path class="line s{number % _HUES}" d="{"".join(drawn)}"><title>{escape(name)}</title></path>')
     parts.append(_legend([name for name, _, _ in series]))
     return _svg(parts, ", ".join(name for name, _, _ in series))
 
@@ -120,12 +121,12 @@ def plane(points: Sequence[tuple[str, float, float, str | None]], x: str, y: str
         if np.linalg.norm(near - anchor) > 2 * _DOT:
             parts.append(f'<path class="lead" d="M{anchor[0]:.1f} {-anchor[1]:.1f}L{near[0]:.1f} {-near[1]:.1f}"/>')
     for (name, *_, group), anchor, corner in zip(points, anchors, corners, strict=True):
-        kind = "oracle" if group is None else f"s{groups.index(group) % 10}"
+        kind = "oracle" if group is None else f"s{groups.index(group) % _HUES}"
         parts.append(f'<circle class="{kind}" cx="{anchor[0]:.1f}" cy="{-anchor[1]:.1f}" r="4"/>')
         parts.append(f'<text x="{corner[0]:.1f}" y="{-corner[1] - 2:.1f}">{escape(name)}</text>')
     for line, group in enumerate(listed):
         level = _TOP + 10 + 16 * line
-        parts.append(f'<circle class="s{line % 10}" cx="{right + 18}" cy="{level}" r="4"/>')
+        parts.append(f'<circle class="s{line % _HUES}" cx="{right + 18}" cy="{level}" r="4"/>')
         parts.append(f'<text x="{right + 27}" y="{level + 4}">{escape(group)}</text>')
     return _svg(parts, f"{x} against {y}", width, height)
 
@@ -174,7 +175,7 @@ def _legend(names: Sequence[str]) -> str:
     for number, name in enumerate(names if len(names) > 1 else []):
         height = _TOP + 8 + 14 * number
         left = _WIDTH - _RIGHT - 8
-        parts.append(f'<path class="line s{number % 10}" d="M{left - 14} {height}h14"/>')
+        parts.append(f'<path class="line s{number % _HUES}" d="M{left - 14} {height}h14"/>')
         parts.append(f'<text text-anchor="end" x="{left - 19}" y="{height + 4}">{escape(name)}</text>')
     return "".join(parts)
 

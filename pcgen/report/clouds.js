@@ -3,7 +3,9 @@
 const clouds = (() => {
   const page = JSON.parse(document.getElementById("data").textContent);
   const view = { azimuth: 35, elevation: 22 };
-  const DISTANCE = 6; // of the eye, in radii of a cloud, as in pcgen's pictures
+  const DISTANCE = 6; // of the eye, in radii of a typical cloud, as in pcgen's pictures
+  const FILLED = 0.75; // of a canvas, by a cloud of one radius
+  const LARGEST = 1.2; // radii that still fit, with the balls, from every side
   const LIGHT = normalised([-0.4, 0.7, 0.59]);
   const HALFWAY = normalised([LIGHT[0], LIGHT[1], LIGHT[2] + 1]);
   const SPEED = 0.03; // degrees in a millisecond
@@ -34,19 +36,21 @@ const clouds = (() => {
       if (value < low[i % 3]) low[i % 3] = value;
       if (value > high[i % 3]) high[i % 3] = value;
     }
-    const unit = set.size / 65535 / page.radius;
+    const fromMiddle = (i, k) => set.values[start + 3 * i + k] - (low[k] + high[k]) / 2;
+    let reach = 0; // of the farthest point
+    for (let i = 0; i < n; i++) reach = Math.max(reach, Math.hypot(fromMiddle(i, 0), fromMiddle(i, 1), fromMiddle(i, 2)));
+    const unit = set.size[place] / 65535 / page.radius;
+    const shrunk = Math.max(1, (reach * unit) / LARGEST); // how many times smaller than the others are
     const points = new Float32Array(n * 3);
     const shades = new Uint8Array(n);
-    const shrink = Math.max(1, (Math.max(...high.map((h, i) => h - low[i])) * unit) / 8); // one far larger than the rest
     for (let i = 0; i < n; i++) {
-      for (let k = 0; k < 3; k++) {
-        points[3 * i + k] = ((set.values[start + 3 * i + k] - (low[k] + high[k]) / 2) * unit) / shrink;
-      }
+      for (let k = 0; k < 3; k++) points[3 * i + k] = (fromMiddle(i, k) * unit) / shrunk;
       const span = high[1] - low[1];
       const share = span > 0 ? (set.values[start + 3 * i + 1] - low[1]) / span : 0.5;
       shades[i] = Math.round(share * (page.palette.length - 1));
     }
-    return { n, points, shades };
+    const times = Number(shrunk.toPrecision(3));
+    return { n, points, shades, scale: times > 1 ? `1 : ${times}` : "" };
   }
 
   // The pixels of a ball of that radius: where, how near, and how much light it throws back.
@@ -87,11 +91,11 @@ const clouds = (() => {
     const pixels = image.data;
     depth.fill(-Infinity);
     pixels.fill(0);
-    const { n, points, shades } = canvas.cloud;
+    const { n, points, shades, scale: written } = canvas.cloud;
     const a = ((view.azimuth + canvas.spin) * Math.PI) / 180;
     const e = (view.elevation * Math.PI) / 180;
     const [sa, ca, se, ce] = [Math.sin(a), Math.cos(a), Math.sin(e), Math.cos(e)];
-    const focal = (side / 2) * 0.8 * Math.sqrt(DISTANCE * DISTANCE - 1) / 1.25;
+    const focal = (side / 2) * FILLED * Math.sqrt(DISTANCE * DISTANCE - 1);
     const size = Math.max(1.1 * ratio, (side * 1.1) / Math.sqrt(n));
     for (let i = 0; i < n; i++) {
       const [px, py, pz] = [points[3 * i], points[3 * i + 1], points[3 * i + 2]];
@@ -120,7 +124,12 @@ const clouds = (() => {
         pixels[4 * at + 3] = 255;
       }
     }
-    canvas.getContext("2d").putImageData(image, 0, 0);
+    const context = canvas.getContext("2d");
+    context.putImageData(image, 0, 0);
+    context.font = `${10 * ratio}px system-ui, sans-serif`;
+    context.fillStyle = "gray";
+    context.textAlign = "right";
+    context.fillText(written, side - 3 * ratio, side - 4 * ratio);
   }
 
   // Only canvases that can be seen are drawn, once a frame at most.
@@ -152,7 +161,8 @@ const clouds = (() => {
   // Put a cloud on a canvas, in place of what it had.
   function show(canvas, set, place, label) {
     canvas.cloud = cloudOf(set, place);
-    canvas.setAttribute("aria-label", label);
+    const { scale } = canvas.cloud;
+    canvas.setAttribute("aria-label", scale ? `${label}, drawn at ${scale}` : label);
     if (canvas.isConnected) paint(canvas);
   }
 

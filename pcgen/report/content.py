@@ -88,6 +88,7 @@ class Model:
         settings: its options, and its training's.
         commands: what repeats it, a line each.
         failure: why there is nothing else; empty where there is.
+        notes: what its reports remark and those of other models do not, a sentence each.
     """
 
     name: str
@@ -99,6 +100,7 @@ class Model:
     settings: Mapping[str, Any] = field(default_factory=dict)
     commands: Sequence[str] = ()
     failure: str = ""
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Clouds as text for a page: 16 bits a coordinate, in the box of all clouds of their set."""
+"""Clouds as text for a page: 16 bits a coordinate, in the box of each cloud."""
 
 import base64
 from typing import Any
@@ -14,13 +14,14 @@ _LEVELS = 65535
 
 
 def encoded(points: Array) -> dict[str, Any]:
-    """Clouds (S, N, 3) as JSON values: their sizes, the box that holds them, and the text of what fills it.
+    """Clouds (S, N, 3) as JSON values: their number, the box of each, and the text of what fills them.
 
-    A coordinate is off by at most a hundred thousandth of the box's longest side.
+    A coordinate is off by at most a hundred thousandth of its cloud's longest side, however large other clouds are.
     """
     clouds, count, _ = points.shape
-    low, high = points.min((0, 1)), points.max((0, 1))
-    size = float((high - low).max()) or 1.0
-    whole = np.rint((points - low) / size * _LEVELS).astype("<u2")
+    low = points.min(1)  # (S, 3)
+    size = (points.max(1) - low).max(1)  # (S,)
+    size[size == 0] = 1.0
+    whole = np.rint((points - low[:, None]) / size[:, None, None] * _LEVELS).astype("<u2")
     text = base64.b64encode(whole.tobytes()).decode()
-    return {"clouds": clouds, "points": count, "low": [float(each) for each in low], "size": size, "data": text}
+    return {"clouds": clouds, "points": count, "low": low.tolist(), "size": size.tolist(), "data": text}

@@ -9,6 +9,7 @@ from torch import Tensor
 
 import pcgen
 from pcgen.data import SPLITS, Clouds, default_split
+from pcgen.data.spec import short
 from pcgen.data.thinning import thin
 from pcgen.latents import principal_axes
 from pcgen.report.atlas import Atlas, CodeSet
@@ -64,7 +65,7 @@ def atlas_of(opened: Opened, clouds: Clouds, ends: Iterable[int], steps: int = 7
     points = min(stored, _BYTES // (BYTES * sum(len(group.points) for group in groups)))
     places = places_of(opened.model, axes, [group.codes for group in groups])
     return Atlas(
-        title=f"What {opened.run.path.resolve().name} has learned from {_short(clouds.source)}",
+        title=f"What {opened.run.path.resolve().name} has learned from {short(clouds.source)}",
         facts=[
             ("model", model_name(opened.run.config)),
             ("code", f"{' x '.join(map(str, codes.shape[1:]))} numbers"),
@@ -133,11 +134,6 @@ def _notes(opened: Opened, clouds: Clouds, shown: int, stored: int, points: int)
     notes = [f"Shown: {' and '.join(parts)}; the axes are those of all clouds."] if parts else []
     trained = opened.run.config.get("data", {}).get("training_set", {}).get("spec")
     if clouds.splits is not None:
-        learned = "" if trained is None else f"; the run was trained on {_short(default_split(trained, 'train')[0])}"
-        notes.append(f"The sets train, val and test are the splits of {_short(clouds.source)}{learned}.")
+        learned = "" if trained is None else f"; the run was trained on {short(default_split(trained, 'train')[0])}"
+        notes.append(f"The sets train, val and test are the splits of {short(clouds.source)}{learned}.")
     return notes
-
-
-def _short(spec: str) -> str:
-    """A spec without the folders of its file: a page may be sent to others."""
-    return spec.rpartition("/")[2]

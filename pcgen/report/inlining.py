@@ -57,8 +57,15 @@ def drawing(sets: Sequence[Array]) -> dict[str, Any]:
     Args:
         sets: (S, N, 3) each.
     """
-    radii = [np.ptp(points, axis=1).max(1) / 2 for points in sets]
+    radii = [_radii(points) for points in sets]
     return {"palette": palette(), "radius": (float(np.median(np.concatenate(radii))) if radii else 0.0) or 1.0}
+
+
+def _radii(points: Array) -> Array:
+    """Of each cloud, the distance of the farthest point from the middle of its box: (S,)."""
+    middles = (points.min(1, keepdims=True) + points.max(1, keepdims=True)) / 2
+    found: Array = np.linalg.norm(points - middles, axis=2).max(1)
+    return found
 
 
 def palette() -> list[list[int]]:

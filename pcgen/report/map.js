@@ -9,6 +9,7 @@ const map = (() => {
     "M0 -5L4.6 0L0 5L-4.6 0z", // diamond
     "M-4.6 -1.5h3.1v-3.1h3v3.1h3.1v3h-3.1v3.1h-3v-3.1h-3.1z", // cross
   ];
+  const HUES = 30; // of common.css
   const MARGIN = 34; // pixels that are left free along the edges
   const REACH = 24; // pixels within which the pointer finds a cloud
   const APART = 1.25; // sides of a small cloud between the middles of two
@@ -46,9 +47,9 @@ const map = (() => {
   }
 
   function hueOf(set, place) {
-    if (!byClass) return `s${set % 10}`;
+    if (!byClass) return `s${set % HUES}`;
     const label = page.sets[set].labels[place];
-    return label === null ? "" : `s${label % 10}`;
+    return label === null ? "" : `s${label % HUES}`;
   }
 
   function titleOf({ set, place }) {
@@ -202,9 +203,9 @@ const map = (() => {
       redraw();
     });
     document.getElementById("sets").append(button);
-    legend(number, byClass ? "" : `s${number % 10}`, set.name);
+    legend(number, byClass ? "" : `s${number % HUES}`, set.name);
   });
-  if (byClass) page.classes.forEach((name, label) => legend(0, `s${label % 10}`, name));
+  if (byClass) page.classes.forEach((name, label) => legend(0, `s${label % HUES}`, name));
 
   function about() {
     const lines = page.maps[number()].about.map((text) => {

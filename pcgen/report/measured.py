@@ -15,11 +15,12 @@ from pcgen.metrics.report import Report, label_of, mean_and_deviation
 from pcgen.metrics.row import Row, merged
 from pcgen.metrics.sets import SECOND, TRAINING, measured_set
 from pcgen.metrics.tables import Column, chance_rows, copying_columns, number, shown_columns
+from pcgen.metrics.verdict import too_near
 from pcgen.models import MODELS
 from pcgen.ops import chamfer_matrix
 from pcgen.report.content import Cell, Gallery, Mark, Table
 
-__all__ = ["Beside", "marks", "tables"]
+__all__ = ["Beside", "marks", "remarks", "tables"]
 
 _ABOUT = {
     "jsd": "Jensen-Shannon divergence of the distributions of points, in bits; lower is better",
@@ -55,7 +56,7 @@ def tables(reports: Mapping[str, Sequence[Report]], protocol: str) -> list[Table
     train = next((row for row in oracles if row.name == TRAINING), None)
     made = []
     for title, columns, notes in (
-        (f"Metrics: protocol {label_of(first)}", shown_columns([*rows, *oracles]), _READ),
+        (f"Metrics: protocol {label_of(first)}", shown_columns([*rows, *oracles]), [*_READ, *_shared(reports)]),
         ("Copying", shown_columns([*rows, *oracles], copying_columns("cd")), []),
     ):
         if not columns:
@@ -66,6 +67,22 @@ def tables(reports: Mapping[str, Sequence[Report]], protocol: str) -> list[Table
         heads = [("", f"under {protocol}"), *((" ".join(head.split()), _about(key)) for key, head, _ in columns)]
         made.append(Table(title, heads, of_models, of_oracles, notes))
     return made
+
+
+def remarks(reports: Mapping[str, Sequence[Report]]) -> dict[str, list[str]]:
+    """The notes of each model's reports that are not beneath the tables, since they are not those of all models."""
+    shared = _shared(reports)
+    return {
+        name: [note for note in dict.fromkeys(note for report in found for note in report.notes) if note not in shared]
+        for name, found in reports.items()
+    }
+
+
+def _shared(reports: Mapping[str, Sequence[Report]]) -> list[str]:
+    """How all reports deviate from their protocol, and what all of them note."""
+    first, *others = (report for found in reports.values() for report in found)
+    notes = (note for note in first.notes if all(note in other.notes for other in others))
+    return list(dict.fromkeys((*first.protocol["deviations"], *notes)))
 
 
 def marks(reports: Mapping[str, Sequence[Report]]) -> list[Mark]:
@@ -123,7 +140,9 @@ def _mark(key: str, row: Row, train: Row | None) -> str:
     best = train.values[key]
     if key.startswith("one_nna"):
         best = max(best, row.values.get(f"{key}_chance", 0.5))
-    good = low <= best if key.startswith((*_LESS, "one_nna")) else high >= best
+        good = low <= best and not too_near(row, key, best)
+    else:
+        good = low <= best if key.startswith(_LESS) else high >= best
     return "good" if good else "far"
 
 

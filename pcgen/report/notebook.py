@@ -40,7 +40,7 @@ def clouds_html(clouds: "Clouds") -> str:
     notes = notes if any(bad) else []
     if not rows:
         return f"<p>{escape(repr(clouds))}</p>" + "".join(f"<p>{escape(note)}</p>" for note in notes)
-    points = _centred(clouds.points.detach()[rows].cpu().double().numpy())
+    points = _thinned(clouds.points.detach()[rows].cpu().double().numpy())
     counts = (("clouds", len(rows), len(clouds)), ("points", points.shape[1], clouds.points.shape[1]))
     parts = [f"{some} of {every} {what}" for what, some, every in counts if some < every]
     notes += [f"Shown: {' and '.join(parts)}."] if parts else []
@@ -56,9 +56,7 @@ def metrics_html(report: "Report") -> str:
     """The tables of a report, with its intervals."""
     from pcgen.report.measured import tables
 
-    return fragment(
-        "report.html", tables=tables({report.rows[0].name: [report]}, str(report.protocol["name"])), notes=report.notes
-    )
+    return fragment("report.html", tables=tables({report.rows[0].name: [report]}, str(report.protocol["name"])))
 
 
 def framed(page: str, title: str, height: int) -> str:
@@ -74,13 +72,12 @@ def framed(page: str, title: str, height: int) -> str:
     ).format(title, height, page)
 
 
-def _centred(points: Array) -> Array:
-    """Clouds (S, N, 3) centred at 0, so that the box of all is as small as possible, with some of their points."""
+def _thinned(points: Array) -> Array:
+    """Clouds (S, N, 3) with some of their points."""
     if points.shape[1] > _POINTS:
         kept = np.random.default_rng(0).choice(points.shape[1], _POINTS, replace=False)
         points = points[:, np.sort(kept)]
-    found: Array = points - (points.min(1, keepdims=True) + points.max(1, keepdims=True)) / 2
-    return found
+    return points
 
 
 def _few(names: list[str]) -> str:

@@ -9,6 +9,7 @@ from torch import Tensor
 from pcgen.data import Clouds
 from pcgen.latents import code_map
 from pcgen.models.base import GenerativeModel
+from pcgen.models.clouds.deformed import DeformedCloudModel
 from pcgen.models.clouds.latent import LatentCloudModel
 from pcgen.training import Run
 
@@ -59,7 +60,7 @@ class Opened:
     def drawn(self, count: int) -> tuple[Tensor, Tensor] | None:
         """Clouds (count, N, 3) that the model samples, and their codes; None for a model that does not generate.
 
-        Codes of a head are those that its samples are decoded from. Another generator's clouds are encoded.
+        Codes of a head are those that its samples are decoded from. Clouds that are not decoded are encoded.
 
         Raises:
             ValueError: a sample or a code is not finite.
@@ -68,7 +69,7 @@ class Opened:
         if not isinstance(model, GenerativeModel):
             return None
         torch.manual_seed(self.seed)
-        if isinstance(model, LatentCloudModel):
+        if isinstance(model, LatentCloudModel) and not isinstance(model, DeformedCloudModel):
             codes = model.codes_of(model.head.sample(count)).cpu()
             clouds = None
         else:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 import pcgen
 from pcgen import data, metrics
+from pcgen.data.spec import short
 from pcgen.data.thinning import thin
 from pcgen.data.training_set import TrainingSet, training_set
 from pcgen.metrics.report import Report
@@ -23,7 +24,7 @@ from pcgen.models.inference import in_batches
 from pcgen.nets.weights import fingerprint
 from pcgen.report.content import Content, Model
 from pcgen.report.encoding import BYTES
-from pcgen.report.measured import Beside, marks, tables
+from pcgen.report.measured import Beside, marks, remarks, tables
 from pcgen.seeds import isolated
 from pcgen.studies import leaderboard
 from pcgen.studies.reference import alike, read_reference
@@ -83,10 +84,10 @@ def of_runs(
         measured[name], drawn[name] = [report], data.Clouds.of(samples)
         models.append(_model(name, run, _said(report, run)))
     facts = [
-        ("reference", f"{len(known)} clouds of {_short(spec)}"),
-        ("training set", f"{len(train)} clouds of {_short(source.spec)}"),
+        ("reference", f"{len(known)} clouds of {short(spec)}"),
+        ("training set", f"{len(train)} clouds of {short(source.spec)}"),
     ]
-    title = f"{', '.join(measured)} on {_short(source.spec)}"
+    title = f"{', '.join(measured)} on {short(source.spec)}"
     train_set = data.Clouds.of(train)
     return _content(title, facts, models, {"exact": measured}, drawn, known, train_set, clouds, seed)
 
@@ -124,10 +125,10 @@ def of_board(path: Path, clouds: int = 60, seed: int = 0) -> Content:
         if entry.samples is not None:
             drawn[entry.name] = data.load(str(entry.samples))
     facts = [
-        ("reference", f"{len(known)} clouds of {_short(about['data'])}"),
+        ("reference", f"{len(known)} clouds of {short(about['data'])}"),
         ("models", f"{len(entries)}, of which {len(drawn)} were measured"),
     ]
-    title = f"Generators of {_short(about['data'])}"
+    title = f"Generators of {short(about['data'])}"
     return _content(title, facts, models, measured, drawn, known, train, clouds, seed, notes)
 
 
@@ -164,11 +165,18 @@ def _content(
     some = reference[:clouds]
     galleries.append(alone.gallery("reference", some, [f"held-out {place}" for place in range(len(some))])[0])
     ratios_of = dict(found)
+    noted: dict[str, list[str]] = {}
+    for protocol, reports in measured.items():
+        for name, notes_of in remarks(reports).items():
+            noted.setdefault(name, []).extend(f"{protocol}: {note}" for note in notes_of)
     first = next(iter(measured.values()), {})
     return Content(
         title=title,
         facts=[("pcgen", pcgen.__version__), ("made", str(date.today())), *facts],
-        models=[dataclasses.replace(model, novelty=ratios_of.get(model.name, ())) for model in models],
+        models=[
+            dataclasses.replace(model, novelty=ratios_of.get(model.name, ()), notes=noted.get(model.name, ()))
+            for model in models
+        ],
         tables=[table for protocol, reports in measured.items() for table in tables(reports, protocol)],
         galleries=galleries,
         train=beside.shown(),
@@ -227,12 +235,7 @@ def _decoded(run: Run, source: TrainingSet, train: Tensor, seed: int, known: dic
     return {DECODED: known[key]}
 
 
-def _short(spec: str) -> str:
-    """A spec without the folders of its file: a page may be sent to others."""
-    return spec.rpartition("/")[2]
-
-
 def _names(paths: Sequence[Path]) -> list[str]:
     """The folders' names, or where two are alike their whole paths."""
-    short = [path.resolve().name for path in paths]
-    return short if len(set(short)) == len(short) else [str(path) for path in paths]
+    names = [path.resolve().name for path in paths]
+    return names if len(set(names)) == len(names) else [str(path) for path in paths]

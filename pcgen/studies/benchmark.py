@@ -61,6 +61,7 @@ def benchmark(
 
     Raises:
         ValueError: a name is not a head's, there are fewer than 2 held-out codes, or no process.
+        ChildProcessError: a process was killed.
     """
     at_least(1, processes=processes)
     held_out = held_out[chosen(len(held_out), MOST, seed)]

@@ -72,6 +72,9 @@ def train_heads(
 
     Yields:
         The name of each, with the seconds of its training, or with the reason for which it failed.
+
+    Raises:
+        ChildProcessError: a process was killed.
     """
     train = partial(_trained, codes, config, out, {"effort": effort, "device": device, "seed": seed})
     threads = max(1, torch.get_num_threads() // processes)

@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from multiprocessing import get_context, parent_process
 from typing import TypeVar
@@ -29,13 +30,18 @@ def side_by_side(work: Callable[[str], T], names: Sequence[str], processes: int,
         threads: of each process.
 
     Raises:
-        concurrent.futures.process.BrokenProcessPool: a process was killed, for want of memory for example.
+        ChildProcessError: a process was killed, for want of memory for example.
     """
     count = min(processes, len(names))
     if count == 0:
         return
-    with ProcessPoolExecutor(count, get_context("spawn"), _begin, (threads,)) as pool:
-        yield from pool.map(partial(_interruptible, work), names)
+    try:
+        with ProcessPoolExecutor(count, get_context("spawn"), _begin, (threads,)) as pool:
+            yield from pool.map(partial(_interruptible, work), names)
+    except BrokenProcessPool as error:
+        raise ChildProcessError(
+            f"processes: one of {count} was killed, perhaps for want of memory; give fewer --processes to go on"
+        ) from error
 
 
 def _begin(threads: int) -> None:

@@ -12,6 +12,7 @@ from pcgen.data.training_set import training_set
 from pcgen.metrics.svm import linear_svm
 from pcgen.models import build
 from pcgen.models.classifiers.base import Classifier
+from pcgen.models.clouds.set_autoencoder import SetAutoencoder
 from pcgen.studies import classification
 
 SMALL = {
@@ -87,6 +88,22 @@ def test_the_floors_are_the_untrained_encoder_and_the_row_its_trained_one(shapes
         assert (row.accuracy, row.details["penalty"]) == (expected.accuracy, expected.penalty)
 
 
+def test_codes_that_are_sets_are_classified_as_one_vector_each(pcgen, shapes, tmp_path):
+    run, out = tmp_path / "sets", tmp_path / "table"
+    torch.manual_seed(0)
+    model = SetAutoencoder((32, 3), tokens=4, channels=2, width=8, features=8, heads=2)
+    training.save(model, run)
+    result = pcgen("classify", run, "--data", shapes, "--out", out)
+    assert result.code == 0, result.err
+    row, sets = rows(out)[f"svm[{run}]"], classification.labelled(str(shapes))
+    assert row["details"]["width"] == 8
+    with torch.no_grad():
+        codes, test_codes = (
+            model.eval().encode(thin(each.points, 32, 0)).flatten(1) for each in (sets.train, sets.test)
+        )
+    assert row["accuracy"] == linear_svm(codes, sets.labels, test_codes, sets.test_labels).accuracy
+
+
 def test_normalisation_is_that_of_the_autoencoders_training(shapes, tmp_path):
     """The same shapes elsewhere and larger give the same codes to an autoencoder of clouds in the unit sphere."""
     run = train(shapes, tmp_path / "ae", normalize="unit_sphere", steps=20)
@@ -111,8 +128,8 @@ def test_supervised_references_join_the_table_and_are_resumed(pcgen, shapes, aut
     sets = classification.labelled(str(shapes))
     assert row["accuracy"] == pytest.approx(model.accuracy(thin(sets.test.points, 32, 0), sets.test_labels))
     before = (out / "pointnet" / "last.safetensors").read_bytes()
-    result = pcgen("classify", "--models", "pointnet", "--data", shapes, "--out", out, *few)
-    assert result.code == 0 and "nothing is left to train" in result.err
+    result = pcgen("classify", "--models", "pointnet, pointnet", "--data", shapes, "--out", out, *few)
+    assert result.code == 0 and result.err.count("nothing is left to train") == 1
     assert (out / "pointnet" / "last.safetensors").read_bytes() == before
     assert rows(out)["pointnet"]["accuracy"] == row["accuracy"]
 

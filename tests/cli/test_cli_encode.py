@@ -197,6 +197,26 @@ def test_each_row_is_of_clouds_that_belong_together(pcgen, paths, tmp_path, monk
         assert captions[1] == f"{given.names[places[0, 1]]} {apart[0, 1]:.2f}"
 
 
+@pytest.mark.parametrize(
+    ("words", "start", "end"),
+    [
+        ([], "lying", "standing"),
+        (["--from", "standing"], "standing", "lying"),
+        (["--to", "lying"], "standing", "lying"),
+        (["--from", "standing", "--names", "box3,box7"], "standing", "lying"),
+    ],
+)
+def test_a_shift_goes_to_another_class(pcgen, paths, tmp_path, monkeypatch, words, start, end):
+    """Also where one of the two is not named."""
+    drawn = {}
+    monkeypatch.setattr("pcgen.view.picture", lambda clouds, path, **told: drawn.update(told, clouds=clouds) or path)
+    result = pcgen("explore", *paths, "--png", tmp_path / "out.png", "--show", "shift", *words)
+    assert result.code == 0, result.err
+    given = data.load(str(paths[1]))
+    assert {given.classes[given.labels[given.names.index(name)]] for name in drawn["captions"][::4]} == {start}
+    assert drawn["captions"][3] == f"as {end}" and not torch.equal(drawn["clouds"][1], drawn["clouds"][3])
+
+
 def test_a_map_is_drawn_with_what_falls_to_each_place(pcgen, paths, tmp_path, monkeypatch):
     drawn = {}
     monkeypatch.setattr("pcgen.view.picture", lambda clouds, path, **told: drawn.update(told, clouds=clouds) or path)
@@ -260,7 +280,17 @@ def test_clouds_of_a_map_are_drawn_about_its_origin(pcgen, tmp_path, monkeypatch
         (["--show", "shift", "--to", "stading"], "--to: must be one of lying, standing; got 'stading'"),
         (["--show", "nearest", "--steps", 12], "--steps: must be less than the 12 clouds of .*, got 12"),
         (["--show", "map"], "model: must be a head with a map, on codes of an autoencoder, got Autoencoder; train one"),
-        (["--count", 1, "--names", "box1"], "must have two clouds or more to interpolate, got 1"),
+        (["--names", "box1"], "--names: must be two clouds for each row of paths, got 1; add one, or leave one out"),
+        (["--names", "box1,box2,box3"], "--names: must be two clouds for each row of paths, got 3; add one"),
+        (["--names", "box1,box2", "--count", 1], "--count: is for a random choice of clouds, got --names too"),
+        (
+            ["--show", "shift", "--from", "lying", "--to", "lying"],
+            "--to: must be another class than --from, got lying for both; name two of lying, standing",
+        ),
+        (
+            ["--show", "shift", "--names", "box2,box3"],
+            "--names: must be of the class lying, which is moved, got box3 of standing; leave it out",
+        ),
     ],
 )
 def test_what_cannot_be_drawn_is_named(pcgen, paths, tmp_path, words, told):

@@ -103,12 +103,35 @@ def test_files_of_several_protocols_are_read_together(pcgen: Callable, sets: Pat
     for name in "ab":
         alone = pcgen("evaluate", f"{name}.npz", *both, "--out", f"p{name}.json")
         assert alone.code == 0 and "one set under several protocols" in alone.out
+        rows = [line.split()[0] for line in alone.out.splitlines() if line.startswith((" exact ", " dpm "))]
+        assert rows == ["exact", "dpm", *["exact"] * 2, *["dpm"] * 2]  # in one table; then precision, variety of each
         assert pcgen("evaluate", f"p{name}.json").out == alone.out
     for words in (("ab.json",), ("pa.json", "pb.json"), ("pa.json", "b.npz", *both)):
         result = pcgen("evaluate", *words, "--out", "e.json", "--overwrite")
         assert result.code == 0 and result.out == measured.out, result.err
         assert Path("e.json").read_text() == Path("ab.json").read_text()
     assert measured.out.count("protocol exact") == measured.out.count("protocol dpm") == 1
+
+
+def test_published_numbers_stand_below_each_protocol(pcgen: Callable, sets: Path) -> None:
+    several = ("--metrics", "cd", "--protocol", "pointflow,dit3d", "--published", "chair")
+    result = pcgen("evaluate", "a.npz", *AGAINST, *several)
+    assert result.code == 0, result.err
+    first, second = result.out.partition("dit3d ")[::2]
+    assert " PVD " in first and " PVD " not in second and " DiT-3D-XL " in second
+    assert "DiT-3D-XL: as printed by" in result.out
+
+
+def test_options_of_measuring_are_refused_where_nothing_is_measured(pcgen: Callable, sets: Path) -> None:
+    assert pcgen("evaluate", "a.npz", *AGAINST, "--metrics", "cd", "--out", "a.json").code == 0
+    for words, told in (
+        ((*AGAINST, "--points", 12, "--protocol", "lion"), "--reference, --protocol, --points"),
+        (("--protocol", "exact", "--full-matrix"), "--protocol, --full-matrix"),  # by default too
+        (("--features", "runs/none", "--seed", 1), "--features, --seed"),
+    ):
+        result = pcgen("evaluate", "a.json", *words)
+        assert result.code == 2 and result.out == "", result.err
+        assert f"SAMPLES: must have clouds among them for {told}, got reports alone" in result.err
 
 
 def test_reports_of_one_source_are_called_by_their_files(pcgen: Callable, sets: Path) -> None:

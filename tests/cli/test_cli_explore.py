@@ -62,6 +62,7 @@ def test_the_page_goes_between_the_clouds_that_paths_draws(pcgen, paths, tmp_pat
         (["--out", "a.html", "--path", "spherical"], "--show, --path, --from, --to: are for a picture"),
         (["--out", "a.html", "--path", "linear"], "--show, --path, --from, --to: are for a picture"),
         (["--out", "a.html", "--names", "box1"], "must have two clouds or more to interpolate, got 1"),
+        (["--out", "a.html", "--names", "box1,box2", "--count", 3], "--count: is for a random choice of clouds, got"),
         (["--out", "a.html", "--names", "box1,bx2"], "--names: must be one of box0, .*; did you mean 'box2'"),
         (
             ["--out", "a.html", "--count", 15, "--steps", 90],

@@ -136,6 +136,16 @@ def test_a_row_stays_when_its_model_is_named_again_with_another_effort(pcgen, fe
     assert "Effort differs between models" in other.err
 
 
+def test_a_model_that_is_named_twice_is_trained_once(pcgen, few, tmp_path, monkeypatch):
+    from pcgen.studies import leaderboard
+
+    planned = []
+    monkeypatch.setattr(leaderboard, "run", lambda codes, out, plan, **_: planned.append(plan) or iter(()))
+    result = suite(pcgen, few, tmp_path / "board", "gmm, gaussian,gmm", "--metrics", "cd,cd")
+    assert result.code == 0, result.err
+    assert (planned[0].models, planned[0].distances) == (["gmm", "gaussian"], ["cd"])
+
+
 def test_a_model_that_draws_by_class_has_a_board_for_each_class(pcgen, few, tmp_path, monkeypatch):
     monkeypatch.setattr("pcgen.studies.leaderboard.runner.LEAST_OF_A_CLASS", 4)
     out = tmp_path / "board"

@@ -49,8 +49,8 @@ def test_clouds_of_different_sizes_are_drawn_side_by_side(pcgen, files, drawn, w
 @pytest.mark.parametrize("window", [False, True])
 def test_several_sources_are_rows_with_their_names(pcgen, files, drawn, window):
     out = [] if window else ["--png", files / "x.png"]
-    assert pcgen("view", files / "a.xyz", files / "all", "shapes:chair=9@all", "--count", 2, *out).code == 0
-    assert drawn["rows"] == ["a.xyz", "all", "shapes:chair=9@all"]
+    assert pcgen("view", files / "a.xyz", f"{files}/all/@all", "shapes:chair=9@all", "--count", 2, *out).code == 0
+    assert drawn["rows"] == ["a.xyz", "all@all", "shapes:chair=9@all"]
     if window:  # where there are pages of two of each
         assert drawn["sizes"] == [38, 10, 30, 20, *[2048] * 9]
         assert drawn["groups"] == [1, 3, 9] and drawn["page"] == 2

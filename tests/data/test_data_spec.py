@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from pcgen.data import Spec, default_split, parse
+from pcgen.data.spec import short
 
 
 @pytest.mark.parametrize(
@@ -41,3 +42,22 @@ def test_an_unknown_split_and_no_text_are_told() -> None:
 def test_default_split_says_so_only_where_none_is_named() -> None:
     assert default_split("x.npz:Brick", "test") == ("x.npz:Brick@test", "x.npz:Brick names no split: @test is taken")
     assert default_split("x.npz@val", "test") == ("x.npz@val", None)
+
+
+@pytest.mark.parametrize(
+    ("spec", "shown"),
+    [
+        ("/home/me/boxes.npz", "boxes.npz"),
+        ("data/boxes.npz:Brick@test", "boxes.npz:Brick@test"),
+        ("shapes:chair=300@test", "shapes:chair=300@test"),
+        ("scans/", "scans"),
+        ("/home/me/scans/", "scans"),
+        ("scans/:chair", "scans:chair"),
+        ("data/scans//:chair,table@train", "scans:chair,table@train"),
+        ("data/scans/@test", "scans@test"),
+        ("data/scans@2024", "scans@2024"),
+        ("./", "./"),
+    ],
+)
+def test_a_short_spec_has_no_folders_and_always_its_source(spec: str, shown: str) -> None:
+    assert short(spec) == shown

@@ -177,6 +177,8 @@ def test_side_by_side_shows_one_set_under_several_protocols(report: Report) -> N
     assert "dpm: EMD: the protocol dpm has none" in text
     narrow = printed(side_by_side([report, dpm]))
     assert report.protocol["hash"] in narrow and dpm.protocol["hash"] in narrow and "…" not in narrow
+    with pytest.raises(ValueError, match="published: there are published numbers for the protocols"):
+        side_by_side([report, dpm], "chair")
     other = dataclasses.replace(dpm, samples={**dpm.samples, "sha256": "0", "source": "other.npz"})
     with pytest.raises(ValueError, match=r"must be of the same samples, got a tensor and other\.npz"):
         side_by_side([report, other])

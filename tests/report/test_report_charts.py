@@ -77,6 +77,8 @@ def test_marks_of_a_group_have_one_colour_which_is_listed() -> None:
     kinds = [each.get("class") for each in tree.iter(f"{SVG}circle")]
     assert kinds == ["s0", "s1", "s0", "oracle", "s0", "s1"]  # the marks, and the list
     assert {"odd", "even"} <= {each.text for each in tree.iter(f"{SVG}text")}
+    crowd = drawn(plane([(str(i), float(i), float(i), str(i)) for i in range(12)], "x", "y"))
+    assert len({each.get("class") for each in crowd.iter(f"{SVG}circle")}) == 12
     alone = drawn(plane([(name, x, y, name) for name, x, y, _ in points[:3]], "x", "y"))
     assert len(list(alone.iter(f"{SVG}circle"))) == 3  # names stand beside them already
 

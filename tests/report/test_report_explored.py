@@ -14,8 +14,11 @@ from pcgen.latents import interpolate, places_on_map
 from pcgen.models import MODELS
 from pcgen.models.chains.dae import DAE
 from pcgen.models.clouds.autoencoder import Autoencoder
+from pcgen.models.clouds.deformed import DeformedCloudModel
+from pcgen.models.clouds.deforming import Exemplars
 from pcgen.models.clouds.latent import LatentCloudModel
 from pcgen.models.mixtures.gmm import GMM
+from pcgen.models.mixtures.parzen import Parzen
 from pcgen.models.mixtures.som import SOM
 from pcgen.report import between, explored, film
 from pcgen.report.explored import atlas_of
@@ -77,6 +80,8 @@ def test_sets_are_the_splits_and_ends_are_where_they_are_said_to_be(opened: Open
     assert atlas.notes == [
         "The sets train, val and test are the splits of boxes.npz; the run was trained on boxes.npz@train."
     ]
+    atlas = atlas_of(opened, replace(clouds, source="folder/scans/"), [0, 1])
+    assert atlas.title == "What ae has learned from scans" and "the splits of scans;" in atlas.notes[0]
     (whole,) = atlas_of(opened, replace(clouds, splits=None), [0, 1]).sets
     assert whole.name == "clouds" and whole.titles == list(clouds.names)
 
@@ -172,6 +177,21 @@ def test_another_generators_clouds_are_encoded(tmp_path: Path) -> None:
     drawn = atlas_of(opened, clouds, [0, 1]).sets[-1]
     torch.manual_seed(0)
     samples = opened.run.sample(6)
+    np.testing.assert_allclose(drawn.points, samples, atol=1e-6)
+    axes = explored.principal_axes(opened.encode(clouds))
+    np.testing.assert_allclose(drawn.places[0], axes.along(opened.encode(samples)), atol=1e-4)
+
+
+def test_samples_that_are_deformed_training_clouds_are_shown_and_not_what_the_decoder_makes(
+    opened: Opened, tmp_path: Path
+) -> None:
+    clouds = boxes(12)
+    made = DeformedCloudModel(opened.model, Parzen((4,), rows=12, neighbours=3), Exemplars.of(clouds.points))
+    training.fit(made, opened.encode(clouds), out=tmp_path / "parzen", steps=1)
+    deforming = Opened(training.Run.open(tmp_path / "parzen"))
+    drawn = atlas_of(deforming, clouds, [0, 1]).sets[-1]
+    torch.manual_seed(0)
+    samples = deforming.run.sample(12)
     np.testing.assert_allclose(drawn.points, samples, atol=1e-6)
     axes = explored.principal_axes(opened.encode(clouds))
     np.testing.assert_allclose(drawn.places[0], axes.along(opened.encode(samples)), atol=1e-4)

@@ -1,10 +1,15 @@
 """The explorer page as a file: whole, alone, and true to what it was given."""
 
 import base64
+import html
+import json
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from browser import needs_browser, shown
 from reader import Reader, alone, embedded
 
 from pcgen.report import Atlas, write_explorer
@@ -54,10 +59,10 @@ def test_what_the_page_draws_is_what_it_was_given(tmp_path: Path) -> None:
 
     def decoded(found: dict) -> np.ndarray:
         values = np.frombuffer(base64.b64decode(found["data"]), "<u2").reshape(-1, found["points"], 3)
-        return np.array(found["low"]) + values / 65535 * found["size"]
+        return np.array(found["low"])[:, None] + values / 65535 * np.array(found["size"])[:, None, None]
 
     for made, own in zip(data["sets"], given.sets, strict=True):
-        np.testing.assert_allclose(decoded(made), own.points, atol=made["size"] / 65535)
+        np.testing.assert_allclose(decoded(made), own.points, atol=max(made["size"]) / 65535)
         np.testing.assert_allclose(made["places"], own.places, rtol=1e-4)
         assert made["labels"] == own.labels
     np.testing.assert_allclose(decoded(data["ways"]), given.ways.points, atol=1e-4)
@@ -77,3 +82,28 @@ def test_a_page_is_not_written_over_another(tmp_path: Path) -> None:
     write_explorer(atlas(), tmp_path / "page.html")
     with pytest.raises(FileExistsError, match=r"page\.html: exists already"):
         write_explorer(atlas(), tmp_path / "page.html")
+
+
+# The colours of the list of sets and classes, and of the marks on the map.
+_FILLS = """
+<script>
+window.addEventListener("load", () => setTimeout(() => {
+  const fills = (name) => [...document.querySelectorAll(name)].map((each) => getComputedStyle(each).fill);
+  document.body.dataset.found = JSON.stringify([fills("#legend path"), fills("#map path.mark")]);
+}, 300));
+</script>
+"""
+
+
+@needs_browser
+def test_thirty_classes_have_thirty_colours_which_are_listed(tmp_path: Path) -> None:
+    count = 30
+    points, places = np.random.default_rng(0).normal(size=(count, 20, 3)), [np.arange(2.0 * count).reshape(count, 2)]
+    every = CodeSet("all", points, [str(row) for row in range(count)], list(range(count)), places)
+    page = write_explorer(
+        replace(atlas(), classes=[f"class {label}" for label in range(count)], sets=[every], ways=None, film=None),
+        tmp_path / "page.html",
+    )
+    page.write_text(page.read_text("utf-8").replace("</body>", f"{_FILLS}</body>"))
+    legend, marks = json.loads(html.unescape(re.search(r'<body data-found="(.*?)">', shown(page))[1]))
+    assert legend[1:] == marks and len(set(marks)) == count  # the first in the list is of the set

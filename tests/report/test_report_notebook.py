@@ -1,5 +1,7 @@
 """What notebooks show of clouds, reports and pages."""
 
+import html
+import json
 import re
 import subprocess
 import sys
@@ -40,7 +42,7 @@ def test_a_set_shows_its_first_clouds_thinned_and_says_so() -> None:
     data = embedded(page)
     assert data["set"]["titles"] == [str(row) for row in range(12)] and data["columns"] == 6
     assert (data["set"]["clouds"], data["set"]["points"]) == (12, 512)
-    assert data["set"]["size"] < 1.001  # though the clouds are far from each other
+    assert max(data["set"]["size"]) < 1.001  # though the clouds are far from each other
     small = framed_page(clouds(2, 40)._repr_html_())
     assert embedded(small)["set"]["points"] == 40 and not any("Shown" in word for _, word in Reader(small).words)
 
@@ -73,6 +75,14 @@ def test_a_report_is_its_tables_with_intervals() -> None:
     assert f"{100 * report.one_nna_cd:.1f}" in words and f"{100 * low:.1f} to {100 * high:.1f}" in words
     assert {"training set", "chance", *report.notes} <= set(words)
     assert any(report.protocol["hash"] in word for word in words)
+
+
+def test_samples_that_repeat_the_reference_are_not_as_good_as_data() -> None:
+    points = torch.rand(60, 32, 3)
+    report = metrics.evaluate(points[20:40] + 1e-5, points[20:40], points[40:], distances=("cd",))
+    assert report.one_nna_cd == 0
+    cells = [found for tag, found in Reader(report._repr_html_()).found if tag == "td"]
+    assert [found["class"] for found in cells if found.get("data-value") == "0.0" and "class" in found] == ["far"]
 
 
 def test_pages_show_themselves_in_a_frame() -> None:
@@ -108,6 +118,34 @@ def test_displays_on_one_page_do_not_meet(tmp_path: Path) -> None:
             break
     for part in (picture[: heights[0]], picture[heights[0] + 10 :]):
         assert coloured(part) > 3 * 500
+
+
+# For each canvas, what it is called and how many pixels along its edges are drawn.
+_EDGES = """
+<script>
+window.addEventListener("load", () => setTimeout(() => {
+  const found = [...document.querySelectorAll("canvas")].map((canvas) => {
+    const side = canvas.width;
+    const { data } = canvas.getContext("2d").getImageData(0, 0, side, side);
+    const drawn = (x, y) => data[4 * (y * side + x) + 3] > 0;
+    const all = [...Array(side).keys()];
+    const edge = all.filter((i) => drawn(i, 0) || drawn(i, side - 1) || drawn(0, i) || drawn(side - 1, i));
+    return [canvas.getAttribute("aria-label"), edge.length];
+  });
+  document.body.dataset.found = JSON.stringify(found);
+}, 300));
+</script>
+"""
+
+
+@needs_browser
+def test_a_cloud_that_is_larger_than_the_others_fits_and_says_how_much_smaller_it_is_drawn(tmp_path: Path) -> None:
+    points = torch.rand(1, 512, 3) * torch.tensor([1.0, 1.0, 1.1, 3.0, 20.0])[:, None, None]
+    page = tmp_path / "clouds.html"
+    page.write_text(framed_page(Clouds(points)._repr_html_()).replace("</body>", f"{_EDGES}</body>"))
+    found = json.loads(html.unescape(re.search(r'<body data-found="(.*?)">', shown(page))[1]))
+    # A cloud of the median radius fills three quarters of a cell; from 1.2 of it, clouds are shrunk.
+    assert found == [["0", 0], ["1", 0], ["2", 0], ["3, drawn at 1 : 2.27", 0], ["4, drawn at 1 : 15.2", 0]]
 
 
 @pytest.mark.parametrize("points", [1, 2])

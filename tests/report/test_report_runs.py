@@ -11,6 +11,7 @@ from pcgen import data, metrics, training
 from pcgen.data import Clouds
 from pcgen.data.training_set import training_set
 from pcgen.metrics.verdict import DECODED
+from pcgen.report.page import report_html
 from pcgen.report.runs import of_board, of_runs
 from pcgen.studies import leaderboard
 from pcgen.studies.leaderboard import Entry
@@ -132,6 +133,17 @@ def test_what_is_decoded_does_not_depend_on_the_other_runs(runs: Path, asked: li
     assert torch.equal(asked[1]["oracles"][DECODED], asked[2]["oracles"][DECODED])
 
 
+def test_a_page_says_how_it_deviates_from_the_protocol_and_what_was_noted_of_each_run(runs: Path) -> None:
+    content = of_runs([runs / "gaussian", runs / "gmm"], clouds=TEST + 8, distances=["cd"])
+    said = f"sets: {TEST + 8} samples, the protocol advises {TEST}; COV depends on it"
+    assert said in content.tables[0].notes
+    assert len(set(content.tables[0].notes)) == len(content.tables[0].notes)
+    page = report_html(content)
+    for model in content.models:
+        (copies,) = (note for note in model.notes if note.startswith("exact: copies: "))
+        assert copies in page and said in page and said not in " ".join(model.notes)
+
+
 def test_runs_on_coordinates_of_a_map_are_compared_where_they_stand(tmp_path: Path) -> None:
     np.savez(tmp_path / "boxes.npz", **boxes(MAP))
     run = trained(tmp_path, tmp_path / "boxes.npz", None) / "gaussian"
@@ -160,7 +172,7 @@ def board(tmp_path: Path) -> Path:
         file, options = samples_file(out / name, 0), {"width": 8}
         entries.append(Entry(name, {"exact": (report,)}, file, effort=effort, options=options))
     data.save(out / leaderboard.REFERENCE, reference)
-    about = {"autoencoder": str(tmp_path / "gone"), "protocols": ["exact"], "data": "boxes.npz", "seed": 0}
+    about = {"autoencoder": str(tmp_path / "gone"), "protocols": ["exact"], "data": "scans/:box", "seed": 0}
     leaderboard.write(entries, out, about)
     return out
 
@@ -172,5 +184,7 @@ def test_samples_of_a_leaderboard_are_moved_to_the_origin_of_its_reference(board
 
 
 def test_a_page_of_a_leaderboard_says_where_models_differ_in_training(board: Path) -> None:
-    notes = " ".join(of_board(board).notes)
+    content = of_board(board)
+    assert content.title == "Generators of scans:box" and ("reference", "12 clouds of scans:box") in content.facts
+    notes = " ".join(content.notes)
     assert "1 for gmm; 0.1 for vae" in notes and "gmm.width=8, vae.width=8" in notes

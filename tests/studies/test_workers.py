@@ -5,13 +5,13 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import pytest
 import torch
 
 from pcgen import training
+from pcgen.studies import heads
 from pcgen.studies.heads import train_heads
 from pcgen.studies.leaderboard import Settings, run
 from pcgen.studies.workers import side_by_side
@@ -26,6 +26,10 @@ def process_of(name: str) -> tuple[str, int, int]:
     return name, os.getpid(), torch.get_num_threads()
 
 
+def killed(*_: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def write_and_sleep(path: str) -> None:
     Path(path).write_text(str(os.getpid()))
     time.sleep(300)
@@ -38,7 +42,7 @@ def test_results_come_in_order_from_other_processes_with_their_threads() -> None
     assert os.getpid() not in {process for _, process, _ in found}
     assert {threads for _, _, threads in found} == {3}
     for name in ("killed", "stopped"):
-        with pytest.raises(BrokenProcessPool):
+        with pytest.raises(ChildProcessError, match=r"processes: one of 1 was killed, .*; give fewer --processes"):
             list(side_by_side(process_of, [name, "next"], 1, 1))
 
 
@@ -91,6 +95,15 @@ def test_a_leaderboard_is_the_same_with_heads_trained_side_by_side(autoencoder: 
     found = dict(train_heads(codes, names, {"gan": {"lr": 1e30}}, folder, **how))
     assert list(found) == names and isinstance(found["gaussian"], float)
     assert str(found["gan"]).startswith("NotFinite: step 1")
+
+
+def test_a_leaderboard_says_that_a_process_was_killed(
+    autoencoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heads, "_trained", killed)
+    settings = Settings("shapes:chair=60", ["gaussian", "gaussian"], distances=("cd",), processes=2)
+    with pytest.raises(ChildProcessError, match="processes: one of 1 was killed"):  # a head named twice is trained once
+        list(run(autoencoder, tmp_path / "board", settings, say=lambda *_: None))
 
 
 def until(condition, seconds: float) -> None:

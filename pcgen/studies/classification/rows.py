@@ -215,8 +215,8 @@ def _svm(
     began = time.perf_counter()
     points = int(encoder.shape[0])
     check_points(sets, points, f"{run.path}: points")
-    codes, test_codes = (
-        encode_all(encoder, thin(run.normalization.apply(clouds), points, seed)).cpu()
+    codes, test_codes = (  # of sets, the tokens one after another
+        encode_all(encoder, thin(run.normalization.apply(clouds), points, seed)).cpu().flatten(1)
         for clouds in (sets.train, sets.test)
     )
     found = linear_svm(codes, sets.labels, test_codes, sets.test_labels, losses=losses, seed=seed)
