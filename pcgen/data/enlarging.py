@@ -43,7 +43,10 @@ def enlarged(clouds: Clouds, copies: int, changes: Augmentation, seed: int = 0) 
     with isolated(seed, clouds.points.device):
         points = torch.cat([changes(part) for part in clouds.points[rows].split(64)])
     grown = clouds.select(rows)
-    names = tuple(f"{name}#{row % copies}" for row, name in enumerate(grown.names)) if copies > 1 else grown.names
+    names, keys = (
+        tuple(f"{name}#{row % copies}" for row, name in enumerate(each)) if copies > 1 else each
+        for each in (grown.names, grown.keys)
+    )
     lost = [name for name, known in (("normals", clouds.normals), ("boxes", clouds.boxes)) if known is not None]
     notes += tuple(f"{name}: left out, since the clouds were changed" for name in lost)
-    return replace(grown, points=points, normals=None, boxes=None, names=names, keys=(), notes=notes, whole=None)
+    return replace(grown, points=points, normals=None, boxes=None, names=names, keys=keys, notes=notes, whole=None)

@@ -3,7 +3,8 @@
 import os
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from pcgen.data.clouds import Clouds
@@ -27,25 +28,35 @@ def write_folder(target: Path, files: Iterable[tuple[PurePosixPath, bytes]]) -> 
     temporary = temporary_beside(target)
     shutil.rmtree(temporary, ignore_errors=True)
     try:
-        temporary.mkdir()
-        for place, content in files:
-            file = temporary / place
-            if file.exists():
-                raise ValueError(
-                    f"{target}: two clouds would be {place}; give the clouds different names, or write an .npz"
-                )
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(content)
-        if target.exists():
-            target.rmdir()
-        os.replace(temporary, target)
+        with _writing(target):
+            temporary.mkdir()
+        for place, content in files:  # each may be computed here, and errors of that are not of writing
+            with _writing(target):
+                file = temporary / place
+                if file.exists():
+                    raise ValueError(
+                        f"{target}: two clouds would be {place}; give the clouds different names, or write an .npz"
+                    )
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(content)
+        with _writing(target):
+            if target.exists():
+                target.rmdir()
+            os.replace(temporary, target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def _writing(target: Path) -> Iterator[None]:
+    """Context in which an error of the file system says that the target could not be written."""
+    try:
+        yield
     except OSError as error:
         raise OSError(
             f"{target}: could not be written ({error.strerror or error}); nothing was written; free some space or "
             "choose another folder"
         ) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def place_of(clouds: Clouds, row: int, ending: str) -> PurePosixPath:

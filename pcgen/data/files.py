@@ -36,7 +36,7 @@ def list_path(path: Path, seed: int, max_bytes: int) -> Listing:
     if ending in (".h5", ".hdf5"):
         return read_h5(path, max_bytes)
     if ending == ".npy":
-        return listing_of({"points": read_npy(path, max_bytes)}, path)
+        return listing_of({"points": read_npy(path, max_bytes)}, path, max_bytes)
     if ending in READERS:
         # The only name is that of the file, which may be renamed, so random choices depend on the seed only.
         return Listing(

@@ -66,6 +66,7 @@ def list_folder(root: Path, seed: int, max_bytes: int) -> Listing:
         splits=splits if all(splits) else None,
         notes=notes,
         places=[printable(root / path) for path in files],
+        files=[root / path for path in files],
     )
 
 

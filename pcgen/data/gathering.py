@@ -22,6 +22,7 @@ from pcgen.errors import choose
 __all__ = ["Reading", "clean", "gather", "true_points", "up_axis"]
 
 _SHOWN = 3  # names in a note; the number of others is given
+_DROP = "drop_bad=True, --drop-bad"
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Reading:
     def sampled(self) -> int:
         """Number of points that are read of each surface."""
         if self.points is None or not self.apply:
-            return max(self.points or 0, self.surface_points)
+            return max(self.points or 0, self.at_least or 0, self.surface_points)
         return self.points
 
 
@@ -74,17 +75,21 @@ def gather(listing: Listing, source: str, how: Reading) -> tuple[Clouds, Placeme
         raise ValueError(f"{source}: holds no clouds; give a source of at least one")
     up, notes = up_axis(listing, source, how.up)
     normalization = Normalization(how.normalize)
-    pile = Pile(len(listing.names), source, how.max_bytes, _turned(listing.origin, up), bool(how.at_least), how.seed)
+    # Clouds that are normalised each by itself here are about 0, wherever the source's points were.
+    base = ZERO if normalization.each and how.apply else _turned(listing.origin, up)
+    pile = Pile(len(listing.names), source, how.max_bytes, base, how.at_least, how.seed)
     places: list[Placement] = []
     boxes: list[Tensor] = []
     faults: list[str] = []
     bad: list[int] = []  # rows of bad clouds
     short: list[int] = []  # the sizes of clouds that are too small, but otherwise good
+    holed = 0  # number of bad clouds that would be good without their points that are NaN
     remarks: dict[str, list[str]] = {}  # notes on parts that were dropped, with the names of the clouds
     needed = how.points or how.at_least or 1
     any_size = bool(how.points or how.at_least) or len(listing.names) == 1
     for row, name in enumerate(listing.names):
         key = listing.key(row)
+        raw: Raw | None = None
         try:
             raw = split_columns(listing.read(row, how.sampled))
             if how.drop_bad and any_size:
@@ -98,6 +103,7 @@ def gather(listing: Listing, source: str, how: Reading) -> tuple[Clouds, Placeme
         except (ValueError, OSError) as error:
             faults.append(told(listing.place(row, source), error))
             bad.append(row)
+            holed += any_size and raw is not None and _holed(raw, needed)
             continue
         for remark in raw.notes:
             remarks.setdefault(remark, []).append(name)
@@ -105,7 +111,7 @@ def gather(listing: Listing, source: str, how: Reading) -> tuple[Clouds, Placeme
         boxes += [] if raw.boxes is None else [_boxes(raw.boxes, listing.origin, up, place if how.apply else _NOWHERE)]
         pile.add(row, name, key, cloud if how.points is None else thinned(cloud, how.points, key, how.seed))
     if faults and not (how.drop_bad and pile.rows):
-        raise _refusal(listing, source, bad, faults[0], short)
+        raise _refusal(listing, source, bad, faults[0], short, holed)
     if faults:
         notes += (f"{len(faults)} of {len(listing.names)} clouds dropped: {_some(faults, '; ')}",)
     if remarks:
@@ -144,6 +150,12 @@ def _read(raw: Raw, origin: Triple, up: str, normalization: Normalization, apply
     low, high = bounds(found.numpy())
     arrows = None if normals is None else to_y_up(torch.from_numpy(normals), up)
     return Cloud(found, arrows, low, high, len(points)), place
+
+
+def _holed(raw: Raw, needed: int) -> bool:
+    """Whether a cloud has points that are NaN or infinite, and enough others."""
+    good = finite_points(raw)
+    return good is not raw and len(good.points) >= needed
 
 
 def _boxes(boxes: NDArray[np.generic], origin: Triple, up: str, place: Placement) -> Tensor:
@@ -214,15 +226,19 @@ def _some(texts: Sequence[str], separator: str) -> str:
     return separator.join(texts[:_SHOWN]) + more
 
 
-def _refusal(listing: Listing, source: str, bad: Sequence[int], fault: str, short: Sequence[int]) -> ValueError:
+def _refusal(
+    listing: Listing, source: str, bad: Sequence[int], fault: str, short: Sequence[int], holed: int
+) -> ValueError:
     """The error for clouds that cannot be used, in one line: their names, the first one's fault, what to do."""
     asked, small = len(listing.names), len(short) == len(bad)
     ask = f"ask for points={min(short)} (--points {min(short)})" if small else ""
+    if holed == len(bad):
+        ask = f"leave those points out: {_DROP}"
     if asked == 1:
-        return ValueError(f"{fault}; {ask}" if small else fault)
+        return ValueError(f"{fault}; {ask}" if ask else fault)
     names = _some([listing.names[row] for row in bad], ", ")
     reason = fault.removeprefix(f"{listing.place(bad[0], source)}: ")
     what = f"{len(bad)} of {asked} clouds are {'too small' if small else 'bad'} ({names}; the first: {reason})"
-    if len(bad) == asked:
+    if holed == len(bad) or (len(bad) == asked and not holed):
         return ValueError(f"{source}: {what}; {ask or 'repair the source'}")
-    return ValueError(f"{source}: {what}; {ask or 'repair them'}, or leave them out: drop_bad=True, --drop-bad")
+    return ValueError(f"{source}: {what}; {ask or 'repair them'}, or leave them out: {_DROP}")

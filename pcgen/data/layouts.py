@@ -11,7 +11,7 @@ from pcgen.data.formats.arrays import listing_of, npy_shape
 from pcgen.data.formats.hdf5 import read_arrays
 from pcgen.data.formats.lines import text_of
 from pcgen.data.formats.text import read_table
-from pcgen.data.source import Listing, Raw, named, too_large
+from pcgen.data.source import Listing, Raw, named, printable, too_large
 from pcgen.data.synsets import class_names
 
 __all__ = ["as_pc15k", "list_hdf5_files", "list_modelnet_text", "list_shapenet_part"]
@@ -73,7 +73,7 @@ def list_hdf5_files(root: Path, max_bytes: int) -> Listing | None:
     elif (names := root / "all_object_categories.txt").is_file():
         # By the synset, so that classes have the same names in both forms of ShapeNetPart, and in ShapeNet.
         whole["classes"] = np.array([line.split()[-1] for line in _entries(names)])
-    return replace(listing_of(whole, root), notes=notes)
+    return replace(listing_of(whole, root, max_bytes), notes=notes)
 
 
 def _fit(normals: np.ndarray | None, points: np.ndarray) -> bool:
@@ -151,26 +151,34 @@ def list_shapenet_part(root: Path, max_bytes: int) -> Listing | None:
 def as_pc15k(listing: Listing) -> Listing:
     """A folder's listing, as PC15k if it is that of PointFlow: points 0 to 9999 of train clouds, the rest of others.
 
-    It is PC15k if every file is an .npy in the folder of a split, and the first is (15000, 3); other listings are not
-    changed. So training points and reference points are disjoint, as for published numbers. Yang et al., 2019,
-    PointFlow: 3D point cloud generation with continuous normalizing flows.
+    It is PC15k if every file is an .npy in the folder of a split, and the first that is not damaged or empty is
+    (15000, 3); other listings are not changed. So training points and reference points are disjoint, as for published
+    numbers. Yang et al., 2019, PointFlow: 3D point cloud generation with continuous normalizing flows.
     """
-    splits, places = listing.splits, listing.places
-    if not splits or not places or not all(name.lower().endswith(".npy") for name in listing.names):
+    splits, files = listing.splits, listing.files
+    if not splits or not files or not all(name.lower().endswith(".npy") for name in listing.names):
         return listing
-    try:
-        if npy_shape(Path(places[0])) != _PC15K:
-            return listing
-    except (ValueError, OSError):
-        return listing  # the error is reported when it is read
+    # One damaged file, perhaps of another class than the one asked for, must not hide what the others are.
+    if next((shape for file in files if (shape := _shape(file)) is not None), None) != _PC15K:
+        return listing
 
     def read(row: int, surface_points: int) -> Raw:
         raw = listing.read(row, surface_points)
         if raw.points.shape != _PC15K:
             raise ValueError(
-                f"{places[row]}: must be {_PC15K} as the first file of its folder is, got {raw.points.shape}"
+                f"{printable(files[row])}: must be {_PC15K} as the first good file of its folder is, got "
+                f"{raw.points.shape}"
             )
         return replace(raw, points=raw.points[:_TRAIN] if splits[row] == "train" else raw.points[_TRAIN:])
 
     note = "PC15k: points 0 to 9999 of train clouds and 10000 to 14999 of val and test clouds, as PointFlow reads them"
     return replace(listing, read=read, notes=(*listing.notes, note))
+
+
+def _shape(file: Path) -> tuple[int, ...] | None:
+    """The shape that an .npy file declares; None if it has no points or cannot be read, which its reading reports."""
+    try:
+        shape = npy_shape(file)
+    except (ValueError, OSError):
+        return None
+    return None if 0 in shape else shape

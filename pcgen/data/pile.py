@@ -40,14 +40,15 @@ class Pile:
         most: maximum number of clouds.
         source: name of the source, for messages.
         max_bytes: maximum memory of the array.
-        base: the origin that the source gives, y up.
-        shrink: whether clouds of different sizes are thinned to the size of the smallest.
+        base: the origin that the source gives, y up; 0 for clouds that were normalised each by itself.
+        least: if given, clouds are thinned to the size of the smallest, or to as many points as `max_bytes` allows, at
+            least this number.
         seed: of thinning.
     """
 
-    def __init__(self, most: int, source: str, max_bytes: int, base: Triple, shrink: bool, seed: int) -> None:
+    def __init__(self, most: int, source: str, max_bytes: int, base: Triple, least: int | None, seed: int) -> None:
         self.most, self.source, self.max_bytes = most, source, max_bytes
-        self.base, self.shrink, self.seed = base, shrink, seed
+        self.base, self.least, self.shrink, self.seed = base, least, least is not None, seed
         self.rows: list[int] = []
         self.names: list[str] = []
         self.keys: list[str] = []
@@ -105,6 +106,9 @@ class Pile:
         origin, notes = self._place(points)
         if small != large:
             notes += (f"{self.source}: its clouds have {what}; {points.shape[1]} of each are kept",)
+        if self.shrink and points.shape[1] < small:
+            allowed = f"max_bytes={self.max_bytes} (--max-bytes {self.max_bytes})"
+            notes += (f"{self.source}: {points.shape[1]} points of each cloud are kept, as many as {allowed} allows",)
         if self.bare:
             note = f"normals left out: {len(self.bare)} of {count} clouds, such as {self.bare[0]}, have none"
             notes += () if len(self.bare) == count else (note,)
@@ -113,7 +117,11 @@ class Pile:
 
     def _allocate(self, cloud: Cloud) -> None:
         points = len(cloud.points)
-        size = self.most * points * 12 * (1 if cloud.normals is None else 2)
+        each = self.most * 12 * (1 if cloud.normals is None else 2)  # bytes of one point of every cloud
+        if self.least is not None:
+            # Clouds are thinned to the smallest, and the first may be far larger.
+            points = min(points, max(self.max_bytes // each, self.least))
+        size = points * each
         if size > self.max_bytes:
             raise too_large(f"{self.source}: {self.most} clouds of {points} points", size, self.max_bytes)
         self.points = np.empty((self.most, points, 3), dtype=np.float32)

@@ -62,4 +62,4 @@ def read_cloud(path: Path, surface_points: int, name: str, seed: int, max_bytes:
             points, normals, _ = Surface(content).sample(surface_points, stream("surface", name, seed))
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
-    return Raw(points, normals, sampled=True)
+    return Raw(points, normals, sampled=True, notes=content.notes)

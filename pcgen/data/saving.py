@@ -28,7 +28,8 @@ def save(path: str | Path, clouds: Clouds | Tensor, *, format: str | None = None
     """Write clouds in the format of the path's ending, atomically.
 
     - `.npz`: the whole set: `points` (S, N, 3), `names`, `up` (y) and, if known, `normals`, `labels`, `classes`,
-      `split`, `boxes` (S, K, 6) and `counts` (S,) of scenes, and `origin` if it is not 0.
+      `split`, `boxes` (S, K, 6) and `counts` (S,) of scenes, `origin` if it is not 0, and `keys` (S,) of the random
+      choices for each cloud if they are not its name, so that these stay the same.
     - `.ply` (binary, little endian), `.xyz` (text) or `.obj` (vertices without faces): a set of one cloud, in true
       coordinates, with its normals.
     - a folder, whose name ends in `/`: one such file for each cloud, by its name, in folders of its split and class if
@@ -210,6 +211,8 @@ def _arrays(clouds: Clouds) -> dict[str, NDArray[np.generic]]:
         arrays["boxes"], arrays["counts"] = clouds.boxes.numpy(), clouds.counts.numpy()
     if clouds.splits is not None:
         arrays["split"] = np.array(clouds.splits)
+    if clouds.keys != clouds.names:
+        arrays["keys"] = np.array(clouds.keys)
     if clouds.origin != ZERO:
         arrays["origin"] = np.array(clouds.origin)
     return arrays

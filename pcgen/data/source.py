@@ -55,6 +55,7 @@ class Listing:
     notes: tuple[str, ...] = ()
     drawn: bool = False  # the source has no splits, and these are random, by the keys
     places: list[str] | None = None  # the place of each, for messages: its file, or its file and row
+    files: list[Path] | None = None  # the file of each, if each has its own; a place is printable, and cannot be opened
     # A digest of its points identifies a cloud whose name is only a row number or the file's name, since these change
     # if the source is renamed, cut or reordered.
     content: Callable[[int], str] | None = None
@@ -84,6 +85,7 @@ class Listing:
             splits=None if self.splits is None else [self.splits[row] for row in rows],
             classes=self.order,
             places=None if self.places is None else [self.places[row] for row in rows],
+            files=None if self.files is None else [self.files[row] for row in rows],
             content=None if self.content is None else lambda place: self.key(rows[place]),
         )
 

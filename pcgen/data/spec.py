@@ -32,8 +32,8 @@ def parse(spec: str) -> Spec:
     """Parse `SOURCE[:CLASS][@SPLIT]`.
 
     Several classes or splits are separated by commas: `shapes:chair,table@train,val`. If the whole text is the path of
-    an existing file or folder, it is the source, even if it contains colons or at signs. The colon of a drive letter
-    does not start a class.
+    an existing file or folder, it is the source, even if it contains colons or at signs. But `shapes` is always the
+    built-in source: a folder of that name is `./shapes`. The colon of a drive letter does not start a class.
 
     Raises:
         ValueError: the spec is empty, or a split is not train, val, test or all.

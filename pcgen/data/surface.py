@@ -18,12 +18,14 @@ class Mesh:
 
     vertices: Floats  # (V, 3)
     faces: Ints  # (F, 3)
+    notes: tuple[str, ...] = ()  # parts of the file that may not be as it means them
 
 
 def triangulate(sides: Ints, corners: Ints) -> Ints:
     """Triangles of convex polygons, (F, 3), from their numbers of sides, (P,), and corners one after another, (sum,).
 
-    All triangles of a polygon share its first corner, so a polygon that is not convex is not covered correctly.
+    All triangles of a polygon share its first corner, so a polygon that is not convex is not covered correctly;
+    `polygon_mesh` corrects that.
 
     Raises:
         ValueError: a polygon has fewer than three corners.

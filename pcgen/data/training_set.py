@@ -57,8 +57,8 @@ def training_set(
     the spec names a split, both are from this split.
 
     Every cloud is normalised with all its stored points; a normalisation is fitted to the training rows only. Then all
-    clouds keep the number of points of the smallest, at least `points`. The held-out clouds are subsampled to `points`
-    once.
+    clouds keep the number of points of the smallest, or as many as `max_bytes` allows, at least `points`. The held-out
+    clouds are subsampled to `points` once.
 
     Args:
         spec: SOURCE[:CLASS][@SPLIT].

@@ -33,6 +33,17 @@ def test_clouds_far_apart_are_converted_each_by_itself(pcgen, tmp_path):
     assert torch.allclose(clouds.points, expected.expand(3, -1, -1), atol=1e-6)
 
 
+@pytest.mark.parametrize("place", [(1.0, 0.0, 0.0), tuple(UTM)])
+def test_normalised_clouds_are_about_0_whatever_origin_the_file_has(pcgen, tmp_path, place):
+    points = torch.from_numpy(np.stack([ball(), 2 * ball()])).float()
+    data.save(tmp_path / "a.npz", data.Clouds(points, origin=place))
+    result = pcgen("data", "convert", tmp_path / "a.npz", "--normalize", "unit_box", "--out", tmp_path / "b.npz")
+    assert result.code == 0 and "float32" not in result.err, result.err
+    clouds = data.load(str(tmp_path / "b.npz"))
+    assert clouds.origin == (0, 0, 0)
+    assert torch.allclose(clouds.points, data.Normalization("unit_box").apply(points), atol=1e-5)
+
+
 def test_clouds_are_normalised_whole_before_they_are_thinned(pcgen, tmp_path):
     points = np.random.default_rng(0).normal(size=(500, 3))
     np.save(tmp_path / "a.npy", points)

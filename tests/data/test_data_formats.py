@@ -101,6 +101,36 @@ def test_obj_counts_from_one_or_backwards_and_takes_polygons(tmp_path: Path) -> 
     assert isinstance(read(path), Raw)
 
 
+L_SHAPE = [(2, 0), (2, 1), (1, 1), (1, 2), (0, 2), (0, 0)]
+CROSSED = [(0, 0), (1, 1), (1, 0), (0, 1)]
+
+
+def face_of(ending: str, outline: list[tuple[int, int]]) -> str:
+    """The text of a file of one polygon at height 0."""
+    points = [f"{x} {y} 0\n" for x, y in outline]
+    corners = " ".join(map(str, range(len(outline))))
+    if ending == ".obj":
+        lines = "".join(f"v {point}" for point in points)
+        return f"{lines}f {' '.join(str(number + 1) for number in range(len(outline)))}\n"
+    if ending == ".off":
+        return f"OFF\n{len(outline)} 1 0\n{''.join(points)}{len(outline)} {corners}\n"
+    header = f"ply\nformat ascii 1.0\nelement vertex {len(outline)}\nproperty float x\nproperty float y\n"
+    header += "property float z\nelement face 1\nproperty list uchar int vertex_indices\nend_header\n"
+    return f"{header}{''.join(points)}{len(outline)} {corners}\n"
+
+
+@pytest.mark.parametrize("ending", [".obj", ".off", ".ply"])
+def test_a_face_that_is_not_convex_gives_points_on_it_alone(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"a{ending}"
+    path.write_text(face_of(ending, L_SHAPE))
+    clouds = load(str(path), surface_points=3000)
+    x, y, _ = clouds.points[0].T
+    assert ((x <= 1) | (y <= 1)).all() and abs(float((y > 1).float().mean()) - 1 / 3) < 0.04 and not clouds.notes
+    assert clouds.normals is not None and (clouds.normals[0] == clouds.normals.new_tensor([0, 0, 1])).all()
+    path.write_text(face_of(ending, CROSSED))
+    assert load(str(path)).notes[0].startswith(f"a{ending}: 1 of 1 faces, such as face 0, cross themselves: ")
+
+
 @pytest.mark.parametrize("kind", ["ascii", "binary"])
 def test_pcd_with_padding_and_normals(tmp_path: Path, kind: str) -> None:
     names = "x y z _ normal_x normal_y normal_z intensity"

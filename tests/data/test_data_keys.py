@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from pcgen.data import holdout, load, save
+from pcgen.data import Augmentation, holdout, load, save
+from pcgen.data.enlarging import enlarged
 from pcgen.data.training_set import training_set
 
 POINTS = np.random.default_rng(0).normal(size=(60, 32, 3))
@@ -80,3 +81,41 @@ def test_keys_go_with_their_clouds(tmp_path: Path) -> None:
     # A file that pcgen wrote from a tensor has row numbers for names.
     tested = load(f"{save(tmp_path / 'c.npz', torch.from_numpy(POINTS))}@test")
     assert members(tested.points) == members(load(f"{tmp_path / 'a.npz'}@test").points)
+
+
+@pytest.mark.parametrize("source", ["a.npz", "a.npy", "a.xyz", "numbered.npz"])
+def test_a_converted_file_keeps_the_points_and_held_out_clouds_of_its_source(tmp_path: Path, source: str) -> None:
+    path = tmp_path / source
+    if source == "a.xyz":
+        path.write_text("\n".join(" ".join(map(str, row)) for row in POINTS[0]))
+    elif source == "a.npy":
+        np.save(path, POINTS)
+    else:
+        named = {"names": [str(row) for row in range(60)]} if source == "numbered.npz" else {}
+        np.savez(path, points=POINTS, split=["train"] * 60, **named)
+    clouds = load(str(path))
+    first = save(tmp_path / "first.npz", clouds)
+    again = save(tmp_path / "again.npz", load(str(first)))
+    for copy in (first, again):
+        assert load(str(copy)).keys == clouds.keys and load(str(copy)).names == clouds.names
+        assert torch.equal(load(str(copy), points=8).points, load(str(path), points=8).points)
+        if len(clouds) > 1:
+            one, other = (training_set(f"{spec}@train", points=32) for spec in (path, copy))
+            assert torch.equal(one.held_out, other.held_out)
+
+
+def test_an_npz_has_keys_only_where_names_are_not_the_keys(tmp_path: Path) -> None:
+    save(tmp_path / "a.npz", load("shapes:mug=3", surface_points=4))
+    with np.load(tmp_path / "a.npz") as file:
+        assert "keys" not in file
+    np.savez(tmp_path / "b.npz", points=POINTS, keys=["a", "b"])
+    with pytest.raises(ValueError, match=r"b\.npz: keys must be one for each of 60 clouds, got \(2,\)"):
+        load(str(tmp_path / "b.npz"))
+
+
+@pytest.mark.parametrize("copies", [1, 3])
+def test_changed_copies_are_held_out_whatever_the_name_of_their_source(tmp_path: Path, copies: int) -> None:
+    np.savez(tmp_path / "a.npz", points=POINTS, split=["train"] * 60)
+    shutil.copy(tmp_path / "a.npz", tmp_path / "b.npz")
+    first, second = (enlarged(load(f"{tmp_path / name}.npz"), copies, Augmentation()) for name in "ab")
+    assert first.keys == second.keys and len(set(first.keys)) == 60 * copies and first.names != second.names

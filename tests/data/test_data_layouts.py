@@ -1,5 +1,6 @@
 """Published datasets: which files are which split and class, and which points of a cloud are read."""
 
+import os
 from pathlib import Path
 
 import h5py
@@ -61,8 +62,32 @@ def test_folders_like_pc15k_with_other_sizes_or_without_splits_are_read_whole(tm
 def test_a_cloud_of_another_size_within_pc15k_is_told(tmp_path: Path) -> None:
     pc15k(tmp_path, ["a/test/1.npy", "a/train/2.npy"])
     np.save(tmp_path / "a" / "train" / "2.npy", np.zeros((2048, 3)))
-    with pytest.raises(ValueError, match=r"2.npy; the first: must be \(15000, 3\) as the first .* got \(2048, 3\)"):
+    with pytest.raises(
+        ValueError, match=r"2.npy; the first: must be \(15000, 3\) as the first good .* got \(2048, 3\)"
+    ):
         load(str(tmp_path))
+
+
+@pytest.mark.parametrize("damage", [b"", b"\x93NUMPY\x01\x00v\x00{'descr'", "no points"])
+def test_a_damaged_file_of_another_class_does_not_hide_that_a_folder_is_pc15k(
+    tmp_path: Path, damage: bytes | str
+) -> None:
+    clouds = pc15k(tmp_path, ["03001627/test/a.npy", "03001627/train/b.npy"])
+    (tmp_path / "02691156" / "test").mkdir(parents=True)
+    path = tmp_path / "02691156" / "test" / "000.npy"
+    np.save(path, np.zeros((0, 3))) if isinstance(damage, str) else path.write_bytes(damage)
+    for split, points in (("test", clouds[0, 10000:]), ("train", clouds[1, :10000])):
+        part = load(f"{tmp_path}:chair@{split}")
+        assert np.array_equal(part.points[0].numpy(), points) and part.notes == (PC15K,)
+    with pytest.raises(ValueError, match=r"1 of 3 clouds are bad \(02691156/test/000\.npy"):
+        load(str(tmp_path))
+
+
+def test_pc15k_is_recognised_below_a_folder_whose_name_is_not_utf8(tmp_path: Path) -> None:
+    root = tmp_path / os.fsdecode(b"caf\xe9")
+    clouds = pc15k(root, ["03001627/test/a.npy", "03001627/train/b.npy"])
+    part = load(f"{root}@train")
+    assert np.array_equal(part.points[0].numpy(), clouds[1, :10000]) and part.notes == (PC15K,)
 
 
 def hdf5_part(root: Path) -> np.ndarray:

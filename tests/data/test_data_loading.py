@@ -75,6 +75,16 @@ def test_meshes_are_sampled_at_the_points_asked_for(tmp_path: Path) -> None:
     assert not torch.equal(load(str(tmp_path), surface_points=300, seed=1).points[0], clouds.points[1])
 
 
+def test_surfaces_have_as_many_points_as_are_needed_at_least(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.off").write_text(BOX_OFF)
+    for source in (str(tmp_path), "shapes:chair=2"):
+        for at_least, kept in ((10, 2048), (4096, 4096)):
+            assert load(source, at_least=at_least).points.shape == (2, kept, 3)
+    np.save(tmp_path / "c.npy", np.random.default_rng(0).normal(size=(3000, 3)))
+    assert load(str(tmp_path), at_least=2500).points.shape == (3, 2500, 3)
+
+
 def test_up_turns_points_and_normals(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", points=[[[1.0, 2.0, 3.0]]], normals=[[[0.0, 0.0, 1.0]]])
     clouds = load(str(tmp_path / "a.npz"), up="z")

@@ -149,5 +149,13 @@ def test_meshes_stand_in_a_folder_as_their_clouds_would(tmp_path: Path) -> None:
         save_meshes(f"{tmp_path}/b/", each, format="xyz")
 
 
+def test_an_error_of_meshing_is_not_told_as_one_of_writing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "open3d", None)
+    clouds = Clouds.of(torch.from_numpy(sphere(100))[None])
+    with pytest.raises(OSError, match=r"^mesh: is made by Open3D, which cannot be imported here"):
+        save_meshes(f"{tmp_path}/out/", ((clouds, mesh(each)) for each in clouds.points))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_depth_follows_the_number_of_points() -> None:
     assert [meshing._depth(count) for count in (50, 2_000, 100_000, 10_000_000)] == [5, 7, 10, 10]

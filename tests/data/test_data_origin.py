@@ -185,6 +185,19 @@ def test_what_is_learned_of_a_map_is_put_back_in_the_map(balls: tuple[Path, np.n
     assert np.abs(places - truth.mean((0, 1))).max() < 10
 
 
+@pytest.mark.parametrize("place", [np.array([1.0, 0, 0]), np.array([1200.0, 0, 0]), UTM])
+def test_clouds_normalised_each_by_itself_lose_the_origin_of_the_file(tmp_path: Path, place: np.ndarray) -> None:
+    points = np.stack([0.25 * ball() for _ in range(24)])
+    clouds = Clouds(torch.from_numpy(points).float(), origin=tuple(place.tolist()))
+    path = str(save(tmp_path / "a.npz", clouds))
+    learned = training_set(path, points=300, normalize="unit_sphere")
+    for x in (learned.train, learned.held_out):
+        assert x.mean(1).abs().max() < 1e-6 and x.norm(dim=2).amax(1).sub(1).abs().max() < 1e-6
+    assert not any("float32" in note for note in learned.notes)
+    back = learned.normalization.undo(learned.train).double().mean((0, 1)).numpy()
+    assert np.abs(back - place).max() < 0.1
+
+
 def test_torch_geometric_gets_true_coordinates(balls: tuple[Path, np.ndarray]) -> None:
     root, truth = balls
     items = to_pyg(load(str(root)))

@@ -174,6 +174,15 @@ def test_writers_of_one_file_or_folder_do_not_meet(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
 
 
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    a, b = (PurePosixPath("a"), b""), (PurePosixPath("a/b"), b"")  # a file cannot be a folder
+    with pytest.raises(OSError, match=rf"^{tmp_path}/folder: could not be written \(.*\); nothing was written; free"):
+        write_folder(tmp_path / "folder", [a, b])
+    with pytest.raises(OSError, match=rf"^{tmp_path}/absent/folder: could not be written"):
+        write_folder(tmp_path / "absent" / "folder", [a])
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_a_process_that_has_ended_left_is_deleted_and_what_others_write_is_not(tmp_path: Path) -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()

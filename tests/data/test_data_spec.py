@@ -1,8 +1,9 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from pcgen.data import Spec, default_split, parse
+from pcgen.data import Spec, default_split, info, load, parse
 from pcgen.data.spec import short
 
 
@@ -30,6 +31,21 @@ def test_a_path_that_exists_is_a_source_whatever_signs_it_holds(tmp_path: Path) 
     folder.mkdir()
     assert parse(str(folder)) == Spec(str(folder))
     assert parse(f"{folder}:chair@train") == Spec(str(folder), ("chair",), ("train",))
+
+
+def test_a_folder_called_shapes_is_told_from_the_built_in_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load("shapes:mug=3", surface_points=16).notes == ()
+    (tmp_path / "shapes").mkdir()
+    np.save(tmp_path / "shapes" / "a.npy", np.ones((5, 3)))
+    for spec in ("shapes:mug=3", "shapes:scene=3@train"):
+        note = f"{spec}: the built-in shapes; for the folder write ./shapes"
+        assert load(spec, surface_points=16).notes == (note,) and note in str(info(spec)["notes"])
+    for spec in ("./shapes", "./shapes@all", str(tmp_path / "shapes")):
+        own = load(spec)
+        assert own.names == ("a.npy",) and own.notes == ()
 
 
 def test_an_unknown_split_and_no_text_are_told() -> None:

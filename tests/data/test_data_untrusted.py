@@ -4,6 +4,7 @@ import os
 import zipfile
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -51,6 +52,25 @@ def test_an_npz_that_unpacks_beyond_the_limit_is_refused_before_it_is_unpacked(t
     assert path.stat().st_size < 100_000
     with pytest.raises(ValueError, match=r"would take 11\.44 MiB of memory, more than the 976\.56 KiB allowed"):
         load(str(path), max_bytes=1_000_000)
+
+
+@pytest.mark.parametrize("name", ["a.npz", "a.npy", "a.h5", "classes.h5"])
+def test_a_file_of_more_clouds_than_can_be_named_is_refused_before_names_are_made(tmp_path: Path, name: str) -> None:
+    path, clouds = tmp_path / name, np.zeros((20_000, 1, 3), dtype=np.uint8)
+    if name == "a.npz":
+        np.savez_compressed(path, points=clouds)
+    elif name == "a.npy":
+        np.save(path, clouds)
+    else:
+        with h5py.File(path, "w") as file:
+            for part in ("points",) if name == "a.h5" else ("chair/train", "chair/test"):
+                file.create_dataset(part, data=clouds if name == "a.h5" else clouds[::2], compression="gzip")
+    told = (
+        f"^{path}: the names of 20000 clouds: would take 5.72 MiB of memory, more than the 4.77 MiB allowed; allow it"
+    )
+    with pytest.raises(ValueError, match=told):
+        load(str(path), max_bytes=5_000_000)
+    assert len(load(str(path), max_bytes=6_000_000)) == 20_000
 
 
 def test_an_npz_whose_names_of_members_are_no_text_is_told(tmp_path: Path) -> None:

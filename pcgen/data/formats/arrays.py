@@ -19,7 +19,7 @@ from pcgen.data.source import Listing, Raw, decode, in_short, printable, too_lar
 from pcgen.data.synsets import class_names
 from pcgen.errors import choose
 
-__all__ = ["SPLIT_NAMES", "listing_of", "npy_shape", "read_npy", "read_npz", "split_names"]
+__all__ = ["SPLIT_NAMES", "check_count", "listing_of", "npy_shape", "read_npy", "read_npz", "split_names"]
 
 # The names of splits in datasets.
 SPLIT_NAMES = {
@@ -33,6 +33,8 @@ SPLIT_NAMES = {
 # What zipfile raises for damaged files, and for unknown compression.
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, UnicodeError)
 _PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
+_NAMED = 300  # bytes of a cloud's name, place, class and split in lists
 
 
 def _header(file: IO[bytes], what: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
@@ -96,12 +98,14 @@ def read_npz(path: Path, max_bytes: int) -> Listing:
     """The clouds of an .npz file: `points` (S, N, 3), and `normals`, `labels`, `classes`, `names`, `split` if there.
 
     The points are relative to `origin` (3,); `up` is the name of the axis that points up. Scenes have `boxes`
-    (S, K, 6), the centre and size of each shape, NaN if there is none; `counts` (S,) are the numbers of boxes.
+    (S, K, 6), the centre and size of each shape, NaN if there is none; `counts` (S,) are the numbers of boxes. `keys`
+    (S,), which `save` writes, are the keys of the clouds' random choices if these are not the names.
 
     Raises:
         ValueError: it is damaged, has no `points`, holds objects, or is larger than `max_bytes` when unpacked.
     """
-    known = ("points", "normals", "labels", "classes", "names", "split", "splits", "origin", "up", "boxes", "counts")
+    known: tuple[str, ...] = ("points", "normals", "labels", "classes", "names", "keys", "split", "splits")
+    known += ("origin", "up", "boxes", "counts")
     arrays: dict[str, NDArray[Any]] = {}
     try:
         with zipfile.ZipFile(path) as archive:
@@ -128,14 +132,15 @@ def read_npz(path: Path, max_bytes: int) -> Listing:
         raise ValueError(
             f"{path}: is not a complete .npz file: {in_short(error)}; write it again with numpy.savez"
         ) from None
-    return listing_of(arrays, path)
+    return listing_of(arrays, path, max_bytes)
 
 
-def listing_of(arrays: dict[str, NDArray[Any]], path: Path) -> Listing:
+def listing_of(arrays: dict[str, NDArray[Any]], path: Path, max_bytes: int) -> Listing:
     """The clouds from a table of arrays, of any file format.
 
     Raises:
-        ValueError: `points` is not (S, N, 3) or (S, N, 6), or another array does not fit it.
+        ValueError: `points` is not (S, N, 3) or (S, N, 6), another array does not fit it, or the names would need more
+            than `max_bytes`.
     """
     points, normals = arrays["points"], arrays.get("normals")
     alone = points.ndim == 2
@@ -147,11 +152,12 @@ def listing_of(arrays: dict[str, NDArray[Any]], path: Path) -> Listing:
             "transpose or cut the array"
         )
     count = len(points)
-    if count and not points.shape[1]:  # before names are made, of which there may be a billion
+    if count and not points.shape[1]:
         raise ValueError(f"{path}: points must be clouds (S, N, 3) with N >= 1, got {tuple(points.shape)}")
+    check_count(count, path, max_bytes)
     if normals is not None and normals.shape != (*points.shape[:2], 3):
         raise ValueError(f"{path}: normals must be {(*points.shape[:2], 3)} as points are, got {normals.shape}")
-    for key in ("labels", "split", "splits"):
+    for key in ("labels", "split", "splits", "keys"):
         if key in arrays and arrays[key].size != count:
             raise ValueError(f"{path}: {key} must be one for each of {count} clouds, got {arrays[key].shape}")
     boxes = arrays.get("boxes")
@@ -166,13 +172,14 @@ def listing_of(arrays: dict[str, NDArray[Any]], path: Path) -> Listing:
     labels, order = _labels(arrays.get("labels"), classes, path)
     splits = arrays.get("split", arrays.get("splits"))
     named = None if names is None else decode(names.reshape(-1))
+    keys = decode(arrays["keys"].reshape(-1)) if "keys" in arrays else None
 
     def read(row: int, surface_points: int) -> Raw:
         own = None if boxes is None else boxes[row]
         return Raw(points[row], None if normals is None else normals[row], boxes=own)
 
     def content(row: int) -> str:
-        return _digest(points[row, :, :3])
+        return _digest(points[row, :, :3]) if keys is None else keys[row]
 
     own = points.dtype.kind not in "fiu" or (named is not None and named != [str(row) for row in range(count)])
     return Listing(
@@ -182,10 +189,20 @@ def listing_of(arrays: dict[str, NDArray[Any]], path: Path) -> Listing:
         classes=None if order is None else tuple(class_names(order)),
         splits=None if splits is None else split_names(decode(splits.reshape(-1)), path),
         places=[printable(path) if alone else f"{printable(path)}: cloud {row}" for row in range(count)],
-        content=None if own else content,
+        content=None if own and keys is None else content,
         up=_up(arrays.get("up"), path),
         origin=_origin(arrays.get("origin"), path),
     )
+
+
+def check_count(count: int, path: Path, max_bytes: int) -> None:
+    """Refuse more clouds than there is memory for; to be asked before names are made, of which there may be a billion.
+
+    Raises:
+        ValueError: their names and properties would need more than `max_bytes`.
+    """
+    if (size := _NAMED * count) > max_bytes:
+        raise too_large(f"{path}: the names of {count} clouds", size, max_bytes)
 
 
 def _digest(points: NDArray[Any]) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pcgen.data.formats.arrays import listing_of, split_names
+from pcgen.data.formats.arrays import check_count, listing_of, split_names
 from pcgen.data.formats.hdf5_texts import read_texts
 from pcgen.data.source import Listing, Raw, in_short, told, too_large, unreadable
 from pcgen.data.synsets import class_names
@@ -43,7 +43,7 @@ def read_h5(path: Path, max_bytes: int) -> Listing:
     with _opened(path) as file:
         keys = list(file)
         if any(name in keys for name in _NAMES["points"]):
-            return listing_of(_arrays(file, path, max_bytes), path)
+            return listing_of(_arrays(file, path, max_bytes), path, max_bytes)
         sets = _sets(file, path, max_bytes)
     if not sets:
         raise ValueError(
@@ -127,12 +127,12 @@ def _sets(file: "h5py.File", path: Path, max_bytes: int) -> list[tuple[str, str,
             link = file[group].get(split, getlink=True)
             data = file[group][split] if isinstance(link, h5py.HardLink) else None
             if isinstance(data, h5py.Dataset) and data.ndim == 3:
-                # Before names are made: a few bytes may declare a very large number of clouds.
                 if not data.shape[1]:
                     raise ValueError(f"{path}: {group}/{split} must be (S, N, 3) with N >= 1, got {data.shape}")
                 if data.nbytes > max_bytes:
                     raise too_large(f"{path}: {group}/{split}", data.nbytes, max_bytes)
                 sets.append((group, split, len(data)))
+    check_count(sum(count for _, _, count in sets), path, max_bytes)
     return sets
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from pcgen.data.formats.lines import floats, shown, text_of, wholes
+from pcgen.data.polygons import polygon_mesh
 from pcgen.data.source import Raw, named, read_bytes
-from pcgen.data.surface import Mesh, triangulate
+from pcgen.data.surface import Mesh
 
 __all__ = ["read_obj"]
 
@@ -16,7 +17,7 @@ __all__ = ["read_obj"]
 def read_obj(path: Path, max_bytes: int) -> Mesh | Raw:
     """The mesh of an .obj file, or the cloud of its vertices if it has no faces at all.
 
-    Faces of more than three sides are divided into fans of triangles. Material files are not opened.
+    Faces of more than three sides are divided into triangles. Material files are not opened.
 
     Raises:
         ValueError: a vertex or a face is not valid, or there is no vertex.
@@ -44,7 +45,7 @@ def _read(data: bytes) -> Mesh | Raw:
     points = np.array(vertices).reshape(-1, 3)
     if not sides:
         return Raw(points)
-    return Mesh(points, triangulate(np.array(sides, dtype=np.int64), np.array(corners, dtype=np.int64)))
+    return polygon_mesh(points, np.array(sides, dtype=np.int64), np.array(corners, dtype=np.int64))
 
 
 def _statements(data: bytes) -> Iterator[tuple[int, list[bytes]]]:

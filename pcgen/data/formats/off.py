@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from pcgen.data.formats.lines import floats, lines, shown, text_of, whole, wholes
+from pcgen.data.polygons import polygon_mesh
 from pcgen.data.source import Raw, named, read_bytes
-from pcgen.data.surface import Mesh, triangulate
+from pcgen.data.surface import Ints, Mesh
 
 __all__ = ["read_off"]
 
@@ -21,7 +22,7 @@ Line = tuple[int, list[bytes]]
 def read_off(path: Path, max_bytes: int) -> Mesh | Raw:
     """The mesh of a text .off file, or the cloud of one without faces, with the normals of an NOFF file.
 
-    Faces of more than three sides are divided into fans of triangles.
+    Faces of more than three sides are divided into triangles.
 
     Raises:
         ValueError: it is not a text .off file, or has fewer lines than it declares.
@@ -53,7 +54,7 @@ def _read(data: bytes) -> Mesh | Raw:
     values = np.array(table).reshape(vertices, width)
     if not faces:
         return Raw(values[:, :3], values[:, 3:] if magic[1] else None)
-    return Mesh(values[:, :3], _faces(rows[start + vertices : start + vertices + faces]))
+    return polygon_mesh(values[:, :3], *_faces(rows[start + vertices : start + vertices + faces]))
 
 
 def _counts(rows: list[Line]) -> tuple[int, int, int]:
@@ -72,8 +73,8 @@ def _counts(rows: list[Line]) -> tuple[int, int, int]:
     return counts[0], counts[1], len(rows)
 
 
-def _faces(rows: list[Line]) -> np.ndarray:
-    """The triangles from lines with the number of corners, the corners, and colours, which are ignored."""
+def _faces(rows: list[Line]) -> tuple[Ints, Ints]:
+    """Numbers of corners, and the corners, from lines of both; colours after them are ignored."""
     sides, corners = array("q"), array("q")
     for face, (number, words) in enumerate(rows):
         count = whole(words[0], number)
@@ -81,4 +82,4 @@ def _faces(rows: list[Line]) -> np.ndarray:
             raise ValueError(f"line {number}: face {face} declares {count} corners and has {len(words) - 1}")
         corners.extend(wholes(words[1 : count + 1], number))
         sides.append(count)
-    return triangulate(np.array(sides, dtype=np.int64), np.array(corners, dtype=np.int64))
+    return np.array(sides, dtype=np.int64), np.array(corners, dtype=np.int64)

@@ -6,8 +6,9 @@ import numpy as np
 
 from pcgen.data.formats.lines import line_end, shown, unmarked
 from pcgen.data.formats.ply_rows import Columns, Element, Property, binary_rows, lengths_of, text_rows
+from pcgen.data.polygons import polygon_mesh
 from pcgen.data.source import Raw, named, read_bytes
-from pcgen.data.surface import Mesh, triangulate
+from pcgen.data.surface import Mesh
 
 __all__ = ["read_ply"]
 
@@ -29,8 +30,7 @@ _NORMALS = ("nx", "ny", "nz")
 def read_ply(path: Path, max_bytes: int) -> Raw | Mesh:
     """The mesh of a .ply file with faces, or the cloud of one without, with its normals nx ny nz if it has them.
 
-    Faces of more than three sides are divided into fans of triangles. Of two properties with one name, the first is
-    used.
+    Faces of more than three sides are divided into triangles. Of two properties with one name, the first is used.
 
     Raises:
         ValueError: the header is not a ply header, the file is shorter than it declares, or there are no x, y and z.
@@ -88,7 +88,7 @@ def _content(rows: dict[str, Columns]) -> Raw | Mesh:
         if lengths_of(corners) not in face or face[corners].dtype.kind not in "iu":
             raise ValueError(f"header: {corners} of a face must be a list of whole numbers")
         sides = face[lengths_of(corners)].astype(np.int64)
-        return Mesh(points.astype(np.float64), triangulate(sides, face[corners].astype(np.int64)))
+        return polygon_mesh(points.astype(np.float64), sides, face[corners].astype(np.int64))
     if all(name in vertex and lengths_of(name) not in vertex for name in _NORMALS):
         return Raw(points, np.stack([vertex[name] for name in _NORMALS], axis=-1))
     return Raw(points)
