@@ -103,7 +103,7 @@ def standing(rows: Rows) -> str:
                 _of_draws(known),
                 f"{100 * (_mean(best) - _mean(known)):+.1f} ± {100 * error:.1f}",
                 number(best["z_u_cd_mean"], 1),
-                f"{percent(best['copies'])} ({percent(second['copies']) if second else ''})",
+                percent(best["copies"]) + (f" ({percent(second['copies'])})" if second else ""),
                 *ahead,
             )
         )
