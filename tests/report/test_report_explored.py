@@ -171,15 +171,20 @@ def test_the_frames_of_a_film_are_thinned_alike(
     np.testing.assert_array_equal(thinned.points, whole[:, :, kept])
 
 
-def test_another_generators_clouds_are_encoded(tmp_path: Path) -> None:
-    clouds = boxes(6)
-    opened = Opened(run_of(tmp_path / "vae", MODELS["vae"]((32, 3), code=3)))
+def check_samples(opened: Opened, clouds: Clouds) -> None:
+    """The page shows what the run samples, at the places of its codes."""
     drawn = atlas_of(opened, clouds, [0, 1]).sets[-1]
     torch.manual_seed(0)
-    samples = opened.run.sample(6)
+    samples = opened.run.sample(len(clouds))
     np.testing.assert_allclose(drawn.points, samples, atol=1e-6)
     axes = explored.principal_axes(opened.encode(clouds))
     np.testing.assert_allclose(drawn.places[0], axes.along(opened.encode(samples)), atol=1e-4)
+
+
+def test_another_generators_clouds_are_encoded(tmp_path: Path) -> None:
+    clouds = boxes(6)
+    opened = Opened(run_of(tmp_path / "vae", MODELS["vae"]((32, 3), code=3)))
+    check_samples(opened, clouds)
 
 
 def test_samples_that_are_deformed_training_clouds_are_shown_and_not_what_the_decoder_makes(
@@ -188,13 +193,7 @@ def test_samples_that_are_deformed_training_clouds_are_shown_and_not_what_the_de
     clouds = boxes(12)
     made = DeformedCloudModel(opened.model, Parzen((4,), rows=12, neighbours=3), Exemplars.of(clouds.points))
     training.fit(made, opened.encode(clouds), out=tmp_path / "parzen", steps=1)
-    deforming = Opened(training.Run.open(tmp_path / "parzen"))
-    drawn = atlas_of(deforming, clouds, [0, 1]).sets[-1]
-    torch.manual_seed(0)
-    samples = deforming.run.sample(12)
-    np.testing.assert_allclose(drawn.points, samples, atol=1e-6)
-    axes = explored.principal_axes(opened.encode(clouds))
-    np.testing.assert_allclose(drawn.places[0], axes.along(opened.encode(samples)), atol=1e-4)
+    check_samples(Opened(training.Run.open(tmp_path / "parzen")), clouds)
 
 
 def test_another_generators_clouds_on_a_map_keep_their_digits(tmp_path: Path) -> None:
