@@ -48,7 +48,7 @@ class Pile:
 
     def __init__(self, most: int, source: str, max_bytes: int, base: Triple, least: int | None, seed: int) -> None:
         self.most, self.source, self.max_bytes = most, source, max_bytes
-        self.base, self.least, self.shrink, self.seed = base, least, least is not None, seed
+        self.base, self.least, self.seed = base, least, seed
         self.rows: list[int] = []
         self.names: list[str] = []
         self.keys: list[str] = []
@@ -126,6 +126,11 @@ class Pile:
             raise too_large(f"{self.source}: {self.most} clouds of {points} points", size, self.max_bytes)
         self.points = np.empty((self.most, points, 3), dtype=np.float32)
         self.normals = self.normals if cloud.normals is None else np.empty_like(self.points)
+
+    @property
+    def shrink(self) -> bool:
+        """Whether clouds of different sizes are thinned to one."""
+        return self.least is not None
 
     def _shrink(self, count: int) -> None:
         """Keep the first `count` points of each cloud: thinned clouds are already in the order of thinning."""

@@ -29,7 +29,7 @@ class AAE(Coding):
     The prior only needs to be sampled; its density is not used. New objects are decoded samples of the prior, as in the
     paper, without the noise of the decoder, which only sets the unit of the reconstruction. The paper takes two steps,
     one for each term; here one step minimises the weighted sum. With classes, all networks also see
-    the label: D distinguishes codes of each class from the prior, since its samples are to be decoded as any class.
+    the label: D distinguishes the codes of each class from the prior, whose samples are to be decoded as any class.
 
     Args:
         shape: (dim,) or (points, 3).

@@ -114,9 +114,8 @@ class InfoVAE(Variational):
     def _discrepancy(self, z: Tensor, y: Tensor) -> Tensor | None:
         """MMD^2 of codes (B, code) and samples of the prior, in each class; None if no class has two rows."""
         drawn = self.prior.draw(len(z)).to(z)
-        classes = (
-            torch.cat([y, 1 - y.sum(1, keepdim=True)], dim=1).T > 0
-        )  # (K + 1, B), the last of rows without a label
+        unlabelled = 1 - y.sum(1, keepdim=True)
+        classes = torch.cat([y, unlabelled], dim=1).T > 0  # (K + 1, B)
         of = [own.nonzero()[:, 0] for own in classes if own.sum() > 1]
         if not of:
             return None

@@ -65,7 +65,7 @@ def run(
     made = jobs(codes, settings.models, settings.config, settings.seed)
     if kept:
         _check_codes(kept, codes, out, autoencoder)
-    bench.save_reference(alike=bool(kept))
+    bench.save_reference(keep=bool(kept))
     how: dict[str, Any] = {"effort": settings.effort, "device": settings.device, "seed": settings.seed}
     if settings.processes > 1:
         say(f"{len(made)} heads are trained, {settings.processes} side by side")
@@ -157,13 +157,13 @@ class _Bench:
         # A quality has no meaning for a reference of one cloud.
         self.scale = Scale(codes.train, held_out, _QUALITY_DRAWS, settings.seed) if len(held_out) > 1 else None
 
-    def save_reference(self, alike: bool = False) -> None:
-        """Write the reference beside the models; if it must be `alike`, one that is there is left."""
+    def save_reference(self, keep: bool = False) -> None:
+        """Write the reference beside the models; with `keep`, one that is there stays, and must be the same."""
         self.out.mkdir(parents=True, exist_ok=True)
         reference, path = self.whole.reference, self.out / REFERENCE
         points = thin(reference.points, self.points, self.settings.seed)  # stored points may be in an order
         clouds = dataclasses.replace(reference, points=points, normals=None)
-        if alike and path.is_file():
+        if keep and path.is_file():
             if not torch.equal(data.load(str(path)).coordinates, clouds.coordinates):
                 raise ValueError(f"{path}: has other clouds than {self.settings.reference} now; choose another --out")
             return
