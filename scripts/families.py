@@ -33,7 +33,7 @@ def sections(family: str) -> str:
 def _of_models(figure: str) -> dict[str, tables.Rows]:
     """The rows of results/FIGURE.csv by their model; none where it is not measured yet."""
     found: dict[str, tables.Rows] = {}
-    for row in figures.read(figure) if (figures.RESULTS / f"{figure}.csv").is_file() else []:
+    for row in figures.read(figure) if figures.has(figure) else []:
         found.setdefault(row["model"], []).append(row)
     return found
 

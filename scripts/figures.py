@@ -60,9 +60,14 @@ def write(name: str, rows: list[dict[str, object]], kept: list[dict[str, str]] |
 
 def of_others(name: str, **measured: Collection[str]) -> list[dict[str, str]]:
     """The rows of results/NAME.csv, if it is there, but those with one of these values in each of these columns."""
-    if not (RESULTS / f"{name}.csv").is_file():
+    if not has(name):
         return []
     return [row for row in read(name) if not all(row[column] in values for column, values in measured.items())]
+
+
+def has(name: str) -> bool:
+    """Whether there is a results/NAME.csv."""
+    return (RESULTS / f"{name}.csv").is_file()
 
 
 def read(name: str) -> list[dict[str, str]]:

@@ -1,14 +1,16 @@
 """Tables in Markdown of generators, of their parts and of their samples, from results/: a function for each."""
 
 import math
+from collections.abc import Mapping, Sequence
 
 from tables import Rows, for_each_set, grid, interval, number, percent, percent_between
 
-BASELINES = ("training set", "training set decoded", "second sample")
+from pcgen.metrics.sets import TRAINING
+
+BASELINES = (TRAINING, "training set decoded", "second sample")
 
 _NEW = ("copies:", "novelty:", "Z_U:", "C_T:", "authenticity:", "Vendi:")
 _SEVERAL = "Z_U, mean of sets:"
-_LOWER = ("jsd", "mmd_emd", "one_nna_cd_mean")  # by which generators are compared, the lower the better
 
 
 def autoencoders(rows: Rows) -> str:
@@ -81,34 +83,53 @@ def generation(rows: Rows) -> str:
     return for_each_set(rows, of)
 
 
-def standing(rows: Rows) -> str:
-    """How near the best generator comes to the training set, and where it is ahead of the models of the paper."""
+def standing(rows: Rows, means: Sequence[dict[str, str]] = ()) -> str:
+    """How near the best generator comes to the training set, and where it is ahead of the models of the paper.
+
+    Args:
+        rows: of bench_generation.py.
+        means: rows of bench_several.py. Where it has measured a set, what the first measures of one set of samples only
+            is taken from there; elsewhere the cell of 1-NNA-EMD is empty.
+    """
     lines = []
     for data in dict.fromkeys(row["data"] for row in rows):
-        own = {row["model"]: row for row in rows if row["data"] == data}
-        known, second = own["training set"], own.get("second sample")
+        own, several = ({row["model"]: row for row in each if row["data"] == data} for each in (rows, means))
         best = min((row for row in own.values() if row["model"] not in BASELINES), key=_mean)
-        error = math.hypot(*(float(row["one_nna_cd_error"]) for row in (best, known)))
-        ahead = [
-            f"{sum(float(best[it]) < float(own[other][it]) for it in _LOWER)} of {len(_LOWER)}"
-            if other in own and own[other] is not best
-            else ""
-            for other in ("wgan_gp", "gmm")
-        ]
+        name, second = best["model"], own.get("second sample")
+        known = several.get(TRAINING) if name in several else None
+        measured, end = (several, "_mean") if known else (own, "")
+        copies = percent(measured[name]["copies"])
+        compared = known["copies_held_out"] if known else second and second["copies"]
         lines.append(
             (
                 data,
-                best["model"],
+                name,
                 _of_draws(best),
-                _of_draws(known),
-                f"{100 * (_mean(best) - _mean(known)):+.1f} ± {100 * error:.1f}",
+                _of_draws(own[TRAINING]),
+                _difference(best, own[TRAINING], "one_nna_cd"),
+                _difference(several[name], known, "one_nna_emd") if known else "",
                 number(best["z_u_cd_mean"], 1),
-                percent(best["copies"]) + (f" ({percent(second['copies'])})" if second else ""),
-                *ahead,
+                f"{copies} ({percent(compared)})" if compared else copies,
+                *(_ahead(measured, name, other, end) for other in ("wgan_gp", "gmm")),
             )
         )
-    head = ("data", "best generator", "1-NNA-CD:", "training set:", "difference:", "Z_U:", "copies (second sample):")
-    return grid((*head, "ahead of wgan_gp:", "of gmm:"), lines)
+    found = ("1-NNA-CD:", "training set:", "difference:", "of 1-NNA-EMD:", "Z_U:", "copies (second sample):")
+    return grid(("data", "best generator", *found, "ahead of wgan_gp:", "of gmm:"), lines)
+
+
+def _difference(row: dict[str, str], known: dict[str, str], metric: str) -> str:
+    """How much higher a mean over several sets is than that of the training set, in percent, with its error."""
+    more = float(row[f"{metric}_mean"]) - float(known[f"{metric}_mean"])
+    error = math.hypot(*(float(each[f"{metric}_error"]) for each in (row, known)))
+    return f"{100 * more:+.1f} ± {100 * error:.1f}"
+
+
+def _ahead(rows: Mapping[str, dict[str, str]], name: str, other: str, end: str) -> str:
+    """By how many metrics a model has a lower value than another one, if that was measured."""
+    if other not in rows or other == name:
+        return ""
+    columns = (*(f"{metric}{end}" for metric in ("jsd", "mmd_emd")), "one_nna_cd_mean")
+    return f"{sum(float(rows[name][it]) < float(rows[other][it]) for it in columns)} of {len(columns)}"
 
 
 def several(rows: Rows) -> str:

@@ -11,7 +11,7 @@ Rows = list[dict[str, str]]
 
 def measured(name: str, table: Callable[[Rows], str], command: str) -> str:
     """The table of results/NAME.csv, with what it was made on and by; in words where it is not there yet."""
-    if not (figures.RESULTS / f"{name}.csv").is_file():
+    if not figures.has(name):
         return f"*Not measured yet*: `{command}` writes results/{name}.csv.\n"
     rows = figures.read(name)
     return f"{table(rows)}\nOn {made_on(rows)}; `{command}` repeats it.\n"
