@@ -1,6 +1,6 @@
-"""Completion of test clouds that a half-space cuts, against whole ones, into results/completion.csv; resumable.
+"""Completion of test clouds that a half-space cuts, against other samplings of the whole ones; resumable.
 
-python scripts/bench_completion.py --out runs/completion --minutes 3
+python scripts/bench_completion.py --out runs/completion
 """
 
 from pathlib import Path
@@ -15,7 +15,7 @@ from pcgen import data, training
 from pcgen.data.thinning import thin
 from pcgen.data.training_set import training_set
 from pcgen.metrics.intervals import mean_interval
-from pcgen.models.clouds.completion import CANDIDATES, STEPS, complete
+from pcgen.models.clouds.completion import CANDIDATES, STEPS, complete, filled
 from pcgen.ops import chamfer, emd, nearest_means
 from pcgen.seeds import stream
 from pcgen.training import Options
@@ -48,9 +48,10 @@ def main(
     rows: list[dict[str, object]] = []
     for name, spec in sets.items():
         model, source = trained(spec, out / name.replace(":", "_"), points, minutes, head, effort)
-        test = data.load(f"{spec}@test", at_least=points, surface_points=points)
-
-        whole = thin(source.normalization.apply(test), points, 0)[:most].contiguous()
+        test = source.normalization.apply(data.load(f"{spec}@test", at_least=2 * points, surface_points=2 * points))
+        # The given points are of one sampling, and completions are compared with another one: a point that is only
+        # kept is then no nearer to the whole cloud than a new one at its place.
+        whole, other = (part.contiguous() for part in test[:most, : 2 * points].split(points, dim=1))
         train = thin(source.train, points, 0)
         for share in SHARES:
             partial = cut(whole, share)
@@ -60,7 +61,7 @@ def main(
                 **baselines(model, partial, whole, train, n),
             }
             for way, clouds in ways.items():
-                rows.append({"data": name, "share": share, "clouds": len(whole), "way": way, **scores(clouds, whole)})
+                rows.append({"data": name, "share": share, "clouds": len(whole), "way": way, **scores(clouds, other)})
                 print(*(f"{key} {value}" for key, value in rows[-1].items()))
             figures.write("completion", rows)
 
@@ -86,13 +87,19 @@ def cut(whole: Tensor, share: float) -> Tensor:
 
 
 def baselines(model: Any, partial: Tensor, whole: Tensor, train: Tensor, n: int) -> dict[str, Tensor]:
-    """What completion is measured beside, each (S, 1 or n, N, 3)."""
-    nearest = nearest_means(partial, train, squared=True)[0].topk(n, largest=False).indices
+    """What completion is measured beside, each (S, 1 or n, N, 3); with the given points kept as a completion has them.
+
+    The whole cloud itself and what is decoded of its code are no completions, but bounds.
+    """
+    nearest = train[nearest_means(partial, train, squared=True)[0].topk(n, largest=False).indices]  # (S, n, N, 3)
+    of_part = model.decode(model.encode(partial))[:, None]
+    kept, kept_of_part = (torch.stack([*map(filled, partial, clouds)]) for clouds in (nearest, of_part))
     return {
-        "nearest training cloud": train[nearest[:, :1]],
-        f"{n} nearest training clouds": train[nearest],
-        "code of the part": model.decode(model.encode(partial))[:, None],
+        "nearest training cloud": kept[:, :1],
+        f"{n} nearest training clouds": kept,
+        "code of the part": kept_of_part,
         "code of the whole": model.decode(model.encode(whole))[:, None],
+        "the whole cloud": whole[:, None],
     }
 
 

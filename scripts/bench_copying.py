@@ -40,7 +40,9 @@ def main(
         folder = out / f"{chairs}-{points}-{count}"
         source = training_set(str(_turned(chairs, count, 2 * points, folder / "chairs.npz")), points=points)
         torch.manual_seed(0)
-        fit_once(training.on_clouds("autoencoder", source, points), folder / "autoencoder", autoencoder)
+        job = training.on_clouds("autoencoder", source, points)
+        # By default, only a set of few rows is changed at random: that would be a second difference between the turns.
+        fit_once(job, folder / "autoencoder", autoencoder, augment=job.learner.recipe.augment)
         codes = training.read_codes(folder / "autoencoder")
         torch.manual_seed(0)
         run = fit_once(training.on_codes(model, codes), folder / model, head)

@@ -1,6 +1,7 @@
 """Figures as benchmarks write them: one CSV each in results/, with the machine and the versions they were made on."""
 
 import csv
+import io
 import platform
 import subprocess
 from collections.abc import Collection
@@ -10,20 +11,29 @@ from pathlib import Path
 import torch
 
 import pcgen
+from pcgen.files import write_whole
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "results"
 
 
+def _head() -> str:
+    """The commit of the source tree; "none" outside of one."""
+    found = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
+    return found.stdout.strip() or "none"
+
+
+_COMMIT = _head()  # that a benchmark began with: the tree may have a later one when its rows are written
+
+
 def conditions() -> dict[str, str]:
     """What a figure depends on besides its benchmark."""
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
     return {
         "date": str(date.today()),
         "machine": f"{_processor()}, {torch.get_num_threads()} threads",
         "torch": torch.__version__,
         "pcgen": pcgen.__version__,
-        "commit": commit.stdout.strip() or "none",
+        "commit": _COMMIT,
     }
 
 
@@ -51,10 +61,11 @@ def write(name: str, rows: list[dict[str, object]], kept: list[dict[str, str]] |
     columns = [*rows[0], *known]
     if kept and list(kept[0]) != columns:
         raise ValueError(f"{path}: its rows must have the columns {columns} to be kept, got {list(kept[0])}; move it")
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows([*(kept or []), *({**row, **known} for row in rows)])
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, columns)
+    writer.writeheader()
+    writer.writerows([*(kept or []), *({**row, **known} for row in rows)])
+    write_whole(path, text.getvalue().encode())
     return path
 
 

@@ -18,9 +18,10 @@ def fit_once(job: training.Job, folder: Path, minutes: float, **settings: Any) -
         folder: of the run.
         minutes: of training.
         **settings: other options by name.
+
+    Raises:
+        ValueError: the folder has a run of another model, of other data or of other options.
     """
-    if (folder / "last.safetensors").is_file() and training.Run.open(folder).history[-1]["seconds"] > 59 * minutes:
-        return training.Run.open(folder)
     options = Options(seed=0, **settings)
     if job.learner.optimizers():
         options = dataclasses.replace(options, minutes=minutes)

@@ -13,10 +13,8 @@ from pcgen.models.clouds.completion import (
     _complete,
     _descend,
     _draw,
-    _filled,
-    _gaps,
-    _seen,
     complete,
+    filled,
     fit_distance,
 )
 from pcgen.models.clouds.latent import LatentCloudModel
@@ -115,10 +113,7 @@ def test_a_dense_partial_cloud_is_thinned_to_the_share_that_it_shows() -> None:
     axis = torch.arange(16.0)
     square = torch.cartesian_prod(axis, axis, torch.zeros(1))
     partial = torch.rand(3000, 3) * torch.tensor([8.0, 16.0, 0.0]) - 0.5  # x to 7.5, half way between two columns
-    gaps = _gaps(partial, square[None])
-    (seen,) = _seen(partial, square[None], gaps)
-    assert seen == 9 * 16  # columns 0 to 7, and that at 8, half a spacing beyond
-    cloud = _filled(partial, square, gaps[0], seen)
+    (cloud,), seen = filled(partial, square[None]), 9 * 16  # columns 0 to 7, and that at 8, half a spacing beyond
     assert len(cloud) == 256 and torch.equal(cloud[:, 0] >= 9, torch.arange(256) >= seen)
     kept = cloud[:seen]
     assert (torch.cdist(kept, partial, compute_mode="donot_use_mm_for_euclid_dist").amin(1) == 0).all()
@@ -154,11 +149,8 @@ def test_missing_points_are_filled_in_better_than_by_the_mean_shape() -> None:
     found = chamfer(complete(model, partial, 1)[:, 0].contiguous(), whole).mean()
     of_mean_code = model.decode(model.encode(train).mean(0, keepdim=True))
     for mean in (of_mean_code, train[chamfer_matrix(train, train).mean(1).argmin()][None]):
-        filled = []
-        for cloud in partial:  # by the same rule as completions are
-            gaps = _gaps(cloud, mean)
-            filled.append(_filled(cloud, mean[0], gaps[0], _seen(cloud, mean, gaps)[0]))
-        assert found < 0.8 * chamfer(torch.stack(filled), whole).mean()
+        same = torch.cat([filled(cloud, mean) for cloud in partial])  # by the same rule as completions are
+        assert found < 0.8 * chamfer(same, whole).mean()
 
 
 def test_a_seed_repeats_completions_and_sizes_may_differ() -> None:

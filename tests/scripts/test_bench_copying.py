@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from pcgen import data
+from pcgen import data, training
 
 
 def test_turned_copies_are_learned_and_measured(script: Callable[[str], Any], tmp_path: Path) -> None:
@@ -14,7 +14,7 @@ def test_turned_copies_are_learned_and_measured(script: Callable[[str], Any], tm
     program.main(
         chairs=40,
         held_out="shapes:chair=200@test",
-        copies="2",
+        copies="2,32",
         points=32,
         autoencoder=0.005,
         head=0.005,
@@ -22,10 +22,15 @@ def test_turned_copies_are_learned_and_measured(script: Callable[[str], Any], tm
     )
     rows = script("figures").read("copying")
     named = [(row["turned"], row["model"]) for row in rows]
-    assert sorted(named) == [("2", "diffusion"), ("2", "second sample"), ("2", "training set")]
+    models = ("diffusion", "second sample", "training set")
+    assert sorted(named) == sorted((turned, model) for turned in ("2", "32") for model in models)
     for row in rows:
         assert row["clouds"] == "20" and (row["z_u_cd"] == "") == (row["model"] == "training set")
-    assert tables.turned(rows).count("*second sample*") == 1
+    assert tables.turned(rows).count("*second sample*") == 2
+    # Their number is the only difference between the trainings: by default, 1,000 rows would not be changed at random.
+    learned = [training.Run.open(tmp_path / f"40-32-{turned}" / "autoencoder").config for turned in (2, 32)]
+    assert learned[0]["data"]["shape"][0] < 1000 < learned[1]["data"]["shape"][0]
+    assert learned[0]["training"] == learned[1]["training"] and learned[0]["training"]["augment"]
 
     own = data.load(str(tmp_path / "40-32-2" / "chairs.npz")).points.double()
     heights = own[..., 1].sort(1).values

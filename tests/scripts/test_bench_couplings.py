@@ -48,10 +48,9 @@ def test_a_tiny_run_is_measured_and_taken_up_again(
 
     monkeypatch.setattr(program, "FINE", 5)
 
-    def rows() -> list[dict[str, str]]:
-        program.main(
-            chairs=60, points=16, minutes=0.005, evaluations="2,4", variants="optimal, fresh .2", out=tmp_path / "runs"
-        )
+    def rows(minutes: float = 0.005) -> list[dict[str, str]]:
+        about = {"evaluations": "2,4", "variants": "optimal, fresh .2", "out": tmp_path / "runs"}
+        program.main(chairs=60, points=16, minutes=minutes, **about)
         found: list[dict[str, str]] = figures.read("couplings")
         return found
 
@@ -64,5 +63,8 @@ def test_a_tiny_run_is_measured_and_taken_up_again(
     for row in first:
         for metric in ("one_nna_cd", "one_nna_emd", "mmd_cd", "mmd_emd"):
             assert float(row[f"{metric}_low"]) <= float(row[metric]) <= float(row[f"{metric}_high"])
-    monkeypatch.setattr(program.training, "on_clouds", lambda *a, **k: None)  # nothing is left to train
-    assert rows() == first
+    (trained,) = (tmp_path / "runs").rglob("last.safetensors")
+    then = trained.stat().st_mtime_ns
+    assert rows() == first and trained.stat().st_mtime_ns == then  # nothing is left to train
+    with pytest.raises(ValueError, match=r"minutes was 0\.005 in .* and is 0\.01 now"):
+        rows(minutes=0.01)

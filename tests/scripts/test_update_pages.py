@@ -117,7 +117,7 @@ def test_the_best_generator_is_held_against_the_training_set_and_the_papers_mode
     assert line[:3] == ["shapes:chair", "diffusion", "52.0 ± 0.4 (6 sets)"]
     assert line[4:] == ["+3.0 ± 0.5", "", "0.8", "1% (12%)", "2 of 3", "3 of 3"]
 
-    # Several sets say more than one, where they were measured: of another set of shapes, nothing changes.
+    # Several sets say more than one, where they were measured.
     several = [_several(name, 0.5) for name in ("diffusion", "gmm", "training set")]
     several[0] |= {"one_nna_emd_mean": 0.515, "one_nna_emd_error": 0.004, "copies": 0.02, "copies_held_out": 0.03}
     several[1] |= {"jsd_mean": 0.4, "mmd_emd_mean": 0.6}
@@ -125,6 +125,7 @@ def test_the_best_generator_is_held_against_the_training_set_and_the_papers_mode
     figures.write("means", several)
     (line,) = _cells(tables.standing(figures.read("some"), figures.read("means")))
     assert line[4:] == ["+3.0 ± 0.5", "+1.5 ± 0.5", "0.8", "2% (3%)", "", "1 of 3"]
+    # Those of other shapes say nothing of these.
     figures.write("means", [{**row, "data": "b"} for row in several])
     (line,) = _cells(tables.standing(figures.read("some"), figures.read("means")))
     assert line[4:] == ["+3.0 ± 0.5", "", "0.8", "1% (12%)", "2 of 3", "3 of 3"]

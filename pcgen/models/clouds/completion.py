@@ -11,7 +11,7 @@ from pcgen.models.clouds.latent import LatentCloudModel
 from pcgen.nets.modes import evaluating
 from pcgen.ops import farthest_points, knn, nearest_means
 
-__all__ = ["CANDIDATES", "STEPS", "complete"]
+__all__ = ["CANDIDATES", "STEPS", "complete", "filled"]
 
 CANDIDATES = 1000
 STEPS = 100
@@ -131,6 +131,17 @@ def _complete(
             f"partial: {name} is whole already: it has {len(partial)} points, and of the {points} of the model's cloud "
             f"nearest to it only {new} lie where it has none; give a part of it, or decode its code (Run.reconstruct)"
         )
+    return filled(partial, clouds)
+
+
+def filled(partial: Tensor, clouds: Tensor) -> Tensor:
+    """Clouds (n, N, 3) whose points near a partial cloud (P, 3) are replaced by its own, (n, N, 3).
+
+    If the partial cloud has more points than a cloud has in the same region, it is subsampled to that number by
+    farthest points.
+    """
+    gaps = _gaps(partial, clouds)  # (n, N)
+    seen = _seen(partial, clouds, gaps)
     return torch.stack([_filled(partial, *each) for each in zip(clouds, gaps, seen, strict=True)])
 
 
