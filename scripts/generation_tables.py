@@ -39,9 +39,10 @@ def autoencoders(rows: Rows) -> str:
 
 
 def heads(rows: Rows) -> str:
-    """Variants of heads in their order: losses and 1-NNA of what they draw."""
+    """The training set decoded, then variants of heads in their order: losses and 1-NNA of what they draw."""
 
     def of(data: str, own: Rows) -> str:
+        own = sorted(own, key=lambda row: row["variant"] not in BASELINES)
         first = own[0]
         lines = [
             (
