@@ -1,11 +1,14 @@
 """Every claim runs and gives a verdict, and what stands in its experiment is measured rightly."""
 
 import math
+import statistics
+from functools import partial
+from types import ModuleType, SimpleNamespace
 
 import pytest
 import torch
 
-from pcgen.studies.claims import CLAIMS, Claim, Difference
+from pcgen.studies.claims import CLAIMS, Claim, Difference, denoising_chains, exact_inverse
 from pcgen.studies.claims.claim import scaled
 from pcgen.studies.claims.clouds import JSD, ONE_NNA, quality, shapes
 from pcgen.studies.claims.judging import FAILS, HOLDS, UNDECIDED
@@ -79,6 +82,30 @@ def test_kept_modes_are_counted() -> None:
     assert kept(torch.zeros(100, 2), 0.02) == 0  # all between the modes
     thin = torch.cat([centres()[:7].repeat(100, 1), centres()[7:].repeat(10, 1)])  # a tenth of a share
     assert kept(thin, 0.02) == 7
+
+
+@pytest.mark.parametrize(("claim", "whole"), [(exact_inverse, 4000), (denoising_chains, 2000)])
+@pytest.mark.parametrize(("size", "seeds"), [(500, 40), (4000, 2)])
+def test_samplers_are_as_far_from_the_data_by_few_samples_as_by_many(
+    claim: ModuleType, whole: int, size: int, seeds: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Data N(0, I) in the plane, of which one sampler has the deviation 1.2 and the others 1."""
+    wide = {"10 steps", "plain denoising (dae)"}
+
+    def sample(n: int, steps: int = 0, deviation: float = 1.0, **options: object) -> torch.Tensor:
+        return (1.2 if steps == 10 else deviation) * torch.randn(n, 2)
+
+    def learned(name: str, *training: object, **config: object) -> SimpleNamespace:
+        return SimpleNamespace(sample=partial(sample, deviation=1.2 if name == "dae" else 1.0))
+
+    monkeypatch.setattr(claim, "ring", lambda n, deviation: torch.randn(n, 2))
+    monkeypatch.setattr(claim, "learned", learned)
+    found = [next(iter(claim._trial(seed, size / whole).values())) for seed in range(seeds)]
+    # |x - y| of N(0, a^2 I) and N(0, b^2 I) has the Rayleigh mean sqrt(pi / 2 (a^2 + b^2)).
+    excess = math.sqrt(math.pi / 2) * (2 * math.sqrt(1 + 1.2**2) - math.sqrt(2) * (1 + 1.2))
+    for name in found[0]:
+        mean = statistics.mean(numbers[name] for numbers in found)
+        assert mean == pytest.approx(excess if name in wide else 0, abs=0.0025), name
 
 
 def test_shapes_of_one_set_stand_in_no_other_and_follow_the_seed() -> None:
