@@ -1,6 +1,6 @@
 """The claims of the papers, each by its own seeds at full effort, into results/claims.csv; resumable by claim.
 
-python scripts/bench_claims.py                    # those that results/claims.csv has not; a quarter of an hour in all
+python scripts/bench_claims.py                    # those that results/claims.csv has not; half an hour in all
 python scripts/bench_claims.py mixing parts       # these, again where they are there
 """
 

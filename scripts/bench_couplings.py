@@ -1,6 +1,6 @@
 """Flow matching on clouds: how noise is coupled to data, at equal time of training, by evaluations; resumable.
 
-python scripts/bench_couplings.py --minutes 10 --out runs/couplings
+python scripts/bench_couplings.py --minutes 12 --out runs/couplings
 """
 
 from pathlib import Path
@@ -35,7 +35,7 @@ FINE = 100  # steps, for the shape of the paths
 def main(
     chairs: Annotated[int, typer.Option(help="Built-in chairs, a tenth of them held out.")] = 2000,
     points: Annotated[int, typer.Option(help="Points of each cloud.")] = 256,
-    minutes: Annotated[float, typer.Option(help="Of training, each.")] = 10.0,
+    minutes: Annotated[float, typer.Option(help="Of training, each.")] = 12.0,
     evaluations: Annotated[str, typer.Option(help="Of the network, with commas between.")] = "4,8,16,32",
     variants: Annotated[str, typer.Option(help="Names with semicolons between; all if not given.")] = "",
     out: Annotated[Path, typer.Option(help="The folder of the runs.")] = Path("runs/couplings"),

@@ -1,6 +1,6 @@
 """One set of samples under every convention in print, into results/protocols.csv.
 
-python scripts/bench_protocols.py --runs runs/generation/ldraw_parts_Technic-1024
+python scripts/bench_protocols.py                # on the runs of bench_generation.py
 """
 
 from pathlib import Path
@@ -14,11 +14,12 @@ from pcgen import data, metrics, training
 from pcgen.data.thinning import thin
 from pcgen.metrics.report import HEADLINE
 
+RUNS = Path("runs/generation/ldraw_parts_Technic-1024")
 PRESETS = "exact,latent_3d_points,pointflow,lion,dit3d,topodit,dpm"
 
 
 def main(
-    runs: Annotated[Path, typer.Option(help="Runs of one autoencoder's heads, as bench_generation.py leaves them.")],
+    runs: Annotated[Path, typer.Option(help="Runs of one autoencoder's heads, of bench_generation.py.")] = RUNS,
     models: Annotated[str, typer.Option(help="Heads with commas between.")] = "diffusion,wgan_gp,gmm",
     protocols: Annotated[str, typer.Option(help="Names with commas between.")] = PRESETS,
     clouds: Annotated[int, typer.Option(help="Clouds per set.")] = 40,

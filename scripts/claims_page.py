@@ -16,7 +16,7 @@ def claims() -> str:
         ("claim", "verdict"), [(_link(claim), _verdict(rows[claim.name])) for claim in CLAIMS.values()]
     )
     made = tables.made_on(known)
-    told = f"On {made}; `{COMMAND}` repeats it.\n\n" if known else ""
+    told = f"On {made}; `{COMMAND} NAME` repeats one.\n\n" if known else ""
     return f"{verdicts}\n{told}" + "\n".join(_section(claim, rows[claim.name]) for claim in CLAIMS.values())
 
 
