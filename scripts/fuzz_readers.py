@@ -169,23 +169,29 @@ def fuzz(seed: int, indices: range, seconds: float = 5.0, memory: float = 64.0) 
         worker.start()
         tell.close()
         try:
-            if not told.poll(120.0):
-                raise SystemExit("the process that reads the files did not begin in two minutes")
-            told.recv()
+            try:
+                begun = told.poll(120.0) and told.recv() is None
+            except EOFError:
+                begun = False
+            if not begun:
+                raise SystemExit(
+                    f"the process that reads files ended, or did not begin in two minutes, before file {indices[0]}; "
+                    f"failures until then: {done.failures}"
+                )
             while indices:
                 index, indices = indices[0], indices[1:]
                 if not told.poll(2 * seconds):  # within a library that no alarm interrupts
                     done.failures[index] = f"did not end in {2 * seconds} s"
                     break
-                whole, fault = told.recv()
+                try:
+                    whole, fault = told.recv()
+                except EOFError:
+                    done.failures[index] = "ended the process"
+                    break
                 done.whole += whole
                 done.refused += not whole
                 if fault is not None:
                     done.failures[index] = fault
-        except EOFError:
-            if len(indices) == 0 or not done.whole + done.refused:
-                raise SystemExit("the process that reads the files ended before the first") from None
-            done.failures[index] = "ended the process"
         finally:
             worker.kill()
             worker.join()

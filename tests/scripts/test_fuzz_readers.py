@@ -2,7 +2,9 @@
 
 import importlib
 import mmap
+import os
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,38 @@ def test_damaged_files_give_clouds_or_one_line_that_names_them(fuzz: Any) -> Non
 
 def test_a_file_of_a_run_is_made_again_by_its_index(fuzz: Any) -> None:
     assert fuzz.damaged(3, 123456) == fuzz.damaged(3, 123456) != fuzz.damaged(4, 123456)
+
+
+def dies_on_the_first(seed: int, indices: range, seconds: float, memory: float, tell: Connection) -> None:
+    """A worker of which file 0 ends the process."""
+    tell.send(None)
+    for index in indices:
+        if index == 0:
+            os._exit(1)
+        tell.send((True, None))
+
+
+def dies_and_does_not_begin_again(seed: int, indices: range, *others: Any) -> None:
+    """A worker of which file 0 ends the process, and which ends before any other file."""
+    if indices[0] == 0:
+        dies_on_the_first(seed, indices, *others)
+
+
+@pytest.mark.parametrize(("files", "whole"), [(1, 0), (3, 2)])
+def test_a_file_that_ends_the_process_is_a_failure_and_the_others_are_read(
+    fuzz: Any, monkeypatch: pytest.MonkeyPatch, files: int, whole: int
+) -> None:
+    monkeypatch.setattr(fuzz, "work", dies_on_the_first)
+    done = fuzz.fuzz(0, range(files))
+    assert done.failures == {0: "ended the process"} and done.whole == whole
+
+
+def test_a_process_that_does_not_begin_again_ends_the_run_with_what_failed_before(
+    fuzz: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fuzz, "work", dies_and_does_not_begin_again)
+    with pytest.raises(SystemExit, match=r"before file 1; failures until then: \{0: .ended the process.\}"):
+        fuzz.fuzz(0, range(2))
 
 
 def no_reader(path: str) -> Clouds:
