@@ -44,7 +44,10 @@ def main(
     if settings and models:
         raise typer.BadParameter("--set names its models itself; leave out --models")
     config = parse_model_settings(settings or [], heads(), lambda name: (MODELS[name], ["shape"]))
-    label = "".join(f" {each.partition('.')[2]}" for each in settings or [])
+    labels: dict[str, str] = {}
+    for each in settings or []:
+        name, _, setting = each.partition(".")
+        labels[name] = f"{labels.get(name, name)} {setting}"
     if only:
         sets = {name: sets[name] for name in only.split(",")}
     rows: list[dict[str, object]] = []
@@ -59,10 +62,10 @@ def main(
         held_out = unseen_codes(codes, data.load(f"{spec}@test", at_least=points, surface_points=points))
         chosen = [*config] or (models.split(",") if models else heads())
         torch.set_num_threads(1)
-        runs = folder / label.strip()
+        runs = folder / " ".join(settings or [])
         for scored in benchmark(codes, held_out, chosen, runs, config=config, effort=effort, processes=cores):
             found = scored.quality
-            if label and found.name not in config:
+            if labels and found.name not in labels:
                 continue  # a baseline, which the rows of defaults have
             low, high = found.interval
             rows.append(
@@ -71,7 +74,7 @@ def main(
                     "training_codes": len(codes.train),
                     "held_out_codes": min(1000, len(held_out)),
                     "code": "x".join(map(str, codes.train.shape[1:])),
-                    "model": found.name + label,
+                    "model": labels.get(found.name, found.name),
                     "score": round(found.score, 4),
                     "low": round(low, 4),
                     "high": round(high, 4),
