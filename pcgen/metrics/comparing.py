@@ -114,11 +114,14 @@ def side_by_side(reports: Sequence[Report], published: str | None = None) -> "Ta
     """
     if not reports:
         raise ValueError("reports: must hold at least one, got none")
-    for report in reports[1:]:
-        if report.samples["source"] != reports[0].samples["source"]:
+    sets = [report.samples for report in reports]
+    hashed = all("given_sha256" in each for each in sets)  # not in reports of earlier versions
+    given = [each["source"] + (f" ({each['given_sha256']})" if hashed else "") for each in sets]
+    for other in given[1:]:
+        if other != given[0]:
             raise ValueError(
-                f"reports: must be of the same samples, got {reports[0].samples['source']} and "
-                f"{report.samples['source']}; compare() is for several models under one protocol"
+                f"reports: must be of the same samples, got {given[0]} and {other}; compare() is for several models "
+                "under one protocol"
             )
     in_print = [published_rows(report, published) for report in reports]
     shown = shown_columns(

@@ -29,7 +29,7 @@ class Report:
     Attributes:
         protocol: the protocol's fields, the conditions of this evaluation, and the hash over both.
         version: of pcgen.
-        samples: source, counts, ranges and hash of the samples, after preparation.
+        samples: source, counts, ranges and hash of the samples, after preparation, and their hash as they were given.
         reference: the same for the reference.
         train: the same for the training set, if there was one.
         grid: centre and radius of the ball of the JSD's grid.

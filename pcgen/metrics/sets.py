@@ -30,6 +30,7 @@ class MeasuredSet:
     splits: tuple[str, ...]  # () if they are unknown, or random splits by pcgen
     dropped: tuple[str, ...] = ()
     origin: Triple = ZERO  # the points are relative to it
+    given: str = ""  # hash of the clouds before any are chosen, cut or normalised
 
     def __len__(self) -> int:
         return len(self.points)
@@ -100,7 +101,7 @@ class MeasuredSet:
         return replace(self, points=self.points.to(device))
 
     def describe(self) -> dict[str, Any]:
-        """Counts, ranges and a hash of the set, as JSON values."""
+        """Counts, ranges and a hash of the set, and that of the set as it was given, as JSON values."""
         return {
             "source": self.source,
             "clouds": len(self),
@@ -109,7 +110,8 @@ class MeasuredSet:
             "min": self._shifted(self.points.amin((0, 1))),
             "max": self._shifted(self.points.amax((0, 1))),
             "median_sides": self.median_sides().tolist(),
-            "sha256": hashlib.sha256("".join(digests(self.points)).encode()).hexdigest()[:16],
+            "sha256": _hash(self.points),
+            "given_sha256": self.given,
         }
 
     def median_sides(self) -> Tensor:
@@ -161,11 +163,18 @@ def measured_set(clouds: Tensor | Clouds, role: str, drop_bad: bool = False) -> 
 
 
 def _float32(given: MeasuredSet) -> MeasuredSet:
-    """The set in float32, relative to an origin if float64 coordinates need one."""
+    """The set in float32, relative to an origin if float64 coordinates need one, with its hash."""
     if given.points.dtype != torch.float64:
-        return replace(given, points=given.points.float().contiguous())
-    clouds = Clouds.of(given.points, names=given.names, source=given.role)
-    return replace(given, points=clouds.points.contiguous(), origin=clouds.origin)
+        points, origin = given.points.float().contiguous(), given.origin
+    else:
+        clouds = Clouds.of(given.points, names=given.names, source=given.role)
+        points, origin = clouds.points.contiguous(), clouds.origin
+    return replace(given, points=points, origin=origin, given=_hash(points))
+
+
+def _hash(points: Tensor) -> str:
+    """Of the clouds, in their order."""
+    return hashlib.sha256("".join(digests(points)).encode()).hexdigest()[:16]
 
 
 def same_clouds(a: MeasuredSet, b: MeasuredSet) -> int:

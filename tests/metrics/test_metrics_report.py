@@ -86,7 +86,8 @@ def test_what_chance_scores_stands_beside_every_1_nna(report: Report) -> None:
 @pytest.mark.parametrize("name", ["b", "a model with a rather long name", "a_model_with_a_rather_long_name"])
 def test_tables_of_models_fit_80_columns(report: Report, name: str) -> None:
     others = [evaluate(SAMPLES * scale, REFERENCE, TRAIN, emd_clouds=7) for scale in (0.9, 1.1)]
-    texts = [printed(compare({name: others, "one": others[0]})), printed(side_by_side([report, others[0]]))]
+    limited = evaluate(SAMPLES, REFERENCE, TRAIN, emd_clouds=7)
+    texts = [printed(compare({name: others, "one": others[0]})), printed(side_by_side([report, limited]))]
     for text in texts:
         assert max(map(len, text.splitlines())) <= 80 and "…" not in text
     assert f"{others[0].values['mmd_emd']:.3g}" in texts[0] and "(EMD on 7 x 7 clouds of 24 points)" in texts[0]
@@ -180,6 +181,28 @@ def test_side_by_side_shows_one_set_under_several_protocols(report: Report) -> N
     with pytest.raises(ValueError, match="published: there are published numbers for the protocols"):
         side_by_side([report, dpm], "chair")
     other = dataclasses.replace(dpm, samples={**dpm.samples, "sha256": "0", "source": "other.npz"})
+    with pytest.raises(ValueError, match=r"must be of the same samples, got a tensor \(\w+\) and other\.npz \(\w+\)"):
+        side_by_side([report, other])
+
+
+def test_tensors_stand_side_by_side_if_they_are_equal_whatever_a_protocol_takes_of_them() -> None:
+    more = torch.randn(9, 48, 3, generator=torch.Generator().manual_seed(4)) * 0.16
+    whole = evaluate(more, torch.cat([REFERENCE, REFERENCE], 1), TRAIN.repeat(1, 2, 1), distances=("cd",))
+    few = dataclasses.replace(pcgen.metrics.protocol("dpm"), points=24)
+    dpm, other = (evaluate(each, REFERENCE, TRAIN, few, distances=("cd",), clouds=5) for each in (more, more + 1e-3))
+    assert whole.samples["sha256"] != dpm.samples["sha256"]
+    assert "under several protocols" in printed(side_by_side([whole, dpm]))
+    with pytest.raises(ValueError, match=r"must be of the same samples, got a tensor \(\w+\) and a tensor \(\w+\)"):
+        side_by_side([whole, other])
+
+
+def test_reports_of_earlier_versions_stand_side_by_side_by_their_source(report: Report) -> None:
+    dpm = evaluate(SAMPLES, REFERENCE, TRAIN, protocol="dpm")
+    written = json.loads(dpm.to_json())
+    del written["samples"]["given_sha256"]
+    old = Report.from_json(json.dumps(written))
+    assert "under several protocols" in printed(side_by_side([report, old]))
+    other = dataclasses.replace(old, samples={**old.samples, "source": "other.npz"})
     with pytest.raises(ValueError, match=r"must be of the same samples, got a tensor and other\.npz"):
         side_by_side([report, other])
 
