@@ -48,7 +48,7 @@ def measure(
     for turn in range(max(repeats)):
         for run, taken, limit in zip(runs, times, repeats, strict=True):
             if turn < limit:
-                if limit > 5 or (turn == 0 and limit > 1):  # what ran before has the caches; slow runs fill their own
+                if turn == 0 or limit > 5:  # imports; then what ran before has the caches, and slow runs fill their own
                     run()
                 start = time.perf_counter()
                 run()
