@@ -70,7 +70,6 @@ def test_the_best_is_chosen_and_then_those_that_differ() -> None:
     assert _choose(fits, codes, 2).tolist() == [5, 2]
     assert _choose(fits, codes, 1).tolist() == [5]
     assert sorted(_choose(fits, codes, 6).tolist()) == list(range(6))
-    assert sorted(_choose(torch.rand(9), torch.zeros(9, 2), 4).tolist())[0] >= 0
     assert len(set(_choose(torch.rand(9), torch.zeros(9, 2), 4).tolist())) == 4
 
 
