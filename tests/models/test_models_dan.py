@@ -3,6 +3,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from shifted import check_moves_to_the_data
 from torch import Tensor
 
 from pcgen.models.adversarial.dan import DAN, SampleCritic
@@ -51,6 +52,13 @@ def test_a_sample_is_seen_whatever_the_order_of_its_rows_and_two_in_either_order
     torch.testing.assert_close(first, critic.mean(x[torch.randperm(16)]))
     torch.testing.assert_close(critic(first, second), critic(second, first))
     assert not torch.allclose(critic(first, second), critic(first, first))
+
+
+@pytest.mark.parametrize(("form", "weight"), [("sample", 0.0), ("sample", 5.0), ("two_sample", 5.0)])
+def test_a_generated_gaussian_moves_to_the_data(form: str, weight: float) -> None:
+    torch.manual_seed(0)
+    widths = {"generator_widths": (16,), "discriminator_widths": (32,)}
+    check_moves_to_the_data(DAN((2,), form, weight, features=8, noise_dim=2, r1=0.5, lr=1e-2, **widths))
 
 
 def test_bad_arguments_are_named() -> None:

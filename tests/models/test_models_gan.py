@@ -2,6 +2,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from torch import Tensor
 from torch.distributions import Normal
 
 from pcgen.models.adversarial.gan import GAN
@@ -25,6 +26,20 @@ def test_the_optimal_discriminator_of_two_gaussians_is_p_over_p_plus_q(measured:
     error = float((torch.sigmoid(model.critic(x)) - expected).abs().max())
     measured("trained discriminator of two Gaussians: largest difference from p / (p + q)", error, 0)
     assert (torch.sigmoid(model.critic(x)) - expected).abs().max() < 0.06
+
+
+def test_the_penalty_is_half_the_mean_squared_slope_at_the_data() -> None:
+    real, fake = torch.randn(7, 4, 3), torch.randn(7, 4, 3)
+    line = torch.nn.Linear(12, 1)  # whose slope is its weight everywhere
+    penalty = discriminator_terms(torch.nn.Sequential(torch.nn.Flatten(), line), real, fake, r1=3.0)["r1"]
+    torch.testing.assert_close(penalty, 3.0 / 2 * line.weight.square().sum())
+
+    class Square(torch.nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x.square().flatten(1).sum(1, keepdim=True) / 2  # whose slope at x is x
+
+    penalty = discriminator_terms(Square(), real, fake, r1=3.0)["r1"]
+    torch.testing.assert_close(penalty, 3.0 / 2 * real.square().sum((1, 2)).mean())
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.functional import l1_loss, mse_loss
 
 from pcgen.models.base import Batch
 from pcgen.models.implicit.glo import GLO, into_ball
@@ -34,6 +35,14 @@ def test_training_rows_are_reconstructed_and_their_codes_lie_in_the_ball(measure
     measured("largest norm of a code", float(model.codes.norm(dim=1).max()), "at most 1")
     assert float(error) < 0.3 * float(values[:-2].sum() / 10)
     assert float(model.codes.norm(dim=1).max()) <= 1 + 1e-6
+
+
+@pytest.mark.parametrize(("loss", "peer"), [("l1", l1_loss), ("squared", mse_loss)])
+def test_the_loss_is_that_of_rows_decoded_from_their_codes(loss: str, peer: Callable[..., Tensor]) -> None:
+    model, x, some = GLO((10,), rows=6, code=2, loss=loss), rows(6), torch.tensor([4, 1])
+    model.setup(Batch(x))
+    found = model.loss(Batch(x[some], some))["reconstruction"]
+    torch.testing.assert_close(found, peer(model.decode(model.codes[some]), x[some]))
 
 
 def test_a_new_row_is_encoded_by_descent() -> None:

@@ -3,6 +3,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from shifted import check_moves_to_the_data
 
 from pcgen.models.base import Batch
 from pcgen.models.implicit.gmmn import GMMN, energy
@@ -92,6 +93,21 @@ def test_the_generators_discrepancy_falls_to_that_of_a_second_sample(measured: C
     )
     measured("squared MMD of samples and data", float(found.mean()), float(floor.mean()))
     assert float(found.mean()) < float(floor.mean() + 2 * floor.std())
+
+
+def test_with_a_learned_kernel_a_generated_gaussian_moves_to_the_data() -> None:
+    torch.manual_seed(0)
+    nets = {"noise_dim": 2, "generator_widths": (16,), "critic_widths": (32,), "features": 8}
+    check_moves_to_the_data(GMMN((2,), kernel="learned", lr=1e-2, **nets))
+
+
+def test_a_learned_kernel_learns_to_tell_data_from_samples() -> None:
+    torch.manual_seed(0)
+    model = GMMN((2,), kernel="learned", noise_dim=2, critic_widths=(32,), features=8, lr=1e-2)
+    model.generator_optimizer.param_groups[0]["lr"] = 0.0
+    x = torch.randn(64, 2) + 2
+    found = torch.stack([model.update(Batch(x))["squared_mmd"] for _ in range(40)])
+    assert found[-10:].mean() > found[0]
 
 
 def test_bad_arguments_are_named() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor
+from torch.distributions import Categorical, Normal
 
 from pcgen.models.adversarial.infogan import InfoGAN
 from pcgen.models.base import Batch
@@ -66,6 +67,20 @@ def test_a_perfect_reader_has_all_the_information() -> None:
         model.recognition.weight.copy_(100 * torch.eye(3))
     code = model.draw_codes(50)
     assert float(model.information(code, code).detach()) == pytest.approx(math.log(3), abs=1e-4)
+
+
+@pytest.mark.parametrize("categories", [0, 3])
+def test_the_information_is_that_of_the_distributions_that_are_read(categories: int) -> None:
+    model = InfoGAN((4,), categories, 2, noise_dim=2)
+    model.recognition = torch.nn.Linear(4, categories + 4)
+    x, code = torch.randn(50, 4), model.draw_codes(50)
+    logits, mean, log_variance = model.recognition(x).split((categories, 2, 2), dim=1)
+    log_q = Normal(mean, (log_variance / 2).exp()).log_prob(code[:, categories:]).sum(1)
+    entropy = 2 * math.log(2)
+    if categories:
+        log_q = log_q + Categorical(logits=logits).log_prob(code[:, :categories].argmax(1))
+        entropy += math.log(categories)
+    torch.testing.assert_close(model.information(x, code), log_q.mean() + entropy)
 
 
 @pytest.mark.parametrize(("categories", "continuous"), [(0, 0), (1, 2)])
