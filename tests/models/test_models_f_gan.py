@@ -3,6 +3,8 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from shifted import check_moves_to_the_data
+from torch import Tensor
 from torch.distributions import Categorical, MixtureSameFamily, Normal
 
 from pcgen.models.adversarial.f_gan import FGAN
@@ -16,18 +18,20 @@ CONTRACT = {"f_gan": {"noise_dim": 4, "generator_widths": [16], "critic_widths":
 P, Q = Normal(0.0, 1.0), Normal(1.0, 1.25)
 
 
-def exact(name: str) -> float:
-    x = torch.linspace(-12, 12, 200001, dtype=torch.float64)
-    p, q = (each.log_prob(x).exp() for each in (P, Q))
+def integrand(name: str, p: Tensor, q: Tensor) -> Tensor:
     m = (p + q) / 2
-    integrand = {
+    return {
         "kl": p * (p / q).log(),
         "reverse_kl": q * (q / p).log(),
         "js": p * (p / m).log() + q * (q / m).log(),
         "pearson": (p - q).square() / q,
         "hellinger": (p.sqrt() - q.sqrt()).square(),
     }[name]
-    return float(torch.trapezoid(integrand, x))
+
+
+def exact(name: str) -> float:
+    x = torch.linspace(-12, 12, 200001, dtype=torch.float64)
+    return float(torch.trapezoid(integrand(name, *(each.log_prob(x).exp() for each in (P, Q))), x))
 
 
 @pytest.mark.parametrize("name", DIVERGENCES)
@@ -82,10 +86,59 @@ def test_where_the_generator_cannot_reach_the_data_the_divergence_decides_what_i
             group["lr"] = 4e-3 * (1 - step / 900)
         model.update(Batch(data.sample((512, 1))))
     mean, deviation = (float(data.mean), float(data.stddev)) if name == "kl" else (-2.0, 0.7)
-    measured(f"mean of one Gaussian fitted to two by {name}", line.bias.item(), mean)
-    measured(f"its deviation by {name}", abs(line.weight.item()), deviation)
+    measured(f"mean of one Gaussian fitted to two by {name}, saturating", line.bias.item(), mean)
+    measured(f"its deviation by {name}, saturating", abs(line.weight.item()), deviation)
     assert line.bias.item() == pytest.approx(mean, abs=0.2)
     assert abs(line.weight.item()) == pytest.approx(deviation, abs=0.2)
+
+
+class Best(torch.nn.Module):
+    """The critic with which the bound is the divergence of P from another Gaussian."""
+
+    def __init__(self, name: str, q: Normal) -> None:
+        super().__init__()
+        self.best, self.q = DIVERGENCES[name].best, q
+        self.one = torch.nn.Parameter(torch.ones((), dtype=torch.float64))  # an update needs something to learn
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.one * self.best(P.log_prob(x) - self.q.log_prob(x))
+
+
+@pytest.mark.parametrize("saturating", [True, False])
+@pytest.mark.parametrize("name", DIVERGENCES)
+def test_with_the_best_critic_the_generators_gradient_is_that_of_the_divergence_that_is_stated(
+    monkeypatch: pytest.MonkeyPatch, name: str, saturating: bool
+) -> None:
+    """Of mean and deviation of a generated Gaussian, both sides by integration; the saturating one is the bound's."""
+    at = torch.tensor([0.5, 0.95], dtype=torch.float64, requires_grad=True)
+    x = torch.linspace(-12, 12, 20001, dtype=torch.float64)
+    p, q = P.log_prob(x).exp(), Normal(*at).log_prob(x).exp()
+    stated = {
+        "kl": q * (q / p).log(),
+        "reverse_kl": (q - p).square() / (2 * p),
+        "js": q * (q / p).log() - integrand("js", p, q),
+        "pearson": 2 * p * (p / q).log(),
+        "hellinger": 2 / 3 * q * (q / p).sqrt(),  # h'' = f'' / r = r^(-5/2) / 2
+    }
+    loss = torch.trapezoid(integrand(name, p, q) if saturating else stated[name], x)
+    (wanted,) = torch.autograd.grad(loss, at)
+    model = FGAN((1,), name, saturating, noise_dim=1, generator_widths=(), r1=0.0).double()
+    line = next(part for part in model.generator.modules() if isinstance(part, torch.nn.Linear))
+    with torch.no_grad():
+        line.bias.fill_(at[0])
+        line.weight.fill_(at[1])
+    z = Normal(0.0, 1.0).icdf((torch.arange(200_000, dtype=torch.float64) + 0.5) / 200_000)[:, None]
+    monkeypatch.setattr(model, "latents", lambda n, truncation=None: z)
+    model.critic = Best(name, Normal(*at.detach()))
+    model.update(Batch(z))
+    torch.testing.assert_close(torch.cat([line.bias.grad, line.weight.grad[0]]), wanted, rtol=5e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("saturating", [True, False])
+def test_a_generated_gaussian_moves_to_the_data(saturating: bool) -> None:
+    torch.manual_seed(0)
+    model = FGAN((2,), "kl", saturating, noise_dim=2, generator_widths=(16,), critic_widths=(32,), r1=0.5, lr=1e-2)
+    check_moves_to_the_data(model)
 
 
 def test_bad_arguments_are_named() -> None:

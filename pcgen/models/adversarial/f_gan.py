@@ -21,16 +21,24 @@ class FGAN(Adversarial):
 
         D(P | Q) = E_Q f(p / q) >= E_P g(V(x)) - E_Q f*(g(V(x)))
 
-    The critic V maximises the bound minus r1 / 2 * mean |grad V(x)|^2 at the data. The generator minimises the bound,
-    or maximises E_Q g(V(x)), which does not saturate if the critic recognises the samples well, and has the same fixed
-    point if the generator can reach the data. If it cannot, the divergence decides which errors it makes: "kl" covers
-    all of the data and more, "reverse_kl" covers a part of it.
+    The critic V maximises the bound minus r1 / 2 * mean |grad V(x)|^2 at the data. If `saturating`, the generator
+    minimises the bound. If it cannot reach the data, the divergence then decides which errors it makes: "kl" covers all
+    of the data and more, "reverse_kl" covers a part of it.
+
+    By default the generator maximises E_Q g(V(x)), which does not saturate if the critic recognises the samples well,
+    and has the same fixed point if the generator can reach the data. With the best critic, g(V) = f'(p / q), its
+    gradient is that of another divergence,
+
+        E_Q h(p / q),  h''(r) = f''(r) / r:  KL(Q | P) for "kl",  E_P (q / p - 1)^2 / 2 for "reverse_kl",
+                                             KL(Q | P) - D(P | Q) for "js",  2 KL(P | Q) for "pearson"
+
+    So "kl" and, more so, "reverse_kl" cover a part of the data by default, and "pearson" all of it.
 
     Args:
         shape: (dim,), (members, channels) or (points, 3).
         divergence: "kl", "reverse_kl", "js" (Jensen-Shannon, twice: the game of `gan`), "pearson" (chi squared) or
             "hellinger" (squared).
-        saturating: whether the generator minimises the bound itself.
+        saturating: whether the generator minimises the bound itself; otherwise it maximises E_Q g(V(x)).
         noise_dim: dimensions of the noise z.
         noise_scale: its unit of length.
         noise: "normal"; "censored", which is max(z, 0) of it; "uniform", "ball" or "mixture" (see
@@ -53,6 +61,8 @@ class FGAN(Adversarial):
     References:
         Nowozin, Cseke, Tomioka (2016). f-GAN: Training Generative Neural Samplers using Variational Divergence
         Minimization.
+        Arjovsky, Bottou (2017). Towards Principled Methods for Training Generative Adversarial Networks. (What the
+        default minimises for "js".)
     """
 
     objective: ClassVar[str] = "an f-divergence, as a critic bounds it"

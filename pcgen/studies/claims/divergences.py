@@ -44,8 +44,9 @@ CLAIM = Claim(
         "Minimization. Minka (2005). Divergence Measures and Message Passing."
     ),
     test=(
-        "`f_gan` fits one Gaussian to a mixture of two with distance 4, standard deviation .5 and weights .65 and "
-        ".35, for 1200 updates. It starts between the two, at a different point for each seed."
+        "`f_gan` with saturating=True, whose generator minimises the named divergence itself, fits one Gaussian to a "
+        "mixture of two with distance 4, standard deviation .5 and weights .65 and .35, for 1200 updates. It starts "
+        "between the two, at a different point for each seed."
     ),
     comparisons=(
         Difference(_COVERS, larger=_NAMES["kl"], smaller=_NAMES["reverse_kl"]),
