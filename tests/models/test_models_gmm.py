@@ -7,7 +7,7 @@ from sklearn.mixture import GaussianMixture
 from torch import Tensor
 
 from pcgen.models.abilities import can
-from pcgen.models.base import Batch
+from pcgen.models.base import Batch, Facts
 from pcgen.models.mixtures.gmm import GMM
 
 CONTRACT = {"gmm": {"components": 3}}
@@ -93,6 +93,11 @@ def test_separated_clusters_are_found() -> None:
     nearest = torch.cdist(centres, model.means).min(1).values
     assert nearest.max() < 0.2
     torch.testing.assert_close(model.weights, torch.full((3,), 1 / 3), atol=0.01, rtol=0)
+
+
+def test_data_gives_the_number_of_components_by_rows_whatever_they_are_of() -> None:
+    assert GMM.arguments(Facts((4,), 5000)) == {"shape": (4,), "components": 32}
+    assert GMM.arguments(Facts((4,), 160, repeats=8))["components"] == 16
 
 
 def test_more_components_than_rows_names_both() -> None:

@@ -13,6 +13,8 @@ from torch import Tensor
 from pcgen import ranks
 from pcgen.files import write_tensors
 from pcgen.models.base import Batch, Recipe
+from pcgen.models.mixtures.dp_gmm import DPGMM
+from pcgen.models.mixtures.gmm import GMM
 from pcgen.models.variational.ncrp_vae import NCRPVAE
 from pcgen.training import fit
 
@@ -121,6 +123,23 @@ def refused(folder: str) -> None:
     """Batches that leave a rank with one row."""
     try:
         fit(Denoiser((5,)), vectors(), steps=5, batch_size=3)
+    except ValueError as error:
+        Path(folder, f"error{os.environ['RANK']}").write_text(str(error))
+
+
+def train_gmm(folder: str) -> None:
+    """A mixture whose iterations are scikit-learn's."""
+    _refused_mixture(GMM((5,), components=2), folder)
+
+
+def train_dp_gmm(folder: str) -> None:
+    """Another one, which measures the rows before its first iteration."""
+    _refused_mixture(DPGMM((5,), components=2), folder)
+
+
+def _refused_mixture(model: GMM | DPGMM, folder: str) -> None:
+    try:
+        fit(model, vectors(), steps=5)
     except ValueError as error:
         Path(folder, f"error{os.environ['RANK']}").write_text(str(error))
 

@@ -94,6 +94,8 @@ def test_a_signal_to_one_rank_stops_all_after_saving(tmp_path: Path) -> None:
     [
         (rank_programs.train_alone, "differs between ranks: its update does not go through pcgen.optim.descend"),
         (rank_programs.refused, "batch_size: must be at least 4 for 2 processes (two rows each), got 3"),
+        (rank_programs.train_gmm, "processes: must be 1 for gmm, whose iterations need all rows at once, got 2; train"),
+        (rank_programs.train_dp_gmm, "processes: must be 1 for dp_gmm, whose iterations need all rows at once, got 2"),
     ],
 )
 def test_what_ranks_cannot_train_is_told_on_each(tmp_path: Path, function: Callable[..., None], told: str) -> None:

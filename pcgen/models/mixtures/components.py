@@ -9,7 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["check_components", "fit_on", "shaped", "squared_distances"]
+from pcgen.ranks import count
+
+__all__ = ["alone", "check_components", "fit_on", "shaped", "squared_distances"]
 
 
 def squared_distances(x: Tensor, means: Tensor, factors: Tensor) -> Tensor:
@@ -34,6 +36,15 @@ def check_components(components: int, rows: int) -> None:
         raise ValueError(
             f"components: must be at most the number of training rows, {rows}, got {components}; "
             f"set components={max(1, rows // 8)} or less, or give more data"
+        )
+
+
+def alone(model: str) -> None:
+    """Raise an error for several processes, of which each would fit its own share of the rows."""
+    if count() > 1:
+        raise ValueError(
+            f"processes: must be 1 for {model}, whose iterations need all rows at once, got {count()}; train it "
+            "without torchrun"
         )
 
 

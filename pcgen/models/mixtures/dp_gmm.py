@@ -9,8 +9,7 @@ from torch import Tensor
 
 from pcgen.errors import at_least, positive
 from pcgen.models.base import Batch, Facts, GenerativeModel, Recipe
-from pcgen.models.mixtures.components import check_components, fit_on, shaped, squared_distances
-from pcgen.models.mixtures.moments import mean_and_covariance
+from pcgen.models.mixtures.components import alone, check_components, fit_on, shaped, squared_distances
 from pcgen.models.shape import accepted
 
 if TYPE_CHECKING:
@@ -57,7 +56,8 @@ class DPGMM(GenerativeModel):
         components: number of components with an expected row or more.
 
     Raises:
-        ValueError: a shape that is not (dim,), or an argument out of range; in `setup`, fewer rows than components.
+        ValueError: a shape that is not (dim,), or an argument out of range; in `setup`, fewer rows than components, or
+            rows that are all equal; in `update`, several processes.
 
     References:
         Blei, Jordan (2006). Variational Inference for Dirichlet Process Mixtures.
@@ -99,7 +99,7 @@ class DPGMM(GenerativeModel):
 
     @classmethod
     def arguments(cls, facts: Facts) -> dict[str, Any]:
-        """At most one component for every ten rows, as in `gmm`."""
+        """At most one component for every ten rows, which are counted as in `gmm`."""
         return {"shape": facts.shape, "components": max(1, min(20, facts.rows // 10))}
 
     @property
@@ -123,9 +123,11 @@ class DPGMM(GenerativeModel):
     @torch.no_grad()
     def setup(self, data: Batch) -> None:
         check_components(len(self.means), len(data))
-        mean, covariance = mean_and_covariance(data.x, "dp_gmm")
+        x = data.x.double()  # all rows, on one rank, so that nothing is summed over ranks
+        mean = x.mean(0)
+        covariance = (x - mean).T @ (x - mean) / len(x)
         variance = covariance.diagonal().mean()
-        if not variance > 0:
+        if variance == 0:
             raise ValueError("data: all rows are equal, so that no component has a covariance; give other rows")
         least = _LEAST * variance * torch.eye(len(mean), dtype=mean.dtype, device=mean.device)
         self.prior_mean.copy_(mean)
@@ -134,6 +136,7 @@ class DPGMM(GenerativeModel):
 
     @torch.no_grad()
     def update(self, batch: Batch) -> dict[str, Tensor]:
+        alone("dp_gmm")
         estimator = self._estimator(iterations=1)
         # With warm_start scikit-learn goes on from fitted attributes.
         estimator.weight_concentration_ = tuple(self.sticks.cpu().numpy())

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pcgen.errors import at_least, choose, not_negative
 from pcgen.models.base import Batch, Facts, GenerativeModel, Recipe
-from pcgen.models.mixtures.components import check_components, fit_on, shaped, squared_distances
+from pcgen.models.mixtures.components import alone, check_components, fit_on, shaped, squared_distances
 from pcgen.models.shape import accepted
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class GMM(GenerativeModel):
 
     Raises:
         ValueError: a shape that is not (dim,), no components, an unknown covariance, a negative ridge; in `setup`,
-            fewer rows than components.
+            fewer rows than components; in `update`, several processes.
 
     References:
         Dempster, Laird, Rubin (1977). Maximum Likelihood from Incomplete Data via the EM Algorithm.
@@ -72,7 +72,10 @@ class GMM(GenerativeModel):
 
     @classmethod
     def arguments(cls, facts: Facts) -> dict[str, Any]:
-        """At most one component for every ten rows: fewer rows do not determine a covariance."""
+        """At most one component for every ten rows: fewer rows do not determine a covariance.
+
+        Codes of several samplings of a cloud count as rows of their own.
+        """
         return {"shape": facts.shape, "components": max(1, min(32, facts.rows // 10))}
 
     @property
@@ -85,6 +88,7 @@ class GMM(GenerativeModel):
 
     @torch.no_grad()
     def update(self, batch: Batch) -> dict[str, Tensor]:
+        alone("gmm")
         estimator = self._estimator(iterations=1)
         # With warm_start scikit-learn goes on from fitted attributes: from the factors, not from their inverses.
         estimator.weights_ = self.weights.double().cpu().numpy()
