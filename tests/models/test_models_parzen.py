@@ -104,6 +104,8 @@ def test_rows_of_one_thing_are_one_centre() -> None:
     things = torch.randn(6, 4)
     model = fitted(torch.cat([things + 0.1, things - 0.1]), repeats=2)
     torch.testing.assert_close(model.centres, things)
+    logged = [each.update(Batch(things))["nll"] for each in (model, fitted(things))]
+    torch.testing.assert_close(*logged)  # that of the things, not of their rows
     assert Parzen.arguments(Facts((4,), 12, repeats=2)) == {"shape": (4,), "rows": 12, "repeats": 2}
 
 

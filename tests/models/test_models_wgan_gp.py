@@ -29,6 +29,19 @@ def test_the_critics_gap_of_two_shifted_gaussians_is_their_distance(measured: Ca
     assert gap == pytest.approx(delta * (1 + delta / (2 * penalty)), rel=0.03)
 
 
+def test_a_finite_penalty_makes_the_gap_of_two_far_points_larger_than_their_distance() -> None:
+    distance, penalty = 5.0, 10.0
+    model = WGANGP((2,), critic_widths=(32, 32), penalty=penalty, lr=3e-3)
+    fake = torch.tensor([1.0, -1.0]).expand(256, 2)
+    real = fake + distance * torch.tensor([0.6, 0.8])
+    for step in range(400):
+        for group in model.critic_optimizer.param_groups:
+            group["lr"] = 3e-3 * (1 - step / 400)
+        terms = model.critic_loss(real, fake)
+        descend(terms["gap"] + terms["penalty"], model.critic_optimizer)
+    assert -terms["gap"].item() == pytest.approx(distance * (1 + distance / (2 * penalty)), rel=0.02)
+
+
 def test_the_penalty_is_that_of_each_row_alone() -> None:
     # Of a linear critic w x the slope is |w| everywhere.
     model = WGANGP((3,), penalty=10.0)

@@ -20,8 +20,9 @@ class WGANGP(Adversarial):
         critic:     minimises mean f(G(z)) - mean f(x) + penalty * mean (|grad f(u)| - 1)^2
         generator:  minimises -mean f(G(z))
 
-    with u uniform on the segments between data x and samples G(z). At the optimum, mean f(x) - mean f(G(z)) is the
-    Wasserstein-1 distance under the Euclidean norm. For clouds, the norm is over all coordinates of a cloud.
+    with u uniform on the segments between data x and samples G(z). At the optimum, mean f(x) - mean f(G(z)) estimates
+    the Wasserstein-1 distance under the Euclidean norm. For clouds, the norm is over all coordinates of a cloud. A
+    finite penalty lets the critic be steeper than 1: for two points at a distance d, it gives d (1 + d / (2 penalty)).
 
     One update is `critic_steps` steps of the critic, each on its own part of the batch, and one of the generator.
 
@@ -40,7 +41,8 @@ class WGANGP(Adversarial):
         betas: Adam's moments.
 
     Logged:
-        wasserstein: mean D(x) - mean D(G(z)): the critic's estimate of the distance, in units of the data.
+        wasserstein: mean f(x) - mean f(G(z)): the critic's estimate of the distance, in units of the data, too large
+            where the distance is large relative to the penalty.
         penalty: the gradient penalty, with its weight: near 0 if the norm of the critic's gradient is 1.
 
     Raises:

@@ -30,8 +30,9 @@ class GLO(GenerativeModel, GradientLearner):
         minimise over G and z_1 ... z_S in the unit ball  mean over i of l(G(z_i), x_i)
 
     New codes are sampled from the Gaussian with the mean and covariance of the learned codes, and projected into the
-    ball. A new row is encoded by gradient descent that starts at the code of the nearest decoded training row. With few
-    rows, similar rows need not have similar codes: as in the paper, samples are worse than reconstructions.
+    ball. A new row is encoded by gradient descent that starts at the code of the nearest of up to 256 decoded training
+    rows. With few rows, similar rows need not have similar codes: as in the paper, samples are worse than
+    reconstructions.
 
     Args:
         shape: (dim,) or (points, 3).

@@ -16,7 +16,7 @@ from pcgen.models.shape import accepted
 __all__ = ["Parzen"]
 
 _NEIGHBOURS = 8
-_LEFT_OUT = 256  # rows, at most, whose leave-one-out density is logged
+_LEFT_OUT = 256  # centres, at most, whose leave-one-out density is logged
 _NUMBERS = 2**25  # of float64 at once: 256 MB
 
 
@@ -51,8 +51,8 @@ class Parzen(Windows):
         noise: standard deviation in every direction. The default is for standardised vectors.
 
     Logged:
-        nll: minus the leave-one-out log-likelihood in nats: that of training rows under a model of all others, mean
-            over up to 256 rows. Near copies in the data lower it.
+        nll: minus the leave-one-out log-likelihood in nats: that of the centres under a model of all others, mean over
+            up to 256 of them. Near copies in the data lower it.
 
     Raises:
         ValueError: a shape that is not (dim,), or an argument out of range; in training, data with another number of
