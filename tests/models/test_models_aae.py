@@ -8,7 +8,7 @@ from torch import Tensor
 
 from pcgen.models.adversarial.aae import AAE
 from pcgen.models.base import Batch
-from pcgen.models.priors import Prior
+from pcgen.models.priors import Normal, Prior
 from pcgen.statistics import kernel_mmd
 from pcgen.training import fit
 
@@ -99,3 +99,7 @@ def test_bad_arguments_are_named() -> None:
         AAE((4,), prior="gaussian")
     with pytest.raises(ValueError, match="weight: must be 0 or more, got -1"):
         AAE((4,), weight=-1.0)
+    with pytest.raises(ValueError, match=r"prior: must be .* as many dimensions as the code, 2, got one of 3; make it"):
+        AAE((4,), code=2, prior=Normal(3))
+    with pytest.raises(ValueError, match=r"prior: must be a name, or a Prior .*, got a Linear"):
+        AAE((4,), code=2, prior=torch.nn.Linear(2, 2))  # type: ignore[arg-type]

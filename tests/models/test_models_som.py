@@ -122,6 +122,9 @@ def test_bad_arguments_are_named() -> None:
         SOM((4,), height=1, width=1)
     with pytest.raises(ValueError, match="radius: must be a positive number, got 0"):
         SOM((4,), radius=0)
+    with pytest.raises(ValueError, match=r"radius: must be at most 1.5, half of the grid's longer side, .* got 1.6"):
+        SOM((4,), height=2, width=3, radius=1.6)
+    assert SOM((4,), height=2, width=3, radius=1.5).update(Batch(torch.randn(9, 4), progress=0.5))["radius"] == 1.5
 
 
 def test_a_unit_far_from_all_rows_stays_where_it_is() -> None:

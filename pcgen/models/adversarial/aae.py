@@ -59,7 +59,7 @@ class AAE(Coding):
         r1: the penalty, with its weight; logged if r1 is not 0.
 
     Raises:
-        ValueError: an unsupported shape, or an argument out of range.
+        ValueError: an unsupported shape, an argument out of range, or a prior of another dimension than the code.
 
     References:
         Makhzani, Shlens, Jaitly, Goodfellow, Frey (2016). Adversarial Autoencoders.
@@ -102,7 +102,15 @@ class AAE(Coding):
         moments(betas=betas)
         check_widths(discriminator_widths=discriminator_widths)
         self.weight, self.r1 = weight, r1
-        self.prior = PRIORS[choose(prior, PRIORS, "prior")](code) if isinstance(prior, str) else prior
+        if isinstance(prior, str):
+            prior = PRIORS[choose(prior, PRIORS, "prior")](code)
+        if not isinstance(prior, Prior) or prior.dim != code:
+            got = f"one of {prior.dim}" if isinstance(prior, Prior) else f"a {type(prior).__name__}"
+            raise ValueError(
+                f"prior: must be a name, or a Prior of as many dimensions as the code, {code}, got {got}; make it with "
+                f"dim={code}, or set code"
+            )
+        self.prior = prior
         self.critic = critic((code + len(self.labels),), discriminator_widths)
         encoding = [*self.features.parameters(), *self.encoder.parameters()]
         decoding = [p for part in (self.decoder, self.likelihood) for p in part.parameters() if p.requires_grad]

@@ -43,7 +43,7 @@ class SOM(GenerativeModel):
         shape: (dim,).
         height: rows of the grid; 1 is a map along a line.
         width: columns of the grid.
-        radius: of the neighbourhood at the end, in steps of the grid.
+        radius: of the neighbourhood at the end, in steps of the grid; at most half of its longer side.
 
     Logged:
         quantisation: mean distance of rows to their nearest unit.
@@ -77,9 +77,15 @@ class SOM(GenerativeModel):
         positive(radius=radius)
         if height * width < 2:
             raise ValueError("height, width: must make a grid of two units or more, got 1 x 1")
+        widest = max(height, width) / 2
+        if radius > widest:
+            raise ValueError(
+                f"radius: must be at most {widest:g}, half of the grid's longer side, from which it falls, got "
+                f"{radius:g}; give a smaller one, or make the grid larger"
+            )
         (dim,) = self.shape
         self.code_shape = (2,)
-        self.height, self.width, self.radius = height, width, radius
+        self.height, self.width, self.radius, self.widest = height, width, radius, widest
         count = height * width
         self.register_buffer("units", torch.zeros(count, dim))  # m, rows of the grid one after the other
         self.register_buffer("shares", torch.full((count,), 1 / count))  # of the training rows
@@ -92,7 +98,10 @@ class SOM(GenerativeModel):
 
     @classmethod
     def arguments(cls, facts: Facts) -> dict[str, Any]:
-        """A square grid with ten rows of the data for each unit, at most 10 x 10."""
+        """A square grid with ten rows of the data for each unit, at most 10 x 10.
+
+        Codes of several samplings of a cloud count as rows of their own.
+        """
         side = max(2, min(_SIDE, int((facts.rows / _ROWS_A_UNIT) ** 0.5)))
         return {"shape": facts.shape, "height": side, "width": side}
 
@@ -107,8 +116,7 @@ class SOM(GenerativeModel):
     @torch.no_grad()
     def update(self, batch: Batch) -> dict[str, Tensor]:
         x = batch.x
-        first = max(self.height, self.width) / 2
-        radius = first * (self.radius / first) ** batch.progress
+        radius = self.widest * (self.radius / self.widest) ** batch.progress
         count, total = self._gather(x, self._nearest(x)[:, 0])
         near = (-self._apart().square().sum(2) / (2 * radius**2)).exp()  # h, (U, U)
         weight = near @ count
