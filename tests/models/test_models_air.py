@@ -125,7 +125,7 @@ def test_shapes_are_found_and_counted(measured: Callable[..., None]) -> None:
         float((torch.cdist(truth, each).amin(2) < 0.1).sum() / held_out.counts.sum())
         for each in (boxes, boxes.roll(1, 0))
     )
-    measured("share of held-out scenes of 0 to 3 shapes whose count is right", share, "at least .9")
+    measured("share of held-out scenes of 0 to 3 shapes whose count is right, T = 3", share, "at least .9")
     measured("share of their shapes with a box within a tenth of the floor's side", near, f"by chance {by_chance:.2f}")
     assert share >= 0.9
     assert near > 0.7 > 3 * by_chance

@@ -35,7 +35,7 @@ def test_it_removes_the_modes_beside_the_data_that_a_denoisers_chain_keeps(measu
     denoiser = DAE((2,), noise=0.01, walkback=1, width=64, blocks=2, dropout=0.0, lr=3e-3)
     fit(denoiser, x, seed=0, steps=300, batch_size=128)
     model = Walkback((2,), steps=6, temperature=0.015, smoothing=0.0, width=64, blocks=2, dropout=0.0, lr=3e-3)
-    fit(model, x, seed=0, steps=250, batch_size=128)
+    fit(model, x, seed=0, steps=400, batch_size=128)
     kept, left = astray(denoiser, 200), astray(model, 6)
     measured("share of a denoiser's samples far from all data after 200 transitions", kept, "above 0")
     measured("the same of walkback after 6", left, "near 0")
