@@ -1,5 +1,6 @@
 """`pcgen train`: any model of the suite, on clouds or on the codes of an autoencoder."""
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,16 +98,19 @@ def train(
     from pcgen import training
     from pcgen.data import Augmentation
     from pcgen.ranks import device as check_device
+    from pcgen.training.resume import left_open
 
     # Refused before any data is read.
     given: dict[str, Any] = {"epochs": epochs, "steps": steps, "minutes": minutes, "batch_size": batch_size}
     given |= {"schedule": schedule, "warmup": warmup, "clip": clip, "average": average, "bf16": bf16}
     given |= {"validate_every": validate_every, "save_every": save_every, "tensorboard": tensorboard or None}
     changes: dict[str, Any] = {option: amount for option, amount in changing.items() if amount is not None}
-    given |= {"augment": Augmentation(**changes) if changes else None}
-    given |= {"seed": 0 if seed is None and again is None else seed}
+    given |= {"augment": Augmentation(**changes) if changes else None, "seed": seed}
     given = {name: value for name, value in given.items() if value is not None}
     options = training.Options(**given)
+    if seed is None and again is None:  # The data is divided by the seed, too.
+        former = left_open(options, out).seed if resume is not None else None
+        options = dataclasses.replace(options, seed=former or 0)
     check_device(device)
     torch.manual_seed(options.seed or 0)
     if threads is not None:

@@ -78,5 +78,7 @@ ValidateEvery = Annotated[int | None, typer.Option(min=1, help="Steps between va
 SaveEvery = Annotated[int | None, typer.Option(min=1, help="Steps between checkpoints (default: 30 seconds).")]
 Resume = Annotated[str | None, typer.Option(help="auto: continue from the newest intact checkpoint of --out.")]
 UpAxis = Annotated[str | None, typer.Option("--up", help="Up axis of the data: x, y (default), z, -x, -y or -z.")]
-TrainSeed = Annotated[int | None, typer.Option("--seed", help="Seed of everything random (default: 0).")]
+TrainSeed = Annotated[
+    int | None, typer.Option("--seed", help="Seed of everything random (default: 0, or that of the resumed run).")
+]
 Tensorboard = Annotated[bool, typer.Option("--tensorboard", help="Write event files too.")]

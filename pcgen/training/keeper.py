@@ -11,7 +11,7 @@ from pcgen.files import write_tensors
 from pcgen.models.base import Learner
 from pcgen.training.history import History
 from pcgen.training.loop import NotFinite, Step
-from pcgen.training.options import Options
+from pcgen.training.options import LOG_EVERY, Options
 from pcgen.training.run import Run
 from pcgen.training.state import State, write_state
 from pcgen.training.validation import Validation
@@ -38,7 +38,7 @@ class Keeper:
         self._options = options
         self._history = None
         if run is not None and ranks.index() == 0:
-            self._history = History(run.history_path, state.step, options.tensorboard)
+            self._history = History(run.history_path, state.step, bool(options.tensorboard))
             state.seconds = state.seconds or self._history.seconds
 
     def close(self) -> None:
@@ -63,7 +63,7 @@ class Keeper:
             step = replace(step, validation=measured)
             if measured is not None and (state.best is None or measured < state.best):
                 state.best, better = measured, True
-        if step.validation is not None or step.step % self._options.log_every == 0 or step.fraction >= 1:
+        if step.validation is not None or step.step % (self._options.log_every or LOG_EVERY) == 0 or step.fraction >= 1:
             self._log(step)
         if self._measure is not None and ranks.agree([better])[0]:
             self.save("best")

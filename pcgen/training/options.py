@@ -14,7 +14,9 @@ from pcgen.data.augmentation import Augmentation
 from pcgen.errors import at_least, choose
 from pcgen.models.base import Recipe
 
-__all__ = ["SCHEDULES", "Options", "computes_bf16", "options_of"]
+__all__ = ["LOG_EVERY", "SCHEDULES", "Options", "computes_bf16", "options_of"]
+
+LOG_EVERY = 50  # updates between rows of the history, unless told otherwise
 
 SCHEDULES: dict[str, Callable[[float], float]] = {
     "constant": lambda fraction: 1.0,
@@ -37,7 +39,7 @@ def computes_bf16(device: torch.device) -> bool:
 
 @dataclass(frozen=True)
 class Options:
-    """The options of a training; those that are None are set by the model's recipe.
+    """The options of a training; those that are None are set by the model's recipe, or as told below.
 
     Attributes:
         epochs, steps, minutes: the end, one of them: passes over the data, updates, or time.
@@ -55,8 +57,9 @@ class Options:
         validate_every: steps between validations; None spreads 20 over the training, and leaves some out if they would
             take more than a tenth of its time. The last step always validates.
         save_every: steps between checkpoints; None is every 30 seconds. The end and a signal always save.
-        log_every: steps between rows of the history, whose losses are means over the updates since the row before.
-        tensorboard: also write event files.
+        log_every: steps between rows of the history, whose losses are means over the updates since the row before; None
+            is 50.
+        tensorboard: whether to write event files too; None is no.
 
     Raises:
         ValueError: two ends, or a value out of range.
@@ -75,8 +78,8 @@ class Options:
     seed: int | None = None
     validate_every: int | None = None
     save_every: int | None = None
-    log_every: int = 50
-    tensorboard: bool = False
+    log_every: int | None = None
+    tensorboard: bool | None = None
 
     def __post_init__(self) -> None:
         given = self.limits
@@ -119,6 +122,8 @@ class Options:
             average=(recipe.average or 0.0) if self.average is None else self.average,
             augment=recipe.augment if self.augment is None and rows < recipe.few else self.augment,
             bf16=(recipe.bf16 and computes_bf16(device)) if self.bf16 is None else self.bf16,
+            log_every=self.log_every or LOG_EVERY,
+            tensorboard=bool(self.tensorboard),
         )
 
     def _short(self, warmup: int, recipe: Recipe) -> int:

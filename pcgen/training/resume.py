@@ -23,6 +23,8 @@ _LIMITS = ("training.epochs", "training.steps", "training.minutes")
 _NOTED = ("versions.", "threads", "device", "ranks")
 _READ = "data.training_set."
 _BINDING = ("model.", "data.shape", "data.sha256", "validation", "training.")
+# What changes neither the weights nor which checkpoint is the best.
+_FREE = ("training.save_every", "training.log_every", "training.tensorboard")
 
 
 @dataclass(frozen=True)
@@ -121,8 +123,9 @@ def compare(run: Run, config: dict[str, Any], *, whole: bool = False) -> list[st
     """Hold the configuration of a run against that of its continuation; returns notes on what may differ.
 
     The end may move where nothing depends on it: with the constant schedule, unless the model's own updates depend on
-    the `whole` training (it has several phases, or follows the progress). Versions, threads, device and ranks may
-    differ, though the continuation is then no longer equal bit for bit.
+    the `whole` training (it has several phases, or follows the progress). `save_every`, `log_every` and
+    `tensorboard` may change; `validate_every` may not, since it decides which checkpoint is the best. Versions,
+    threads, device and ranks may differ, though the continuation is then no longer equal bit for bit.
 
     Raises:
         ValueError: something else differs; the text has both values.
@@ -134,7 +137,7 @@ def compare(run: Run, config: dict[str, Any], *, whole: bool = False) -> list[st
     notes, binding = [], list[str]()
     for name in sorted(before.keys() | now.keys()):
         old, new = before.get(name), now.get(name)
-        if old == new or name in movable:
+        if old == new or name in movable or name in _FREE:
             continue
         if name.startswith(_BINDING):
             binding.append(name)

@@ -90,6 +90,21 @@ def test_resume_goes_on_and_an_existing_run_is_refused(pcgen, boxes, tmp_path):
     assert all(torch.equal(one[key], other[key]) for key in one)
 
 
+def test_a_run_that_goes_on_has_its_own_seed(pcgen, boxes, tmp_path):
+    model = ["train", "autoencoder", "--data", boxes, *SMALL, "--schedule", "constant"]
+    assert pcgen(*model, "--seed", 5, "--steps", 4, "--out", tmp_path / "ae").code == 0
+    result = pcgen(*model, "--steps", 8, "--resume", "auto", "--out", tmp_path / "ae")
+    assert result.code == 0, result.err
+    assert pcgen(*model, "--seed", 5, "--steps", 8, "--out", tmp_path / "whole").code == 0
+    one, other = (training.load(tmp_path / name, checkpoint="last").state_dict() for name in ("ae", "whole"))
+    assert all(torch.equal(one[key], other[key]) for key in one)
+    assert pcgen(*model, "--steps", 1, "--resume", "auto", "--out", tmp_path / "new").code == 0
+    seeds = [training.Run.open(tmp_path / name).config["training"]["seed"] for name in ("ae", "new")]
+    assert seeds == [5, 0]
+    result = pcgen(*model, "--seed", 0, "--steps", 8, "--resume", "auto", "--out", tmp_path / "ae")
+    assert result.code == 2 and "seed was 5" in result.err
+
+
 def test_a_leaderboard_goes_on_past_a_model_that_fails(pcgen, boxes, tmp_path, monkeypatch):
     from pcgen.models.mixtures.gaussian import Gaussian
 

@@ -39,6 +39,7 @@ def test_a_recipe_without_them_averages_and_clips_nothing_and_takes_all_rows() -
     settled = Options().settled(Recipe(steps=1, batch_size=None), 37, CPU)
     assert (settled.batch_size, settled.average, settled.clip, settled.warmup) == (37, 0.0, 0.0, 0)
     assert settled.schedule == "constant"
+    assert (settled.log_every, settled.tensorboard) == (50, False)
     assert Options(batch_size=50).settled(RECIPE, 37, CPU).batch_size == 37  # at most the rows of the data
     assert Options().settled(RECIPE, 0, CPU).batch_size == 1
 

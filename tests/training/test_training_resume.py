@@ -95,6 +95,7 @@ def short(out: Path, **options: object) -> Denoiser:
         ({"data": vectors()[:36]}, r"data.sha256 was|data.shape was \[37, 5\]"),
         ({"schedule": "cosine"}, "schedule was 'constant' .* is 'cosine' now"),
         ({"average": 0.5}, "average was 0.0 .* is 0.5 now"),
+        ({"validate_every": 5}, "validate_every was None .* is 5 now"),
         ({"seed": 2}, "seed was 1 .* is 2 now"),
         ({"augment": jitter}, "augment was None .* is 'jitter' now"),
         ({"validation": vectors()[:5]}, "validation"),
@@ -224,20 +225,33 @@ def test_minutes_go_on_from_the_time_that_was_spent(tmp_path: Path) -> None:
 
 def test_what_is_left_open_is_as_the_run_had_it(tmp_path: Path) -> None:
     """A recipe's warm-up follows from the length of the training, and bfloat16 from the device."""
-    options = {"batch_size": 8, "warmup": None, "bf16": True, "seed": 1, "average": 0.5, "clip": 2.0}
+    options = {"batch_size": 8, "warmup": None, "bf16": True, "seed": 1, "average": 0.5, "clip": 2.0, "log_every": 7}
     fit(Denoiser((5,)), vectors(), out=tmp_path / "run", steps=30, **options)
     model = fit(Denoiser((5,)), vectors(), out=tmp_path / "run", steps=40, resume="auto")
     kept = Run.open(tmp_path / "run").config["training"]
-    assert {name: kept[name] for name in ("batch_size", "bf16", "seed", "average", "clip", "steps")} == {
+    assert {name: kept[name] for name in ("batch_size", "bf16", "seed", "average", "clip", "log_every", "steps")} == {
         "batch_size": 8,
         "bf16": True,
         "seed": 1,
         "average": 0.5,
         "clip": 2.0,
+        "log_every": 7,
         "steps": 40,
     }
+    assert [row["step"] for row in Run.open(tmp_path / "run").history] == [7, 14, 21, 28, 30, 35, 40]
     whole = fit(Denoiser((5,)), vectors(), out=tmp_path / "run", resume="auto")  # nor is the end to be told again
     assert all(torch.equal(value, model.state_dict()[name]) for name, value in whole.state_dict().items())
+
+
+def test_what_is_written_when_may_change(tmp_path: Path) -> None:
+    short(tmp_path / "whole", steps=20)
+    short(tmp_path / "run", log_every=4, save_every=3)
+    short(tmp_path / "run", log_every=3, save_every=100, steps=20, resume="auto")
+    whole, run = (load(tmp_path / name, model=Denoiser((5,))).state_dict() for name in ("whole", "run"))
+    assert all(torch.equal(value, run[name]) for name, value in whole.items())
+    assert [row["step"] for row in Run.open(tmp_path / "run").history] == [4, 8, 10, 12, 15, 18, 20]
+    kept = Run.open(tmp_path / "run").config["training"]
+    assert (kept["log_every"], kept["save_every"]) == (3, 100)
 
 
 def test_the_end_of_a_training_that_follows_its_progress_does_not_move(tmp_path: Path) -> None:
