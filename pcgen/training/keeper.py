@@ -51,7 +51,7 @@ class Keeper:
         state = self._state
         for name, value in step.losses.items():
             state.totals[name] = state.totals.get(name, 0.0) + value
-        state.counted += 1
+            state.counted[name] = state.counted.get(name, 0) + 1
         better = False
         if self._measure is not None and self._validates(step):
             try:
@@ -63,11 +63,20 @@ class Keeper:
             step = replace(step, validation=measured)
             if measured is not None and (state.best is None or measured < state.best):
                 state.best, better = measured, True
-        if step.validation is not None or step.step % (self._options.log_every or LOG_EVERY) == 0 or step.fraction >= 1:
+        if step.validation is not None or step.step % (self._options.log_every or LOG_EVERY) == 0 or step.ends:
             self._log(step)
-        if self._measure is not None and ranks.agree([better])[0]:
-            self.save("best")
+        if self._measure is not None:
+            if ranks.agree([better])[0]:
+                self.save("best")
+            elif state.phase > 0 and step.step == state.entered + 1:
+                self._forget_best()
         return step
+
+    def _forget_best(self) -> None:
+        """Remove the best checkpoint of the phase before, which would be used instead of the present model."""
+        self.save("last")  # It may be older than the best one, and what is learned must be kept.
+        if self._run is not None and ranks.index() == 0:
+            self._run.checkpoint("best").unlink(missing_ok=True)
 
     def _validates(self, step: Step) -> bool:
         if step.fraction >= 1:
@@ -95,13 +104,13 @@ class Keeper:
             "step": step.step,
             "epoch": step.epoch,
             "seconds": round(step.seconds, 3),
-            "losses": {name: total / state.counted for name, total in state.totals.items()},
+            "losses": {name: total / state.counted[name] for name, total in state.totals.items()},
             **({"phase": step.phase} if step.phase else {}),
             "rates": {name: float(own.param_groups[0]["lr"]) for name, own in self._model.optimizers().items()},
         }
         if step.validation is not None:
             row["validation"] = step.validation
-        state.totals, state.counted = {}, 0
+        state.totals, state.counted = {}, {}
         if self._history is not None:
             self._history.add(row)
 

@@ -33,6 +33,7 @@ class Step:
     before: float  # the fraction before this update
     validation: float | None = None  # filled in by `fit` where it has validated
     phase: str = ""  # its name, of a training with phases
+    ends: bool = False  # whether it is the last one of its phase
 
 
 class NotFinite(FloatingPointError):
@@ -125,7 +126,9 @@ def _updates(
         before, fraction = fraction, limit.fraction(state.step, state.seconds)
         if limit.minutes is not None:  # The ranks' clocks differ, and all must stop at one update.
             fraction = float(ranks.first(torch.tensor(fraction, dtype=torch.float64)))
-        yield Step(state.step, state.epoch, losses, state.seconds, fraction, before, phase=course.names[place])
+        ends = fraction >= 1 or course.at(state.step, fraction, place)[0] > place
+        name = course.names[place]
+        yield Step(state.step, state.epoch, losses, state.seconds, fraction, before, phase=name, ends=ends)
 
 
 def _begin(model: Learner, feed: Feed, new: bool, options: Options, state: State) -> None:

@@ -58,7 +58,7 @@ class Options:
             take more than a tenth of its time. The last step always validates.
         save_every: steps between checkpoints; None is every 30 seconds. The end and a signal always save.
         log_every: steps between rows of the history, whose losses are means over the updates since the row before; None
-            is 50.
+            is 50. The end of a phase always has a row.
         tensorboard: whether to write event files too; None is no.
 
     Raises:

@@ -32,7 +32,7 @@ class State:
     timed: bool = False  # whether the end is a time, so that `seconds` belongs to the position
     average: Average | None = None
     totals: dict[str, float] = field(default_factory=dict)  # of the losses since the history's last row
-    counted: int = 0
+    counted: dict[str, int] = field(default_factory=dict)  # the updates that each of them is of
     best: float | None = None
     drawn: Batch | None = None  # of the last update, to be saved if it has broken the model; not in checkpoints
 
@@ -84,6 +84,7 @@ def read_state(path: Path, model: Learner) -> tuple[State, list[str]]:
     tensors, about = read_tensors(path)
     if about.get("format") != _FORMAT:
         raise _format_error(path, about)
+    counted = about["counted"]  # a single number in older checkpoints
     own = model.optimizers()
     if set(own) != set(about["optimizers"]):
         raise ValueError(f"{path}: has the optimizers {sorted(about['optimizers'])}, and the model {sorted(own)}")
@@ -100,7 +101,7 @@ def read_state(path: Path, model: Learner) -> tuple[State, list[str]]:
         seconds=about.get("seconds", 0.0),
         timed="seconds" in about,
         totals=about["totals"],
-        counted=about["counted"],
+        counted=dict.fromkeys(about["totals"], counted) if isinstance(counted, int) else counted,
         best=about["best"],
     )
     if "average" in about:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from pcgen.files import read_tensors
 from pcgen.models.base import Batch, GradientLearner, Recipe
 from pcgen.optim import descend
-from pcgen.training import Run, State, fit, load, steps
+from pcgen.training import Run, State, Step, fit, load, steps
 from pcgen.training.limits import END, Course
 from pcgen.training.listing import summarise
 from pcgen.training.options import Options
@@ -74,6 +74,7 @@ def test_every_phase_is_entered_once_with_the_whole_data_and_runs_from_0_to_1() 
     assert [step.phase for step in taken] == ["first"] * 2 + ["second"] * 6
     assert [place for place, _, _ in model.seen] == [0] * 2 + [1] * 6
     assert [progress for _, progress, _ in model.seen] == pytest.approx([0, 1 / 2, *(i / 6 for i in range(6))])
+    assert [step.ends for step in taken] == [False, True, *5 * [False], True]
     assert int(model.phase) == 1 and [step.fraction for step in taken] == [(i + 1) / 8 for i in range(8)]
 
 
@@ -179,6 +180,33 @@ def test_the_best_checkpoint_is_one_of_the_last_phase(tmp_path: Path) -> None:
     assert int(best.phase) == 1
     found, kept = summarise(tmp_path / "run"), read_tensors(tmp_path / "run" / "best.safetensors")[1]["step"]
     assert found.best == kept and found.validation == validations[kept]
+
+
+@pytest.mark.parametrize("save_every", [1, 1000])
+def test_a_stop_before_the_first_validation_of_a_phase_leaves_no_best_one_of_the_phase_before(
+    tmp_path: Path, save_every: int
+) -> None:
+    with pytest.raises(Stop):
+        train(tmp_path / "run", stop=5, validate_every=3, save_every=save_every)
+    assert int(load(tmp_path / "run", model=Greedy((5,))).phase) == 1
+    train(tmp_path / "run", validate_every=3, save_every=save_every)
+    train(tmp_path / "whole", validate_every=3, save_every=save_every)
+    for name in ("last.safetensors", "best.safetensors"):
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "run" / name).read_bytes(), name
+
+
+def test_every_row_of_the_history_is_of_one_phase(tmp_path: Path) -> None:
+    taken: list[Step] = []
+    fit(Greedy((5,)), vectors(), out=tmp_path / "run", steps=12, log_every=2, progress=taken.append)
+    history, begin = Run.open(tmp_path / "run").history, 0
+    assert [(row["step"], row["phase"]) for row in history] == [
+        *((step, "first") for step in (2, 3)),
+        *((step, "second") for step in (4, 6, 8, 10, 12)),
+    ]
+    for row in history:
+        losses = [step.losses["mse"] for step in taken[begin : row["step"]]]
+        assert row["losses"]["mse"] == pytest.approx(sum(losses) / len(losses))
+        begin = row["step"]
 
 
 def test_a_second_training_goes_on_in_the_last_phase() -> None:

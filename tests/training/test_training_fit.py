@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pcgen.data import Normalization
 from pcgen.files import read_tensors
+from pcgen.models.base import Batch
 from pcgen.training import Run, Step, fit, load
 
 
@@ -63,6 +64,20 @@ def test_history_holds_means_of_the_losses_since_the_row_before(tmp_path: Path) 
     losses = [step.losses["line"] for step in seen]
     rows = [row["losses"]["line"] for row in Run.open(tmp_path / "run").history]
     assert rows == pytest.approx([sum(losses[:3]) / 3, sum(losses[3:6]) / 3, losses[6]])
+
+
+def test_the_mean_of_a_loss_is_over_the_updates_that_have_it(tmp_path: Path) -> None:
+    class Seldom(Line):
+        """Every third update has another value."""
+
+        def update(self, batch: Batch) -> dict[str, Tensor]:
+            seldom = {} if int(self.learned) % 3 else {"learned": self.learned.clone()}
+            return {**super().update(batch), **seldom}
+
+    fit(Seldom(), torch.ones(4, 1), out=tmp_path / "run", steps=10, log_every=5)
+    rows = [row["losses"] for row in Run.open(tmp_path / "run").history]
+    assert [row["learned"] for row in rows] == [(0 + 3) / 2, (6 + 9) / 2]
+    assert [row["line"] for row in rows] == [-2, -7]  # from 0 down by 1 an update
 
 
 def test_a_folder_with_something_in_it_is_not_overwritten(tmp_path: Path) -> None:

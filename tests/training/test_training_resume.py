@@ -12,7 +12,7 @@ import torch
 from processes import start
 from tiny_learners import Denoiser, jitter, train, vectors
 
-from pcgen.files import read_tensors
+from pcgen.files import read_tensors, write_tensors
 from pcgen.models import MODELS, Learner
 from pcgen.training import Run, fit, load
 
@@ -252,6 +252,17 @@ def test_what_is_written_when_may_change(tmp_path: Path) -> None:
     assert [row["step"] for row in Run.open(tmp_path / "run").history] == [4, 8, 10, 12, 15, 18, 20]
     kept = Run.open(tmp_path / "run").config["training"]
     assert (kept["log_every"], kept["save_every"]) == (3, 100)
+
+
+def test_a_checkpoint_with_one_count_for_all_losses_is_resumed(tmp_path: Path) -> None:
+    with pytest.raises(Stop):
+        short(tmp_path / "run", progress=stop_at(8))
+    tensors, about = read_tensors(tmp_path / "run" / "last.safetensors")
+    assert about["counted"] == {"mse": 5}
+    write_tensors(tmp_path / "run" / "last.safetensors", tensors, {**about, "counted": 5})
+    short(tmp_path / "run", resume="auto")
+    short(tmp_path / "whole")
+    assert timeless(tmp_path / "run") == timeless(tmp_path / "whole")
 
 
 def test_the_end_of_a_training_that_follows_its_progress_does_not_move(tmp_path: Path) -> None:
