@@ -37,8 +37,8 @@ class StackedAutoencoder(Autoencoder):
 
     Phase l trains layer l as a restricted Boltzmann machine on the activations of the layer below, by contrastive
     divergence. The machines are then unrolled into encoder and decoder, which are fine-tuned like those of
-    `autoencoder`, by a distance between clouds. From random weights (`pretraining` 0), logistic layers start with a
-    larger loss and learn slowly.
+    `autoencoder`, by a distance between clouds. Fine-tuning then starts a little below the loss of the mean cloud, where
+    random weights (`pretraining` 0) start; some hundreds of updates later, these have got as far.
 
     The lowest machine sees the leading principal axes of y, whitened, like a `gaussian_rbm`; after unrolling, they are
     part of its weights. The paper's pixels have fixed positions; points get an order from a template, which is drawn
@@ -126,14 +126,15 @@ class StackedAutoencoder(Autoencoder):
 
     @torch.no_grad()
     def setup(self, data: Batch) -> None:
-        """Take the template and the principal axes from the data; the initial decoder gives the mean cloud."""
+        """Take the template and the principal axes from the data; reconstructions start about the mean cloud."""
         some = _some(data.x)
         self.order.fit(some)
         ordered = in_batches(self, self.order, some)
         self.leading.fit(ordered)
         first, last = _linear(self.encoder)[0], _linear(self.decoder)[-1]
         first.bias.copy_(-first.weight @ self.leading.mean)
-        last.bias.copy_(self.leading.mean)
+        decoded = in_batches(self, lambda x: self.decode(self.encode(x)), some).flatten(1).mean(0)
+        last.bias.add_(self.leading.mean - decoded)  # its inputs are sigmoids, whose mean is not 0
 
     @torch.no_grad()
     def enter(self, phase: str, data: Batch) -> None:
