@@ -36,12 +36,13 @@ def orthogonal(matrix: Tensor) -> Tensor:
 
 
 def hidden_layers(model: torch.nn.Module) -> list[Tensor]:
-    """The weights for which `Muon` is meant: of linear layers with at least 32 inputs and outputs, not too large.
+    """The matrices for `Muon`: weights of hidden linear layers, with no side below 32 and at most 2^18 numbers.
 
-    For larger layers a step of Muon would cost more than the layer itself.
+    All linear layers but the last, which makes the output, count as hidden. For larger ones a step of Muon would cost
+    more than the layer itself.
     """
     weights = [part.weight for part in model.modules() if isinstance(part, torch.nn.Linear)]
-    return [weight for weight in weights if min(weight.shape) >= _NARROW and weight.numel() <= _LARGE]
+    return [weight for weight in weights[:-1] if min(weight.shape) >= _NARROW and weight.numel() <= _LARGE]
 
 
 class Muon(torch.optim.Optimizer):
@@ -50,8 +51,8 @@ class Muon(torch.optim.Optimizer):
         M <- m M + (1 - m) G,  W <- W - lr sqrt(max(1, A / B)) orthogonal(m M + (1 - m) G)
 
     A weight (A, B) moves equally far in all directions, while a gradient, or a step of Adam, is large in few of them.
-    Muon is for the hidden layers of a network; use Adam for first and last layers, biases and norms. A step costs 30
-    products of the matrix with a square matrix of its smaller side. So Adam is better for large layers, too.
+    Muon is for the hidden layers of a network; use Adam for first and last layers, biases and norms. A step costs up
+    to 15 products of the matrix with a square matrix of its smaller side. So Adam is better for large layers, too.
 
     `torch.optim.Muon` computes in bfloat16, which most CPUs only emulate, at a tenth of the speed.
 

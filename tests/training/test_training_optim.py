@@ -1,6 +1,7 @@
 """The gradient step: all of its groups or none."""
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -80,10 +81,9 @@ def test_muon_refuses_what_is_no_matrix() -> None:
 
 
 def test_hidden_layers_are_the_middle_ones() -> None:
-    net = torch.nn.Sequential(
-        torch.nn.Linear(3, 64), torch.nn.LayerNorm(64), torch.nn.Linear(64, 128), torch.nn.Linear(128, 8192)
-    )
-    assert [id(weight) for weight in hidden_layers(net)] == [id(net[2].weight)]
+    net = torch.nn.Sequential(*(torch.nn.Linear(*size) for size in pairwise((3, 64, 128, 4096, 64, 32))))
+    found = [id(weight) for weight in hidden_layers(net)]
+    assert found == [id(net[1].weight), id(net[3].weight)]  # 64 x 128, and 4096 x 64 = 2^18
 
 
 def test_several_optimizers_step_together_or_not_at_all() -> None:

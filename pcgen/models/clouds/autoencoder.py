@@ -60,9 +60,10 @@ class Autoencoder(GradientLearner):
             encoder, whose data is nonnegative; with coordinates, an encoder needs negative weights to distinguish left
             and right.
         dropout: probability that a unit of the code is zeroed in training; the others are scaled up to compensate.
-        matrix_lr: learning rate of Muon, which learns the hidden layers in fewer steps than Adam does. 0 uses Adam for
-            all.
-        lr: Adam's learning rate, for the layers that are too large or too narrow for Muon, and for biases and norms.
+        matrix_lr: learning rate of Muon, which learns the hidden layers of up to 2^18 weights in fewer steps than Adam
+            does. 0 uses Adam for all.
+        lr: Adam's learning rate, for the other layers, which are too large or too narrow for Muon or make the points,
+            and for biases and norms.
         betas: Adam's moments. A short memory of the squared gradients is meant for short trainings; at equal time, the
             usual .999 does as well.
 
