@@ -25,13 +25,25 @@ _ENDS = ("epochs", "steps", "minutes")
 
 @dataclass(frozen=True)
 class Job:
-    """A model that is to learn, and the rows that it learns from and is validated on."""
+    """A model that is to learn, and the rows that it learns from and is validated on.
+
+    Raises:
+        ValueError: the model has classes, and they are not those that the data's labels are places in.
+    """
 
     learner: Learner
     train: Tensor  # (S, ...): clouds, or codes of them
     held_out: Tensor  # (V, ...)
     source: TrainingSet
     labels: Tensor | None = None  # (S,) int64, of `train`
+
+    def __post_init__(self) -> None:
+        own, known = tuple(self.learner.classes), tuple(self.source.classes)
+        if own and own != known:
+            raise ValueError(
+                f"classes: must be {', '.join(known) or 'none'}, those of {self.source.spec} in their order, got "
+                f"{', '.join(own)}; leave them out"
+            )
 
     def fit(
         self,
@@ -64,7 +76,8 @@ def on_clouds(model: str, source: TrainingSet, points: int, **config: Any) -> Jo
     """A new model of that name, of clouds of so many points.
 
     Raises:
-        ValueError: there is no such model, it does not learn clouds, or an argument is out of range.
+        ValueError: there is no such model, it does not learn clouds, an argument is out of range, or `classes` are not
+            those of the clouds.
     """
     learner = make(model, Facts((points, 3), len(source.train), source.classes), **config)
     return Job(learner, source.train, source.held_out, source, source.labels)
@@ -74,7 +87,8 @@ def on_codes(model: str, codes: Codes, domain: str | None = None, **config: Any)
     """A new head of that name on the codes of an autoencoder; see `head_on_codes`.
 
     Raises:
-        ValueError: there is no such model, it is not a head, or an argument is out of range.
+        ValueError: there is no such model, it is not a head, an argument is out of range, or `classes` are not those
+            of the clouds.
     """
     learner = head_on_codes(codes, model, domain, **config)
     return Job(learner, codes.rows, codes.held_out, codes.source, codes.labels)

@@ -208,6 +208,22 @@ def test_a_head_in_a_domain_is_repeated_from_its_configuration_alone(
     assert weights(tmp_path / "one") == weights(tmp_path / "two")
 
 
+def test_classes_are_those_of_the_data_or_none(autoencoder: Path, shapes: Path) -> None:
+    source, codes = training_set(str(shapes), points=16), read_codes(autoencoder)
+    for make in (
+        lambda **config: on_clouds("diffusion", source, 16, **config),
+        lambda **c: on_codes("vae", codes, **c),
+    ):
+        for classes in (["odd", "even"], ["even", "odd", "neither"], ["a", "b"]):
+            with pytest.raises(
+                ValueError,
+                match=rf"^classes: must be even, odd, those of .*npz in their order, got {', '.join(classes)};",
+            ):
+                make(classes=classes)
+        assert make(classes=["even", "odd"]).learner.classes == make().learner.classes == ("even", "odd")
+        assert make(classes=()).learner.classes == ()
+
+
 def test_what_has_changed_since_is_told(autoencoder: Path, shapes: Path, tmp_path: Path) -> None:
     own = tmp_path / "own.npz"
     own.write_bytes(shapes.read_bytes())
