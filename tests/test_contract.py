@@ -264,7 +264,7 @@ def test_a_model_without_a_fixed_resolution_takes_points(name: str, kind: str) -
     if "points" in inspect.signature(model.draw).parameters:
         assert model.sample(2, points=7).shape == (2, 7, model.shape[1])
     else:
-        with pytest.raises(TypeError):
+        with pytest.raises(ValueError, match="points"):
             model.sample(2, points=7)
 
 

@@ -2,13 +2,13 @@
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 
-from pcgen.errors import at_least
+from pcgen.errors import at_least, choose
 from pcgen.models.batch import Batch, Facts
 from pcgen.models.recipe import Recipe
 from pcgen.nets.modes import evaluating
@@ -181,9 +181,11 @@ class GenerativeModel(Learner):
             **options: of the model's `draw`.
 
         Raises:
-            ValueError: n, or `points`, is below 1, labels are given to a model that takes none, or are not n.
+            ValueError: n, or `points`, is below 1, labels are given to a model that takes none, or are not n, or `draw`
+                has no such option.
         """
         at_least(1, n=n)
+        self._check_options(options)
         if labels is not None and not self.classes:
             raise ValueError(f"labels: this {type(self).__name__} takes none: it has no classes; leave them out")
         if labels is not None and labels.shape != (n,):
@@ -200,6 +202,19 @@ class GenerativeModel(Learner):
                 if progress is not None:
                     progress(start + count, n)
         return torch.cat(parts)
+
+    def _check_options(self, options: Iterable[str]) -> None:
+        """Refuse options that neither `draw` has nor that of the learner, to which a model of codes passes them on."""
+        learner: Any = self.learner
+        passed = inspect.signature(learner.draw).parameters
+        if any(each.kind == each.VAR_KEYWORD for each in passed.values()):
+            return
+        named = {**inspect.signature(self.draw).parameters, **passed}
+        known = [name for name, each in named.items() if each.kind != each.VAR_KEYWORD and name not in ("n", "labels")]
+        for name in options:
+            if not known:
+                raise ValueError(f"{name}: this {type(self).__name__} has no options of sampling; leave it out")
+            choose(name, known, "sampling option")
 
     def draw_labels(self, n: int) -> Tensor | None:
         """Labels as frequent as in the training data, (n,) int64; None for a model that takes no labels."""

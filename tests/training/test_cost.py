@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -35,7 +36,7 @@ def test_the_memory_is_that_of_the_result_twice_and_the_time_that_of_whole_batch
     assert time.monotonic() - begin < 2
 
 
-def test_points_and_wide_numbers_count(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_points_and_wide_numbers_count(tmp_path: Path) -> None:
     run = save(build({"name": "diffusion", "shape": [12, 3], "times": 2, "width": 4, "blocks": 1}), tmp_path / "run")
     assert run.cost(1000).result == 1000 * 12 * 3 * 4
     far = {"name": "none", "offset": [1e7, 0, 0], "size": 1.0, "fitted": True, "origin": [1e7, 0, 0]}
@@ -43,6 +44,17 @@ def test_points_and_wide_numbers_count(tmp_path) -> None:  # type: ignore[no-unt
     assert wide.cost(10).result == 10 * 12 * 3 * 8 == wide.sample(10).nbytes
     with pytest.raises(ValueError, match="n: must be at least 1, got 0"):
         run.cost(0)
+
+
+def test_an_option_that_the_model_does_not_know_is_refused(tmp_path: Path) -> None:
+    run = save(build({"name": "diffusion", "shape": [12, 3], "times": 2, "width": 4, "blocks": 1}), tmp_path / "run")
+    for refused in (run.sample, run.cost):
+        with pytest.raises(
+            ValueError, match=r"sampling option: must be one of steps, .*; got 'stpes'; did you mean 'steps'"
+        ):
+            refused(2, stpes=1)
+    with pytest.raises(ValueError, match="steps: this Gaussian has no options of sampling; leave it out"):
+        sampling_cost(Gaussian((5,)), 2, steps=1)
 
 
 def test_a_trial_leaves_no_trace_in_what_is_drawn() -> None:
