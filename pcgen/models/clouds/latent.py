@@ -210,8 +210,8 @@ class LatentCloudModel(GenerativeModel):
     ) -> Iterator[State]:
         """The clouds of the head's states; the last one is `draw` with the same arguments.
 
-        All states are decoded with the same random numbers, so only the code changes from state to state. Decoding the
-        states before the last does not advance torch's generator. Only the last code is scaled up.
+        The states before the last are all decoded with the same random numbers, so only the code changes from one to
+        the next, and without advancing torch's generator. Only the last code is scaled up.
 
         Args:
             n: number of samples.
