@@ -37,8 +37,8 @@ class StackedAutoencoder(Autoencoder):
 
     Phase l trains layer l as a restricted Boltzmann machine on the activations of the layer below, by contrastive
     divergence. The machines are then unrolled into encoder and decoder, which are fine-tuned like those of
-    `autoencoder`, by a distance between clouds. Fine-tuning then starts a little below the loss of the mean cloud, where
-    random weights (`pretraining` 0) start; some hundreds of updates later, these have got as far.
+    `autoencoder`, by a distance between clouds. Fine-tuning then starts a little below the loss of the mean cloud,
+    where random weights (`pretraining` 0) start; some hundreds of updates later, these have got as far.
 
     The lowest machine sees the leading principal axes of y, whitened, like a `gaussian_rbm`; after unrolling, they are
     part of its weights. The paper's pixels have fixed positions; points get an order from a template, which is drawn
