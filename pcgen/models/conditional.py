@@ -44,7 +44,7 @@ class Labels(nn.Module):
         """Take the frequency of each class from the training labels.
 
         Raises:
-            ValueError: there are classes, and the data has no labels.
+            ValueError: there are classes, and the data has no labels, or not one for each row.
         """
         if not self.classes:
             return
@@ -53,7 +53,7 @@ class Labels(nn.Module):
                 f"labels: {model} has the classes {', '.join(self.classes)} and needs a label of each row, got none; "
                 "give labels=, or make it without classes"
             )
-        counts = torch.bincount(self.checked(data.labels), minlength=len(self.classes))
+        counts = torch.bincount(self.checked(data.labels, len(data)), minlength=len(self.classes))
         self.frequencies.copy_(counts / len(data))
 
     def draw(self, n: int) -> Tensor | None:
@@ -64,15 +64,15 @@ class Labels(nn.Module):
         """Labels (B,) as vectors (B, K) of the type and device of `like` (B, ...); None is known of no row.
 
         Raises:
-            ValueError: a label is not an index into the classes.
+            ValueError: labels of a model without classes, not one for each row, or not indices into the classes.
         """
-        return self._vectors(labels if labels is None or not self.classes else self.checked(labels), like)
+        return self._vectors(None if labels is None else self.checked(labels, len(like)), like)
 
     def known(self, labels: Tensor | None, like: Tensor, guidance: float = 1.0) -> "Known":
         """Labels (B,) as vectors for rows `like`, (B, ...), with their guidance; None is known of no row.
 
         Raises:
-            ValueError: a label is not an index into the classes; guidance is below 0, or is not 1 without labels.
+            ValueError: labels are refused by `vectors`; guidance is below 0, or is not 1 without labels.
         """
         self.check_guidance(guidance, labels)
         return Known(self.vectors(labels, like), guidance)
@@ -111,8 +111,12 @@ class Labels(nn.Module):
             return out
         return out.scatter_(1, labels.to(like.device)[:, None], 1.0)
 
-    def checked(self, labels: Tensor) -> Tensor:
-        """The labels, if all are places in the classes."""
+    def checked(self, labels: Tensor, rows: int) -> Tensor:
+        """The labels, if there is one for each row, and all are places in the classes."""
+        if not self.classes:
+            raise ValueError("labels: this model takes none: it has no classes; leave them out")
+        if labels.shape != (rows,):
+            raise ValueError(f"labels: must be one for each of {rows} rows, got shape {tuple(labels.shape)}")
         if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < len(self.classes):
             raise ValueError(
                 f"labels: must be indices into the {len(self.classes)} classes {', '.join(self.classes)}, from 0 on, "

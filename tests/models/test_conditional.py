@@ -1,6 +1,7 @@
 """Conditional models: samples of a label lie in its class, labels are as frequent as in training, guidance guides."""
 
 import math
+from collections.abc import Callable
 from functools import cache
 
 import pytest
@@ -11,6 +12,8 @@ from torch.distributions import MultivariateNormal
 from pcgen.models.base import Batch
 from pcgen.models.conditional import Conditional, Labels
 from pcgen.models.diffusion.diffusion import Diffusion
+from pcgen.models.energy.score_model import ScoreModel
+from pcgen.models.variational.sb_vae import SBVAE
 from pcgen.models.variational.vae import VAE
 from pcgen.training import fit, steps
 from pcgen.training.validation import Validation
@@ -175,3 +178,33 @@ def test_labels_that_are_missing_or_no_classes_are_told_before_any_update(kind: 
         learned.sample(2, labels=torch.tensor([0, 2]))
     with pytest.raises(ValueError, match=r"classes: must be different names, got \('a', 'a'\)"):
         kind((4,), classes=("a", "a"))
+
+
+@pytest.mark.parametrize("call", [Labels.vectors, Labels.known])
+def test_labels_are_one_for_each_row_and_a_model_without_classes_takes_none(
+    call: Callable[[Labels, Tensor, Tensor], object],
+) -> None:
+    like = torch.zeros(5, 2)
+    for given, got in ((torch.tensor([0, 1, 1]), r"\(3,\)"), (torch.zeros(5, 1, dtype=torch.int64), r"\(5, 1\)")):
+        with pytest.raises(ValueError, match=rf"labels: must be one for each of 5 rows, got shape {got}"):
+            call(Labels(CLASSES), given, like)
+    with pytest.raises(ValueError, match="labels: this model takes none: it has no classes; leave them out"):
+        call(Labels(()), torch.zeros(5, dtype=torch.int64), like)
+
+
+def test_what_is_asked_of_a_label_is_refused_without_classes_but_training_data_may_have_labels() -> None:
+    x, labels = classes(12)
+    vae, sticks, energies = VAE((4,), code=2), SBVAE((4,), truncation=3), ScoreModel((4,), width=8, blocks=1)
+    for model in (vae, sticks, energies):
+        fit(model, x, labels=labels, steps=1)
+    for call in (
+        lambda: vae.log_prob_bound(x, labels),
+        lambda: vae.encode(x, labels),
+        lambda: sticks.decode(sticks.encode(x), labels),
+        lambda: energies.free_energy(x, labels),
+        lambda: energies.log_partition(label=7),
+    ):
+        with pytest.raises(ValueError, match="labels: this model takes none: it has no classes; leave them out"):
+            call()
+    with pytest.raises(ValueError, match=r"labels: must be one for each of 12 rows, got shape \(5,\)"):
+        VAE((4,), code=2, classes=CLASSES).log_prob_bound(x, labels[:5])

@@ -99,7 +99,8 @@ class Coding(Conditional):
         """
         if not isinstance(self.likelihood, VectorGaussian) or not isinstance(self.decoder, CorrectedLinear):
             return
-        x, y = data.x.double(), self.labels.vectors(data.labels, data.x).double()  # (S, dim), (S, K)
+        labels = data.labels if self.classes else None
+        x, y = data.x.double(), self.labels.vectors(labels, data.x).double()  # (S, dim), (S, K)
         mean = x.mean(0)
         offsets = (y.T @ (x - mean)) / y.sum(0).clamp_min(1)[:, None]  # (K, dim), of each class's mean
         rest = x - mean - y @ offsets

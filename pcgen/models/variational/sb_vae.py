@@ -119,7 +119,7 @@ class SBVAE(Variational):
         """
         if not isinstance(self.likelihood, VectorGaussian) or not isinstance(self.decoder, CorrectedLinear):
             return
-        x, y = data.x.double(), self.labels.vectors(data.labels, data.x)
+        x, y = data.x.double(), self.labels.vectors(data.labels if self.classes else None, data.x)
         mean, count = x.mean(0), self.prior.dim - 1
         scale = None if self.likelihood.log_scale.requires_grad else (2 * self.likelihood.log_scale).exp()
         covariance = (x - mean).T @ (x - mean) / len(x)
