@@ -3,12 +3,14 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions import MultivariateNormal
 
 from pcgen.models.abilities import can
 from pcgen.models.base import Batch
+from pcgen.models.variational.sb_vae import SBVAE
 from pcgen.models.variational.vae import VAE
+from pcgen.nets.pointnet import PointNet
 
 CONTRACT = {"vae": {"code": 3, "widths": [16]}}
 
@@ -155,6 +157,23 @@ def test_clouds_are_reconstructed_better_than_by_their_mean(reconstruction: str)
 def test_bad_arguments_are_named(arguments: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         VAE((16, 3), **arguments)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("model", "features"),
+    [
+        (lambda encoder: VAE((8, 3), code=4, encoder=encoder), 8),
+        (lambda encoder: SBVAE((8, 3), truncation=5, encoder=encoder), 10),
+    ],
+)
+def test_an_encoder_that_is_a_module_has_as_many_features_as_means_and_log_variances(
+    model: Callable[[nn.Module], VAE | SBVAE], features: int
+) -> None:
+    x = torch.rand(3, 8, 3)
+    assert model(PointNet(features)).encode(x).shape == (3, features // 2)
+    told = rf"encoder: must make {features} features of each cloud, \(3, {features}\), got \(3, 7\); end it in a layer"
+    with pytest.raises(ValueError, match=told):
+        model(PointNet(7)).encode(x)
 
 
 @pytest.mark.parametrize("reconstruction", ["chamfer", "emd"])

@@ -143,8 +143,18 @@ class Coding(Conditional):
         return DiagonalGaussian(mean, log_variance)
 
     def encoded(self, x: Tensor, y: Tensor) -> Tensor:
-        """The encoder's outputs for rows (B, *shape) with labels as vectors (B, K): (B, statistics)."""
-        given: Tensor = self.encoder(torch.cat([self.features(x), y], dim=1))
+        """The encoder's outputs for rows (B, *shape) with labels as vectors (B, K): (B, statistics).
+
+        Raises:
+            ValueError: an encoder of clouds that was given as a module does not make 2 code features of each.
+        """
+        features, wanted = self.features(x), 2 * self.code_shape[0]
+        if len(self.shape) == 2 and features.shape != (len(x), wanted):
+            raise ValueError(
+                f"encoder: must make {wanted} features of each cloud, ({len(x)}, {wanted}), got "
+                f"{tuple(features.shape)}; end it in a layer of that width"
+            )
+        given: Tensor = self.encoder(torch.cat([features, y], dim=1))
         return given
 
     def decoded(self, z: Tensor, y: Tensor) -> Tensor:

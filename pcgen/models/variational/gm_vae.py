@@ -46,7 +46,7 @@ class GMVAE(Clustering):
             perceptron that starts at zero; () is linear.
         prior_widths: hidden widths of the network from w to the Gaussians of z, of the same kind.
         minimum_information: nats of kl_y, mean over the batch, below which the term has no gradient.
-        encoder: for clouds, a part by name and arguments, or a module (B, N, 3) -> (B, features).
+        encoder: for clouds, a part by name and arguments, or a module (B, N, 3) -> (B, 2 code).
         decoder: for clouds, in the same way, (B, code) -> (B, points, 3).
         reconstruction: for clouds, "chamfer" (mean squared), or "emd" (exact; a mean distance, which is squared here).
         scale: standard deviation of the decoder's noise, in the units of x; None is 0.3 for standardised vectors, 0.01

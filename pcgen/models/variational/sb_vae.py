@@ -45,7 +45,7 @@ class SBVAE(Variational):
         posterior: of the sticks, "kumaraswamy" or "gamma".
         widths: for vectors, hidden widths of the encoder, and in reverse of the decoder; both are a linear map plus a
             perceptron that starts at zero; () is linear.
-        encoder: for clouds, a part by name and arguments, or a module (B, N, 3) -> (B, features).
+        encoder: for clouds, a part by name and arguments, or a module (B, N, 3) -> (B, 2 truncation).
         decoder: for clouds, in the same way, (B, truncation + classes) -> (B, points, 3).
         reconstruction: for clouds, "chamfer" (mean squared), or "emd" (exact; a mean distance, which is squared here).
         scale: smallest standard deviation of the decoder's noise, in the units of x, as in `vae`; None is 1 for

@@ -38,7 +38,7 @@ class VaDE(Clustering):
         code: dimensions of z.
         widths: for vectors, hidden widths of the encoder, and in reverse of the decoder; both are a linear map plus a
             perceptron that starts at zero; () is linear.
-        encoder: for clouds, a part by name and arguments, or a module (B, N, 3) -> (B, features).
+        encoder: for clouds, a part by name and arguments, or a module (B, N, 3) -> (B, 2 code).
         decoder: for clouds, in the same way, (B, code) -> (B, points, 3).
         reconstruction: for clouds, "chamfer" (mean squared), or "emd" (exact; a mean distance, which is squared here).
         scale: standard deviation of the decoder's noise, in the units of x; None is 0.3 for standardised vectors, 0.01
