@@ -3,7 +3,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from clusters import agreement, mean_bound, mixture_log_prob
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions import Categorical, Normal, kl_divergence
 
 from pcgen.models.base import Batch
@@ -149,6 +149,26 @@ def test_the_constraint_keeps_clusters_that_the_bound_alone_merges(measured: Cal
     measured("clusters of one Gaussian, of two: the degenerate minimum", found[0.0], 1)
     measured("the same with minimum_information=0.6", found[0.6], "above 1")
     assert found[0.0] < 1.2 < 1.4 < found[0.6]
+
+
+def ellipsoids(n: int) -> tuple[Tensor, Tensor]:
+    """Clouds of long, flat and round ellipsoids, and labels."""
+    labels, directions = torch.arange(n) % 3, nn.functional.normalize(torch.randn(n, 32, 3), dim=2)
+    axes = torch.tensor([[1.0, 0.2, 0.2], [0.8, 0.8, 0.15], [0.5, 0.5, 0.5]])[labels] * (1 + 0.15 * torch.randn(n, 3))
+    return axes[:, None] * directions, labels
+
+
+def test_clusters_of_clouds_start_apart_and_are_the_kinds_of_shapes(measured: Callable[..., None]) -> None:
+    """Codes of an untrained encoder are nearly the same: clusters fitted to those would have merged."""
+    x, labels = ellipsoids(300)
+    decoder = {"name": "fully_connected", "widths": [64]}
+    model = GMVAE((32, 3), clusters=3, code=4, noise=2, decoder=decoder, scale=0.05, lr=3e-3)
+    every = (step.losses for step in steps(model, x, steps=200, batch_size=32))
+    told = [losses["clusters"] for losses in every if "clusters" in losses]
+    found = agreement(model.eval().cluster(x), labels)
+    measured("share of clouds in the right one of three clusters", found, 1)
+    assert told[0] > 2 and told[-1] > 2
+    assert found > 0.9
 
 
 def test_fewer_rows_than_clusters_are_named() -> None:

@@ -17,6 +17,9 @@ from pcgen.optim import descend
 
 __all__ = ["Clustering"]
 
+_SHARE = 0.01  # of the codes' variance: the posterior's, where clustering begins
+_LEAST_VARIANCE = 1e-8  # of a dimension of the code that is not used
+
 
 class Clustering(Variational):
     """A variational autoencoder whose prior is a mixture, and which infers the cluster of a row besides its code.
@@ -74,10 +77,26 @@ class Clustering(Variational):
         nll = parts.pop("reconstruction")
         return nll, torch.stack(list(parts.values())).sum(0)
 
+    @property
+    def pretraining(self) -> bool:
+        """Whether it is in the phase of the plain autoencoder."""
+        return list(self.recipe.phases)[int(self.phase)] == "autoencoder"
+
+    def narrowed(self, x: Tensor) -> DiagonalGaussian:
+        """q(z | x) of many rows, (S, *shape), whose variance is set to a small share of that of its means."""
+        code = self.code_shape[0]
+        variance = _SHARE * self.codes(x).mean.var(0, correction=0).clamp_min(_LEAST_VARIANCE)
+        self.encoder.set_constant(slice(code, 2 * code), variance.log())
+        return self.codes(x)
+
     def loss(self, batch: Batch) -> dict[str, Tensor]:
+        if self.pretraining:
+            return {"reconstruction": self.likelihood.nll(batch.x, self.decode(self.encode(batch.x))).mean()}
         return self.descended(self.parts(batch.x)[0])
 
     def update(self, batch: Batch) -> dict[str, Tensor]:
+        if self.pretraining:
+            return super().update(batch)
         parts, log_shares = self.parts(batch.x)
         terms = self.descended(parts)
         descend(torch.stack(list(terms.values())).sum(), self.optimizer)

@@ -35,7 +35,9 @@ class GMVAE(Clustering):
     information about x. So the training logs "clusters", the effective number of clusters: the exponential of the
     mutual information of row and cluster, which is 1 in that case and at most K. `minimum_information` is the paper's
     remedy. Here clusters start separated, as a mixture fitted to the codes of the linear model that `setup` finds; the
-    paper's start is random.
+    paper's start is random. Codes of clouds say nothing before training, so there it has the two phases of `vade`:
+    "autoencoder" trains encoder and decoder by the reconstruction alone, and "clustering" starts with a mixture fitted
+    to their codes.
 
     Args:
         shape: (dim,) or (points, 3).
@@ -55,7 +57,7 @@ class GMVAE(Clustering):
 
     Logged:
         reconstruction: -log p(x | z) in nats at one sample of z, mean over rows; for clouds the squared error in units
-            of the scale.
+            of the scale, in the first phase at the posterior's mean.
         kl_z: the conditional prior term in nats, mean over rows.
         kl_w: the w-prior term in nats, mean over rows.
         kl_y: the y-prior term in nats, mean over rows, and at least `minimum_information`.
@@ -108,13 +110,24 @@ class GMVAE(Clustering):
 
     @property
     def recipe(self) -> Recipe:
-        return replace(super().recipe, steps=3000, batch_size=64)
+        recipe = replace(super().recipe, steps=3000, batch_size=64)
+        vectors = len(self.shape) == 1
+        return recipe if vectors else replace(recipe, phases={"autoencoder": 0.3, "clustering": 0.7})
 
     @torch.no_grad()
     def setup(self, data: Batch) -> None:
-        """Start from the best linear model, and the clusters from the mixture fitted to its codes."""
+        """Start a model of vectors from the best linear one, and the clusters from the mixture fitted to its codes."""
         super().setup(data)
-        codes = self.codes(data.x)
+        if len(self.shape) == 1:
+            self._begin(self.codes(data.x))
+
+    @torch.no_grad()
+    def enter(self, phase: str, data: Batch) -> None:
+        """Start "clustering" of clouds with a posterior of small variance, and clusters fitted to the codes."""
+        if phase == "clustering":
+            self._begin(self.narrowed(data.x))
+
+    def _begin(self, codes: DiagonalGaussian) -> None:
         self.prior.start(codes, in_batches(self, self.decode, codes.mean))
 
     def posteriors(self, x: Tensor) -> tuple[DiagonalGaussian, DiagonalGaussian]:

@@ -8,15 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from pcgen.errors import positive
-from pcgen.models.base import Batch, GradientLearner, Recipe
+from pcgen.models.base import Batch, Recipe
 from pcgen.models.inference import in_batches
 from pcgen.models.variational.clustering import Clustering
 from pcgen.models.variational.mixture import LearnedMixture, divergence_of_shares
 from pcgen.nets.parts import Part
 
 __all__ = ["VaDE"]
-_SHARE = 0.01  # of the codes' variance: the posterior's, where clustering begins
-_LEAST_VARIANCE = 1e-8  # of a dimension of the code that is not used
 
 
 class VaDE(Clustering):
@@ -92,20 +90,12 @@ class VaDE(Clustering):
     def recipe(self) -> Recipe:
         return replace(super().recipe, steps=3000, batch_size=64, phases={"autoencoder": 0.3, "clustering": 0.7})
 
-    @property
-    def pretraining(self) -> bool:
-        """Whether it is in the phase of the plain autoencoder."""
-        return int(self.phase) == 0
-
     @torch.no_grad()
     def enter(self, phase: str, data: Batch) -> None:
         """Start "clustering" with a posterior of small variance, and a prior fitted to the codes."""
-        if phase != "clustering":
-            return
-        variance = _SHARE * self.codes(data.x).mean.var(0, correction=0).clamp_min(_LEAST_VARIANCE)
-        self.encoder.set_constant(slice(len(variance), None), variance.log())
-        codes = self.codes(data.x)
-        self.prior.start(codes, in_batches(self, self.decode, codes.mean))
+        if phase == "clustering":
+            codes = self.narrowed(data.x)
+            self.prior.start(codes, in_batches(self, self.decode, codes.mean))
 
     def parts(self, x: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         posterior = self.posterior(x, x.new_zeros(len(x), 0))
@@ -120,11 +110,3 @@ class VaDE(Clustering):
 
     def log_shares(self, x: Tensor) -> Tensor:
         return self.prior.log_shares(self.encode(x))
-
-    def loss(self, batch: Batch) -> dict[str, Tensor]:
-        if self.pretraining:
-            return {"reconstruction": self.likelihood.nll(batch.x, self.decode(self.encode(batch.x))).mean()}
-        return super().loss(batch)
-
-    def update(self, batch: Batch) -> dict[str, Tensor]:
-        return GradientLearner.update(self, batch) if self.pretraining else super().update(batch)
