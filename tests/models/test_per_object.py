@@ -12,6 +12,7 @@ from torch.distributions import MultivariateNormal
 
 from pcgen.models import make
 from pcgen.models.base import Batch, Facts
+from pcgen.models.variational.ncrp_vae import NCRPVAE
 from pcgen.models.variational.per_object import (
     Posteriors,
     amortisation_gap,
@@ -32,6 +33,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "vlae": {"code": 3, "widths": [8], "flow_widths": [8]},
     "vade": {"code": 3, "widths": [8], "clusters": 2},
     "gm_vae": {"code": 3, "noise": 2, "widths": [8], "clusters": 2},
+    "ncrp_vae": {"code": 3, "widths": [8], "branching": 2},
     "dlgmm": {"code": 3, "widths": [8], "parts": 2},
     "sb_vae": {"truncation": 4, "widths": [8]},
 }
@@ -146,6 +148,20 @@ def test_monte_carlo_em_reaches_the_likelihood_of_ppca_without_an_encoder() -> N
     assert all(torch.equal(encoder[key], value) for key, value in model.encoder.state_dict().items())
 
 
+def test_monte_carlo_em_moves_the_tree_of_clusters_too() -> None:
+    """It has no gradient; its sums are those over the posteriors of all rows."""
+    x = torch.cat([rows(30) + 3, rows(30) - 3])
+    model = NCRPVAE((5,), levels=2, branching=2, code=2, widths=(), scale=0.4)
+    model.setup(Batch(x))
+    model.enter("first", Batch(x))
+    for own in monte_carlo_em(model, x, rounds=2, steps=20):
+        with inferring(model, own), torch.no_grad():
+            q = model.posterior(x, x.new_zeros(60, 0))
+        squares = (q.mean.square() + q.log_variance.exp()).double().sum(0)
+        torch.testing.assert_close(model.prior.squares, squares)
+        torch.testing.assert_close(model.prior.sums.sum(0), q.mean.double().sum(0))
+
+
 def test_bad_arguments_are_named() -> None:
     model, x = model_of_the_data(), rows(4)
     clouds = VAE((8, 3), code=2)
@@ -161,5 +177,6 @@ def test_bad_arguments_are_named() -> None:
         next(monte_carlo_em(model, x, rounds=0))
     with pytest.raises(ValueError, match="lr: must be a positive number, got 0"):
         next(monte_carlo_em(model, x, lr=0))
+    # With three draws, 12 repeated rows could be taken for 3 rows repeated four times.
     with pytest.raises(ValueError, match="x: must be the 3 rows that the posteriors are of, got 4"):
-        amortisation_gap(model, Posteriors(torch.zeros(3, 4)), x)
+        amortisation_gap(model, Posteriors(torch.zeros(3, 4)), x, draws=3)

@@ -75,6 +75,9 @@ class Variational(GradientLearner, Coding):
         weights: Tensor = self.prior.log_prob(z) - nll - posterior.log_prob(z)
         return weights.view(draws, -1)
 
+    def refit(self, x: Tensor, y: Tensor) -> None:
+        """Learn from training rows (B, dim), labels (B, K), what has a closed form given q: nothing by default."""
+
     @torch.no_grad()
     def information(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
         """The mutual information of row and code under q, in nats, by one sample of z for each row, ().

@@ -111,7 +111,9 @@ class NCRPVAE(Clustering):
 
     @property
     def recipe(self) -> Recipe:
-        return replace(super().recipe, steps=3000, batch_size=64, phases={"first": 0.3, "second": 0.7})
+        """The weights are not averaged, because the tree follows the present encoder."""
+        phases = {"first": 0.3, "second": 0.7}
+        return replace(super().recipe, steps=3000, batch_size=64, average=None, phases=phases)
 
     @torch.no_grad()
     def enter(self, phase: str, data: Batch) -> None:
@@ -143,9 +145,12 @@ class NCRPVAE(Clustering):
     def update(self, batch: Batch) -> dict[str, Tensor]:
         told = super().update(batch)
         with torch.no_grad():
-            self.prior.learn(self.posterior(batch.x, batch.x.new_zeros(len(batch), 0)))
+            self.refit(batch.x, batch.x.new_zeros(len(batch), 0))
             tree = self.prior.belief().cost / self.prior.counts.sum()
         return told | {"tree": tree.float()}
+
+    def refit(self, x: Tensor, y: Tensor) -> None:
+        self.prior.learn(self.posterior(x, y))
 
 
 def grown(x: Tensor, levels: int, branching: int) -> Tensor:

@@ -93,6 +93,8 @@ def amortisation_gap(
         ValueError: the number of posteriors is not that of rows, a model of clouds, or draws is below 1.
     """
     y = _checked(model, x, labels, 0, draws)
+    if len(posteriors.numbers) != len(x):
+        raise ValueError(f"x: must be the {len(posteriors.numbers)} rows that the posteriors are of, got {len(x)}")
     with evaluating(model):
         with torch.random.fork_rng([x.device] if x.is_cuda else []):
             by_encoder = _bound(model, x, y, draws)
@@ -114,8 +116,9 @@ def monte_carlo_em(
 
         E: posteriors of all rows by `steps` steps, from those of the round before;  M: as many steps of the decoder
 
-    Up to the noise of the samples, the bound never falls. With few rows, no encoder has to generalise. The model's own
-    encoder is not changed and does not fit the new decoder: use `fit_posteriors` to infer.
+    The M step ends with what has a closed form given the posteriors, such as the tree of `ncrp_vae`. Up to the noise of
+    the samples, the bound never falls. With few rows, no encoder has to generalise. The model's own encoder is not
+    changed and does not fit the new decoder: use `fit_posteriors` to infer.
 
     Args:
         model: of vectors; training starts at its present state.
@@ -147,6 +150,8 @@ def monte_carlo_em(
             chosen = {id(parameter) for parameter in own.parameters()}
             others = [p for p in model.parameters() if p.requires_grad and id(p) not in chosen]
             _ascend(model, x, y, others, steps, draws, lr)
+            with evaluating(model), torch.no_grad():
+                model.refit(x, y)
         yield own
 
 
