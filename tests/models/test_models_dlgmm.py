@@ -92,3 +92,40 @@ def test_training_starts_with_parts_near_ppca_and_weights_at_their_prior() -> No
     rest = x - model.decode(posterior.parts.mean[:, 0])
     assert float(rest.detach().square().mean()) < 0.3 * float(x.var())
     assert not torch.equal(posterior.parts.mean[:, 0], posterior.parts.mean[:, 1])
+
+
+def test_with_a_prior_of_two_modes_the_bound_is_below_the_exact_value_and_meets_it_with_many_draws(
+    measured: Callable[..., None],
+) -> None:
+    """x = z + noise, where the components of the prior are far apart and of unequal variance."""
+    means, variances = torch.tensor([-1.0, 2.0]), torch.tensor([0.3, 1.2])
+    model = DLGMM((1,), parts=2, code=1, widths=(32,), scale=SCALE, lr=5e-3)
+    with torch.no_grad():
+        model.prior.means.copy_(means[:, None])
+        model.prior.log_variances.copy_(variances.log()[:, None])
+    model.prior.requires_grad_(False)
+    model.likelihood.requires_grad_(False)
+    model.decoder = nn.Identity()
+    for _ in range(500):
+        model.update(Batch(model.sample(128)))
+    x = torch.tensor([[-2.0], [-1.0], [0.3], [1.0], [2.0], [3.5]])
+    prior = torch.stack([Normal(m, v.sqrt()).log_prob(GRID) for m, v in zip(means, variances, strict=True)])
+    noise = Normal(GRID, model.likelihood.variances.sqrt().double()).log_prob(x.double())  # (6, grid)
+    exact = ((prior.logsumexp(0) - math.log(2) + noise).logsumexp(1) + math.log(STEP)).float()
+    with torch.no_grad():
+        bounds = torch.stack([model.log_prob_bound(x) for _ in range(500)])
+        many = model.log_prob_bound(x, draws=5000)
+    measured("bound with a prior of two modes, nats", float(bounds.mean()), f"below {float(exact.mean()):.4f}")
+    measured("bound of 5000 draws there, nats", float(many.mean()), float(exact.mean()))
+    assert (bounds.mean(0) < exact + 5 * bounds.std(0) / math.sqrt(500)).all()
+    assert float((exact - bounds.mean(0)).mean()) == pytest.approx(0.1, abs=0.1)  # and not far below
+    torch.testing.assert_close(many, exact, atol=0.1, rtol=0)
+
+
+@pytest.mark.parametrize(("concentration", "start"), [(1.0, True), (5.0, False)])
+def test_weights_start_at_their_prior_where_its_sticks_are_also_kumaraswamys(concentration: float, start: bool) -> None:
+    model = DLGMM((6,), parts=3, code=2, widths=(8,), concentration=concentration)
+    x = torch.randn(100, 6)
+    model.setup(Batch(x))
+    divergence = model.posterior(x, x.new_zeros(100, 0)).weights.kl_from_prior().detach()
+    assert (float(divergence.max()) < 1e-4) is start

@@ -105,7 +105,10 @@ class DLGMM(Variational):
 
     @torch.no_grad()
     def start_linear(self, data: Batch) -> None:
-        """Start every component of the posterior near that of probabilistic PCA, and the weights at their prior."""
+        """Start every component of the posterior near that of probabilistic PCA, and the sticks at the prior's numbers.
+
+        The weights are then at their prior if the concentration is 1; else Kumaraswamy sticks are not Beta sticks.
+        """
         super().start_linear(data)
         if len(self.shape) > 1 or not isinstance(self.encoder, CorrectedLinear):
             return

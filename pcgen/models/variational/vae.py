@@ -47,8 +47,8 @@ class VAE(Variational):
     Logged:
         reconstruction: -log p(x | z) in nats at one sample of z, mean over rows; for clouds the squared error in units
             of the scale.
-        kl: KL(q(z | x) | p(z)) in nats, mean over rows, with its weight; it is an upper bound on the information in
-            codes.
+        kl: beta KL(q(z | x) | p(z)) in nats, mean over rows; the KL, without beta, is an upper bound on the information
+            in codes.
 
     Raises:
         ValueError: an unsupported shape, or an argument out of range.

@@ -37,8 +37,8 @@ class VLAE(Variational):
         flows: maps of the prior, before its mixtures.
         parts: Gaussians of each coordinate of the prior, given those before it; with 1 and no maps the prior is a
             Gaussian of the whole code, with more it can have several modes.
-        free_bits: nats of divergence for each dimension of the code, mean over the batch, below which it costs nothing
-            (Kingma et al. 2016).
+        free_bits: nats for each dimension of the code. The divergence of the whole code, mean over the batch, costs
+            nothing below this number times the dimensions (Kingma et al. 2016, there group by group).
         code: dimensions of z.
         widths: hidden widths of the encoder, and in reverse of the decoder; both are a linear map plus a perceptron
             that starts at zero; () is linear.
