@@ -136,6 +136,17 @@ def test_langevins_chain_is_exact_at_steps_where_it_is_not_without_the_correctio
     assert not abs(float(x.square().mean()) - exact) < 10 * error
 
 
+def test_langevins_chain_moves_farthest_on_a_gaussian_at_the_steps_of_theory() -> None:
+    """Variances of 2.7 D^(-1/3), where .574 of the moves are taken (Roberts and Rosenthal, 1998)."""
+    x, jumps, taken = torch.randn(4000, 128, dtype=torch.float64), {}, {}
+    for length in (1.7, 2.7, 4.5):
+        variance = torch.full((128,), length * 128 ** (-1 / 3), dtype=torch.float64)
+        jump = langevin(lambda at: (at.square().sum(1) / 2, at), x, variance, 1) - x
+        jumps[length], taken[length] = float(jump.square().sum(1).mean()), float((jump != 0).any(1).double().mean())
+    assert jumps[2.7] > 1.1 * jumps[1.7] and jumps[2.7] > 1.1 * jumps[4.5]
+    assert taken[2.7] == pytest.approx(0.574, abs=0.05)
+
+
 def test_before_it_learns_it_is_the_gaussian_of_the_data() -> None:
     x = torch.randn(2000, 3) @ torch.tensor([[1.0, 0.5, 0.0], [0.0, 0.3, 2.0], [0.1, 0.0, 0.4]]) + 1
     model = ScoreModel((3,), levels=4, smallest=0.5, steps=6, width=8, blocks=1).eval()
@@ -187,6 +198,23 @@ def test_steps_are_as_long_as_the_datas_narrow_parts() -> None:
         along = score_of(law, law.sample((20_000,))) @ model.gaussian.basis
         right = along.square().mean(0) * (model.variance + sigma**2)
         torch.testing.assert_close(model.information[level], right, atol=0.3, rtol=0.4)
+
+
+def test_steps_are_measured_as_samples_take_them_without_dropout() -> None:
+    """Of weights that do not change: the mean of squared slopes in evaluation mode, by a Gaussian's."""
+    x = mixture().sample((80_000,))
+    model = ScoreModel((2,), levels=2, width=16, blocks=1, dropout=0.5, lr=1e-12)
+    model.setup(Batch(x))
+    nn.init.normal_(model.network.leave.weight, std=0.1)
+    nn.init.normal_(model.network.trunk.blocks[0].outer.weight, std=1.0)  # of what dropout thins
+    model.train().update(Batch(x))
+    assert all(part.training for part in model.modules())
+    for level, sigma in enumerate(model.sigma.tolist()):
+        y = model.along(x) + sigma * torch.randn_like(x)
+        with torch.no_grad():
+            slope = model.eval().slopes(y, places(model, level, len(y)))[1]
+        right = slope.square().mean(0) * (model.variance + sigma**2)
+        torch.testing.assert_close(model.information[level], right, atol=0, rtol=0.05)
 
 
 def test_bad_arguments_and_a_model_that_has_diverged_are_told() -> None:
