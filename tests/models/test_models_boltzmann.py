@@ -70,6 +70,15 @@ def test_a_sweep_keeps_the_models_distribution_at_every_temperature() -> None:
         assert follow(model.gibbs(drawn, 1, temperature), p)
 
 
+@pytest.mark.parametrize("temperature", [0.5, 3.0])
+def test_a_chain_keeps_the_law_of_the_datas_bits_at_every_temperature(temperature: float) -> None:
+    """Hidden units, which it draws first, are at the same temperature."""
+    model = tangled()
+    p = (log_weights(model) / temperature).softmax(0).view(2**VISIBLE, -1).sum(1).detach()
+    x = all_bits(VISIBLE)[torch.multinomial(p, 100_000, replacement=True)]
+    assert follow(model.chain(x, 1, temperature), p)
+
+
 def test_the_free_energy_is_the_energy_where_nothing_is_hidden() -> None:
     model = tangled(hidden=0)
     torch.testing.assert_close(-model.free_energy(S), log_weights(model))

@@ -160,3 +160,5 @@ def test_bad_arguments_are_named() -> None:
         replace(RBM((4,)).layer.learning, momentum=1.0)
     with pytest.raises(ValueError, match="steps: must be at least 1, got 0"):
         RBM((4,)).sample(2, steps=0)
+    with pytest.raises(ValueError, match=r"data: must be 0 or 1 for rbm, got numbers from 0\.5 to 1"):
+        RBM((2,), hidden=3).log_pseudo_likelihood(torch.tensor([[0.5, 1.0]]))

@@ -196,7 +196,7 @@ class Boltzmann(GenerativeModel, GradientLearner):
         """
         at_least(0, steps=steps)
         not_negative(temperature=temperature)
-        return self.gibbs(self._settled(x), steps, temperature)[:, : self.shape[0]]
+        return self.gibbs(self._settled(x, temperature), steps, temperature)[:, : self.shape[0]]
 
     @torch.no_grad()
     def draw(self, n: int, steps: int = 20, temperature: float = 1.0) -> Tensor:
@@ -235,7 +235,7 @@ class Boltzmann(GenerativeModel, GradientLearner):
         couplings = self.couplings
         return couplings, self.bias - couplings @ self.mean
 
-    def _settled(self, x: Tensor) -> Tensor:
+    def _settled(self, x: Tensor, temperature: float = 1.0) -> Tensor:
         """All units, (B, units), the visible ones clamped at x and the hidden ones sampled from a random start."""
         s = torch.cat([x, self._chance(len(x))[:, self.shape[0] :]], dim=1)
-        return swept(s, *self._fields(), range(self.shape[0], s.shape[1]), _SETTLING)
+        return swept(s, *self._fields(), range(self.shape[0], s.shape[1]), _SETTLING, temperature)

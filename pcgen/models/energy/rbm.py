@@ -9,6 +9,7 @@ from torch.nn.functional import logsigmoid, softplus
 
 from pcgen.errors import at_least
 from pcgen.models.base import Batch
+from pcgen.models.domains import check_domain
 from pcgen.models.energy.annealing import Path
 from pcgen.models.energy.layers import BinaryLayer, path_of_bits
 from pcgen.models.energy.learning import Learning
@@ -91,9 +92,13 @@ class RBM(Restricted):
 
         It is exact and needs no Z, but it is not a log-likelihood.
 
+        Raises:
+            ValueError: a value is neither 0 nor 1.
+
         References:
             Besag (1975). Statistical Analysis of Non-Lattice Data.
         """
+        check_domain("binary", x, "rbm")
         layer = self.layer
         logits, flip = layer.hidden_logits(x), 1 - 2 * x  # (B, hidden), (B, dim): what a flip adds to a bit
         active, total = softplus(logits).sum(1), torch.zeros(len(x), dtype=x.dtype, device=x.device)
