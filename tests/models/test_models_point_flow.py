@@ -3,6 +3,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from sklearn.covariance import oas
 from torch import Tensor
 from torch.distributions import MultivariateNormal
 
@@ -95,6 +96,20 @@ def test_the_density_of_points_integrates_to_1() -> None:
     assert float(mass.sum()) == pytest.approx(1, abs=2e-3)
 
 
+def test_before_training_points_are_of_the_gaussian_of_all_points(measured: Callable[..., None]) -> None:
+    mix = torch.tensor([[1.0, 0.0, 0.0], [0.8, 0.6, 0.0], [-0.5, 0.3, 0.1]])
+    x = torch.randn(200, 12, 3) @ mix.T + torch.tensor([0.5, -1.0, 2.0])
+    model = PointFlow((12, 3), code=2, widths=(8,), latent_widths=(6,))
+    model.setup(Batch(x))
+    points = x.flatten(0, 1)
+    law = MultivariateNormal(points.mean(0), torch.as_tensor(oas(points.numpy())[0]).float())
+    with torch.no_grad():
+        found = model.log_likelihood(x, torch.randn(200, 2), in_steps(1))
+    off = (found - law.log_prob(x).sum(1)).abs().max()
+    measured("largest error of the Gaussian of all points before training, nats a cloud of 12", off, 0)
+    assert off < 1e-2
+
+
 def test_the_bound_is_below_the_exact_value_and_rises_to_it_with_the_draws(measured: Callable[..., None]) -> None:
     """A code of one number: log p(x) by a sum over a fine grid."""
     model = PointFlow((3, 3), code=1, widths=(8, 8), latent_widths=(6,)).double().eval()
@@ -148,6 +163,16 @@ def test_a_code_tells_what_points_have_in_common_and_clouds_of_any_size_are_draw
     assert clouds.shape == (100, 50, 3)
     within, between = clouds.var(1).mean(0)[:2], clouds.mean(1).var(0)[:2]
     assert (within < 0.1).all() and (between > 0.15).all()
+
+
+@pytest.mark.parametrize("points", [0, -1])
+def test_points_below_1_are_refused_and_none_is_as_many_as_the_shape(points: int) -> None:
+    model, z = PointFlow((8, 3), code=2, widths=(8,), latent_widths=(8,)), torch.randn(3, 2)
+    with torch.no_grad():
+        assert model.decode(z).shape == (3, 8, 3) and model.decode(z, 5).shape == (3, 5, 3)
+        for call in (lambda: model.decode(z, points), lambda: model.draw(3, points=points)):
+            with pytest.raises(ValueError, match=f"points: must be at least 1, got {points}"):
+                call()
 
 
 def test_a_field_that_no_step_is_small_enough_for_is_told_in_words() -> None:

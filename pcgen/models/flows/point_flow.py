@@ -148,7 +148,12 @@ class PointFlow(GradientLearner, GenerativeModel):
         return self.posterior(x).mean
 
     def decode(self, z: Tensor, points: int | None = None) -> Tensor:
-        """Clouds of so many independent points given codes, (B, code) -> (B, points, 3)."""
+        """Clouds of so many independent points given codes, (B, code) -> (B, points, 3); None is as the shape.
+
+        Raises:
+            ValueError: points is below 1.
+            FloatingPointError: the solver could not keep its tolerance.
+        """
         return last(self._way(z, points))
 
     @torch.no_grad()
@@ -161,6 +166,7 @@ class PointFlow(GradientLearner, GenerativeModel):
             truncation: of the codes' noise, in standard deviations: smaller is more typical and less diverse.
 
         Raises:
+            ValueError: points is below 1, or truncation not a positive number.
             FloatingPointError: the solver could not keep its tolerance.
         """
         return last(self.states(n, points=points, truncation=truncation))
@@ -178,6 +184,8 @@ class PointFlow(GradientLearner, GenerativeModel):
 
     def _way(self, z: Tensor, points: int | None) -> Iterator[tuple[float, Tensor]]:
         """From noise at time 0 to clouds of so many points at time 1, (B, points, 3), given codes, (B, code)."""
-        noise = torch.randn(len(z), points or self.shape[0], self.shape[1], dtype=z.dtype, device=z.device)
+        points = self.shape[0] if points is None else points
+        at_least(1, points=points)
+        noise = torch.randn(len(z), points, self.shape[1], dtype=z.dtype, device=z.device)
         for found in adaptive_steps(self.of_points.given(z), noise, 0.0, 1.0):
             yield found.t, self.whitening.inverse(found.x)
