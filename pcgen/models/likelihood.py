@@ -20,9 +20,10 @@ __all__ = ["ExactLikelihood"]
 class ExactLikelihood(GradientLearner, Conditional):
     """A model with an exact density, which maximises the mean log-likelihood of the training rows.
 
-    Rows are whitened (`pcgen.nets.whitening`), and the initial density is N(0, I) there, so training starts from the
-    full Gaussian of the data. A few rows are soon overfitted, with a high density at them and a low one in between. So
-    each time a row is used, a share of its variance is replaced by noise.
+    Rows are whitened (`pcgen.nets.whitening`), and the initial density is N(0, I) there, or nearly so for one made
+    of mixtures. So training starts from the full Gaussian of the data, or near it. A few rows are soon overfitted, with
+    a high density at them and a low one in between. So each time a row is used, a share of its variance is replaced by
+    noise.
 
     Args:
         shape: of a row.

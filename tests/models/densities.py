@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.distributions import MultivariateNormal, Normal
 
 from pcgen.models.base import Batch
+from pcgen.models.flows.flow_matching import FlowMatching
 from pcgen.models.likelihood import ExactLikelihood
 from pcgen.statistics import energy_distance
 
@@ -65,7 +66,7 @@ def check_draws(drawn: Tensor, x: Tensor, mass: Tensor) -> None:
         assert float(values.mean()) == pytest.approx(float((mass * moment(x)).sum()), abs=error)
 
 
-def check_learns_labels(model: ExactLikelihood, rows: int, updates: int) -> None:
+def check_learns_labels(model: ExactLikelihood | FlowMatching, rows: int, updates: int) -> None:
     """Train on two clusters of three numbers, one for each label; draws and densities are those of the label."""
     labels = torch.arange(rows) % 2
     x = torch.randn(rows, 3) / 2 + 2 * labels[:, None]

@@ -3,7 +3,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from densities import check_draws, check_learns_curved, plane
+from densities import check_draws, check_learns_curved, check_learns_labels, plane
 from sklearn.covariance import oas
 from torch import Tensor
 from torch.distributions import MultivariateNormal
@@ -41,7 +41,8 @@ def test_the_density_is_the_sum_of_conditionals_found_step_by_step(
             before = e[:, t]
             total += conditional.log_prob(before, None if model.counts is None else model.counts[t])
         whole = model.log_prob(x, labels)
-    measured(f"largest difference of the two, {network} on {shape}, nats", (total - whole).abs().max(), 0)
+    what = f"largest difference of log p(x) at once and step by step, {network} on {shape}, {model.size} numbers a step"
+    measured(f"{what}, nats", (total - whole).abs().max(), 0)
     torch.testing.assert_close(total, whole)
 
 
@@ -80,6 +81,12 @@ def test_it_begins_nearly_as_the_gaussian_of_the_data() -> None:
 def test_it_comes_near_the_exact_density_where_a_gaussian_does_not(network: str, measured: Callable[..., None]) -> None:
     options = {"network": network, "group": 1, "parts": 6, "width": 32, "layers": 1, "dropout": 0.0, "smoothing": 0.0}
     check_learns_curved(Autoregressive((3,), **options, lr=5e-3), 400, 0.25, measured, f", {network}")
+
+
+@pytest.mark.parametrize("network", CAUSAL)
+def test_with_classes_the_density_is_that_given_the_label(network: str) -> None:
+    options = {"network": network, "group": 1, "parts": 2, "width": 24, "layers": 1, "dropout": 0.0}
+    check_learns_labels(Autoregressive((3,), **options, classes=("a", "b"), lr=1e-2), rows=400, updates=200)
 
 
 def circles(n: int) -> Tensor:

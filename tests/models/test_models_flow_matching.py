@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from densities import check_learns_labels
 from torch import Tensor
 from torch.distributions import MultivariateNormal
 
@@ -86,6 +87,11 @@ def test_a_trained_flow_draws_two_modes_and_knows_their_density() -> None:
     assert (samples.abs() - 1.5).std().item() == pytest.approx(0.3, abs=0.06)
     grid = torch.linspace(-4, 4, 401)[:, None]
     assert torch.trapezoid(model.log_prob(grid).exp(), grid[:, 0]).item() == pytest.approx(1, abs=0.02)
+
+
+def test_with_classes_the_density_is_that_given_the_label() -> None:
+    model = FlowMatching((3,), width=24, blocks=1, dropout=0.0, classes=("a", "b"), lr=1e-2)
+    check_learns_labels(model, rows=100, updates=60)
 
 
 def best(noise: Tensor, x: Tensor, power: int) -> float:

@@ -50,6 +50,16 @@ def test_every_ordering_begins_as_the_gaussian_of_the_data() -> None:
     torch.testing.assert_close(model.eval().by_ordering(x), expected.expand(8, -1), atol=2e-3, rtol=0)
 
 
+def test_with_several_parts_it_begins_nearly_as_that_gaussian() -> None:
+    x = torch.randn(500, 4) @ (torch.eye(4) + torch.randn(4, 4).tril(-1)) + torch.randn(4)
+    model = MADE((4,), parts=4)
+    model.setup(Batch(x))
+    gaussian = MultivariateNormal(x.mean(0), torch.as_tensor(oas(x.numpy())[0]).float()).log_prob(x)
+    with torch.no_grad():
+        below = (gaussian - model.eval().by_ordering(x)).mean(1)  # .032 a coordinate, by quadrature
+    assert (below > 0.05).all() and (below < 0.25).all()
+
+
 def test_the_density_integrates_to_1_and_is_that_of_the_draws(measured: Callable[..., None]) -> None:
     model, (x, area) = untied(fitted(2, parts=3), 0.25), plane(15, 500)
     with torch.no_grad():

@@ -32,8 +32,8 @@ class Autoregressive(ExactLikelihood):
     points in that order. If the points of a sample are shuffled, the density of the array is at least 1 / N! of it,
     with equality if the model has learned the order.
 
-    Steps are whitened, and every mixture starts as nearly N(0, I). So training starts from the full Gaussian of
-    vectors, or from independent Gaussian points. With classes every step also sees the label.
+    Steps are whitened, and every mixture starts as nearly N(0, I). So training starts near the full Gaussian of
+    vectors, or near independent Gaussian points. With classes every step also sees the label.
 
     With scheduled sampling, the network sees its own samples instead of true steps, more and more often, so that it
     learns to continue from them. The paper samples step by step. Here all steps are sampled at once, each given the

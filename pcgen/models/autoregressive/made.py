@@ -27,8 +27,9 @@ class MADE(ExactLikelihood):
     itself a density: that of choosing an ordering and then sampling a row in it. `log_prob` and `sample` use this mean;
     `by_ordering` gives its terms. The paper's data is binary, with Bernoulli conditionals; this model learns real
     numbers, and its conditionals are mixtures of Gaussians. The ordered coordinates are those along the principal axes
-    of the data, which are uncorrelated, so every ordering starts from the full Gaussian. As in the paper, the network
-    sees the masks through additional weights (`pcgen.nets.ordered`). With classes it also sees the label.
+    of the data, which are uncorrelated, and a mixture starts as nearly N(0, 1). So every ordering starts near the full
+    Gaussian, from the Gaussian itself with one part. As in the paper, the network sees the masks through additional
+    weights (`pcgen.nets.ordered`). With classes it also sees the label.
 
     Args:
         shape: (dim,).
