@@ -36,7 +36,7 @@ def quality(rows: Rows) -> str:
             lines.append((row["model"] if known else f"*{row['model']}*", *score, *cost))
         few = "" if resolved else "; too few to tell the baseline from training codes"
         title = f"{own[0]['training_codes']} codes of {own[0]['code']}, {own[0]['held_out_codes']} held out{few}"
-        head = ("model", "score:", "95%", "novelty:", "training:", "parameters:")
+        head = ("model", "score:", "95%", "novelty:", "training:", "numbers stored:")
         return f"**{data}**: {title}\n\n{grid(head, lines)}"
 
     return for_each_set(rows, of)

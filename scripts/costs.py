@@ -34,11 +34,11 @@ def _seconds(row: dict[str, str]) -> str:
 
 
 def training(rows: tables.Rows) -> str:
-    """For each head how many numbers it learns, and how long its default training takes, over all sets of codes."""
+    """For each head how many numbers it stores, and how long its default training takes, over all sets of codes."""
     lines = []
     for model in (name for name in dict.fromkeys(row["model"] for row in rows) if name in MODELS):
         own = [row for row in rows if row["model"] == model]
         weights, seconds = ([float(row[column]) for row in own] for column in ("weights", "seconds"))
         lines.append((model, f"{max(weights):,.0f}", tables.between(seconds)))
     codes = ", ".join(dict.fromkeys(f"{row['training_codes']} of {row['data']}" for row in rows))
-    return f"training codes: {codes}\n\n{tables.grid(('head', 'parameters:', 'training:'), lines)}"
+    return f"training codes: {codes}\n\n{tables.grid(('head', 'numbers stored:', 'training:'), lines)}"

@@ -112,5 +112,5 @@ def _measured(quality: Iterable[dict[str, str]]) -> str:
         )
         for row in quality
     ]
-    head = ("codes of", "[score](../suite.md#quality-on-codes):", "novelty:", "training:", "parameters:")
+    head = ("codes of", "[score](../suite.md#quality-on-codes):", "novelty:", "training:", "numbers stored:")
     return tables.grid(head, lines) if lines else ""

@@ -204,7 +204,7 @@ def _model(name: str, run: Run | None, sentences: Sequence[str], failure: str = 
     if run is None:
         return Model(name, sentences, failure=failure)
     about, known = run.config, summarise(run.path)
-    facts = [("parameters", f"{run.size():,}")]
+    facts = [("numbers stored", f"{run.size():,}")]
     if known.steps:
         facts.append(("trained", f"{known.steps:,} steps in {known.seconds:.0f} s"))
     settings = {**flat(about["model"]), **flat(about.get("training", {}), "training.")}

@@ -86,6 +86,7 @@ def test_the_reference_is_chosen_by_seed_and_not_the_first_class(
         assert torch.equal(asked[seed]["reference"].points, expected.points)
         assert expected.labels is not None and len(expected.labels.unique()) == 2
         assert ("reference", "5 clouds of boxes.npz@test") in content.facts
+        assert "numbers stored" in dict(content.models[0].facts)
     assert asked[0]["reference"].names != asked[1]["reference"].names
 
 

@@ -32,7 +32,8 @@ def test_the_best_on_average_stands_first_and_what_is_not_trained_last(script: S
         ["gan", "0.50", "0.20", "10 to 20 s"],
         ["*training codes*", "0.00", "0.00", ""],
     ]
-    assert _cells(script("costs").training(rows))[0] == ["gan", "5", "10 to 20 s"]
+    costs = script("costs").training(rows)
+    assert _cells(costs)[0] == ["gan", "5", "10 to 20 s"] and "| head | numbers stored | training |" in costs
 
 
 def test_memory_is_three_numbers_of_four_bytes_a_point(script: Script) -> None:
