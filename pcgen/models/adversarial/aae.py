@@ -39,7 +39,7 @@ class AAE(Coding):
         widths: for vectors, hidden widths of the encoder, and in reverse of the decoder; both are a linear map plus a
             perceptron that starts at zero; () is linear.
         discriminator_widths: hidden widths of D.
-        encoder: for clouds, a part by name and arguments, or a module (B, N, 3) -> (B, features).
+        encoder: for clouds, a part by name and arguments, or a module (B, N, 3) -> (B, 2 code).
         decoder: for clouds, in the same way, (B, code + classes) -> (B, points, 3).
         reconstruction: for clouds, "chamfer" (mean squared), or "emd" (exact; a mean distance, which is squared here).
         scale: the standard deviation of the decoder's noise, in the units of x. None is 0.6 for vectors, which should

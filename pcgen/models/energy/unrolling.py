@@ -17,9 +17,9 @@ def unrolled(layers: Sequence[Layer]) -> tuple[nn.Sequential, nn.Sequential]:
         encoder(x) = the probabilities of the top layer's hidden units, from those below as if they were bits
         decoder(z) = the log-odds of the data's bits, or the means of real numbers, in the same way from z down
 
-    Both have separate weights, which fine-tuning can change; from random weights a deep autoencoder of logistic units
-    hardly learns. For bits, the loss is `torch.nn.functional.binary_cross_entropy_with_logits`. The paper's code has
-    linear units, learned by a top layer with Gaussian ones; ours has probabilities.
+    Both have separate weights, which fine-tuning can change. For bits, the loss is
+    `torch.nn.functional.binary_cross_entropy_with_logits`. The paper found that deep autoencoders learn badly from
+    random weights. Its code has linear units, learned by a top layer with Gaussian ones; ours has probabilities.
 
     References:
         Hinton, Salakhutdinov (2006). Reducing the Dimensionality of Data with Neural Networks.
