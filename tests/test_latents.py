@@ -75,7 +75,7 @@ def auroc(strange: torch.Tensor, known: torch.Tensor) -> float:
 
 def test_a_bound_on_the_density_of_codes_tells_another_class() -> None:
     torch.manual_seed(0)
-    train, again, other = boxes(200, (1, 0.5, 0.5)), boxes(60, (1, 0.5, 0.5)), boxes(60, (0.5, 0.5, 1))
+    train, again, other = boxes(200, (1, 0.5, 0.5)), boxes(60, (1, 0.5, 0.5)), boxes(60, (0.2, 0.2, 1.5))
     small = {
         "encoder": {"name": "pointnet", "widths": [32, 64]},
         "decoder": {"name": "fully_connected", "widths": [64]},
