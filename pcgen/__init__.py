@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # so that type checkers and editors see what __getattr__ impo
     from pcgen import ops as ops
     from pcgen import optim as optim
     from pcgen import report as report
+    from pcgen import solvers as solvers
     from pcgen import statistics as statistics
     from pcgen import studies as studies
     from pcgen import training as training
@@ -47,6 +48,7 @@ _SUBMODULES = (
     "ops",
     "optim",
     "report",
+    "solvers",
     "statistics",
     "studies",
     "training",

@@ -6,20 +6,34 @@ from collections.abc import Iterable, Sequence
 
 __all__ = ["at_least", "choose", "fraction", "moments", "not_negative", "positive", "widths"]
 
+_MOST, _FIRST = 100, 5  # names in a message: all of so many, or the first of more
+
 
 def choose(name: str, names: Iterable[str], argument: str) -> str:
-    """Return `name` if it is one of `names`; otherwise raise a ValueError with all names, and the most similar one.
+    """Return `name` if it is one of `names`; otherwise raise a ValueError with the names, and the most similar one.
+
+    Of more than a hundred names, the first are given.
 
     >>> choose("gna", ["gan", "vae"], "model")
     Traceback (most recent call last):
     ValueError: model: must be one of gan, vae; got 'gna'; did you mean 'gan'?
+    >>> choose("c-70", [f"c{place}" for place in range(2000)], "--names")
+    Traceback (most recent call last):
+    ValueError: --names: must be one of c0, c1, c2, c3, c4 and 1,995 more; got 'c-70'; did you mean 'c70'?
+    >>> choose("pointnet", [], "--set: model")
+    Traceback (most recent call last):
+    ValueError: --set: model: there is none to choose here, got 'pointnet'; leave it out
     """
     names = list(names)
     if name in names:
         return name
+    if not names:
+        raise ValueError(f"{argument}: there is none to choose here, got {name!r}; leave it out")
     near = difflib.get_close_matches(str(name), names, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise ValueError(f"{argument}: must be one of {', '.join(names)}; got {name!r}{hint}")
+    more = f" and {len(names) - _FIRST:,} more" if len(names) > _MOST else ""
+    shown = names[:_FIRST] if more else names
+    raise ValueError(f"{argument}: must be one of {', '.join(shown)}{more}; got {name!r}{hint}")
 
 
 def positive(**values: float) -> None:

@@ -15,7 +15,7 @@ _NEEDS: list[tuple[str, Callable[[Summary], bool]]] = [
     ("a lower bound on it (`log_prob_bound`)", lambda it: it.density == "a lower bound"),
     ("a density up to a constant (`free_energy`)", lambda it: it.density == "up to a constant"),
     ("samples of a class, `pcgen sample --labels`", lambda it: "by label" in it.also),
-    ("its own codes, `pcgen encode`", lambda it: "codes" in it.also.split(", ")),
+    ("its own codes, `pcgen encode` (of a head: `--own`)", lambda it: "codes" in it.also.split(", ")),
     ("codes in levels, from details to the whole", lambda it: "levels" in it.also.split(", ")),
     ("clouds without an autoencoder, `--data`", lambda it: "clouds" in it.learns),
     ("the codes of `set_autoencoder`, which are sets", lambda it: "sets" in it.learns),

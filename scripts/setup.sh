@@ -60,8 +60,16 @@ say "packages (pinned by constraints.txt)"
 pip install -q -c constraints.txt torch setuptools wheel
 say "pcgen and its native library"
 pip install -q -c constraints.txt --no-build-isolation -e '.[dev]'
-pip install -q -c constraints.txt -e '.[view]' --no-build-isolation ||
+if said=$(pip install -q -c constraints.txt -e '.[view]' --no-build-isolation 2>&1); then
+    whole=yes
+elif grep -q "No matching distribution found for open3d" <<<"$said"; then
     say "Open3D has no package for this Python; pictures come from matplotlib"
+    whole=yes
+else
+    echo "$said" >&2
+    say "Open3D could not be installed; pictures come from matplotlib until this script is run again"
+    whole=
+fi
 system_libraries
-printf '%s' "$state" >"$stamp"
+[ -z "$whole" ] || printf '%s' "$state" >"$stamp"
 say "done; the command is .venv/bin/pcgen"

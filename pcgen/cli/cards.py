@@ -79,9 +79,9 @@ def _cuda_fault(info: dict[str, Any], cards: list[Card]) -> tuple[str, str] | No
         architecture = "".join(map(str, strange[0].capability))
         return f"the kernels have no code for {strange[0].name}", f"PCGEN_CUDA_ARCHITECTURES={architecture} {BUILD}"
     if torch.version.cuda is None:
-        return "this torch does not see it", "pip install --force-reinstall torch  (a build for CUDA)"
+        return "this torch does not see it", "pip install --force-reinstall torch  # a build for CUDA"
     if not torch.cuda.is_available():
-        return "torch sees no device", "python -c 'import torch; torch.cuda.init()'  (it says why)"
+        return "torch sees no device", "python -c 'import torch; torch.cuda.init()'  # it says why"
     return None
 
 

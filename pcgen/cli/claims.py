@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pcgen.cli.common import check_out
+from pcgen.cli.common import check_out, given
 from pcgen.cli.options import Overwrite, Threads
 from pcgen.cli.tables import show_table
 
@@ -17,6 +17,7 @@ __all__ = ["claims"]
 
 
 def claims(
+    context: typer.Context,
     names: Annotated[list[str] | None, typer.Argument(help="Claims to test; without one, all are listed.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Test every claim; some take minutes.")] = False,
     seeds: Annotated[int | None, typer.Option(help="Number of seeds, 3 or more (default: the claim's own).")] = None,
@@ -32,6 +33,8 @@ def claims(
 
     chosen = list(CLAIMS) if every else [choose(name, CLAIMS, "claim") for name in dict.fromkeys(names or [])]
     if not chosen:
+        if asked := given(context):
+            raise ValueError(f"{', '.join(asked)}: for testing claims; name some, or --all, or leave it out for a list")
         _list()
         return
     if out is not None:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pcgen.cli.common import parse_model_settings, say
+from pcgen.cli.common import given, parse_model_settings, say
 from pcgen.cli.options import (
     FOUR_GIB,
     BatchSize,
@@ -23,6 +23,9 @@ from pcgen.cli.options import (
 
 __all__ = ["classify"]
 
+# What only the supervised references have, and only the linear classifier of codes.
+_OF_REFERENCES = ("settings", "points", "epochs", "steps", "minutes", "batch_size", "rotate", "jitter", "bf16")
+_OF_CODES = ("losses",)
 
 Data = Annotated[str, typer.Option(help="A labelled set, SOURCE[:CLASS,CLASS]; @train is learned, @test tested.")]
 Out = Annotated[Path, typer.Option(help="The folder of the table; results that are already in it are kept.")]
@@ -55,6 +58,7 @@ Losses = Annotated[
 
 
 def classify(
+    context: typer.Context,
     data: Data,
     out: Out,
     runs: Runs = None,
@@ -93,6 +97,7 @@ def classify(
     names = _names(supervised, models)
     config = parse_model_settings(settings or [], names, _target)
     chosen = list(dict.fromkeys(choose(loss.strip(), LOSSES, "--losses") for loss in losses.split(",")))
+    _refuse_unused(context, bool(runs), bool(names))
     options = Options(epochs=epochs, steps=steps, minutes=minutes, batch_size=batch_size, bf16=bf16)
     device_of_process(device)
     classification.check_out(out, classification.REFERENCES)
@@ -126,6 +131,17 @@ def classify(
         add(classification.supervised(name, sets, out / name, config=config.get(name), **changes, **how))
     rich.console.Console().print(rich.markdown.Markdown(classification.table(list(rows.values()), about)))
     say(f"{out}: classification.json and classification.md")
+
+
+def _refuse_unused(context: typer.Context, codes: bool, references: bool) -> None:
+    """Refuse options that were given and would be ignored."""
+    parameters = {str(option.name) for option in context.command.params}
+    for there, own, what in (
+        (references, _OF_REFERENCES, "supervised references; add --supervised or --models"),
+        (codes, _OF_CODES, "a classifier of codes; name a run folder"),
+    ):
+        if not there and (asked := given(context, parameters - {*own})):
+            raise ValueError(f"{', '.join(asked)}: for {what}, or leave it out")
 
 
 def _names(supervised: bool, models: str | None) -> list[str]:

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get
 from pcgen.errors import choose
 
 if TYPE_CHECKING:
+    import typer
+
     from pcgen.data import Clouds
     from pcgen.data.gathering import Reading
 
 __all__ = [
     "check_out",
     "emd_limit",
+    "given",
     "parse_metrics",
     "parse_model_settings",
     "parse_settings",
@@ -37,6 +40,16 @@ def say(*lines: str) -> None:
     """Print a message on standard error, which leaves standard output to results; under torchrun only once."""
     for line in lines if os.environ.get("RANK", "0") == "0" else ():
         print(line, file=sys.stderr, flush=True)
+
+
+def given(context: "typer.Context", besides: Iterable[str] = ()) -> list[str]:
+    """The options that the command line has, as it names them, besides those of these parameters."""
+    found = []
+    for option in context.command.params:
+        source = context.get_parameter_source(str(option.name))
+        if option.name not in besides and source is not None and source.name != "DEFAULT":
+            found.append(option.opts[0])
+    return found
 
 
 def check_out(path: Path, suffix: str, overwrite: bool, option: str = "--out") -> None:

@@ -162,10 +162,16 @@ def mesh(
                 try:
                     found = data.mesh(cloud.coordinates[0], method, depth)
                 except ValueError as error:
-                    raise ValueError(f"{cloud.names[0]}: {error}") from None
+                    reason = f"{cloud.names[0]}: {error}"
+                    if not drop_bad:
+                        raise ValueError(f"{reason} (--drop-bad leaves it out)") from None
+                    say(f"left out: {reason}")
+                    continue
                 triangles.append(len(found.faces))
                 progress(len(triangles), len(clouds))
                 yield cloud, found
+        if not triangles:
+            raise ValueError(f"{spec}: no cloud is left to mesh")
 
     data.save_meshes(out, made(), format=format, overwrite=overwrite)
     say(f"{out}: {len(triangles)} meshes by {method}, of {min(triangles):,} to {max(triangles):,} triangles")

@@ -33,6 +33,14 @@ def encode(
     png: Annotated[
         Path | None, typer.Option(help=f"Also draw the {_DRAWN} clouds with the highest anomaly scores.")
     ] = None,
+    own: Annotated[
+        bool,
+        typer.Option(
+            "--own",
+            help="The codes that a head itself makes of the autoencoder's: a position on the map of a som, the code of "
+            "a vae.",
+        ),
+    ] = False,
     points: Points = None,
     checkpoint: Checkpoint = None,
     up: Up = None,
@@ -60,7 +68,7 @@ def encode(
         raise ValueError(f"--png: needs anomaly scores, which {run} has not, as it does not decode; leave it out")
     clouds = read(opened, source, points, up, max_bytes, drop_bad)
     torch.manual_seed(seed)
-    codes = opened.encode(clouds, checkpoint=checkpoint, device=device)
+    codes = opened.encode(clouds, own=own, checkpoint=checkpoint, device=device)
     arrays = {"codes": codes.numpy(), "names": np.array(clouds.names)}
     if scored:
         scores = opened.anomaly_score(clouds, checkpoint=checkpoint, device=device)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from pcgen.cli import evaluate_options as own
-from pcgen.cli.common import check_out, emd_limit, parse_metrics, say
+from pcgen.cli.common import check_out, emd_limit, given, parse_metrics, say
 from pcgen.cli.evaluation import at_points, load_sets, options
 from pcgen.cli.measuring import measure_all
 from pcgen.cli.options import FOUR_GIB, Device, DropBad, EmdClouds, EmdPoints, MaxBytes, Overwrite, Seed, Threads
@@ -107,14 +107,9 @@ def _to_measure(samples: Sequence[str], reference: str | None) -> list[str]:
 
 def _refuse_measuring(context: typer.Context) -> None:
     """Refuse the options that were given and would be ignored, since all of SAMPLES are reports."""
-    given = []
-    for option in context.command.params:
-        source = context.get_parameter_source(str(option.name))
-        if option.name not in _OF_REPORTS and source is not None and source.name != "DEFAULT":
-            given.append(option.opts[0])
-    if given:
+    if asked := given(context, _OF_REPORTS):
         raise ValueError(
-            f"SAMPLES: must have clouds among them for {', '.join(given)}, got reports alone, in which nothing is "
+            f"SAMPLES: must have clouds among them for {', '.join(asked)}, got reports alone, in which nothing is "
             "measured again; leave out these options"
         )
 

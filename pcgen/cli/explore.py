@@ -268,13 +268,11 @@ def _nearest(at: _At, rows: "Tensor", count: int) -> Pictured:
 
     if len(at.clouds) <= count:
         raise ValueError(f"--steps: must be less than the {len(at.clouds)} clouds of {at.clouds.source}, got {count}")
-    distances, places = nearest(at.codes[rows], at.codes, count + 1)  # each is the first of its own
-    clouds = [[at.clouds.points[place] for place in row] for row in places.tolist()]
-    words = [
-        [
-            at.clouds.names[row[0]],
-            *(f"{at.clouds.names[place]} {far:.2f}" for place, far in zip(row[1:], apart[1:], strict=True)),
-        ]
-        for row, apart in zip(places.tolist(), distances.tolist(), strict=True)
-    ]
+    distances, places = nearest(at.codes[rows], at.codes, count + 1)
+    clouds, words = [], []
+    for row, near, apart in zip(rows.tolist(), places.tolist(), distances.tolist(), strict=True):
+        # It need not be the first of its own, where another has the same code.
+        others = [(place, far) for place, far in zip(near, apart, strict=True) if place != row][:count]
+        clouds.append([at.clouds.points[place] for place in (row, *(place for place, _ in others))])
+        words.append([at.clouds.names[row], *(f"{at.clouds.names[place]} {far:.2f}" for place, far in others)])
     return clouds, words

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 __all__ = ["BROKEN", "BUILD", "LACKS", "OK", "Finding", "one_line"]
 
-BUILD = "pip install --no-build-isolation -e . (in the source tree)"
+BUILD = "pip install --no-build-isolation -e .  # in the source tree"
 OK, LACKS, BROKEN = "ok", "optional", "missing"
 
 

@@ -47,7 +47,7 @@ Format = Annotated[
         "--format", help="Format of the files of a folder: ply (default), xyz, or obj (vertices without faces)."
     ),
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the file of --out.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is written there already.")]
 Seed = Annotated[int, typer.Option(help="Seed of all random numbers.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads (default: torch's choice).")]

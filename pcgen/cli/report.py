@@ -5,13 +5,16 @@ from typing import Annotated
 
 import typer
 
-from pcgen.cli.common import check_out, parse_metrics, say
+from pcgen.cli.common import check_out, given, parse_metrics, say
 from pcgen.cli.options import Overwrite, Seed
 
 __all__ = ["report"]
 
+_OF_BOARDS = ("paths", "out", "clouds", "seed", "overwrite")
+
 
 def report(
+    context: typer.Context,
     paths: Annotated[
         list[Path],
         typer.Argument(metavar="RUN_OR_BOARD...", help="Run folders of generators, or one folder of pcgen suite."),
@@ -32,6 +35,9 @@ def report(
             "training clouds were."
         ),
     ] = None,
+    data: Annotated[
+        str | None, typer.Option(help="Where the training clouds of runs are now, if they were moved: SOURCE[:CLASS].")
+    ] = None,
     metrics: Annotated[str, typer.Option(help="Distances of runs' MMD, COV and 1-NNA: cd, emd, or cd,emd.")] = "cd,emd",
     seed: Seed = 0,
     overwrite: Overwrite = False,
@@ -48,11 +54,11 @@ def report(
     if boards and len(paths) > 1:
         raise ValueError(f"{boards[0]}: is a leaderboard; make a page of it alone, or of runs alone")
     if boards:
-        if reference is not None:
-            raise ValueError(f"--reference: is given by the leaderboard {boards[0]}; leave it out")
+        if asked := given(context, _OF_BOARDS):
+            raise ValueError(f"{', '.join(asked)}: is given by the leaderboard {boards[0]}; leave it out")
         content = of_board(boards[0], clouds, seed)
     else:
-        content = of_runs(paths, clouds, reference, parse_metrics(metrics), seed)
+        content = of_runs(paths, clouds, reference, parse_metrics(metrics), seed, data)
     written = write_page(content, out, overwrite=overwrite)
     for model in content.models:
         say(f"{model.name}: {model.failure or ' '.join(model.verdict)}")

@@ -38,12 +38,14 @@ def runs(
 
 
 def _print(found: "list[RunSummary]") -> None:
+    from pcgen.training.progress import clock
+
     rows, numbers = [], ("trained", "losses", "validation")
     for each in found:
         losses = [f"{name} {value:.4g}" for name, value in list(each.losses.items())[:_LOSSES]]
         done = "" if each.share is None or each.share == 1 else f", {100 * each.share:.0f}%"
         best = "" if each.validation is None else f"{each.validation:.4g}\nstep {each.best:,}"
-        trained = f"{each.steps:,} steps\n{_time(each.seconds)}{done}\n{each.bytes / 1e6:.1f} MB"
+        trained = f"{each.steps:,} steps\n{clock(each.seconds)}{done}\n{each.bytes / 1e6:.1f} MB"
         rows.append((str(each.path), f"{each.model}\n{each.data}", trained, "\n".join(losses), best))
     show_table(("run", "model, data", *numbers), rows, numbers=numbers)
 
@@ -62,8 +64,3 @@ def _compare(found: "list[RunSummary]") -> None:
     if not rows:
         say(f"{first.path}, {second.path}: no option differs")
 
-
-def _time(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

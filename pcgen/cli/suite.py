@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pcgen.cli.common import emd_limit, parse_metrics, parse_model_settings, say
+from pcgen.cli.common import emd_limit, given, parse_metrics, parse_model_settings, say
 from pcgen.cli.options import FOUR_GIB, Device, DropBad, EmdClouds, EmdPoints, MaxBytes, Seed
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ UpAxis = Annotated[str | None, typer.Option("--up", help="Up axis of the data: x
 
 
 def suite(
+    context: typer.Context,
     out: Out,
     data: Data,
     codes: CodesOf = None,
@@ -90,8 +91,9 @@ def suite(
     """Train an autoencoder and every model on its codes, with results in one table, plot and picture."""
     reading: dict[str, Any] = {"points": points, "normalize": normalize, "up": up, "drop_bad": drop_bad}
     if codes is not None:
-        for name in (name for name, value in reading.items() if value):
-            raise ValueError(f"--{name.replace('_', '-')}: is given by the run of --codes; leave it out")
+        asked = set(given(context)) & {f"--{name.replace('_', '-')}" for name in (*reading, "max_bytes")}
+        if asked:
+            raise ValueError(f"{', '.join(sorted(asked))}: is given by the run of --codes; leave it out")
     from pcgen.cli.progress import pair_progress
     from pcgen.models import MODELS
     from pcgen.studies import leaderboard

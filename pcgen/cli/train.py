@@ -91,16 +91,17 @@ def train(
     reading |= {"drop_bad": drop_bad or None}
     changing = {"rotation": rotate, "jitter": jitter, "scale": scale, "stretch": stretch, "mirror": mirror}
     _check(model, out, data, codes, again, {**reading, **changing, "set": settings or None, "domain": domain})
-    if out.exists() and not overwrite and resume is None:
-        raise FileExistsError(f"--out: {out} exists; choose another name, or give --overwrite or --resume auto")
     import torch
 
     from pcgen import training
     from pcgen.data import Augmentation
     from pcgen.ranks import device as check_device
+    from pcgen.training.fitting import check_asked
     from pcgen.training.resume import left_open
 
     # Refused before any data is read.
+    check_asked(out, resume, overwrite, tensorboard)
+    training.Run.check_free(out, overwrite or resume is not None)
     given: dict[str, Any] = {"epochs": epochs, "steps": steps, "minutes": minutes, "batch_size": batch_size}
     given |= {"schedule": schedule, "warmup": warmup, "clip": clip, "average": average, "bf16": bf16}
     given |= {"validate_every": validate_every, "save_every": save_every, "tensorboard": tensorboard or None}
@@ -116,11 +117,11 @@ def train(
     if threads is not None:
         torch.set_num_threads(threads)
     if again is not None:
-        job, options = training.again(again, data=data, device=device, **given)
+        job, options = training.again(again, data=data, codes=codes, device=device, **given)
     else:
         reading |= {"seed": options.seed}
         job = _job(str(model), data, codes, settings or [], domain, reading, device)
-    name = _announce(job, options, out)
+    name = _announce(job, left_open(options, out) if resume is not None else options, out)
     job.fit(out, options, device=device, resume=resume, overwrite=overwrite, progress=True)
     _conclude(training.Run.open(out), name)
 
@@ -135,7 +136,7 @@ def _check(
 ) -> None:
     """Refuse options that contradict each other; those that were given are not None, but may be 0."""
     if again is not None:
-        others: dict[str, object] = {"MODEL": model, "--codes": codes}
+        others: dict[str, object] = {"MODEL": model}
         others |= {
             f"--{name.replace('rotation', 'rotate').replace('_', '-')}": value for name, value in settled.items()
         }
@@ -145,14 +146,14 @@ def _check(
         raise ValueError("MODEL: name a model (`pcgen models` lists them), or a run with --again")
     elif data is None and codes is None:
         raise ValueError("--data, --codes: give one of them: clouds to learn from, or an autoencoder's run folder")
-    if codes is not None:
+    elif codes is not None:
         for name, value in settled.items():
             if value is not None and name not in ("set", "domain"):
                 option = f"--{name.replace('rotation', 'rotate').replace('_', '-')}"
                 raise ValueError(
                     f"{option}: is settled by the run that --codes names, whose clouds are read; leave it out"
                 )
-    elif settled["domain"] is not None and again is None:
+    elif settled["domain"] is not None:
         raise ValueError("--domain: is for heads on codes; give --codes RUN, or leave it out")
     for option, run in (("--codes", codes), ("--again", again)):
         if run is not None and out.resolve() == run.resolve():
@@ -205,7 +206,7 @@ def _announce(job: "Job", options: "Options", out: Path) -> str:
         f"{f'{len(learner.classes)} classes; ' if learner.classes else ''}run folder {out}"
     )
     own = job.learner.recipe
-    if options.augment is None and own.augment is not None and len(job.train) < own.few:
+    if own.augment is not None and len(job.train) < own.few and options.augment in (None, own.augment):
         changed = f"each batch is changed at random, {own.augment}"
         say(f"fewer than {own.few} {what}: {changed} (to turn this off: --stretch 0)")
     return name

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pcgen.cli.common import read_each, say
+from pcgen.cli.common import given, read_each, say
 from pcgen.cli.options import FOUR_GIB, DropBad, GivenBytes, Up
 from pcgen.cli.showing import Showing, watch
 
@@ -20,6 +20,7 @@ _PAIRS_IN_A_ROW = 4
 _COUNT = 16  # clouds of each source in a window or a picture
 _COUNT_OF_A_FILM = 12
 _PAGES, _MOST = 8, 1024  # of a window, and clouds in it
+_OF_LOSSES = ("files", "png", "overwrite")
 
 _FILES = "SOURCE[:CLASS]\\[@SPLIT], one or several; or a run folder."
 _CHAIN = "A run: draw new clouds step by step, the states of its chain or the steps from noise to data."
@@ -34,6 +35,7 @@ _SETTINGS = "For --chain: an option of the model's sampling, name=value."
 
 
 def view(
+    context: typer.Context,
     files: Annotated[list[str] | None, typer.Argument(help=_FILES)] = None,
     png: Annotated[Path | None, typer.Option(help="Draw a picture instead of opening a window.")] = None,
     film: Annotated[Path | None, typer.Option(help=_FILM)] = None,
@@ -84,6 +86,11 @@ def view(
     if labels is not None or settings:
         raise ValueError("--labels and --set: are for --chain RUN; leave them out")
     if any(_is_run(path) for path in files):
+        if asked := given(context, _OF_LOSSES):
+            raise ValueError(
+                f"{', '.join(asked)}: for clouds, and {files[0]} is a run folder, whose losses are drawn; leave it "
+                "out, or draw its sampling: --chain RUN"
+            )
         _losses(files, png, overwrite)
         return
     if showing.in_window:
@@ -112,14 +119,18 @@ def _look(
     pages = _PAGES if showing.in_window and nearest is None else 1
     most = max(count, min(pages * count, _MOST // len(files)))
     of_files = how if nearest is None else replace(how, up=None)
-    loaded = [read_each(spec, of_files, "draw", most, shuffled) for spec in files]
+    loaded = [read_each(spec, of_files, "draw", most + 1, shuffled) for spec in files]
+    for spec, clouds in zip(files, loaded, strict=True):
+        if len(clouds) > most:
+            del clouds[most:]
+            say(f"{spec}: {'the first ' if shuffled is None else ''}{most} of its clouds; --count shows more")
     shown: list[Any] = [cloud for clouds in loaded for cloud in clouds]
     names = _titles(files)
     if nearest is not None:
         shown, titles = _beside_nearest(shown, nearest, how)
         showing = replace(showing, columns=showing.columns or _PAIRS_IN_A_ROW * 2)
-    elif len(shown) == len(files) > 1:  # a cloud of each
-        titles = {"captions": names}
+    elif len(shown) == len(files) > 1:  # a cloud of each, to be seen together
+        titles, count = {"captions": names}, len(shown)
     elif len(files) > 1:
         titles = {"rows": names, "groups": [len(clouds) for clouds in loaded]}
     showing.show(shown, titles, count if nearest is None else len(shown))

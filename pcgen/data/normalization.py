@@ -153,8 +153,8 @@ class Normalization:
         if self.name == "none" and self.origin == ZERO:
             return points
         self._need_fit()
-        points = points if self.origin == ZERO else points.double()
-        return points * self.size + points.new_tensor(self.offset)
+        undone = points.clone() if self.origin == ZERO else points.to(torch.float64, copy=True)
+        return undone.mul_(self.size).add_(undone.new_tensor(self.offset))  # in place: samples may fill the memory
 
     def to_dict(self) -> dict[str, Any]:
         """The normalisation as JSON values."""

@@ -15,7 +15,7 @@ import pcgen
 from pcgen import data, metrics
 from pcgen.data.spec import short
 from pcgen.data.thinning import thin
-from pcgen.data.training_set import TrainingSet, training_set
+from pcgen.data.training_set import TrainingSet
 from pcgen.metrics.report import Report
 from pcgen.metrics.verdict import DECODED, verdict
 from pcgen.models.clouds.latent import LatentCloudModel
@@ -29,6 +29,7 @@ from pcgen.seeds import isolated
 from pcgen.studies import leaderboard
 from pcgen.studies.reference import alike, read_reference
 from pcgen.training import Run, read_codes
+from pcgen.training.heads import data_again, learned_clouds
 from pcgen.training.listing import flat, summarise
 
 __all__ = ["of_board", "of_runs"]
@@ -43,6 +44,7 @@ def of_runs(
     reference: str | None = None,
     distances: Sequence[str] = ("cd", "emd"),
     seed: int = 0,
+    moved: str | None = None,
 ) -> Content:
     """The page of some runs: samples of each with their metrics and nearest data, and how each was trained.
 
@@ -53,9 +55,12 @@ def of_runs(
             None is the test split of the training data.
         distances: "cd", "emd", or both.
         seed: of all random choices.
+        moved: SOURCE[:CLASS][@SPLIT] where the training clouds are now, if not where they were.
 
     Raises:
-        ValueError: a run does not generate clouds, or the runs were trained on different sets.
+        FileNotFoundError: the training clouds are not there.
+        ValueError: a run does not generate clouds, the runs were trained on different sets, or what is where the
+            training clouds were is something else now.
     """
     runs = [Run.open(path) for path in paths]
     every = [run.config.get("data", {}).get("training_set") for run in runs]
@@ -64,9 +69,10 @@ def of_runs(
             f"{paths[every.index(None)]}: the run does not record the clouds it was trained on, which are needed to "
             "measure it; train it with pcgen train"
         )
-    if len({json.dumps(each) for each in every}) > 1:
+    clouds_of = {str(learned_clouds(run)["sha256"]) for run in runs}
+    if len(clouds_of) > 1 or len({json.dumps(each) for each in every}) > 1:
         raise ValueError("runs: must be trained on one set of clouds to share one page; make a page of each")
-    source = training_set(**every[0])
+    source = data_again(runs[0], moved)
     points = int(runs[0].generator().shape[0])
     spec, _ = data.default_split(reference or source.spec, "test")
     known = read_reference(spec, source.about["training_set"], points, most=clouds, seed=seed)

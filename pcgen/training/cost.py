@@ -17,6 +17,7 @@ __all__ = ["Cost", "available_memory", "gigabytes", "sampling_cost"]
 
 _WORTH_A_TRIAL = 5.0  # seconds: what is shorter is not estimated any closer
 _TRIAL = 1.0  # seconds that a trial takes before it stands for the whole
+_TRIALS = 10.0  # seconds of all trials, where a batch takes hardly longer than a single object
 _COPIES = 2  # of the result that are held at once: the batches, and what they are joined into
 
 
@@ -28,7 +29,7 @@ class Cost:
     result: int  # bytes of the result
     batch: int  # objects that are drawn at once
     memory: int  # bytes: the result while it is joined, besides what the network holds of one batch
-    seconds: float  # estimated from the largest trial batch
+    seconds: float  # estimated from trial batches
 
     def check(self, available: int | None) -> None:
         """Refuse a result that cannot fit into that many bytes; None is not known.
@@ -47,8 +48,9 @@ class Cost:
 def sampling_cost(model: GenerativeModel, n: int, element: int = 4, **options: Any) -> Cost:
     """The memory and time that `model.sample(n, **options)` will take.
 
-    Batches of 1, 2, 4, ... objects are sampled until one takes a second or is a whole batch, or until n of them at this
-    rate would take less than five seconds. This does not change later samples.
+    Batches of 1, 2, 4, ... objects are sampled until one takes a second and twice as long as a single object, or is a
+    whole batch, or until n of them at this rate would take less than five seconds; the time of a whole batch is then on
+    the line through the first and the last of them. This does not change later samples.
 
     Args:
         model: to sample from.
@@ -64,11 +66,18 @@ def sampling_cost(model: GenerativeModel, n: int, element: int = 4, **options: A
     shape = (points or model.shape[0], *model.shape[1:])
     result = n * element * int(torch.Size(shape).numel())
     _timed(model, 1, options)  # What is found once, for all samples, is found here.
-    size, seconds = 1, _timed(model, 1, options)
-    while size < batch and seconds < _TRIAL and seconds * n / size > _WORTH_A_TRIAL:
+    size, single = 1, _timed(model, 1, options)
+    seconds = spent = single
+    while size < batch and seconds * n / size > _WORTH_A_TRIAL and spent < _TRIALS:
+        if seconds >= max(_TRIAL, 2 * single):
+            break
         size = min(2 * size, batch)
         seconds = _timed(model, size, options)
-    return Cost(n, result, batch, _COPIES * result, seconds * n / size)
+        spent += seconds
+    each = max(0.0, seconds - single) / (size - 1) if size > 1 else seconds
+    whole, rest = divmod(n, batch)
+    counts = [batch] * whole + [rest] * (rest > 0)
+    return Cost(n, result, batch, _COPIES * result, sum(seconds + (count - size) * each for count in counts))
 
 
 def available_memory() -> int | None:

@@ -9,10 +9,10 @@ from pcgen.data.thinning import thin
 from pcgen.models.base import Batch, Learner
 from pcgen.models.domains import check_domain
 from pcgen.ops import farthest_points, take_points
-from pcgen.training.options import Options
+from pcgen.training.options import Options, batches
 from pcgen.training.state import State
 
-__all__ = ["Feed", "as_rows", "batches", "check_labels", "check_rows", "shaped"]
+__all__ = ["Feed", "as_rows", "check_labels", "check_rows", "shaped"]
 
 
 class Feed:
@@ -94,12 +94,6 @@ def shaped(x: Tensor, shape: tuple[int, ...], device: torch.device) -> Tensor:
     """Rows of data as a model takes them: float32 on its device, each set with as many members as it has."""
     x = x.to(device, torch.float32)
     return x if len(shape) == 1 else thin(x, shape[0])
-
-
-def batches(rows: int, batch_size: int) -> int:
-    """The number of batches in an epoch, without a last one that is too small."""
-    whole, rest = divmod(rows, batch_size)
-    return whole + (rest >= 2 * ranks.count())
 
 
 def check_rows(model: Learner, data: Tensor, name: str = "data") -> None:

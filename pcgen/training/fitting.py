@@ -30,7 +30,7 @@ from pcgen.training.run import Run
 from pcgen.training.signals import Interrupted, Watch, watching
 from pcgen.training.validation import Validation
 
-__all__ = ["fit"]
+__all__ = ["check_asked", "fit"]
 
 SAVE_SECONDS = 30.0  # Between checkpoints, unless their distance is given in steps.
 
@@ -92,7 +92,7 @@ def fit(
     if resume is not None and out is not None:
         asked = left_open(asked, out)
     settled = asked.settled(model.recipe, len(rows), where)
-    _check(out, resume, overwrite, settled)
+    check_asked(out, resume, overwrite, bool(settled.tensorboard))
     with ExitStack() as stack:
         stack.enter_context(ranks.group(where))
         if where.type == "cpu":
@@ -174,8 +174,14 @@ def _follow(
     return at
 
 
-def _check(out: str | Path | None, resume: str | None, overwrite: bool, options: Options) -> None:
-    asked = {"resume": resume is not None, "overwrite": overwrite, "tensorboard": options.tensorboard}
+def check_asked(out: str | Path | None, resume: str | None, overwrite: bool, tensorboard: bool) -> None:
+    """Refuse what a training is asked to do with its run, where it cannot do it.
+
+    Raises:
+        ValueError: there is no run folder for it, `resume` is not "auto", a run is to be both continued and deleted, or
+            tensorboard is not installed.
+    """
+    asked = {"resume": resume is not None, "overwrite": overwrite, "tensorboard": tensorboard}
     for name, given in asked.items():
         if given and out is None:
             raise ValueError(f"{name}: needs a run folder; give out=")
@@ -183,7 +189,7 @@ def _check(out: str | Path | None, resume: str | None, overwrite: bool, options:
         choose(resume, ["auto"], "resume")
     if resume is not None and overwrite:
         raise ValueError("resume, overwrite: give one of them: a run is either continued or deleted")
-    if options.tensorboard:
+    if tensorboard:
         event_writer()
 
 

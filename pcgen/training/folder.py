@@ -73,22 +73,32 @@ class RunFolder:
         """
         run = cls(Path(path), config)
         json.dumps(config)  # What JSON cannot hold is told before anything is deleted.
-        if run.path.exists() and not run.path.is_dir():
-            raise FileExistsError(f"{path}: is a file; choose another --out")
-        if run.path.is_dir() and any(run.path.iterdir()):
-            if not (run.path / _CONFIG).is_file():
-                raise FileExistsError(f"{path}: exists and is not a run folder; choose another --out")
-            if not overwrite:
-                raise FileExistsError(
-                    f"{path}: has a run already; choose another --out, or --overwrite or --resume auto"
-                )
-            run._delete()
+        cls.check_free(path, overwrite)
+        run._delete()
         try:
             run.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OSError(f"{path}: could not be made ({error.strerror or error}); choose another --out") from error
         run.write_config()
         return run
+
+    @staticmethod
+    def check_free(path: str | Path, overwrite: bool = False) -> None:
+        """Refuse a place where no run can be begun.
+
+        Raises:
+            FileExistsError: there is something already, and it is not a run or `overwrite` is False.
+        """
+        path = Path(path)
+        if path.exists() and not path.is_dir():
+            raise FileExistsError(f"{path}: is a file; choose another --out")
+        if path.is_dir() and any(path.iterdir()):
+            if not (path / _CONFIG).is_file():
+                raise FileExistsError(f"{path}: exists and is not a run folder; choose another --out")
+            if not overwrite:
+                raise FileExistsError(
+                    f"{path}: has a run already; choose another --out, or --overwrite or --resume auto"
+                )
 
     @classmethod
     @contextmanager

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from pcgen.training.folder import CODES
 from pcgen.training.identity import data_identity
 from pcgen.training.run import Run
 
-__all__ = ["Codes", "data_again", "head_on_codes", "read_codes"]
+__all__ = ["Codes", "data_again", "head_on_codes", "learned_clouds", "read_codes"]
 
 _SAMPLINGS, _CODES = 8, 8192  # of a cloud, and of all clouds, at most
 
@@ -95,7 +96,8 @@ def read_codes(
             f"{run}: a run of {name}, which cannot decode its codes; give the run folder of an autoencoder"
         )
     source = data_again(opened, data)
-    about = {**source.about, "codes_of": str(Path(run).absolute())}
+    clouds = data_identity(source.train, source.labels)
+    about = {**source.about, "codes_of": str(Path(run).absolute()), "clouds": clouds}
     points, seed = int(autoencoder.shape[0]), int(source.about["training_set"]["seed"])
     draws = max(1, min(_SAMPLINGS, _CODES // len(source.train)))
     if draws > 1 and source.train.shape[1] < 2 * points:
@@ -123,7 +125,7 @@ def read_codes(
 
 
 def data_again(run: Run, data: str | None = None) -> TrainingSet:
-    """The training data of a run of clouds, from where it was or from where it is said to be now.
+    """The clouds that a run, or the autoencoder of a head, was trained on, from where they were or are said to be now.
 
     Raises:
         FileNotFoundError: it is not there.
@@ -141,7 +143,7 @@ def data_again(run: Run, data: str | None = None) -> TrainingSet:
         raise FileNotFoundError(
             f"{error}; it is the training data of {run.path}: where it has been moved, say so with --data SPEC (data=)"
         ) from error
-    now, then = data_identity(source.train, source.labels), run.config["data"]
+    now, then = data_identity(source.train, source.labels), learned_clouds(run)
     if any(then[key] != value for key, value in now.items()):
         was, found = (f"{tuple(each['shape'])} {each['sha256'][:12]}" for each in (then, now))
         raise ValueError(
@@ -149,6 +151,19 @@ def data_again(run: Run, data: str | None = None) -> TrainingSet:
             "bring it back, name the place it was moved to (--data SPEC), or train again"
         )
     return source
+
+
+def learned_clouds(run: Run) -> Mapping[str, Any]:
+    """Shape and SHA-256 of the clouds that a run, or the autoencoder of a head, was trained on.
+
+    Raises:
+        FileNotFoundError: the head does not say it, and its autoencoder's run is not where it was.
+    """
+    about: Mapping[str, Any] = run.config["data"]
+    if "codes_of" not in about:
+        return about
+    # What a head has itself is of its codes; older heads have nothing else.
+    return about.get("clouds") or learned_clouds(Run.open(about["codes_of"]))
 
 
 def _kept(path: Path, key: str) -> dict[str, Tensor] | None:

@@ -94,7 +94,9 @@ def on_codes(model: str, codes: Codes, domain: str | None = None, **config: Any)
     return Job(learner, codes.rows, codes.held_out, codes.source, codes.labels)
 
 
-def again(run: str | Path, *, data: str | None = None, device: str = "cpu", **changed: Any) -> tuple[Job, Options]:
+def again(
+    run: str | Path, *, data: str | None = None, codes: str | Path | None = None, device: str = "cpu", **changed: Any
+) -> tuple[Job, Options]:
     """The job of a run again, from its config.json alone: a new model, the data read again, and the run's options.
 
     The initial weights are drawn with the options' seed, as in `pcgen train`: with the same machine, torch and number
@@ -103,6 +105,7 @@ def again(run: str | Path, *, data: str | None = None, device: str = "cpu", **ch
     Args:
         run: the folder of a training of `pcgen train`.
         data: SOURCE[:CLASS][@SPLIT] where its clouds are now, if they have been moved.
+        codes: the run folder of the autoencoder of a head, if that has been moved.
         device: where codes are made of clouds.
         **changed: options that replace the run's, by name.
 
@@ -119,15 +122,23 @@ def again(run: str | Path, *, data: str | None = None, device: str = "cpu", **ch
     if any(name in changed for name in _ENDS):  # A new end takes the place of the old one.
         changed = {**dict.fromkeys(_ENDS), **changed}
     options = options_of(options, changed)
+    if codes is not None and "codes_of" not in about:
+        raise ValueError(f"codes: {run} was trained on clouds, not on codes of an autoencoder; leave it out")
     if "codes_of" in about:
-        codes = read_codes(about["codes_of"], data=data or about["training_set"]["spec"], device=device)
+        codes_of = about["codes_of"] if codes is None else codes
+        if not Path(codes_of).exists():
+            raise FileNotFoundError(
+                f"{codes_of}: no such run folder; it is the autoencoder of {run}: where it has been moved, say so with "
+                "--codes RUN (codes=)"
+            )
+        coded = read_codes(codes_of, data=data or about["training_set"]["spec"], device=device)
         described = opened.config["model"]
         head = dict(described["head"])
         _seed(options)
-        job = on_codes(head.pop("name"), codes, described.get("domain"), **head)
+        job = on_codes(head.pop("name"), coded, described.get("domain"), **head)
         if data_identity(job.train, job.labels)["sha256"] != about["sha256"]:
             warnings.warn(
-                f"{about['codes_of']}: the codes differ from those that {run} was trained on: the autoencoder was "
+                f"{codes_of}: the codes differ from those that {run} was trained on: the autoencoder was "
                 "trained again, or encodes on another machine; the run will not be repeated bit for bit",
                 stacklevel=2,
             )

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pcgen.training.feed import batches
 from pcgen.training.folder import RunFolder
 from pcgen.training.history import best_row
 from pcgen.training.limits import Limit
-from pcgen.training.options import Options
+from pcgen.training.options import Options, batches
 
 __all__ = ["RunSummary", "differences", "find_runs", "flat", "model_name", "summarise"]
 

@@ -10,11 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pcgen import ranks
 from pcgen.data.augmentation import Augmentation
 from pcgen.errors import at_least, choose
 from pcgen.models.base import Recipe
 
-__all__ = ["LOG_EVERY", "SCHEDULES", "Options", "computes_bf16", "options_of"]
+__all__ = ["LOG_EVERY", "SCHEDULES", "Options", "batches", "computes_bf16", "options_of"]
 
 LOG_EVERY = 50  # updates between rows of the history, unless told otherwise
 
@@ -112,12 +113,17 @@ class Options:
 
     def settled(self, recipe: Recipe, rows: int, device: torch.device) -> "Options":
         """The same with every open entry as the recipe has it, for data of so many rows and a training there."""
+        batch_size = max(1, min(self.batch_size or recipe.batch_size or rows, rows))
+        steps = self.steps if self.limits else recipe.steps
+        updates = batches(rows, batch_size) * self.epochs if self.epochs is not None else steps
+        # Of a recipe's warm-up, no more than a twentieth of a training whose length is known.
+        short = recipe.warmup if updates is None else min(recipe.warmup, updates // 20)
         return dataclasses.replace(
             self,
-            steps=self.steps if self.limits else recipe.steps,
-            batch_size=max(1, min(self.batch_size or recipe.batch_size or rows, rows)),
+            steps=steps,
+            batch_size=batch_size,
             schedule=self.schedule or recipe.schedule,
-            warmup=self._short(recipe.warmup, recipe) if self.warmup is None else self.warmup,
+            warmup=short if self.warmup is None else self.warmup,
             clip=(recipe.clip or 0.0) if self.clip is None else self.clip,
             average=(recipe.average or 0.0) if self.average is None else self.average,
             augment=recipe.augment if self.augment is None and rows < recipe.few else self.augment,
@@ -125,11 +131,6 @@ class Options:
             log_every=self.log_every or LOG_EVERY,
             tensorboard=bool(self.tensorboard),
         )
-
-    def _short(self, warmup: int, recipe: Recipe) -> int:
-        """A recipe's warm-up, which is no more than a twentieth of a training of known length."""
-        steps = self.steps if self.limits else recipe.steps
-        return warmup if steps is None else min(warmup, steps // 20)
 
     def scaled(self, recipe: Recipe, effort: float) -> "Options":
         """The same for `effort` times the recipe's steps, at least one for each of its phases."""
@@ -173,3 +174,9 @@ def options_of(options: Options | None, settings: Mapping[str, Any]) -> Options:
     for name in settings:
         choose(name, _NAMES, "training option")
     return dataclasses.replace(options or Options(), **settings)
+
+
+def batches(rows: int, batch_size: int) -> int:
+    """The number of batches in an epoch, without a last one that is too small."""
+    whole, rest = divmod(rows, batch_size)
+    return whole + (rest >= 2 * ranks.count())

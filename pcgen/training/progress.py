@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from pcgen.training.loop import Step
 
-__all__ = ["Display"]
+__all__ = ["Display", "clock"]
 
 _REFRESH_SECONDS, _LINE_SECONDS = 0.2, 10.0
 _BAR = 10  # the width of a bar that is worth more than the speed
@@ -101,9 +101,9 @@ class Display:
         if seconds > 0 and part > 0:
             parts.append((f"{updates / seconds:.3g}/s", 3))
             if step.fraction < 1:
-                parts.append((f"{_clock(seconds * (1 - step.fraction) / part)} left", 0))
+                parts.append((f"{clock(seconds * (1 - step.fraction) / part)} left", 0))
         if step.fraction >= 1:
-            parts.append((f"{_clock(step.seconds)} in all", 0))
+            parts.append((f"{clock(step.seconds)} in all", 0))
         return parts
 
 
@@ -129,7 +129,12 @@ def _fitted(name: str, parts: list[tuple[str, int]], width: int) -> tuple[str, i
     return name, max(1, min(spare(), 40)), text if len(text) <= room else text[: max(room - 1, 0)] + "…"
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """A time in words.
+
+    >>> clock(75), clock(3675)
+    ('1:15', '1:01:15')
+    """
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

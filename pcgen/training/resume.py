@@ -11,9 +11,8 @@ import torch
 from pcgen import ranks
 from pcgen.files import read_tensors
 from pcgen.models.base import Learner
-from pcgen.training.feed import batches
 from pcgen.training.limits import Limit
-from pcgen.training.options import Options
+from pcgen.training.options import Options, batches
 from pcgen.training.run import Run
 from pcgen.training.state import State, read_state
 

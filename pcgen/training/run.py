@@ -100,15 +100,29 @@ class Run(RunFolder):
         return sampling_cost(model, n, 8 if wide else 4, **options)
 
     def encode(
-        self, clouds: Tensor | Clouds, *, checkpoint: str | None = None, device: str | torch.device = "cpu"
+        self,
+        clouds: Tensor | Clouds,
+        *,
+        own: bool = False,
+        checkpoint: str | None = None,
+        device: str | torch.device = "cpu",
     ) -> Tensor:
         """Codes (S, *code) of clouds in the data's own units, (S, N, 3).
 
+        Those of a head are its autoencoder's, which `decode` takes. With `own`, they are what the head itself makes of
+        them: positions on the map of a som, weights of an nmf's parts, the code of a vae.
+
         Raises:
-            ValueError: the model has no codes, or learns rows of another shape.
+            ValueError: the model has no codes (of its own), or learns rows of another shape.
         """
         model = self._with_codes(checkpoint, device)
-        return encode_all(model, self._rows(model, clouds)).cpu()
+        head = getattr(model, "head", None)
+        if own and (head is None or not can(head, "encode")):
+            name = self.config["model"].get("name") if head is None else type(head).__name__
+            reason = "which is no head" if head is None else "a head without codes of its own"
+            raise ValueError(f"own: {self.path} is a run of {name}, {reason}; leave it out for the autoencoder's codes")
+        codes = encode_all(model, self._rows(model, clouds))
+        return (encode_all(head, model.to_head(codes)) if own else codes).cpu()
 
     def decode(self, codes: Tensor, *, checkpoint: str | None = None, device: str | torch.device = "cpu") -> Tensor:
         """Clouds (S, points, 3) of codes (S, *code), in the data's units, at the training clouds' place and size.
@@ -212,9 +226,11 @@ class Run(RunFolder):
             here = Normalization("global_std", here.offset, here.size, fitted=True, origin=here.origin)
         sets = [clouds] if isinstance(clouds, Clouds) else [x[None] if isinstance(x, Tensor) else x for x in clouds]
         parts = [cloud for each in sets for cloud in here.apply(each)]
+        known = [list(each.names) if isinstance(each, Clouds) else [""] * len(each) for each in sets]
+        names = [name or f"cloud {place}" for place, name in enumerate(name for own in known for name in own)]
         if labels is not None and not isinstance(labels, Tensor):
             labels = labels_of(model.classes, [labels] * len(parts) if isinstance(labels, str) else labels)
-        found = complete(model, parts, n, labels=labels, progress=progress, **options).cpu()
+        found = complete(model, parts, n, labels=labels, names=names, progress=progress, **options).cpu()
         return torch.stack([here.undo(ways) for ways in found])
 
     def _rows(self, model: Learner, clouds: Tensor | Clouds) -> Tensor:

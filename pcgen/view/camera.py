@@ -1,8 +1,8 @@
 """The camera of every picture: where a point of a y-up world lands on a cell, whatever engine draws it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -58,6 +58,15 @@ class Frame:
     def height(self) -> int:
         """Pixels that hold every cloud."""
         return max(self.heights)
+
+    def of(self, cells: Sequence[int]) -> "Frame":
+        """The frame of some of the clouds, which are placed as they are here."""
+
+        def some(all_cells: tuple[Any, ...]) -> tuple[Any, ...]:
+            return tuple(all_cells[cell] for cell in cells) if all_cells else ()
+
+        names = ("clouds", "floors", "heights", "shrunk", "marks")
+        return replace(self, **{name: some(getattr(self, name)) for name in names})
 
     def project(self, points: Array) -> Array:
         """Pixels from the centre of the cell, right and up, (N, 2)."""

@@ -100,7 +100,7 @@ def _boxes(clouds: CloudSet, count: int) -> list[Array | None]:
 
 def _array(cloud: Any, argument: str) -> Array:
     if hasattr(cloud, "detach"):
-        cloud = cloud.detach().cpu().float().numpy()
+        cloud = cloud.detach().cpu().double().numpy()
     try:
         return np.asarray(cloud, dtype=np.float64)
     except (TypeError, ValueError) as error:

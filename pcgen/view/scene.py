@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from pcgen.errors import choose
 from pcgen.view.boxes import edges
-from pcgen.view.camera import Camera, frame
+from pcgen.view.camera import Camera, Frame, frame
 from pcgen.view.colors import COLORS, paint
 from pcgen.view.inputs import Array, Drawable, drawables
 from pcgen.view.layout import check_titles, layout
@@ -99,7 +99,8 @@ def arrange(
     """Put clouds side by side as `picture` does, in space."""
     items = drawables(clouds)
     texts = captions_of(items, captions, colors)
-    return _arranged(items, texts, rows, groups, colors, columns, point_size, scale, camera or Camera())
+    whole = _Whole.of(items, colors, scale, camera or Camera(), point_size)
+    return whole.arranged(range(len(items)), texts, rows, groups, columns)
 
 
 def pages(
@@ -114,87 +115,87 @@ def pages(
     camera: Camera | None = None,
     page: int = 16,
 ) -> list[Scene]:
-    """Scenes of at most this many clouds of each group, in their order; all groups side by side on each page.
+    """Scenes of at most this many clouds of each group, in their order; all groups beside each other on each page.
 
-    Rows with titles of their own, which are not groups, stay on one page.
+    All pages have one scale, one size of points and the same colourings. Rows with titles of their own, which are not
+    groups, stay on one page.
     """
     items = drawables(clouds)
     texts = captions_of(items, captions, colors)
     layout(1, [1] * len(items), columns, groups=groups)  # what cannot be laid out is refused
     if rows and groups and len(rows) != len(groups):
         raise ValueError(f"rows: must be one title for each of the {len(groups)} groups, got {len(rows)}")
+    whole = _Whole.of(items, colors, scale, camera or Camera(), point_size)
     scenes = []
     for places, there in pages_of(groups or [len(items)], len(items) if rows and not groups else page):
+        titles = [rows[group] for group in there] if rows and groups else rows
+        sizes = [len(group) for group in places] if groups else None
         flat = [place for group in places for place in group]
-        scenes.append(
-            _arranged(
-                [items[place] for place in flat],
-                [texts[place] for place in flat],
-                [rows[group] for group in there] if rows and groups else rows,
-                [len(group) for group in places] if groups else None,
-                colors,
-                columns,
-                point_size,
-                scale,
-                camera or Camera(),
-            )
-        )
+        scenes.append(whole.arranged(flat, [texts[place] for place in flat], titles, sizes, columns))
     return scenes
 
 
-def _arranged(
-    items: list[Drawable],
-    texts: list[str],
-    rows: Sequence[str] | None,
-    groups: Sequence[int] | None,
-    colors: str,
-    columns: int | None,
-    point_size: float | None,
-    scale: str,
-    camera: Camera,
-) -> Scene:
-    choose(scale, SCALES, "scale")
-    marks = [edges(item.boxes) for item in items]
-    framed = frame([item.points for item in items], camera, _CELL, scale, marks=marks)
-    texts = [f"{text}  {framed.scale_of(i)}".strip() for i, text in enumerate(texts)]
-    caption = LINE if any(texts) else 0
-    places = layout(_CELL, framed.heights, columns, caption, _GUTTER if rows else 0, groups)
-    check_titles(rows, places)
-    pixels = framed.focal / framed.distance  # of one unit of the frame, at the middle of a cloud
+@dataclass(frozen=True)
+class _Whole:
+    """All clouds of a viewing, framed together, so that they can be compared from page to page."""
 
-    def at(left: float, top: float) -> Array:
-        return np.array([left - places.width / 2, places.height / 2 - top, 0.0])
+    framed: Frame
+    camera: Camera
+    palettes: Mapping[str, list[Array]]  # by name, (N_i, 3) of each cloud, those that are asked for before the others
+    radius: float
 
-    shifts, labels = [], []
-    for i, (left, top) in enumerate(places.cells):
-        height = places.row_height(i)
-        shifts.append(at(left + _CELL / 2, top + height / 2))
-        if texts[i]:
-            labels.append(_label(texts[i], at(left, top + height), _CELL))
-    titled = zip(rows, places.title_middles, strict=True) if rows else ()
-    labels += [_label(row, at(0, middle - LINE / 2), _GUTTER) for row, middle in titled]
-    clouds = [cloud * pixels + shift for cloud, shift in zip(framed.clouds, shifts, strict=True)]
-    lines = [mark * pixels + shift for mark, shift in zip(framed.marks, shifts, strict=True)]
-    return Scene(
-        points=np.concatenate(clouds),
-        sizes=np.array([len(cloud) for cloud in clouds]),
-        middles=np.stack([(cloud.min(axis=0) + cloud.max(axis=0)) / 2 for cloud in clouds]),
-        up=camera.axes() @ np.array([0.0, 1.0, 0.0]),
-        colors=_palettes(items, colors),
-        radius=diameter_of(framed, point_size) / 2,
-        captions=tuple(labels),
-        width=float(places.width),
-        height=float(places.height),
-        edges=np.concatenate(lines),
-        edge_sizes=np.array([len(line) for line in lines]),
-    )
+    @classmethod
+    def of(cls, items: list[Drawable], colors: str, scale: str, camera: Camera, point_size: float | None) -> _Whole:
+        choose(scale, SCALES, "scale")
+        marks = [edges(item.boxes) for item in items]
+        framed = frame([item.points for item in items], camera, _CELL, scale, marks=marks)
+        labelled = all(item.label is not None for item in items)
+        others = [name for name in COLORS if name != colors and (name != "label" or labelled)]
+        palettes = {name: paint(items, name) for name in (colors, *others)}
+        return cls(framed, camera, palettes, diameter_of(framed, point_size) / 2)
 
+    def arranged(
+        self,
+        chosen: Sequence[int],
+        texts: list[str],
+        rows: Sequence[str] | None,
+        groups: Sequence[int] | None,
+        columns: int | None,
+    ) -> Scene:
+        """A scene of the chosen clouds, with a text for each."""
+        framed = self.framed.of(chosen)
+        texts = [f"{text}  {framed.scale_of(i)}".strip() for i, text in enumerate(texts)]
+        caption = LINE if any(texts) else 0
+        places = layout(_CELL, framed.heights, columns, caption, _GUTTER if rows else 0, groups)
+        check_titles(rows, places)
+        pixels = framed.focal / framed.distance  # of one unit of the frame, at the middle of a cloud
 
-def _palettes(items: list[Drawable], first: str) -> dict[str, Array]:
-    """The colours that these clouds can have, (M, 3) each, those that are asked for before the others."""
-    labelled = all(item.label is not None for item in items)
-    others = [name for name in COLORS if name != first and (name != "label" or labelled)]
-    return {name: np.concatenate(paint(items, name)) for name in (first, *others)}
+        def at(left: float, top: float) -> Array:
+            return np.array([left - places.width / 2, places.height / 2 - top, 0.0])
+
+        shifts, labels = [], []
+        for i, (left, top) in enumerate(places.cells):
+            height = places.row_height(i)
+            shifts.append(at(left + _CELL / 2, top + height / 2))
+            if texts[i]:
+                labels.append(_label(texts[i], at(left, top + height), _CELL))
+        titled = zip(rows, places.title_middles, strict=True) if rows else ()
+        labels += [_label(row, at(0, middle - LINE / 2), _GUTTER) for row, middle in titled]
+        clouds = [cloud * pixels + shift for cloud, shift in zip(framed.clouds, shifts, strict=True)]
+        lines = [mark * pixels + shift for mark, shift in zip(framed.marks, shifts, strict=True)]
+        return Scene(
+            points=np.concatenate(clouds),
+            sizes=np.array([len(cloud) for cloud in clouds]),
+            middles=np.stack([(cloud.min(axis=0) + cloud.max(axis=0)) / 2 for cloud in clouds]),
+            up=self.camera.axes() @ np.array([0.0, 1.0, 0.0]),
+            colors={name: np.concatenate([own[i] for i in chosen]) for name, own in self.palettes.items()},
+            radius=self.radius,
+            captions=tuple(labels),
+            width=float(places.width),
+            height=float(places.height),
+            edges=np.concatenate(lines),
+            edge_sizes=np.array([len(line) for line in lines]),
+        )
 
 
 def _label(text: str, corner: Array, width: int) -> tuple[npt.NDArray[np.uint8], Array]:

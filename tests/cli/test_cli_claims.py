@@ -32,6 +32,7 @@ def test_a_claim_is_tested_and_its_numbers_are_written(pcgen, tmp_path) -> None:
     [
         (["mixin"], r"claim: must be one of .*; got 'mixin'; did you mean 'mixing'\?"),
         (["mixing", "--effort", 0], "effort: must be a positive number, got 0"),
+        (["--seeds", 3, "--out", "x.csv"], "--seeds, --out: for testing claims; name some, or --all"),
         (["mixing", "--seeds", 2], "seeds: must be at least 3, got 2"),
         (["mixing", "--out", "claims.txt"], r"--out: must end in .csv, got claims.txt"),
     ],

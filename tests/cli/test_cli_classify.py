@@ -251,6 +251,21 @@ def test_arguments_are_refused_before_data_is_read(pcgen, autoencoder, words, tm
     assert result.code == 2 and "none.npz" not in result.err and len(result.err.strip().splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--epochs", 3, "--rotate", 0, "--no-bf16"], "--epochs, --rotate, --bf16: for supervised references; add"),
+        (["--points", 9], "--points: for supervised references; add --supervised or --models, or leave it out"),
+    ],
+)
+def test_options_that_would_be_ignored_are_refused(pcgen, autoencoder, words, message, tmp_path):
+    result = pcgen("classify", autoencoder, *words, "--data", tmp_path / "none.npz", "--out", tmp_path / "table")
+    assert result.code == 2 and message in result.err, result.err
+    words = ["--supervised", "--losses", "hinge", "--data", tmp_path / "none.npz", "--out", tmp_path / "table"]
+    result = pcgen("classify", *words)
+    assert result.code == 2 and "--losses: for a classifier of codes; name a run folder" in result.err
+
+
 def test_a_folder_that_cannot_be_is_refused_before_data_is_read(pcgen, autoencoder, tmp_path):
     (tmp_path / "ref.npz").write_bytes(b"mine")
     (tmp_path / "other").mkdir()

@@ -143,6 +143,22 @@ def test_clouds_become_meshes_named_after_them(pcgen, tmp_path, open3d_imports):
     assert one.code == 0 and (tmp_path / "one.ply").is_file()
 
 
+def test_a_cloud_of_which_there_is_no_mesh_is_left_out_if_asked(pcgen, tmp_path, open3d_imports):
+    (tmp_path / "scans").mkdir()
+    for name, count in (("a", 600), ("b", 20)):
+        sphere = torch.nn.functional.normalize(torch.randn(1, count, 3), dim=2)
+        data.save(tmp_path / "scans" / f"{name}.xyz", sphere)
+    result = pcgen("data", "mesh", tmp_path / "scans", "--out", f"{tmp_path}/m/")
+    assert result.code == 2 and "b.xyz: points: must be 50 or more" in result.err
+    assert "(--drop-bad leaves it out)" in result.err and not (tmp_path / "m").exists()
+    result = pcgen("data", "mesh", tmp_path / "scans", "--out", f"{tmp_path}/m/", "--drop-bad")
+    assert result.code == 0 and "left out: b.xyz: points: must be 50 or more" in result.err, result.err
+    assert [path.name for path in (tmp_path / "m").iterdir()] == ["a.ply"]
+    (tmp_path / "scans" / "a.xyz").unlink()
+    result = pcgen("data", "mesh", tmp_path / "scans", "--out", f"{tmp_path}/none/", "--drop-bad")
+    assert result.code == 2 and "scans: no cloud is left to mesh" in result.err and not (tmp_path / "none").exists()
+
+
 def test_what_is_no_mesh_is_told_with_the_clouds_name(pcgen, tmp_path):
     data.save(tmp_path / "few.xyz", torch.randn(1, 20, 3))
     result = pcgen("data", "mesh", tmp_path / "few.xyz", "--out", tmp_path / "a.ply")

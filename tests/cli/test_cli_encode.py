@@ -66,6 +66,23 @@ def test_codes_are_written_with_names_labels_and_scores(pcgen, paths, tmp_path):
     ]
 
 
+def test_a_heads_own_codes_are_written_on_request(pcgen, paths, tmp_path):
+    run, clouds = paths
+    opened, given = training.Run.open(run), data.load(str(clouds))
+    model = LatentCloudModel(opened.trained(), SOM((4,), height=2, width=3))
+    about = {"normalization": opened.normalization.to_dict()}
+    training.fit(model, opened.encode(given), out=tmp_path / "som", about=about, steps=5)
+    own, theirs = tmp_path / "own.npz", tmp_path / "theirs.npz"
+    assert pcgen("encode", tmp_path / "som", clouds, "--own", "--out", own).code == 0
+    assert pcgen("encode", tmp_path / "som", clouds, "--out", theirs).code == 0
+    codes = torch.from_numpy(np.load(theirs)["codes"])
+    assert torch.equal(codes, opened.encode(given))
+    nearest = torch.cdist(model.to_head(codes), model.head.units).argmin(1)  # the map has two rows of three units
+    assert np.load(own)["codes"].tolist() == [[place // 3, place % 3] for place in nearest.tolist()]
+    result = pcgen("encode", run, clouds, "--own", "--out", tmp_path / "none.npz")
+    assert result.code == 2 and "is a run of autoencoder, which is no head; leave it out" in result.err
+
+
 def test_reconstructions_are_in_the_datas_units_and_the_worst_is_named(pcgen, paths, tmp_path):
     run, clouds = paths
     result = pcgen("reconstruct", run, clouds, "--out", tmp_path / "again.npz", "--png", tmp_path / "again.png")
@@ -195,6 +212,21 @@ def test_each_row_is_of_clouds_that_belong_together(pcgen, paths, tmp_path, monk
         assert rows == [3, 5]
         apart, places = latents.nearest(codes[rows], codes, 4)
         assert captions[1] == f"{given.names[places[0, 1]]} {apart[0, 1]:.2f}"
+
+
+def test_a_cloud_that_is_there_twice_is_shown_beside_its_double(pcgen, paths, tmp_path, monkeypatch):
+    drawn = {}
+    monkeypatch.setattr("pcgen.view.picture", lambda clouds, path, **told: drawn.update(told, clouds=clouds) or path)
+    run, clouds = paths
+    given = data.load(str(clouds))
+    twice = given.points.clone()
+    twice[5] = twice[3]
+    data.save(tmp_path / "twice.npz", Clouds(twice, names=given.names))
+    words = ["--show", "nearest", "--steps", 2, "--names", "box5,box3"]
+    result = pcgen("explore", run, tmp_path / "twice.npz", "--png", tmp_path / "out.png", *words)
+    assert result.code == 0, result.err
+    captions = drawn["captions"]
+    assert (captions[0], captions[1], captions[3], captions[4]) == ("box5", "box3 0.00", "box3", "box5 0.00")
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,7 @@ def test_runs_are_sampled_and_measured(pcgen, board, clouds, tmp_path):
     [
         (["board", "board"], "is a leaderboard; make a page of it alone, or of runs alone"),
         (["board", "--reference", "shapes:chair"], "--reference: is given by the leaderboard"),
+        (["board", "--metrics", "cd", "--data", "x"], "--data, --metrics: is given by the leaderboard"),
         (["board/autoencoder"], "autoencoder does not generate; train a head on its codes"),
         (["nowhere"], "no such run folder"),
         (["board", "--out", "page.png"], r"--out: must end in \.html"),

@@ -162,6 +162,44 @@ def test_a_run_whose_data_has_moved_is_trained_again_where_it_is(pcgen, boxes, t
     assert all(torch.equal(one[name], two[name]) for name in one)
 
 
+def test_a_head_is_trained_again_where_its_autoencoder_has_moved(pcgen, autoencoder, tmp_path):
+    head = ["--codes", autoencoder, "--set", "widths=[8]", "--steps", 3, "--out", tmp_path / "one"]
+    assert pcgen("train", "vae", *head).code == 0
+    autoencoder.rename(tmp_path / "moved")
+    result = pcgen("train", "--again", tmp_path / "one", "--out", tmp_path / "two")
+    assert result.code == 2 and "ae: no such run folder; it is the autoencoder of" in result.err
+    assert "where it has been moved, say so with --codes RUN" in result.err
+    result = pcgen("train", "--again", tmp_path / "one", "--codes", tmp_path / "moved", "--out", tmp_path / "two")
+    assert result.code == 0, result.err
+    assert (tmp_path / "one" / "last.safetensors").read_bytes() == (tmp_path / "two" / "last.safetensors").read_bytes()
+    words = ["--again", tmp_path / "moved", "--codes", tmp_path / "moved", "--out", tmp_path / "three"]
+    assert "was trained on clouds, not on codes of an autoencoder" in pcgen("train", *words).err
+
+
+def test_a_run_that_cannot_be_written_is_refused_before_data_is_read(pcgen, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("all of it")
+    for words, message in (
+        (["--out", tmp_path / "new", "--resume", "yes"], "resume: must be one of auto; got 'yes'"),
+        (["--out", tmp_path / "new", "--resume", "auto", "--overwrite"], "resume, overwrite: give one of them"),
+        (["--out", tmp_path / "mine", "--overwrite"], "mine: exists and is not a run folder; choose another --out"),
+        (["--out", tmp_path / "mine", "--resume", "auto"], "mine: exists and is not a run folder"),
+    ):
+        result = pcgen("train", "autoencoder", "--data", tmp_path / "none.npz", *words)
+        assert result.code == 2 and message in result.err and "none.npz" not in result.err, result.err
+    assert (tmp_path / "mine" / "thesis.tex").read_text() == "all of it" and not (tmp_path / "new").exists()
+
+
+def test_what_is_said_of_changes_is_what_the_resumed_run_does(pcgen, boxes, tmp_path):
+    words = ["train", "autoencoder", "--data", boxes, *FAST, *PARTS, "--out", tmp_path / "a"]
+    assert pcgen(*words, "--stretch", 0).code == 0
+    result = pcgen(*words, "--resume", "auto")
+    assert result.code == 0 and "is finished" in result.err and "changed at random" not in result.err, result.err
+    words[-1] = tmp_path / "b"
+    assert pcgen(*words).code == 0
+    assert "changed at random, stretch 0.15, mirror 0.5" in pcgen(*words, "--resume", "auto").err
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

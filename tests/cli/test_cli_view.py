@@ -152,6 +152,20 @@ def test_samples_are_drawn_beside_their_nearest_training_clouds(pcgen, files, mo
     assert several.code == 2 and "--nearest: takes one source of samples" in several.err
 
 
+def test_it_is_said_that_there_are_more_clouds_than_are_drawn(pcgen, files, drawn):
+    result = pcgen("view", files / "all", "--png", files / "x.png", "--count", 2)
+    assert f"{files}/all: the first 2 of its clouds; --count shows more" in result.err and drawn["sizes"] == [10, 30]
+    for words in (["--count", 3], ["--count", 9], []):
+        assert "of its clouds" not in pcgen("view", files / "all", "--png", files / "x.png", *words).err
+    result = pcgen("view", "shapes:mug=20@all", "--png", files / "x.png", "--points", 9, "--shuffle")
+    assert "shapes:mug=20@all: 16 of its clouds" in result.err and len(drawn["sizes"]) == 16
+
+
+def test_single_clouds_of_several_sources_stand_on_one_page(pcgen, files, drawn):
+    assert pcgen("view", files / "a.xyz", files / "b.xyz", "--count", 1).code == 0
+    assert drawn["captions"] == ["a.xyz", "b.xyz"] and drawn["page"] == 2
+
+
 def test_a_film_turns_fewer_clouds_unless_told(pcgen, files, drawn):
     out = ["--film", files / "x.gif"]
     assert pcgen("view", "shapes:mug=20@all", "--points", 8, *out).code == 0
@@ -208,6 +222,8 @@ def test_a_chain_is_a_film_of_its_states(pcgen, files, run):
         (["a.xyz", "--png", "x.png", "--seconds", "2"], "--seconds: is for a film"),
         (["a.xyz", "--png", "x.png", "--frames", "4"], "--frames: is for a film or --chain"),
         (["a.xyz", "--png", "x.png", "--labels", "high"], "--labels and --set: are for --chain RUN; leave them out"),
+        (["run", "--png", "x.png", "--nearest", "shapes:mug", "--shuffle"], "--nearest, --shuffle: for clouds, and"),
+        (["run", "--png", "x.png", "--up", "z"], "is a run folder, whose losses are drawn; leave it out, or draw its"),
         (["--chain", "run"], "--chain: must be drawn into a file; give --png strip.png, or --film chain.gif"),
         (["a.xyz", "--chain", "run", "--png", "x.png"], "--chain: takes one run alone, got"),
         (["--png", "x.png"], "FILES: give clouds to look at, SOURCE[:CLASS][@SPLIT], or a run by --chain RUN"),

@@ -16,7 +16,7 @@ if not SCRIPT.is_file():
 # Installs nothing, and needs no libraries of the system: `pip` is written down, and the system is not Linux.
 _PYTHON = f"""#!/usr/bin/env bash
 case "$1 $2" in
-    "-m pip") echo pip >>log ;;
+    "-m pip") echo pip >>log; case "$*" in *view*) [ -z "${{FAIL:-}}" ] || {{ echo "$FAIL" >&2; exit 1; }} ;; esac ;;
     "-m venv") mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
     *) exec {sys.executable} "$@" ;;
 esac
@@ -63,6 +63,17 @@ def test_it_installs_again_where_a_compiler_has_changed(tree: Path) -> None:
     assert setup(tree)[2] == 3 and setup(tree)[2] == 0
     (tree / "csrc" / "a.cpp").write_text("int a;")
     assert setup(tree)[2] == 3
+
+
+def test_open3d_that_could_not_be_fetched_is_tried_again_and_one_that_does_not_exist_is_not(tree: Path) -> None:
+    code, said, _ = setup(tree, FAIL="ERROR: No matching distribution found for open3d==0.19")
+    assert code == 0 and "Open3D has no package for this Python; pictures come from matplotlib" in said
+    assert setup(tree) == (0, "", 0)
+    (tree / "csrc" / "a.cpp").write_text("int b;")
+    code, said, _ = setup(tree, FAIL="ERROR: Could not connect")
+    assert code == 0 and "ERROR: Could not connect" in said and "has no package" not in said
+    assert "Open3D could not be installed; pictures come from matplotlib until this script is run again" in said
+    assert setup(tree)[2] == 3 and setup(tree)[2] == 0
 
 
 def test_another_interpreter_than_that_of_the_environment_is_refused_in_one_line(tree: Path) -> None:

@@ -97,7 +97,8 @@ def test_completions_hold_the_partial_cloud_and_points_of_the_decoded_one_far_fr
     partial = half(boxes(1))[0][:12]  # sparser than what is decoded
     codes = _draw(model, 100, None)
     torch.manual_seed(5)
-    found = _complete(model, partial, codes, model.decode(codes), 3, 0, "cloud")
+    found, new = _complete(model, partial, codes, model.decode(codes), 3, 0)
+    assert 0 < new < POINTS
     fits = fit_distance(partial, model.decode(codes))
     decoded = model.decode(codes[_choose(fits, (codes - codes.mean(0)) / codes.std(0, correction=0), 3)])
     for cloud, whole in zip(found, decoded, strict=True):
@@ -206,7 +207,11 @@ def test_what_cannot_be_completed_is_told() -> None:
 def test_a_whole_cloud_is_told() -> None:
     model, _ = pair()
     whole = model.sample(1, even=True)
-    with pytest.raises(ValueError, match="cloud 0 is whole already: it has 64 points, and of the 64 of the model's"):
+    with pytest.raises(ValueError, match=r"partial: whole already: cloud 0 \(of 64 points, \d of the model's lie"):
         complete(model, whole, 2)
+    three = torch.cat([whole, whole, whole])
+    several = [three[0], half(three)[1], three[2]]
+    with pytest.raises(ValueError, match=r"whole already: a \(of 64 points.*\), c \(of 64 points"):  # all are named
+        complete(model, several, 2, names=["a", "b", "c"])
     assert complete(model, half(whole), 2).shape == (1, 2, POINTS, 3)
     assert complete(model, whole[:, :40], 2).shape == (1, 2, POINTS, 3)  # all over the cloud, but few

@@ -54,6 +54,20 @@ def runs(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return trained(tmp_path_factory.mktemp("runs"), source, "z")
 
 
+def test_a_page_is_of_the_clouds_that_were_learned_wherever_they_are(source: Path, tmp_path: Path) -> None:
+    own, moved = tmp_path / "own.npz", tmp_path / "moved.npz"
+    own.write_bytes(source.read_bytes())
+    gmm = trained(tmp_path, own, "z") / "gmm"
+    own.rename(moved)
+    with pytest.raises(FileNotFoundError, match=r"where it has been moved, say so with --data SPEC"):
+        of_runs([gmm], clouds=TEST, distances=["cd"])
+    page = of_runs([gmm], clouds=TEST, distances=["cd"], moved=str(moved))
+    assert any("moved.npz" in value for _, value in page.facts)
+    np.savez(own, **{**boxes(), "points": boxes()["points"] + 0.1})
+    with pytest.raises(ValueError, match=r"own\.npz: is not the data that .*gmm was trained on"):
+        of_runs([gmm], clouds=TEST, distances=["cd"])
+
+
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What every run was measured against."""

@@ -36,6 +36,24 @@ def test_the_memory_is_that_of_the_result_twice_and_the_time_that_of_whole_batch
     assert time.monotonic() - begin < 2
 
 
+class Stepwise(Gaussian):
+    """Takes its time for each batch, however large: many small steps of a sampler."""
+
+    def draw(self, n: int) -> Tensor:
+        time.sleep(0.11)
+        return super().draw(n)
+
+    def at_once(self, points: int | None = None) -> int:
+        return 64
+
+
+def test_a_batch_that_takes_as_long_as_a_single_object_is_not_taken_for_many_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cost, "_TRIAL", 0.1)
+    assert 1.1 <= sampling_cost(Stepwise((5,)), 640).seconds < 10  # ten batches; 640 single objects would take 70 s
+
+
 def test_points_and_wide_numbers_count(tmp_path: Path) -> None:
     run = save(build({"name": "diffusion", "shape": [12, 3], "times": 2, "width": 4, "blocks": 1}), tmp_path / "run")
     assert run.cost(1000).result == 1000 * 12 * 3 * 4

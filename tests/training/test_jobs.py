@@ -234,6 +234,9 @@ def test_what_has_changed_since_is_told(autoencoder: Path, shapes: Path, tmp_pat
         again(tmp_path / "ae2")
     assert again(tmp_path / "ae2", data=str(shapes))[0].source.spec == str(shapes)  # where the same data is now
     on_codes("gaussian", read_codes(autoencoder)).fit(tmp_path / "head", Options(seed=0))
+    assert heads.data_again(Run.open(tmp_path / "head")).spec == str(shapes)  # of a head: its autoencoder's clouds
+    with pytest.raises(ValueError, match=r"own\.npz: is not the data that .*head was trained on"):
+        heads.data_again(Run.open(tmp_path / "head"), str(own))
     _change_a_weight(autoencoder)
     with pytest.warns(UserWarning, match=r"ae: the codes differ from those that .*head was trained on"):
         again(tmp_path / "head")

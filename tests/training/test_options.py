@@ -66,6 +66,8 @@ def test_the_recipes_steps_are_the_end_where_none_is_given(end: dict[str, Any], 
 
 def test_a_recipes_warm_up_is_a_twentieth_of_a_short_training_and_a_given_one_stays() -> None:
     assert [Options(steps=n).settled(RECIPE, 100, CPU).warmup for n in (10, 40, 60, 1000)] == [0, 2, 3, 3]
+    # 100 rows in batches of 16 are 7 updates an epoch.
+    assert [Options(epochs=n).settled(RECIPE, 100, CPU).warmup for n in (1, 6, 9, 1000)] == [0, 2, 3, 3]
     assert Options(minutes=1.0).settled(RECIPE, 100, CPU).warmup == 3
     assert Options(steps=10, warmup=5).settled(RECIPE, 100, CPU).warmup == 5
 

@@ -27,6 +27,8 @@ def test_tensors_arrays_and_lists() -> None:
         np.testing.assert_allclose(found[1].points, points[1], rtol=1e-6)
         assert found[1].name == "" and found[1].label is None
     assert len(drawables(points[0])) == 1
+    far = torch.rand(1, 500, 3, dtype=torch.float64) + 5e6  # of which float32 would hold three values of x
+    np.testing.assert_array_equal(drawables(far)[0].points, far[0].numpy())
     assert [len(cloud.points) for cloud in drawables([points[0], points[1, :4]])] == [10, 4]
 
 

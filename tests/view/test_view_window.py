@@ -14,6 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
+from pcgen.data import Clouds
 from pcgen.view import display, show, window
 from pcgen.view.camera import Camera, frame
 from pcgen.view.scene import Scene, arrange, pages
@@ -100,13 +101,29 @@ def test_pages_hold_some_of_each_set_side_by_side() -> None:
     assert [len(scene.captions) for scene in found] == [4 + 2, 3 + 2, 1 + 1]  # with a title for each set that is there
     ordered = pages(clouds, page=3, colors="order")
     assert [len(scene.sizes) for scene in ordered] == [3, 3, 2]
-    alone = arrange(clouds[3:6], colors="order")
-    np.testing.assert_array_equal(ordered[1].points, alone.points)
     assert list(ordered[1].colors) == ["order", "height"]
     with pytest.raises(ValueError, match="page: must be at least 1, got 0"):
         pages(clouds, page=0)
     with pytest.raises(ValueError, match="rows: must be one title for each of the 2 groups, got 1"):
         pages(clouds, rows=["a"], groups=[5, 3])
+
+
+@pytest.mark.parametrize("scale", ["shared", "each"])
+def test_clouds_on_different_pages_have_one_scale_and_one_size_of_points(scale: str) -> None:
+    shape = torch.randn(1, 50, 3)
+    found = pages(torch.cat([shape, 3 * shape, shape]), page=1, scale=scale)
+    spans = [float(np.ptp(scene.points, axis=0).max()) for scene in found]
+    assert spans[0] == pytest.approx(spans[2]) and len({scene.radius for scene in found}) == 1
+    assert spans[1] == pytest.approx((3 if scale == "shared" else 1) * spans[0])
+    together = arrange(torch.cat([shape, 3 * shape, shape]), scale=scale)
+    np.testing.assert_allclose(np.ptp(together.points[:50], axis=0), np.ptp(found[0].points, axis=0))
+
+
+def test_pages_have_the_same_colourings_where_only_some_clouds_have_labels() -> None:
+    labelled = Clouds(torch.randn(2, 9, 3), labels=torch.tensor([0, 1]), classes=("a", "b"))
+    found = pages([labelled, torch.randn(9, 3)], page=2)
+    assert [list(scene.colors) for scene in found] == [["height", "order"]] * 2
+    assert [list(scene.colors) for scene in pages(labelled, page=1)] == [["height", "label", "order"]] * 2
 
 
 @pytest.fixture
@@ -208,6 +225,7 @@ def test_ctrl_c_ends_the_window(tmp_path: Path) -> None:
     # A shell that runs the tests in the background has all that they start ignore the signal.
     program = f"""
 import signal, sys, torch
+from pcgen.data import Clouds
 from pcgen.view import display, show, window
 signal.signal(signal.SIGINT, signal.default_int_handler)
 display.obstacle, window.find_spec, sys.executable = lambda: "", lambda name: object(), {str(stand_in)!r}

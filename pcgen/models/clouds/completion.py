@@ -28,6 +28,7 @@ def complete(
     n: int = 4,
     *,
     labels: Tensor | None = None,
+    names: Sequence[str] | None = None,
     candidates: int = CANDIDATES,
     steps: int = STEPS,
     progress: Progress | None = None,
@@ -50,6 +51,7 @@ def complete(
         partial: clouds (S, P, 3), or one tensor (P, 3) for each, in the units and the position of the model's clouds.
         n: completions of each.
         labels: for a model with classes: the class of each partial cloud, (S,) int64; None is all classes.
+        names: of the partial clouds, for messages; None is "cloud 0", "cloud 1", ...
         candidates: number of sampled codes, from torch's global generator, for all clouds of one label together.
         steps: of the optimisation.
         progress: called after every partial cloud with the number that is done, and the total.
@@ -58,29 +60,38 @@ def complete(
         (S, n, points, 3) on the model's device; the n in the order of the candidates' distances, the best first.
 
     Raises:
-        ValueError: the model has no head; a partial cloud is empty, already whole or has NaN; n is below 1 or above the
-            candidates; or the model does not accept these labels.
+        ValueError: the model has no head; a partial cloud is empty or has NaN; some are whole already, of which all are
+            named; n is below 1 or above the candidates; or the model does not accept these labels.
     """
     if not isinstance(model, LatentCloudModel):
         raise ValueError(f"model: must be an autoencoder with a head on its codes, got {type(model).__name__}")
     at_least(1, n=n)
     at_least(n, candidates=candidates)
     at_least(0, steps=steps)
-    clouds = [_checked(cloud, place).to(model.device) for place, cloud in enumerate(partial)]
+    named = [f"cloud {place}" for place in range(len(partial))] if names is None else list(names)
+    clouds = [_checked(cloud, name).to(model.device) for cloud, name in zip(partial, named, strict=True)]
     at_least(1, **{"partial clouds": len(clouds)})
     if labels is not None and labels.shape != (len(clouds),):
         raise ValueError(
             f"labels: must be one for each of {len(clouds)} partial clouds, got shape {tuple(labels.shape)}"
         )
     completed: dict[int, Tensor] = {}
+    whole: list[str] = []
     for label in [None] if labels is None else sorted(set(labels.tolist())):
         codes = _draw(model, candidates, label)
         decoded = model.decode(codes)  # (K, N, 3)
         for place, cloud in enumerate(clouds):
             if labels is None or int(labels[place]) == label:
-                completed[place] = _complete(model, cloud, codes, decoded, n, steps, f"cloud {place}")
+                completed[place], new = _complete(model, cloud, codes, decoded, n, steps)
+                if max(new, decoded.shape[1] - len(cloud)) < _LEAST_NEW * decoded.shape[1]:
+                    whole.append(f"{named[place]} (of {len(cloud)} points, {new} of the model's lie where it has none)")
                 if progress is not None:
                     progress(len(completed), len(clouds))
+    if whole:  # told at the end, so that none is left to be told the next time
+        raise ValueError(
+            f"partial: whole already: {', '.join(whole)}; leave out what is whole, give a part of it, or decode its "
+            "code (Run.reconstruct)"
+        )
     return torch.stack([completed[place] for place in range(len(clouds))])
 
 
@@ -94,15 +105,15 @@ def fit_distance(partial: Tensor, clouds: Tensor) -> Tensor:
     return (seen - clouds.gather(1, index.expand(-1, -1, 3))).square().sum(2).mean(1)
 
 
-def _checked(cloud: Tensor, place: int) -> Tensor:
+def _checked(cloud: Tensor, name: str) -> Tensor:
     if not isinstance(cloud, Tensor) or cloud.ndim != 2 or cloud.shape[1] != 3:
         found = tuple(cloud.shape) if isinstance(cloud, Tensor) else type(cloud).__name__
-        raise ValueError(f"partial: must be clouds (S, P, 3) or tensors (P, 3), cloud {place} is {found}")
+        raise ValueError(f"partial: must be clouds (S, P, 3) or tensors (P, 3), {name} is {found}")
     if len(cloud) == 0:
-        raise ValueError(f"partial: cloud {place} is empty; leave it out, or draw new clouds with `sample`")
+        raise ValueError(f"partial: {name} is empty; leave it out, or draw new clouds with `sample`")
     bad = int((~cloud.isfinite().all(1)).sum())
     if bad:
-        raise ValueError(f"partial: cloud {place} has {bad} points of NaN or infinity; leave them out (--drop-bad)")
+        raise ValueError(f"partial: {name} has {bad} points of NaN or infinity; leave them out (--drop-bad)")
     return cloud.detach().float()
 
 
@@ -114,9 +125,12 @@ def _draw(model: LatentCloudModel, count: int, label: int | None) -> Tensor:
 
 
 def _complete(
-    model: LatentCloudModel, partial: Tensor, codes: Tensor, decoded: Tensor, n: int, steps: int, name: str
-) -> Tensor:
-    """n completions (n, N, 3) of a partial cloud (P, 3), from candidates (K, *code) and what they decode to."""
+    model: LatentCloudModel, partial: Tensor, codes: Tensor, decoded: Tensor, n: int, steps: int
+) -> tuple[Tensor, int]:
+    """n completions (n, N, 3) of a partial cloud (P, 3), from candidates (K, *code) and what they decode to.
+
+    Also the number of points of the best of them that lie where the partial cloud has none.
+    """
     fits = nearest_means(partial[None], decoded, squared=True)[0][0]  # (K,)
     mean, deviation = codes.mean(0), codes.std(0, correction=0)
     likely = (codes - mean) / deviation.clamp_min(torch.finfo(codes.dtype).tiny)
@@ -125,13 +139,7 @@ def _complete(
     gaps = _gaps(partial, clouds)  # (n, N)
     seen = _seen(partial, clouds, gaps)
     best = int(fit_distance(partial, clouds).argmin())
-    points, new = clouds.shape[1], clouds.shape[1] - seen[best]
-    if max(new, points - len(partial)) < _LEAST_NEW * points:
-        raise ValueError(
-            f"partial: {name} is whole already: it has {len(partial)} points, and of the {points} of the model's cloud "
-            f"nearest to it only {new} lie where it has none; give a part of it, or decode its code (Run.reconstruct)"
-        )
-    return filled(partial, clouds)
+    return filled(partial, clouds), clouds.shape[1] - int(seen[best])
 
 
 def filled(partial: Tensor, clouds: Tensor) -> Tensor:
