@@ -12,6 +12,9 @@ from pcgen.data.walking import walk
 
 __all__ = ["list_folder"]
 
+# From so many folders on, of which this share holds one file each, folders are those of objects and not of classes.
+_OBJECTS, _SHARE = 10, 0.9
+
 
 def list_folder(root: Path, seed: int, max_bytes: int) -> Listing:
     """The clouds and meshes in a folder and its subfolders, sorted by path; their names are their paths.
@@ -20,7 +23,8 @@ def list_folder(root: Path, seed: int, max_bytes: int) -> Listing:
     file's path is its class; ShapeNet's synset numbers become names. So it reads `<class>/*.ply`,
     `<class>/{train,test}/*.off` (ModelNet), `<synset>/{train,val,test}/*.npy` (PointFlow's PC15k), `<synset>/*.ply`
     (latent_3d_points) and `{train,test}/<class>/*`. If `train` is beside other classes, it is a class (railway trains).
-    Links are followed. Hidden files and folders are ignored.
+    If there are ten or more such folders and nine of ten hold one file, each is of one object, and there are no
+    classes. Links are followed. Hidden files and folders are ignored.
 
     Raises:
         PermissionError: a folder or file in it cannot be read.
@@ -53,6 +57,9 @@ def list_folder(root: Path, seed: int, max_bytes: int) -> Listing:
         notes += (f"{where}: train is read as a class, since there are other classes beside it",)
     if any(labels) and not all(labels):
         notes += (f"{where}: no classes, since {names[labels.index('')]} and others are in no subfolder",)
+    objects = all(labels) and _are_objects(labels)
+    if objects:
+        notes += (f"{where}: no classes, since {len(set(labels))} folders hold {len(files)} files, nearly all one each",)
     if others:
         notes += (f"{where}: {sum(others.values())} files of other kinds ignored ({', '.join(sorted(others)[:5])})",)
 
@@ -62,12 +69,19 @@ def list_folder(root: Path, seed: int, max_bytes: int) -> Listing:
     return Listing(
         names=names,
         read=read,
-        labels=class_names(labels) if all(labels) else None,
+        labels=class_names(labels) if all(labels) and not objects else None,
         splits=splits if all(splits) else None,
         notes=notes,
         places=[printable(root / path) for path in files],
         files=[root / path for path in files],
     )
+
+
+def _are_objects(labels: Sequence[str]) -> bool:
+    """Whether the folders, of which one is given for each file, are those of single objects."""
+    sizes = Counter(labels).values()
+    single = sum(size == 1 for size in sizes)
+    return len(sizes) >= _OBJECTS and single >= _SHARE * len(sizes) and 2 * single > len(labels)
 
 
 def _labels_and_splits(parents: Sequence[tuple[str, ...]]) -> tuple[list[str], list[str]]:

@@ -13,7 +13,7 @@ from pcgen.data.placement import Placement
 from pcgen.data.selection import select
 from pcgen.data.source import GIB, Listing
 from pcgen.data.spec import absolute, parse
-from pcgen.data.splits import DRAWN, held_out_rows, split_rows
+from pcgen.data.splits import DRAWN, counted, held_out_rows, split_rows
 from pcgen.data.thinning import thin
 from pcgen.errors import at_least
 
@@ -143,7 +143,7 @@ def _division(spec: str, listing: Listing, train: Clouds, held_out: Clouds) -> l
     """Notes on training and held-out clouds, if the spec does not determine them, and on too few clouds."""
     splits = listing.splits or ()
     asked = parse(spec).splits
-    drawn = f"; the splits are {DRAWN}" if listing.drawn else ""
+    drawn = f"; the splits are {DRAWN}: {counted(splits)}" if listing.drawn else ""
     source = "@val" if "val" in splits else "@train"
     said = f"{len(train)} clouds of @train are learned, {len(held_out)} of {source} held out"
     notes = [f"{spec}{'' if asked else ' names no split'}: {said}{drawn}"] if asked in ((), ("all",)) else []

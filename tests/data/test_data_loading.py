@@ -24,7 +24,7 @@ def test_a_flat_folder_is_sorted_and_has_no_classes(tmp_path: Path) -> None:
     assert any("1 files of other kinds ignored (.txt)" in note for note in clouds.notes)
     assert clouds.drawn and len(clouds.notes) == 1  # no split is asked for: how they are drawn need not be told
     (note,) = [note for note in load(f"{tmp_path}@test").notes if "split" in note]
-    assert note == f"{tmp_path} has no splits of its own: they are {DRAWN}"
+    assert note == f"{tmp_path} has no splits of its own: they are {DRAWN}: 1 train, 1 val, 1 test"
     assert info(str(tmp_path))["splits"] == f"train 1, val 1, test 1; {DRAWN}"
     with pytest.raises(ValueError, match="has no classes"):
         load(f"{tmp_path}:chair")
