@@ -1,5 +1,10 @@
 """The built-in shapes, and scenes of them, as a source of clouds."""
 
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
 from pcgen.data import scenes, shapes
 from pcgen.data.source import Listing, Raw
 from pcgen.errors import choose
@@ -41,7 +46,9 @@ def _shapes(counts: dict[str, int], seed: int) -> Listing:
     rows = [(family, index) for family, count in counts.items() for index in range(count)]
 
     def read(row: int, surface_points: int) -> Raw:
-        return Raw(*shapes.cloud(*rows[row], points=surface_points, seed=seed), sampled=True)
+        points, normals = shapes.cloud(*rows[row], points=surface_points, seed=seed)
+        again = partial(_shape, *rows[row], seed)
+        return Raw(points, normals, sampled=True, surface=again)
 
     return Listing(
         names=[f"{family}/{index}" for family, index in rows],
@@ -53,12 +60,16 @@ def _shapes(counts: dict[str, int], seed: int) -> Listing:
     )
 
 
+def _shape(family: str, index: int, seed: int, points: int) -> NDArray[np.float64]:
+    return shapes.cloud(family, index, points=points, seed=seed)[0]
+
+
 def _scenes(count: int, seed: int) -> Listing:
     """`count` scenes, with boxes."""
 
     def read(row: int, surface_points: int) -> Raw:
         points, normals, boxes = scenes.cloud(row, surface_points, seed)
-        return Raw(points, normals, sampled=True, boxes=boxes)
+        return Raw(points, normals, sampled=True, boxes=boxes, surface=lambda count: scenes.cloud(row, count, seed)[0])
 
     return Listing(
         names=[f"{SCENE}/{index}" for index in range(count)],

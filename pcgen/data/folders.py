@@ -40,9 +40,9 @@ def list_folder(root: Path, seed: int, max_bytes: int) -> Listing:
     if not paths:
         raise ValueError(f"{where}: is empty; give a folder of clouds or meshes ({kinds})")
     if not files:
-        held = ", ".join(f"{count} {ending}" for ending, count in others.most_common(5))
+        there = ", ".join(f"{count} {ending}" for ending, count in others.most_common(5))
         raise ValueError(
-            f"{where}: holds no clouds or meshes ({kinds}), but {held}; give another folder, or name a file in it"
+            f"{where}: holds no clouds or meshes ({kinds}), but {there}; give another folder, or name a file in it"
         )
     names = [printable(path.as_posix()) for path in files]
     parents = [tuple(map(printable, path.parts[:-1])) for path in files]
@@ -59,7 +59,8 @@ def list_folder(root: Path, seed: int, max_bytes: int) -> Listing:
         notes += (f"{where}: no classes, since {names[labels.index('')]} and others are in no subfolder",)
     objects = all(labels) and _are_objects(labels)
     if objects:
-        notes += (f"{where}: no classes, since {len(set(labels))} folders hold {len(files)} files, nearly all one each",)
+        held = f"{len(set(labels))} folders hold {len(files)} files, nearly all one each"
+        notes += (f"{where}: no classes, since {held}",)
     if others:
         notes += (f"{where}: {sum(others.values())} files of other kinds ignored ({', '.join(sorted(others)[:5])})",)
 

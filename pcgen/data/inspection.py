@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from pcgen.data.axes import to_y_up
 from pcgen.data.clouds import SPLITS
-from pcgen.data.gathering import clean, true_points, up_axis
+from pcgen.data.gathering import clean, coarse, true_points, up_axis
 from pcgen.data.loading import list_source
 from pcgen.data.origin import ZERO, Floats, bounds, common_origin, held, refuse_unheld, shown
 from pcgen.data.selection import select
@@ -41,7 +40,8 @@ def check(spec: str, *, max_bytes: int = 4 * GIB) -> list[Fault]:
     An error is anything that `load` does not accept: a source without clouds, damaged files, NaN, wrong shapes, meshes
     without area or with missing vertices, different numbers of points, and clouds too far from each other for float32
     with a common origin. These are errors too: a cloud of one point, or of one point repeated, which cannot be
-    normalised since its size is 0; and a cloud that was stored in float32 so far from 0 that its shape is lost.
+    normalised since its size is 0; and a cloud or mesh that was stored so far from 0 that the type of its numbers,
+    such as float32, lost its shape.
 
     Raises:
         FileNotFoundError: there is no such file or folder.
@@ -71,11 +71,9 @@ def check(spec: str, *, max_bytes: int = 4 * GIB) -> list[Fault]:
             faults.append(Fault(name, f"{listing.place(row, spec)}: {what}; it has no size"))
         good.append(row)
         ranges.append(bounds(true_points(points, listing.origin)))
-        if raw.points.dtype == np.float32 and _is_far(points):
-            size, step = np.ptp(points, axis=0).max(), np.spacing(np.abs(points).max())
-            what = f"is {size:.4g} in size, so far from 0 that its float32 numbers are {step:.4g} apart"
+        if (lost := coarse(raw)) is not None:
             todo = "write it again from its source, in float64 or relative to its own centre"
-            faults.append(Fault(name, f"{listing.place(row, spec)}: {what}; {todo}"))
+            faults.append(Fault(name, f"{listing.place(row, spec)}: {lost}; {todo}"))
     if len(sizes) > 1:
         small, large = min(sizes), max(sizes)
         faults.append(
@@ -86,12 +84,6 @@ def check(spec: str, *, max_bytes: int = 4 * GIB) -> list[Fault]:
             )
         )
     return faults + _too_far(listing, spec, good, ranges)
-
-
-def _is_far(points: NDArray[np.floating]) -> bool:
-    """Whether a cloud (N, 3) is too far from 0 for float32."""
-    low, high = bounds(points)
-    return not bool(held(low[None], high[None]).all())
 
 
 def _too_far(listing: Listing, spec: str, rows: list[int], ranges: list[tuple[Floats, Floats]]) -> list[Fault]:

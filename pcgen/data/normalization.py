@@ -35,8 +35,9 @@ class Normalization:
       cloud (Yang et al., 2019, PointFlow: 3D point cloud generation with continuous normalizing flows).
 
     Clouds are normalised with all their points, before they are thinned. So a cloud's position and size do not depend
-    on the points that are used; `Clouds` that were thinned first may know theirs (`Clouds.whole`). A tensor has true
-    coordinates; `Clouds` may be relative to an origin. All computations are in float64.
+    on the points that are used; those of a surface are of the same 2048 points, however many are sampled. `Clouds` that
+    were thinned first may know theirs (`Clouds.whole`). A tensor has true coordinates; `Clouds` may be relative to an
+    origin. All computations are in float64.
 
     A generated cloud has no position and size of its own. `undo` gives it `offset` and `size`, which `fit` computes
     from the training set: the mean and standard deviation for `global_std`, otherwise the mean offset and size of its

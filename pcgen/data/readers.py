@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pcgen.data.formats.arrays import read_npy
 from pcgen.data.formats.glb import read_glb
@@ -59,7 +60,12 @@ def read_cloud(path: Path, surface_points: int, name: str, seed: int, max_bytes:
         if (size := content.vertices.nbytes + content.faces.nbytes) > max_bytes:
             raise too_large(f"{path}: its {len(content.faces)} triangles", size, max_bytes)
         try:
-            points, normals, _ = Surface(content).sample(surface_points, stream("surface", name, seed))
+            surface = Surface(content)
+            points, normals, _ = surface.sample(surface_points, stream("surface", name, seed))
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
-    return Raw(points, normals, sampled=True, notes=content.notes)
+
+    def again(count: int) -> NDArray[np.float64]:
+        return surface.sample(count, stream("surface", name, seed))[0]
+
+    return Raw(points, normals, sampled=True, notes=content.notes, stored=content.stored, surface=again)

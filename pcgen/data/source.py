@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pcgen.data.origin import ZERO, Triple
+from pcgen.data.origin import ZERO, Stored, Triple
 
 __all__ = [
     "GIB",
@@ -37,6 +37,9 @@ class Raw:
     sampled: bool = False  # whether the points were sampled from a surface, which may have any number of points
     notes: tuple[str, ...] = ()  # parts of the file that were not read
     boxes: NDArray[np.generic] | None = None  # (K, 6), for the shapes in a scene: centre and size, NaN if there is none
+    stored: Stored | None = None  # the coordinates in the file, if the points are others: sampled, or of another type
+    # Of a surface, samples any number of points anew, (n, 3), always the same ones.
+    surface: Callable[[int], NDArray[np.generic]] | None = None
 
 
 @dataclass(frozen=True)

@@ -35,9 +35,10 @@ def counted(splits: Sequence[str]) -> str:
 def draw_splits(keys: Sequence[str], labels: Sequence[str] | None) -> list[str]:
     """A random split for each cloud: about 85% train, 5% val and 10% test of every class, none empty from 3 clouds on.
 
-    A class of fewer clouds is all train; but if every class is, the splits are those of the whole set. They depend only on the keys of all clouds of the class, not on the seed of training or evaluation, nor on the name
-    of the source. So no training uses test clouds of another one. A split is a rank among the class: if clouds are
-    added or removed, others may change their split. The .npz of `pcgen data convert` stores the splits.
+    A class of fewer clouds is all train; but if every class is, the splits are those of the whole set. They depend only
+    on the keys of all clouds of the class, not on the seed of training or evaluation, nor on the name of the source. So
+    no training uses test clouds of another one. A split is a rank among the class: if clouds are added or removed,
+    others may change their split. The .npz of `pcgen data convert` stores the splits.
     """
     splits = ["train"] * len(keys)
     if labels is not None and max(Counter(labels).values(), default=0) < _FEWEST:

@@ -1,5 +1,6 @@
 """Clouds and meshes in the Polygon File Format, .ply, in text and binary of either byte order."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from pcgen.data.formats.lines import line_end, shown, unmarked
 from pcgen.data.formats.ply_rows import Columns, Element, Property, binary_rows, lengths_of, text_rows
 from pcgen.data.polygons import polygon_mesh
 from pcgen.data.source import Raw, named, read_bytes
-from pcgen.data.surface import Mesh
+from pcgen.data.surface import Mesh, stored_corners
 
 __all__ = ["read_ply"]
 
@@ -88,7 +89,8 @@ def _content(rows: dict[str, Columns]) -> Raw | Mesh:
         if lengths_of(corners) not in face or face[corners].dtype.kind not in "iu":
             raise ValueError(f"header: {corners} of a face must be a list of whole numbers")
         sides = face[lengths_of(corners)].astype(np.int64)
-        return polygon_mesh(points.astype(np.float64), sides, face[corners].astype(np.int64))
+        named = face[corners].astype(np.int64)
+        return replace(polygon_mesh(points.astype(np.float64), sides, named), stored=stored_corners(points, named))
     if all(name in vertex and lengths_of(name) not in vertex for name in _NORMALS):
         return Raw(points, np.stack([vertex[name] for name in _NORMALS], axis=-1))
     return Raw(points)
