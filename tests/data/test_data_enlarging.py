@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 import torch
 
 from pcgen.data import Augmentation, Clouds
@@ -39,6 +40,36 @@ def test_copies_share_a_split_and_some_shapes_are_held_out() -> None:
     assert all(len(found) == 1 for found in by_shape.values())
     told = [next(iter(found)) for found in by_shape.values()]
     assert (told.count("train"), told.count("val"), told.count("test")) == (28, 2, 10)
+
+
+def test_it_is_said_how_many_are_held_out_and_one_copy_moves_none() -> None:
+    own = clouds()
+    told = "splits: there was no val, so 2 of 30 train clouds, with all copies, are val"
+    assert told in enlarged(own, 2, Augmentation(rotation=180)).notes
+    alone = enlarged(own, 1, Augmentation(rotation=180))
+    assert alone.splits == own.splits and not any(note.startswith("splits") for note in alone.notes)
+
+
+def test_copies_of_more_memory_than_allowed_are_refused() -> None:
+    own = clouds(8)
+    told = r"^tensor: 100 copies of 8 clouds of 20 points: would take 187\.50 KiB of memory, more than the 187\.50 KiB"
+    with pytest.raises(ValueError, match=told):
+        enlarged(own, 100, Augmentation(), max_bytes=800 * 20 * 12 - 1)
+    assert len(enlarged(own, 100, Augmentation(), max_bytes=800 * 20 * 12)) == 800
+
+
+def test_the_variants_are_in_memory_once() -> None:
+    """What is allocated beside them is the batch that is changed, and what each cloud has beside its points."""
+    own = Clouds(torch.rand(20, 4000, 3))
+    taken: list[int] = []
+
+    def change(points: torch.Tensor) -> torch.Tensor:
+        taken.append(len(points))
+        return points + 1
+
+    grown = enlarged(own, 30, change)  # type: ignore[arg-type]
+    assert max(taken) == 64 and sum(taken) == 600 and torch.equal(grown.points[30], own.points[1] + 1)
+    assert grown.points.untyped_storage().nbytes() == 600 * 4000 * 12
 
 
 def test_copies_of_clouds_without_splits_are_all_train_and_it_is_said() -> None:

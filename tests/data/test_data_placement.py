@@ -201,7 +201,11 @@ def test_normals_stay_perpendicular_to_the_surface_that_is_changed() -> None:
 
 
 def test_an_augmentation_says_what_it_does() -> None:
-    assert str(Augmentation(stretch=0.15, mirror=0.5, centred=True)) == "stretch 0.15, mirror 0.5"
+    assert str(Augmentation(stretch=0.15, mirror=0.5)) == "stretch 0.15, mirror 0.5"
+    centred = "stretch 0.15, mirror 0.5 about each cloud's centre"
+    assert str(Augmentation(stretch=0.15, mirror=0.5, centred=True)) == centred
+    assert str(Augmentation(jitter=0.5, centred=True)) == "jitter 0.5"
+    assert str(Augmentation(centred=True)) == "no change"
     assert str(Augmentation()) == "no change"
 
 

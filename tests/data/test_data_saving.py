@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -181,6 +182,51 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=rf"^{tmp_path}/absent/folder: could not be written"):
         write_folder(tmp_path / "absent" / "folder", [a])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_may_not_be_read_is_written_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = os.open
+
+    def refuse(path: Path, flags: int, *rest: int, **named: int | None) -> int:
+        if Path(path) == tmp_path:
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, flags, *rest, **named)  # type: ignore[arg-type]
+
+    (tmp_path / "file").write_bytes(b"old")
+    monkeypatch.setattr(os, "open", refuse)
+    write_whole(tmp_path / "file", b"new")
+    assert (tmp_path / "file").read_bytes() == b"new"
+
+
+def test_a_disk_that_fails_after_the_file_was_replaced_is_not_said_to_keep_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced = os.fsync
+
+    def fail(handle: int) -> None:
+        if os.path.isdir(f"/proc/self/fd/{handle}"):
+            raise OSError(5, "Input/output error")
+        synced(handle)
+
+    (tmp_path / "file").write_bytes(b"old")
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match=r"file: was written, but its folder could not be synced \(Input/output error\)"):
+        write_whole(tmp_path / "file", b"new")
+    assert (tmp_path / "file").read_bytes() == b"new" and len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("age", [0, 7200])
+def test_what_a_process_of_another_container_writes_is_left_while_it_changes(tmp_path: Path, age: int) -> None:
+    """Its number may be none of this system, or another process's here."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    mark, system, _, number = temporary_beside(tmp_path / "file").name.removeprefix(".file.").split("-")
+    others = [tmp_path / f".file.{mark}-00000000-{pid}-{number}" for pid in (ended.pid, os.getppid())]
+    for path in others:
+        path.write_bytes(b"part")
+        os.utime(path, (time.time() - age,) * 2)
+    write_whole(tmp_path / "file", b"whole")
+    assert system != "00000000" and [path.exists() for path in others] == [not age] * 2
 
 
 def test_what_a_process_that_has_ended_left_is_deleted_and_what_others_write_is_not(tmp_path: Path) -> None:
