@@ -47,7 +47,7 @@ class Augmentation:
             raise ValueError(f"mirror: must be a share from 0 to 1, got {self.mirror}")
 
     def __str__(self) -> str:
-        """The arguments that change clouds, with their values, and whether the changes are about the clouds' centres."""
+        """The arguments that change clouds, with their values, and whether changes are about the clouds' centres."""
         amounts = {name: value for name, value in vars(self).items() if name != "centred" and value}
         about = " about each cloud's centre" if self.centred and set(amounts) - {"jitter"} else ""
         return ", ".join(f"{name} {value:g}" for name, value in amounts.items()) + about or "no change"

@@ -18,7 +18,8 @@ _SEED = 0  # of random splits, always the same
 
 def _shuffled(keys: Sequence[str], seed: int) -> list[int]:
     """Rows in a random order that depends only on their keys and the seed."""
-    hashes = [hashlib.sha256(f"{seed}\0{key}".encode()).digest() for key in keys]
+    # Names that a user gave may have lone surrogates, which no file's reader returns.
+    hashes = [hashlib.sha256(f"{seed}\0{key}".encode(errors="surrogatepass")).digest() for key in keys]
     return sorted(range(len(keys)), key=lambda row: (hashes[row], row))
 
 
