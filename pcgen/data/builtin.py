@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pcgen.data import scenes, shapes
+from pcgen.data.formats.arrays import check_count
 from pcgen.data.source import Listing, Raw
 from pcgen.errors import choose
 
@@ -13,27 +14,29 @@ __all__ = ["DEFAULT_COUNT", "SCENE", "list_shapes"]
 
 DEFAULT_COUNT = 1000
 SCENE = "scene"
+_DIGITS = 19  # of a count, at most one fewer
 
 
-def list_shapes(classes: tuple[str, ...], seed: int) -> Listing:
+def list_shapes(classes: tuple[str, ...], seed: int, max_bytes: int) -> Listing:
     """Shapes of the given families, each `FAMILY` or `FAMILY=COUNT`; of all families if none is given.
 
     `scene` or `scene=COUNT`, without other families, gives scenes of such shapes; the class of a scene is the number of
     its shapes.
 
     Raises:
-        ValueError: a family is unknown or named twice, its count is not a positive integer, or scenes are combined with
-            families.
+        ValueError: a family is unknown or named twice, its count is not a positive integer, scenes are combined with
+            families, or the names of so many would need more than `max_bytes`.
     """
     counts: dict[str, int] = {}
     for asked in classes or tuple(shapes.FAMILIES):
         family, equals, count = asked.partition("=")
         choose(family, (*shapes.FAMILIES, SCENE), "shapes")
-        if equals and not (count.isdecimal() and int(count) > 0):
+        if equals and not (count.isdecimal() and len(count) < _DIGITS and int(count) > 0):
             raise ValueError(f"shapes:{asked}: must be FAMILY=COUNT with COUNT >= 1, as shapes:{family}=200")
         if family in counts:
             raise ValueError(f"shapes:{','.join(classes)}: names {family!r} twice; name each family once")
         counts[family] = int(count) if equals else DEFAULT_COUNT
+    check_count(sum(counts.values()), f"shapes:{','.join(classes)}", max_bytes)
     if SCENE not in counts:
         return _shapes(counts, seed)
     if len(counts) > 1:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pcgen.data.formats.arrays import SPLIT_NAMES
-from pcgen.data.readers import READERS, holds_cloud, read_cloud
+from pcgen.data.readers import READERS, begins_damaged, holds_cloud, read_cloud
 from pcgen.data.source import Listing, Raw, printable
 from pcgen.data.synsets import class_names
 from pcgen.data.walking import walk
@@ -24,7 +24,8 @@ def list_folder(root: Path, seed: int, max_bytes: int) -> Listing:
     `<class>/{train,test}/*.off` (ModelNet), `<synset>/{train,val,test}/*.npy` (PointFlow's PC15k), `<synset>/*.ply`
     (latent_3d_points) and `{train,test}/<class>/*`. If `train` is beside other classes, it is a class (railway trains).
     If there are ten or more such folders and nine of ten hold one file, each is of one object, and there are no
-    classes. Links are followed. Hidden files and folders are ignored.
+    classes. Links are followed. Hidden files and folders are ignored; so are .txt files of words, but not one that is
+    empty or damaged beside other clouds in .txt files.
 
     Raises:
         PermissionError: a folder or file in it cannot be read.
@@ -33,8 +34,11 @@ def list_folder(root: Path, seed: int, max_bytes: int) -> Listing:
     """
     where = printable(root)
     paths, notes = walk(root)
-    files = [path for path in paths if holds_cloud(root / path)]
-    clouds = set(files)
+    clouds = {path for path in paths if holds_cloud(root / path)}
+    tables = {path.parent for path in clouds if path.suffix.lower() == ".txt"}
+    # Their reading reports the damage.
+    clouds |= {path for path in paths if path.parent in tables and begins_damaged(root / path)}
+    files = [path for path in paths if path in clouds]
     others = Counter(printable(path.suffix.lower() or path.name) for path in paths if path not in clouds)
     kinds = ", ".join(sorted(READERS))
     if not paths:

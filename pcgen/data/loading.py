@@ -130,7 +130,7 @@ def list_source(spec: Spec, seed: int, max_bytes: int) -> Listing:
         ValueError: it is of an unknown kind, empty, or damaged.
     """
     if spec.source == "shapes":
-        listing = list_shapes(spec.classes, seed)
+        listing = list_shapes(spec.classes, seed, max_bytes)
         note = f"{spec}: the built-in shapes; for the {'folder' if Path('shapes').is_dir() else 'file'} write ./shapes"
         return replace(listing, notes=(*listing.notes, note)) if Path("shapes").exists() else listing
     try:

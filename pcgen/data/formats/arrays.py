@@ -243,7 +243,7 @@ def listing_of(arrays: dict[str, NDArray[Any]], path: Path, max_bytes: int) -> L
     )
 
 
-def check_count(count: int, path: Path, max_bytes: int) -> None:
+def check_count(count: int, path: Path | str, max_bytes: int) -> None:
     """Refuse more clouds than there is memory for; to be asked before names are made, of which there may be a billion.
 
     Raises:

@@ -8,7 +8,7 @@ import numpy as np
 from pcgen.data.formats.lines import line_end, shown, unmarked
 from pcgen.data.formats.ply_rows import Columns, Element, Property, binary_rows, lengths_of, text_rows
 from pcgen.data.polygons import polygon_mesh
-from pcgen.data.source import Raw, named, read_bytes
+from pcgen.data.source import Raw, in_short, named, read_bytes
 from pcgen.data.surface import Mesh, stored_corners
 
 __all__ = ["read_ply"]
@@ -26,6 +26,7 @@ _TYPES = {
 _COUNTERS = {name: kind for name, kind in _TYPES.items() if kind[0] in "iu"}
 _ORDERS = {"ascii": "", "binary_little_endian": "<", "binary_big_endian": ">"}
 _NORMALS = ("nx", "ny", "nz")
+_NO_SURFACES = ("vertex", "face", "edge", "range_grid")  # a grid of the points is read as these points
 
 
 def read_ply(path: Path, max_bytes: int) -> Raw | Mesh:
@@ -34,21 +35,23 @@ def read_ply(path: Path, max_bytes: int) -> Raw | Mesh:
     Faces of more than three sides are divided into triangles. Of two properties with one name, the first is used.
 
     Raises:
-        ValueError: the header is not a ply header, the file is shorter than it declares, or there are no x, y and z.
+        ValueError: the header is not a ply header, the file is shorter than it declares, there are no x, y and z, or
+            there is a surface in another form than faces of corners.
     """
     data = read_bytes(path, max_bytes)
     with named(path):
         data = unmarked(data)
         order, elements, start = _header(data)
-        rows = binary_rows(data, start, elements, order) if order else text_rows(data, start, elements)
-        return _content(rows)
+        rows, notes = binary_rows(data, start, elements, order) if order else text_rows(data, start, elements)
+        content = _content(rows, {element.name: element.count for element in elements})
+        return replace(content, notes=(*content.notes, *notes))
 
 
 def _header(data: bytes) -> tuple[str, list[Element], int]:
     """The byte order (empty for text), the elements, and the offset of the body."""
     newline = line_end(data)
-    end = data.find(b"end_header")
-    stop = data.find(newline, end)
+    end = data.find(newline + b"end_header")  # at the begin of a line: a comment may have the word
+    stop = data.find(newline, end + 1)
     if not data.startswith(b"ply") or end < 0 or stop < 0:
         raise ValueError("has no whole header from 'ply' to 'end_header'")
     order: str | None = None
@@ -76,16 +79,26 @@ def _header(data: bytes) -> tuple[str, list[Element], int]:
     return order, elements, stop + 1
 
 
-def _content(rows: dict[str, Columns]) -> Raw | Mesh:
+def _has_corners(columns: Columns) -> bool:
+    """Whether an element has a list of whole numbers, as strips of triangles have; lists of bytes are texts."""
+    lists = [values for name, values in columns.items() if lengths_of(name) in columns]
+    return any(values.dtype.kind in "iu" and values.dtype.itemsize > 1 for values in lists)
+
+
+def _content(rows: dict[str, Columns], counts: dict[str, int]) -> Raw | Mesh:
     vertex = rows.get("vertex", {})
     if any(axis not in vertex or lengths_of(axis) in vertex for axis in "xyz"):
         raise ValueError(f"must have vertices with numbers x, y and z, got {', '.join(vertex) or 'no vertices'}")
     points = np.stack([vertex[axis] for axis in "xyz"], axis=-1)
-    if len(rows.get("tristrips", {}).get("vertex_indices", ())):
-        raise ValueError("holds strips of triangles, which are not supported; save it with faces")
+    for name, count in counts.items():
+        if count and name not in _NO_SURFACES and _has_corners(rows[name]):
+            raise ValueError(f"holds {count} {in_short(name)}, which are not supported; save it with faces")
     face = rows.get("face", {})
     corners = next((name for name in ("vertex_indices", "vertex_index") if name in face), None)
-    if corners is not None and len(face.get(lengths_of(corners), face[corners])):
+    if counts.get("face"):
+        if corners is None:
+            names = in_short(", ".join(face))
+            raise ValueError(f"holds {counts['face']} faces without a list vertex_indices, with {names}; save it again")
         if lengths_of(corners) not in face or face[corners].dtype.kind not in "iu":
             raise ValueError(f"header: {corners} of a face must be a list of whole numbers")
         sides = face[lengths_of(corners)].astype(np.int64)
