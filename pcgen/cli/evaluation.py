@@ -70,7 +70,7 @@ def _is_split_up(others: Mapping[str, str | None]) -> bool:
     if reference is None:
         return False
     named = reference.splits not in ((), ("all",))
-    return named or (train is not None and Path(train.source).absolute() == Path(reference.source).absolute())
+    return named or (train is not None and Path(train.source).resolve() == Path(reference.source).resolve())
 
 
 def _doubt(samples: "Clouds", reference: "Clouds") -> None:

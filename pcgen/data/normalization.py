@@ -172,11 +172,12 @@ class Normalization:
         try:
             x, y, z = (float(value) for value in values["offset"])
             a, b, c = (float(value) for value in values.get("origin", ZERO))
-            return cls(str(values["name"]), (x, y, z), float(values["size"]), bool(values["fitted"]), (a, b, c))
-        except (KeyError, TypeError) as error:
+            name, size, fitted = str(values["name"]), float(values["size"]), bool(values["fitted"])
+        except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
                 f"normalization: must have name, offset of three numbers, size and fitted, got {dict(values)} ({error})"
             ) from None
+        return cls(name, (x, y, z), size, fitted, (a, b, c))
 
     def _place(self, wide: Tensor, known: Placement | None) -> tuple[Tensor, Tensor, Tensor]:
         """Offsets (S, 1, 3) and sizes (S, 1, 1) of true coordinates (S, N, 3), and the normalised clouds, float32."""

@@ -56,9 +56,9 @@ def training_set(
     The rows of @train are for training. Those of @val are held out, or some of @train if there are none (`holdout`). If
     the spec names a split, both are from this split.
 
-    Every cloud is normalised with all its stored points; a normalisation is fitted to the training rows only. Then all
-    clouds keep the number of points of the smallest, or as many as `max_bytes` allows, at least `points`. The held-out
-    clouds are subsampled to `points` once.
+    Every cloud is normalised with all its stored points; a normalisation is fitted to the training rows only. Then the
+    training clouds keep the number of points of the smallest, or as many as `max_bytes` allows, at least `points`; a
+    surface has four times `points`. The held-out clouds are subsampled to `points` once.
 
     Args:
         spec: SOURCE[:CLASS][@SPLIT].
@@ -66,7 +66,7 @@ def training_set(
         normalize: a name of `Normalization`.
         up: the source's up axis; by default y, or the axis that the source records.
         drop_bad: whether to drop clouds that are damaged, too small or have NaN, with a note, instead of an error.
-        max_bytes: maximum memory of the clouds.
+        max_bytes: maximum memory of the training clouds, and of the held-out ones where these are read apart.
         seed: of the held-out rows and of thinning.
 
     Raises:

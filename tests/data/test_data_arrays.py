@@ -142,6 +142,8 @@ def test_the_order_of_the_axes_in_memory_does_not_matter(tmp_path: Path, order: 
         ({"points": POINTS, "labels": np.array([{}] * 4, dtype=object)}, "labels: holds pickled objects"),
         ({"points": POINTS, "labels": ["a"]}, "labels must be one for each of 4 clouds"),
         ({"points": POINTS, "labels": [0, 1, 2, 3], "classes": ["a"]}, "must be indices into the 1 classes, got 0"),
+        ({"points": POINTS, "labels": [0, 1, 2, 0], "classes": list("aba")}, "must be different, got 'a' twice"),
+        ({"points": POINTS, "labels": [0, 1, 1, 0], "classes": ["03001627", "chair"]}, "different, got 'chair' twice"),
         ({"points": POINTS, "labels": list("abca"), "classes": ["a", "b"]}, "among its 2 classes, got 'c'"),
         ({"points": POINTS, "names": ["a", "b"]}, "names must be one for each of 4 clouds"),
         ({"points": POINTS, "normals": POINTS[:2]}, r"normals must be \(4, 7, 3\)"),

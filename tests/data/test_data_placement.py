@@ -94,6 +94,9 @@ def test_misuse_of_a_normalisation_is_told() -> None:
         Normalization("bbox").fit(torch.zeros(3, 3))
     with pytest.raises(ValueError, match="normalization: must have name"):
         Normalization.from_dict({"name": "bbox"})
+    for offset in ([1.0, 2.0], [1.0, 2.0, "x"], [1.0, 2.0, 3.0, 4.0]):
+        with pytest.raises(ValueError, match="normalization: must have name, offset of three numbers"):
+            Normalization.from_dict({"name": "bbox", "offset": offset, "size": 1.0, "fitted": True})
 
 
 @pytest.mark.parametrize("name", NORMALIZATIONS)

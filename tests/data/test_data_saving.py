@@ -125,6 +125,39 @@ def test_names_become_names_of_files_on_every_system(tmp_path: Path) -> None:
         save(f"{tmp_path}/b/", Clouds(POINTS[:2], names=("a?", "a*")))
 
 
+@pytest.mark.parametrize(
+    ("classes", "told"),
+    [
+        (("..", "b"), r"classes: '\.\.' is not a valid folder name; rename the class"),
+        (("a", "b/c"), "classes: 'b/c' is not a valid folder name; rename the class"),
+        (("a|b", "a_b"), "classes: 'a|b' and 'a_b' would be one folder, a_b; rename one"),
+    ],
+)
+def test_classes_that_are_no_folders_are_told_as_classes(tmp_path: Path, classes: tuple[str, ...], told: str) -> None:
+    clouds = Clouds(POINTS, labels=torch.tensor([0, 1, 0, 1]), classes=classes)
+    with pytest.raises(ValueError, match=f"^{told.replace('|', '[|]')}"):
+        save(f"{tmp_path}/a/", clouds)
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(ValueError, match=r"^names: '\.\./x' is not a valid file name"):
+        save(f"{tmp_path}/a/", Clouds(POINTS, labels=torch.zeros(4).long(), classes=("a",), names=("../x", *"bcd")))
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_what_is_not_finite_is_told_and_not_written(tmp_path: Path, kind: torch.dtype, value: float) -> None:
+    points = POINTS.to(kind).clone()
+    points[2, 3, 1] = value
+    told = r"^points: must be finite, and 1 of 4 clouds, the first of them cloud 2, hold NaN or infinity; leave"
+    for name in ("a.npz", "a/"):
+        with pytest.raises(ValueError, match=told):
+            save(f"{tmp_path}/{name}", points)
+    with pytest.raises(ValueError, match=told):
+        Clouds.of(points)
+    with pytest.raises(ValueError, match=r"the first of them cloud 2 \('y'\)"):
+        save(tmp_path / "a.npz", Clouds(points.float(), names=("v", "x", "y", "z")))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_file_that_pcgen_wrote_is_never_turned_again(tmp_path: Path) -> None:
     path = save(tmp_path / "a.npz", POINTS)
     turned = load(str(path), up="z")

@@ -4,6 +4,7 @@ import errno
 import hashlib
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -218,6 +219,8 @@ def listing_of(arrays: dict[str, NDArray[Any]], path: Path, max_bytes: int) -> L
             raise ValueError(f"{path}: names must be one for each of {count} clouds, got {names.shape}")
         names, classes = None, names  # in some datasets, these are the names of the classes
     labels, order = _labels(arrays.get("labels"), classes, path)
+    if order is not None and (twice := [name for name, count in Counter(class_names(order)).items() if count > 1]):
+        raise ValueError(f"{path}: classes must be different, got {in_short(twice[0])!r} twice; rename or merge them")
     splits = arrays.get("split")
     named = None if names is None else decode(names.reshape(-1))
     keys = decode(arrays["keys"].reshape(-1)) if "keys" in arrays else None
