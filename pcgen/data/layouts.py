@@ -121,9 +121,10 @@ def _check_lists(root: Path, entries: Iterable[tuple[str, str]]) -> None:
     for split, name in entries:
         if {"", ".", ".."} & set(name.replace("\\", "/").split("/")):
             raise ValueError(f"{root}: its list of {split} names {in_short(name)!r}; repair it or download it again")
-        if found.setdefault(name, split) != split:
+        if (other := found.setdefault(name, split)) != split:
+            both = " and ".join(sorted((split, other), key=SPLITS.index))
             raise ValueError(
-                f"{root}: {in_short(name)} is in its lists of {found[name]} and {split}, so that a model would be "
+                f"{root}: {in_short(name)} is in its lists of {both}, so that a model would be "
                 "tested on what it learned; leave it out of one of them"
             )
 

@@ -26,6 +26,7 @@ _TYPES = {
 _COUNTERS = {name: kind for name, kind in _TYPES.items() if kind[0] in "iu"}
 _ORDERS = {"ascii": "", "binary_little_endian": "<", "binary_big_endian": ">"}
 _NORMALS = ("nx", "ny", "nz")
+_CORNERS = ("vertex_indices", "vertex_index")
 _NO_SURFACES = ("vertex", "face", "edge", "range_grid")  # a grid of the points is read as these points
 
 
@@ -43,7 +44,8 @@ def read_ply(path: Path, max_bytes: int) -> Raw | Mesh:
         data = unmarked(data)
         order, elements, start = _header(data)
         rows, notes = binary_rows(data, start, elements, order) if order else text_rows(data, start, elements)
-        content = _content(rows, {element.name: element.count for element in elements})
+        _refuse_other_surfaces(elements)
+        content = _content(rows)
         return replace(content, notes=(*content.notes, *notes))
 
 
@@ -79,26 +81,31 @@ def _header(data: bytes) -> tuple[str, list[Element], int]:
     return order, elements, stop + 1
 
 
-def _has_corners(columns: Columns) -> bool:
-    """Whether an element has a list of whole numbers, as strips of triangles have; lists of bytes are texts."""
-    lists = [values for name, values in columns.items() if lengths_of(name) in columns]
-    return any(values.dtype.kind in "iu" and values.dtype.itemsize > 1 for values in lists)
+def _refuse_other_surfaces(elements: list[Element]) -> None:
+    """Check that no other element than faces with corners may be a surface: has lists of whole numbers, as strips have.
+
+    Raises:
+        ValueError: one may be, so that the cloud of the vertices would not be what the file shows.
+    """
+    for element in elements:
+        # Lists of bytes are texts.
+        lists = [each for each in element.properties if each.counter and each.kind[0] in "iu" and each.kind[1] != "1"]
+        if element.count and element.name not in _NO_SURFACES and lists:
+            name = in_short(element.name)
+            raise ValueError(f"holds {element.count} {name}, which are not supported; save it with faces")
+        if element.count and element.name == "face" and not any(each.name in _CORNERS for each in element.properties):
+            names = in_short(", ".join(each.name for each in element.properties))
+            raise ValueError(f"holds {element.count} faces without a list vertex_indices, with {names}; save it again")
 
 
-def _content(rows: dict[str, Columns], counts: dict[str, int]) -> Raw | Mesh:
+def _content(rows: dict[str, Columns]) -> Raw | Mesh:
     vertex = rows.get("vertex", {})
     if any(axis not in vertex or lengths_of(axis) in vertex for axis in "xyz"):
         raise ValueError(f"must have vertices with numbers x, y and z, got {', '.join(vertex) or 'no vertices'}")
     points = np.stack([vertex[axis] for axis in "xyz"], axis=-1)
-    for name, count in counts.items():
-        if count and name not in _NO_SURFACES and _has_corners(rows[name]):
-            raise ValueError(f"holds {count} {in_short(name)}, which are not supported; save it with faces")
     face = rows.get("face", {})
-    corners = next((name for name in ("vertex_indices", "vertex_index") if name in face), None)
-    if counts.get("face"):
-        if corners is None:
-            names = in_short(", ".join(face))
-            raise ValueError(f"holds {counts['face']} faces without a list vertex_indices, with {names}; save it again")
+    corners = next((name for name in _CORNERS if name in face), None)
+    if corners is not None and len(face.get(lengths_of(corners), face[corners])):
         if lengths_of(corners) not in face or face[corners].dtype.kind not in "iu":
             raise ValueError(f"header: {corners} of a face must be a list of whole numbers")
         sides = face[lengths_of(corners)].astype(np.int64)
