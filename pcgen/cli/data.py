@@ -134,7 +134,7 @@ def _standardised(clouds: "Clouds") -> "Clouds":
     fitted = Normalization("global_std").fit(train)
     x, y, z = fitted.offset
     say(
-        f"global_std: {x:.6g} {y:.6g} {z:.6g} subtracted from x, y and z, then divided by {fitted.size:.6g}: mean and "
+        f"global_std: {x:.9g} {y:.9g} {z:.9g} subtracted from x, y and z, then divided by {fitted.size:.6g}: mean and "
         f"deviation of {len(train)} clouds{' of @train' if clouds.splits else ''}"
     )
     return fitted.apply_to(clouds)

@@ -143,7 +143,7 @@ def test_global_std_is_of_train_and_said(pcgen, tmp_path):
     assert result.code == 2 and "--normalize: global_std is fitted to the clouds of @train, and" in result.err
     result = pcgen(*convert, tmp_path / "a.npz")
     fitted = data.Normalization("global_std").fit(torch.from_numpy(points[:2]))
-    words = f"{fitted.offset[0]:.6g} {fitted.offset[1]:.6g} {fitted.offset[2]:.6g} subtracted from x, y and z, then"
+    words = f"{fitted.offset[0]:.9g} {fitted.offset[1]:.9g} {fitted.offset[2]:.9g} subtracted from x, y and z, then"
     assert f"{words} divided by {fitted.size:.6g}: mean and deviation of 2 clouds of @train" in result.err, result.err
     assert torch.allclose(data.load(str(tmp_path / "b.npz")).points, fitted.apply(torch.from_numpy(points)), atol=1e-6)
 
