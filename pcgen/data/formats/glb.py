@@ -62,8 +62,8 @@ def _read(glb: Glb, max_bytes: int) -> Mesh | Raw:
     modes = {primitive.get("mode", _TRIANGLES) for primitive, _ in instances}
     if modes == {_POINTS}:
         local = [_local_positions(glb, primitive) for primitive, _ in instances]
-        known = [stored(points) for points in local if len(points)]
-        return Raw(np.concatenate([_positions(glb, *instance) for instance in instances]), stored=_coarsest(known))
+        found = _coarsest([stored(points) for points in local if len(points)])
+        return Raw(np.concatenate([_positions(glb, *instance) for instance in instances]), stored=found)
     if not modes <= {_TRIANGLES, _STRIP, _FAN}:
         raise ValueError(f"holds {_told(modes)}; export it with triangles alone, or points alone")
     vertices: list[Floats] = []

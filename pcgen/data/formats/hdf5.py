@@ -35,8 +35,8 @@ def read_h5(path: Path, max_bytes: int) -> Listing:
     with _opened(path) as file:
         keys = list(file)
         if any(name in keys for name in ALIASES["points"]):
-            others = set(keys) - set(named_arrays(keys).values())
-            return left_out(listing_of(_arrays(file, path, max_bytes), path, max_bytes), others, path)
+            unread = set(keys) - set(named_arrays(keys).values())
+            return left_out(listing_of(_arrays(file, path, max_bytes), path, max_bytes), unread, path)
         sets, others = _sets(file, path, max_bytes)
     if not sets:
         raise ValueError(
