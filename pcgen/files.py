@@ -1,10 +1,12 @@
 """Atomic writing of files, and nested values as safetensors files, which can be read without executing code."""
 
+import errno
 import itertools
 import json
 import os
 import platform
 import shutil
+import time
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["pack", "read_tensors", "temporary_beside", "unpack", "write_tensors", "write_whole"]
 
 _WRITES = itertools.count()
+_LEFT = 3600  # seconds after which what a process left that cannot be asked after is deleted
+# What opening or syncing a folder raises where that is not allowed, or is nothing that the file system does.
+_NOT_SYNCED = (errno.EACCES, errno.EPERM, errno.EINVAL, errno.ENOTSUP, errno.EBADF)
 _KEY = "pcgen"  # A single key: safetensors writes several in arbitrary order, but equal states must give equal files.
 
 
@@ -27,6 +32,7 @@ def write_whole(path: Path, data: bytes | Callable[[BinaryIO], object]) -> None:
 
     Raises:
         OSError: the folder cannot be written or the disk is full; the old file is unchanged, and no other file remains.
+            Or the new file was written, and the disk failed to keep its entry in the folder.
     """
     temporary = temporary_beside(path)
     try:
@@ -39,7 +45,6 @@ def write_whole(path: Path, data: bytes | Callable[[BinaryIO], object]) -> None:
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, path)
-            _sync_folder(path.parent)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
@@ -49,21 +54,46 @@ def write_whole(path: Path, data: bytes | Callable[[BinaryIO], object]) -> None:
             f"{path}: could not be written ({error.strerror or error}); {kept}; "
             "free some space or choose another folder"
         ) from error
+    try:
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise OSError(
+            f"{path}: was written, but its folder could not be synced ({error.strerror or error}): after a power cut "
+            "the old file may be there; check the disk"
+        ) from error
 
 
 def temporary_beside(path: Path) -> Path:
     """A path in the folder of `path` that no other writer uses, for a file or folder that will be renamed to `path`.
 
-    What processes of this machine left at such paths before they ended is deleted.
+    What processes of this machine left at such paths before they ended is deleted: at once if they ran under this
+    system, which knows that they ended; otherwise, as after a restart or in another container, an hour after its last
+    change.
     """
-    begin = f".{path.name}.{zlib.crc32(platform.node().encode()):08x}-"
+    begin = f".{path.name}.{_mark(platform.node())}-"
+    system = _mark(_system())
     with suppress(OSError):  # a folder that cannot be read is reported by the writing
         for name in os.listdir(path.parent):
-            writer = name.removeprefix(begin).partition("-")[0]
-            if name.startswith(begin) and name.endswith(".tmp") and writer.isdecimal() and not _runs(int(writer)):
+            where, _, rest = name.removeprefix(begin).partition("-")
+            writer = rest.partition("-")[0]
+            if name.startswith(begin) and name.endswith(".tmp") and writer.isdecimal():
                 left = path.with_name(name)
-                shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
-    return path.with_name(f"{begin}{os.getpid()}-{next(_WRITES)}.tmp")
+                ended = not _runs(int(writer)) if where == system else left.stat().st_mtime < time.time() - _LEFT
+                if ended:
+                    shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
+    return path.with_name(f"{begin}{system}-{os.getpid()}-{next(_WRITES)}.tmp")
+
+
+def _mark(text: str) -> str:
+    return f"{zlib.crc32(text.encode()):08x}"
+
+
+def _system() -> str:
+    """What tells apart those whose processes have numbers of their own: starts of a machine, and containers in it."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text() + os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return ""  # not Linux: containers are machines of their own there
 
 
 def _runs(process: int) -> bool:
@@ -82,11 +112,15 @@ def _runs(process: int) -> bool:
 def _sync_folder(folder: Path) -> None:
     if os.name == "nt":  # Windows cannot open folders.
         return
-    handle = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        if error.errno not in _NOT_SYNCED:
+            raise
 
 
 def write_tensors(path: Path, tensors: "dict[str, Tensor]", about: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ __all__ = ["isolated", "stream"]
 
 def stream(*key: object) -> torch.Generator:
     """A generator seeded by a hash of `key`, the same on every machine; torch's global generator is not used."""
-    digest = hashlib.sha256("\0".join(map(str, key)).encode()).digest()
+    digest = hashlib.sha256("\0".join(map(str, key)).encode(errors="surrogatepass")).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)
 
 

@@ -1,7 +1,7 @@
 """`pcgen data`: inspect data, find its errors, convert it."""
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,6 +20,9 @@ from pcgen.cli.options import (
     Stretch,
     Up,
 )
+
+if TYPE_CHECKING:
+    from pcgen.data import Clouds
 
 __all__ = ["app"]
 
@@ -96,25 +99,45 @@ def convert(
     from pcgen.data.gathering import Reading
     from pcgen.data.loading import load_placed
     from pcgen.data.saving import check_target
-    from pcgen.data.splits import DRAWN
+    from pcgen.data.splits import DRAWN, counted
 
     check_target(out, overwrite, make_folder=True, format=format)
-    changes = data.Augmentation(rotation=rotate, jitter=jitter, scale=scale, stretch=stretch, mirror=mirror)
+    amounts = {"rotation": rotate, "jitter": jitter, "scale": scale, "stretch": stretch, "mirror": mirror}
+    changes = data.Augmentation(**amounts, centred=True)
     normalization = data.Normalization(normalize)
     each = normalize if normalization.each else "none"
     how = Reading(points=points, up=up, normalize=each, drop_bad=drop_bad, max_bytes=max_bytes)
     clouds, _ = load_placed(spec, how)
     if normalize == "global_std":
-        train = clouds.split("train") if clouds.splits and "train" in clouds.splits else clouds
-        clouds = normalization.fit(train).apply_to(clouds)
-    if copies > 1 or changes != data.Augmentation():
-        clouds = enlarged(clouds, copies, changes, seed)
+        clouds = _standardised(clouds)
+    if copies > 1 or any(amounts.values()):
+        clouds = enlarged(clouds, copies, changes, seed, max_bytes)
     data.save(out, clouds, format=format, overwrite=overwrite)
-    if clouds.drawn:
-        say(f"the source has no splits: those written were {DRAWN}")
+    if clouds.splits:
+        how_made = f"; the source has none: they were {DRAWN}" if clouds.drawn else ""
+        say(f"splits: {counted(clouds.splits)}{how_made}")
     if clouds.boxes is not None and not out.endswith(".npz"):
         say("boxes: left out, since only .npz stores them")
     say(*clouds.notes, f"{out}: {len(clouds)} clouds of {clouds.points.shape[1]} points")
+
+
+def _standardised(clouds: "Clouds") -> "Clouds":
+    """The clouds with the mean and standard deviation of those of @train, which are said."""
+    from pcgen.data import Normalization
+
+    if clouds.splits and "train" not in clouds.splits:
+        raise ValueError(
+            f"--normalize: global_std is fitted to the clouds of @train, and {clouds.source} has none of them; name "
+            "the whole source, or normalise each cloud by itself, as with unit_sphere"
+        )
+    train = clouds.split("train") if clouds.splits else clouds
+    fitted = Normalization("global_std").fit(train)
+    x, y, z = fitted.offset
+    say(
+        f"global_std: {x:.9g} {y:.9g} {z:.9g} subtracted from x, y and z, then divided by {fitted.size:.6g}: mean and "
+        f"deviation of {len(train)} clouds{' of @train' if clouds.splits else ''}"
+    )
+    return fitted.apply_to(clouds)
 
 
 @app.command()

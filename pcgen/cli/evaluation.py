@@ -57,6 +57,7 @@ def load_sets(
         with options("up"):
             sets[name] = read(chosen, up=up, surface_points=(2 if name == "reference" else 1) * size)
         say(*([note] if note else []), *sets[name].notes)
+    _doubt_splits(sets)
     for clouds in generated:
         _doubt(clouds, sets["reference"])
     return generated, sets
@@ -70,7 +71,25 @@ def _is_split_up(others: Mapping[str, str | None]) -> bool:
     if reference is None:
         return False
     named = reference.splits not in ((), ("all",))
-    return named or (train is not None and Path(train.source).absolute() == Path(reference.source).absolute())
+    return named or (train is not None and Path(train.source).resolve() == Path(reference.source).resolve())
+
+
+def _doubt_splits(sets: "Mapping[str, Clouds]") -> None:
+    """Say so where a training set and the reference are a folder and one within it, whose random splits differ.
+
+    The splits are by the clouds' names, and these are paths in the folder that was given.
+    """
+    from pcgen import data
+
+    known = [sets[name] for name in ("train", "reference") if name in sets]
+    places = [Path(data.parse(clouds.source).source).resolve() for clouds in known]
+    if len(known) < 2 or not all(clouds.drawn for clouds in known) or places[0] == places[1]:
+        return
+    if places[0] in places[1].parents or places[1] in places[0].parents:
+        say(
+            f"warning: {known[0].source} and {known[1].source} are a folder and one within it: pcgen made the splits "
+            "of each by itself, so the training set may hold clouds of the reference; name the same folder for both"
+        )
 
 
 def _doubt(samples: "Clouds", reference: "Clouds") -> None:

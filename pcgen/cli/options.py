@@ -82,11 +82,13 @@ Bf16 = Annotated[
         help="Compute in bfloat16 (default: the models that learn as well in it, if the device has instructions).",
     ),
 ]
-_ROTATE = typer.Option(min=0, help="Rotate clouds about the up axis by up to +- this (degrees).")
+_ROTATE = typer.Option(min=0, help="Rotate each cloud about the up axis through its centre by up to +- this (degrees).")
 _JITTER = typer.Option(min=0, help="Add Gaussian noise of this standard deviation to every point.")
-_SCALE = typer.Option(min=0, help="Scale clouds by 1 +- up to this share.")
-_STRETCH = typer.Option(min=0, help="Scale clouds along each axis by 1 +- up to this share.")
-_MIRROR = typer.Option(min=0, max=1, help="Mirror this share of the clouds, left to right.")
+_SCALE = typer.Option(min=0, help="Scale each cloud about its centre, by a factor from 1 / (1 + this) to 1 + this.")
+_STRETCH = typer.Option(
+    min=0, help="Scale each cloud along each axis about its centre, by factors from 1 / (1 + this) to 1 + this."
+)
+_MIRROR = typer.Option(min=0, max=1, help="Mirror this share of the clouds about their centre, left to right.")
 Rotate = Annotated[float, _ROTATE]
 Jitter = Annotated[float, _JITTER]
 Scale = Annotated[float, _SCALE]

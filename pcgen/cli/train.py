@@ -106,7 +106,7 @@ def train(
     given |= {"schedule": schedule, "warmup": warmup, "clip": clip, "average": average, "bf16": bf16}
     given |= {"validate_every": validate_every, "save_every": save_every, "tensorboard": tensorboard or None}
     changes: dict[str, Any] = {option: amount for option, amount in changing.items() if amount is not None}
-    given |= {"augment": Augmentation(**changes) if changes else None, "seed": seed}
+    given |= {"augment": Augmentation(**changes, centred=True) if changes else None, "seed": seed}
     given = {name: value for name, value in given.items() if value is not None}
     options = training.Options(**given)
     if seed is None and again is None:  # The data is divided by the seed, too.

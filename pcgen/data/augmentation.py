@@ -47,9 +47,10 @@ class Augmentation:
             raise ValueError(f"mirror: must be a share from 0 to 1, got {self.mirror}")
 
     def __str__(self) -> str:
-        """The arguments that change clouds, with their values."""
+        """The arguments that change clouds, with their values, and whether changes are about the clouds' centres."""
         amounts = {name: value for name, value in vars(self).items() if name != "centred" and value}
-        return ", ".join(f"{name} {value:g}" for name, value in amounts.items()) or "no change"
+        about = " about each cloud's centre" if self.centred and set(amounts) - {"jitter"} else ""
+        return ", ".join(f"{name} {value:g}" for name, value in amounts.items()) + about or "no change"
 
     def __call__(self, points: Tensor) -> Tensor:
         """Changed clouds (B, N, 3), a new tensor; an argument of 0 uses no random numbers and changes nothing.

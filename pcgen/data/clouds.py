@@ -15,7 +15,7 @@ from pcgen.data.placement import Placement
 from pcgen.data.rows import row_index
 from pcgen.errors import choose
 
-__all__ = ["SPLITS", "Clouds"]
+__all__ = ["SPLITS", "Clouds", "refuse_not_finite"]
 
 SPLITS = ("train", "val", "test")
 
@@ -93,8 +93,11 @@ class Clouds:
             known: the other fields.
 
         Raises:
-            ValueError: as for `Clouds`; or the clouds are too far from each other for float32, for every origin.
+            ValueError: as for `Clouds`; or a coordinate is NaN or infinite, or the clouds are too far from each other
+                for float32, for every origin.
         """
+        if points.is_floating_point() and points.ndim == 3:
+            refuse_not_finite(points, known.get("names") or ())
         if points.dtype != torch.float64 or points.ndim != 3 or 0 in points.shape:
             return cls(points, **known)
         low, high = (bound.detach().cpu().numpy() for bound in (points.amin(1), points.amax(1)))
@@ -195,3 +198,19 @@ class Clouds:
             had = [split for split in SPLITS if split in (self.splits or ())]
             raise ValueError(f"{self.source}: has no split {name!r}; it has {', '.join(had) or 'none'}, and all")
         return self.select(rows)
+
+
+def refuse_not_finite(points: Tensor, names: Sequence[str]) -> None:
+    """Check that clouds (S, N, 3) have real coordinates; `names` are those of the clouds, if they have any.
+
+    Raises:
+        ValueError: a coordinate is NaN or infinite; the message has the first cloud of which one is.
+    """
+    bad = ~points.detach().isfinite().flatten(1).all(1)
+    if bad.any():
+        row = int(bad.int().argmax())
+        told = f"cloud {row}" + (f" ({names[row]!r})" if row < len(names) and names[row] != str(row) else "")
+        raise ValueError(
+            f"points: must be finite, and {int(bad.sum())} of {len(points)} clouds, the first of them {told}, hold NaN "
+            "or infinity; leave those out"
+        )

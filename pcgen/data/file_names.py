@@ -5,10 +5,12 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from pcgen.data.clouds import Clouds
 from pcgen.data.readers import READERS
+from pcgen.data.source import printable
 from pcgen.files import temporary_beside
 
 __all__ = ["file_name", "place_of", "write_folder"]
@@ -63,7 +65,7 @@ def place_of(clouds: Clouds, row: int, ending: str) -> PurePosixPath:
     """The path of a cloud's file in the folder: split and class, if known, and name.
 
     Raises:
-        ValueError: its name is not a valid file name.
+        ValueError: its name, or that of its class, is not a valid file name, or two classes would have the same folder.
     """
     name = PurePosixPath(clouds.names[row])
     name = name.with_suffix("") if name.suffix.lower() in READERS else name
@@ -71,11 +73,27 @@ def place_of(clouds: Clouds, row: int, ending: str) -> PurePosixPath:
     above = [clouds.splits[row]] if clouds.splits is not None else []
     above += [label] if label is not None else []
     inner = [part for part in name.parts[:-1] if part not in above]
+    if label is not None:
+        _check_class(label, clouds.classes)
     parts = [*above, *inner, name.name or str(row)]
-    if any(part in ("..", ".") or part.startswith((".", "__", "/")) or "/" in part or "\0" in part for part in parts):
+    if any(map(_is_refused, parts)):
         raise ValueError(f"names: {clouds.names[row]!r} is not a valid file name; rename the cloud, or write an .npz")
     *folders, stem = map(file_name, parts)
     return PurePosixPath(*folders, f"{stem}{ending}")
+
+
+def _is_refused(part: str) -> bool:
+    return part in ("..", ".") or part.startswith((".", "__", "/")) or "/" in part or "\0" in part
+
+
+@lru_cache
+def _check_class(label: str, classes: tuple[str, ...]) -> None:
+    if _is_refused(label):
+        raise ValueError(f"classes: {label!r} is not a valid folder name; rename the class, or write an .npz")
+    if same := [other for other in classes if other != label and file_name(other) == file_name(label)]:
+        raise ValueError(
+            f"classes: {label!r} and {same[0]!r} would be one folder, {file_name(label)}; rename one, or write an .npz"
+        )
 
 
 def file_name(text: str) -> str:
@@ -84,7 +102,7 @@ def file_name(text: str) -> str:
     >>> file_name('chair "A": 4/5?')
     'chair _A__ 4_5_'
     """
-    clean = _REFUSED.sub("_", text).rstrip(". ") or "_"
+    clean = _REFUSED.sub("_", printable(text)).rstrip(". ") or "_"
     clean = f"_{clean}" if clean.partition(".")[0].upper() in _DEVICES else clean
     # The limit is in bytes, not letters, and leaves room for an ending.
     return clean.encode()[:_LONGEST].decode(errors="ignore")

@@ -5,12 +5,15 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pcgen.data.formats.arrays import SPLIT_NAMES
-from pcgen.data.readers import READERS, holds_cloud, read_cloud
+from pcgen.data.readers import READERS, begins_damaged, holds_cloud, read_cloud
 from pcgen.data.source import Listing, Raw, printable
 from pcgen.data.synsets import class_names
 from pcgen.data.walking import walk
 
 __all__ = ["list_folder"]
+
+# From so many folders on, of which this share holds one file each, folders are those of objects and not of classes.
+_OBJECTS, _SHARE = 10, 0.9
 
 
 def list_folder(root: Path, seed: int, max_bytes: int) -> Listing:
@@ -20,7 +23,9 @@ def list_folder(root: Path, seed: int, max_bytes: int) -> Listing:
     file's path is its class; ShapeNet's synset numbers become names. So it reads `<class>/*.ply`,
     `<class>/{train,test}/*.off` (ModelNet), `<synset>/{train,val,test}/*.npy` (PointFlow's PC15k), `<synset>/*.ply`
     (latent_3d_points) and `{train,test}/<class>/*`. If `train` is beside other classes, it is a class (railway trains).
-    Links are followed. Hidden files and folders are ignored.
+    If there are ten or more such folders and nine of ten hold one file, each is of one object, and there are no
+    classes. Links are followed. Hidden files and folders are ignored; so are .txt files of words, but not one that is
+    empty or damaged beside other clouds in .txt files.
 
     Raises:
         PermissionError: a folder or file in it cannot be read.
@@ -29,16 +34,19 @@ def list_folder(root: Path, seed: int, max_bytes: int) -> Listing:
     """
     where = printable(root)
     paths, notes = walk(root)
-    files = [path for path in paths if holds_cloud(root / path)]
-    clouds = set(files)
+    clouds = {path for path in paths if holds_cloud(root / path)}
+    tables = {path.parent for path in clouds if path.suffix.lower() == ".txt"}
+    # Their reading reports the damage.
+    clouds |= {path for path in paths if path.parent in tables and begins_damaged(root / path)}
+    files = [path for path in paths if path in clouds]
     others = Counter(printable(path.suffix.lower() or path.name) for path in paths if path not in clouds)
     kinds = ", ".join(sorted(READERS))
     if not paths:
         raise ValueError(f"{where}: is empty; give a folder of clouds or meshes ({kinds})")
     if not files:
-        held = ", ".join(f"{count} {ending}" for ending, count in others.most_common(5))
+        there = ", ".join(f"{count} {ending}" for ending, count in others.most_common(5))
         raise ValueError(
-            f"{where}: holds no clouds or meshes ({kinds}), but {held}; give another folder, or name a file in it"
+            f"{where}: holds no clouds or meshes ({kinds}), but {there}; give another folder, or name a file in it"
         )
     names = [printable(path.as_posix()) for path in files]
     parents = [tuple(map(printable, path.parts[:-1])) for path in files]
@@ -53,6 +61,10 @@ def list_folder(root: Path, seed: int, max_bytes: int) -> Listing:
         notes += (f"{where}: train is read as a class, since there are other classes beside it",)
     if any(labels) and not all(labels):
         notes += (f"{where}: no classes, since {names[labels.index('')]} and others are in no subfolder",)
+    objects = all(labels) and _are_objects(labels)
+    if objects:
+        held = f"{len(set(labels))} folders hold {len(files)} files, nearly all one each"
+        notes += (f"{where}: no classes, since {held}",)
     if others:
         notes += (f"{where}: {sum(others.values())} files of other kinds ignored ({', '.join(sorted(others)[:5])})",)
 
@@ -62,12 +74,19 @@ def list_folder(root: Path, seed: int, max_bytes: int) -> Listing:
     return Listing(
         names=names,
         read=read,
-        labels=class_names(labels) if all(labels) else None,
+        labels=class_names(labels) if all(labels) and not objects else None,
         splits=splits if all(splits) else None,
         notes=notes,
         places=[printable(root / path) for path in files],
         files=[root / path for path in files],
     )
+
+
+def _are_objects(labels: Sequence[str]) -> bool:
+    """Whether the folders, of which one is given for each file, are those of single objects."""
+    sizes = Counter(labels).values()
+    single = sum(size == 1 for size in sizes)
+    return len(sizes) >= _OBJECTS and single >= _SHARE * len(sizes) and 2 * single > len(labels)
 
 
 def _labels_and_splits(parents: Sequence[tuple[str, ...]]) -> tuple[list[str], list[str]]:

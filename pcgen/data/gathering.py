@@ -13,16 +13,19 @@ from pcgen.data.boxes import move, turn
 from pcgen.data.clouds import Clouds
 from pcgen.data.columns import finite_points, split_columns
 from pcgen.data.normalization import Normalization
-from pcgen.data.origin import ZERO, Triple, bounds
+from pcgen.data.origin import ZERO, Stored, Triple, bounds, stored
 from pcgen.data.pile import Cloud, Pile, thinned
 from pcgen.data.placement import Placement
 from pcgen.data.source import GIB, Listing, Raw, told, unreadable
 from pcgen.errors import choose
 
-__all__ = ["Reading", "clean", "gather", "true_points", "up_axis"]
+__all__ = ["Reading", "clean", "coarse", "gather", "true_points", "up_axis"]
 
 _SHOWN = 3  # names in a note; the number of others is given
 _DROP = "drop_bad=True, --drop-bad"
+
+# A surface has no points of its own: so many, whatever number is read, give the position and size to normalise it by.
+_PLACED_BY = 2048
 
 
 @dataclass(frozen=True)
@@ -143,13 +146,25 @@ def _read(raw: Raw, origin: Triple, up: str, normalization: Normalization, apply
     """One whole cloud, y up, and normalised if that is to be applied; and its position and size before."""
     points, normals = clean(raw)
     whole = to_y_up(torch.from_numpy(true_points(points, origin)), up)[None]
-    if normalization.each and bool((whole == whole[:, :1]).all()):
-        raise ValueError(f"is one point, repeated {len(points)} times, and {normalization.name} needs a size")
-    placed, place = normalization.place(whole) if normalization.each else (whole, _NOWHERE)
+    placed, place = whole, _NOWHERE
+    if normalization.each and raw.surface is not None and len(points) != _PLACED_BY:
+        sample, _ = clean(Raw(raw.surface(_PLACED_BY)))
+        place = normalization.place(to_y_up(torch.from_numpy(true_points(sample, origin)), up)[None])[1]
+        placed = ((whole.double() - place.offset) / place.size).float()
+    elif normalization.each:
+        if bool((whole == whole[:, :1]).all()):
+            raise ValueError(f"is one point, repeated {len(points)} times, and {normalization.name} needs a size")
+        placed, place = normalization.place(whole)
     found = (placed if apply else whole)[0]
     low, high = bounds(found.numpy())
     arrows = None if normals is None else to_y_up(torch.from_numpy(normals), up)
-    return Cloud(found, arrows, low, high, len(points)), place
+    return Cloud(found, arrows, low, high, len(points), coarse(raw)), place
+
+
+def coarse(raw: Raw) -> Stored | None:
+    """What a valid cloud was stored as, if it was so far from 0 that its type lost the shape."""
+    known = raw.stored if raw.stored is not None else stored(raw.points[:, :3])
+    return known if known.coarse else None
 
 
 def _holed(raw: Raw, needed: int) -> bool:

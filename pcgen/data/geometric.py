@@ -9,7 +9,7 @@ import torch
 from pcgen.data.clouds import Clouds
 from pcgen.data.gathering import Reading, gather
 from pcgen.data.source import GIB, Listing, Raw
-from pcgen.data.surface import Mesh, Surface
+from pcgen.data.surface import Mesh, Surface, stored_corners
 from pcgen.seeds import stream
 
 if TYPE_CHECKING:
@@ -71,8 +71,10 @@ def from_pyg(
         item = items[row]
         pos = item.pos.detach().cpu().numpy()
         if getattr(item, "face", None) is not None:
-            mesh = Mesh(pos.astype(np.float64), item.face.detach().cpu().numpy().T.astype(np.int64))
-            return Raw(*Surface(mesh).sample(surface_points, stream("surface", names[row], seed))[:2], sampled=True)
+            faces = item.face.detach().cpu().numpy().T.astype(np.int64)
+            surface = Surface(Mesh(pos.astype(np.float64), faces))
+            points, normals, _ = surface.sample(surface_points, stream("surface", names[row], seed))
+            return Raw(points, normals, sampled=True, stored=stored_corners(pos, faces))
         normal = getattr(item, "normal", None)
         return Raw(pos, None if normal is None else normal.detach().cpu().numpy())
 

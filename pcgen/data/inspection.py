@@ -6,15 +6,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from pcgen.data.axes import to_y_up
 from pcgen.data.clouds import SPLITS
-from pcgen.data.gathering import clean, true_points, up_axis
+from pcgen.data.gathering import clean, coarse, true_points, up_axis
 from pcgen.data.loading import list_source
 from pcgen.data.origin import ZERO, Floats, bounds, common_origin, held, refuse_unheld, shown
 from pcgen.data.selection import select
-from pcgen.data.source import GIB, Listing, told
+from pcgen.data.source import GIB, Listing, told, too_large
 from pcgen.data.spec import parse
 from pcgen.data.splits import DRAWN
 
@@ -38,10 +37,13 @@ class Fault:
 def check(spec: str, *, max_bytes: int = 4 * GIB) -> list[Fault]:
     """All errors in the clouds that a spec names, not only the first.
 
-    An error is anything that `load` does not accept: a source without clouds, damaged files, NaN, wrong shapes, meshes
-    without area or with missing vertices, different numbers of points, and clouds too far from each other for float32
-    with a common origin. These are errors too: a cloud of one point, or of one point repeated, which cannot be
-    normalised since its size is 0; and a cloud that was stored in float32 so far from 0 that its shape is lost.
+    An error is what `load` does not accept, whatever number of points it is asked for: a source without clouds, damaged
+    files, NaN, wrong shapes, meshes without area or with missing vertices, and clouds too far from each other for
+    float32 with a common origin. Different numbers of stored points, and more memory than `max_bytes` for all clouds,
+    are errors of the source, though `load` accepts them with a smaller number. Surfaces may have any number of points,
+    so beside stored clouds they are no error, but `load` needs the number. These are errors too: a cloud of one point,
+    or of one point repeated, which cannot be normalised since its size is 0; and a cloud or mesh that was stored so far
+    from 0 that the type of its numbers, such as float32, lost its shape.
 
     Raises:
         FileNotFoundError: there is no such file or folder.
@@ -57,25 +59,25 @@ def check(spec: str, *, max_bytes: int = 4 * GIB) -> list[Fault]:
     sizes: dict[int, str] = {}
     good: list[int] = []  # rows of clouds that can be read
     ranges: list[tuple[Floats, Floats]] = []  # low and high of each
+    arrows = False  # whether a stored cloud has normals
     for row, name in enumerate(listing.names):
         try:
             raw = listing.read(row, _PROBE)
-            points, _ = clean(raw)
+            points, normals = clean(raw)
         except (ValueError, OSError) as error:
             faults.append(Fault(name, told(listing.place(row, spec), error)))
             continue
         if not raw.sampled:
             sizes.setdefault(len(points), name)
+            arrows |= normals is not None
         if (points == points[0]).all():
             what = f"is one point, repeated {len(points)} times" if len(points) > 1 else "is a single point"
             faults.append(Fault(name, f"{listing.place(row, spec)}: {what}; it has no size"))
         good.append(row)
         ranges.append(bounds(true_points(points, listing.origin)))
-        if raw.points.dtype == np.float32 and _is_far(points):
-            size, step = np.ptp(points, axis=0).max(), np.spacing(np.abs(points).max())
-            what = f"is {size:.4g} in size, so far from 0 that its float32 numbers are {step:.4g} apart"
+        if (lost := coarse(raw)) is not None:
             todo = "write it again from its source, in float64 or relative to its own centre"
-            faults.append(Fault(name, f"{listing.place(row, spec)}: {what}; {todo}"))
+            faults.append(Fault(name, f"{listing.place(row, spec)}: {lost}; {todo}"))
     if len(sizes) > 1:
         small, large = min(sizes), max(sizes)
         faults.append(
@@ -85,13 +87,17 @@ def check(spec: str, *, max_bytes: int = 4 * GIB) -> list[Fault]:
                 f"make them equal: `pcgen data convert {spec} --points {small} --out NEW.npz`",
             )
         )
+    else:
+        faults += _too_large(listing, spec, max(sizes, default=0), arrows, max_bytes)
     return faults + _too_far(listing, spec, good, ranges)
 
 
-def _is_far(points: NDArray[np.floating]) -> bool:
-    """Whether a cloud (N, 3) is too far from 0 for float32."""
-    low, high = bounds(points)
-    return not bool(held(low[None], high[None]).all())
+def _too_large(listing: Listing, spec: str, points: int, normals: bool, max_bytes: int) -> list[Fault]:
+    """An error of the source, if its clouds of so many points need more memory than allowed."""
+    count = len(listing.names)
+    if (size := count * points * 12 * (2 if normals else 1)) <= max_bytes:
+        return []
+    return [Fault(spec, str(too_large(f"{spec}: {count} clouds of {points} points", size, max_bytes)))]
 
 
 def _too_far(listing: Listing, spec: str, rows: list[int], ranges: list[tuple[Floats, Floats]]) -> list[Fault]:

@@ -1,6 +1,7 @@
 """Folders of published datasets that need more than the names of their subfolders."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from pcgen.data.formats.arrays import listing_of, npy_shape
 from pcgen.data.formats.hdf5 import read_arrays
 from pcgen.data.formats.lines import text_of
 from pcgen.data.formats.text import read_table
-from pcgen.data.source import Listing, Raw, named, printable, too_large
+from pcgen.data.source import Listing, Raw, in_short, named, printable, too_large
 from pcgen.data.synsets import class_names
 
 __all__ = ["as_pc15k", "list_hdf5_files", "list_modelnet_text", "list_shapenet_part"]
@@ -37,6 +38,8 @@ def list_hdf5_files(root: Path, max_bytes: int) -> Listing | None:
             break
     else:
         return None
+    files = [(split, line.replace("\\", "/").rpartition("/")[2]) for split in lists for line in _entries(lists[split])]
+    _check_lists(root, files)
     parts: dict[str, list[np.ndarray]] = {"points": [], "labels": [], "split": []}
     normals: list[tuple[Path, np.ndarray | None]] = []
     for split, path in lists.items():
@@ -98,6 +101,7 @@ def list_modelnet_text(root: Path, max_bytes: int) -> Listing | None:
     rows = sorted(
         (f"{name.rpartition('_')[0]}/{name}.txt", split) for split in lists for name in _entries(lists[split])
     )
+    _check_lists(root, [(split, name) for name, split in rows])
     return Listing(
         names=[name for name, _ in rows],
         read=lambda row, surface_points: read_table(root / rows[row][0], max_bytes),
@@ -105,6 +109,24 @@ def list_modelnet_text(root: Path, max_bytes: int) -> Listing | None:
         splits=[split for _, split in rows],
         places=[str(root / name) for name, _ in rows],
     )
+
+
+def _check_lists(root: Path, entries: Iterable[tuple[str, str]]) -> None:
+    """Check what the lists of a dataset name for each split.
+
+    Raises:
+        ValueError: a path that leads out of the dataset's folder, or that is in the lists of two splits.
+    """
+    found: dict[str, str] = {}
+    for split, name in entries:
+        if {"", ".", ".."} & set(name.replace("\\", "/").split("/")):
+            raise ValueError(f"{root}: its list of {split} names {in_short(name)!r}; repair it or download it again")
+        if (other := found.setdefault(name, split)) != split:
+            both = " and ".join(sorted((split, other), key=SPLITS.index))
+            raise ValueError(
+                f"{root}: {in_short(name)} is in its lists of {both}, so that a model would be "
+                "tested on what it learned; leave it out of one of them"
+            )
 
 
 def _entries(path: Path) -> list[str]:
@@ -130,9 +152,14 @@ def list_shapenet_part(root: Path, max_bytes: int) -> Listing | None:
     rows: list[tuple[str, str]] = []
     for split, path in lists.items():
         try:
-            rows += [(split, "/".join(str(entry).split("/")[-2:])) for entry in json.loads(path.read_text())]
-        except (ValueError, TypeError) as error:
-            raise ValueError(f"{path}: must be a JSON list of shape_data/<synset>/<id>: {error}") from None
+            entries = json.loads(path.read_text())
+            if not isinstance(entries, list) or not all(isinstance(entry, str) for entry in entries):
+                raise ValueError(f"it holds {in_short(repr(entries))}")
+        except (ValueError, RecursionError) as error:
+            told = in_short(error)
+            raise ValueError(f"{path}: must be a JSON list of shape_data/<synset>/<id>: {told}") from None
+        rows += [(split, "/".join(printable(entry).split("/")[-2:])) for entry in entries]
+    _check_lists(root, rows)
     rows.sort(key=lambda row: row[1])
 
     def read(row: int, surface_points: int) -> Raw:

@@ -35,18 +35,19 @@ def load(
 
     SOURCE is `shapes` (built in), a file, or a folder. CLASS is one class or several, separated by commas; built-in
     families may have a count, `shapes:chair=200`. SPLIT is train, val, test or all, or several, separated by commas. If
-    a source has no splits, they are random, 85/5/10% of every class; if SPLIT is one of them, there is a note. Without
-    CLASS and SPLIT, everything is loaded.
+    a source of three clouds or more has no splits, they are random, about 85/5/10% of every class (of the whole set, if
+    no class has three clouds); if SPLIT is one of them, there is a note. Without CLASS and SPLIT, everything is loaded.
 
     Stored clouds keep all points, unless `points` or `at_least` reduces them by sampling without replacement. Meshes
     and built-in shapes are sampled uniformly by area, with `points` or otherwise `surface_points` points. Numbers of
     any type become float32, relative to an `origin` if float32 is not precise enough for the coordinates.
 
-    The random points of a cloud depend only on the cloud's name (its path in the folder, or its name in the file), or
-    on its stored points if the name is only a row number, and not on other clouds. A random split is a rank among the
-    names of all clouds of the class, and so is whether a cloud is held out among those of @train: if clouds are added
-    or removed, others may change theirs. Nothing depends on the name of the source. The .npz of `pcgen data convert`
-    stores the splits, so they stay as they are.
+    The random points of a cloud depend only on the seed and the cloud's name (its path in the folder, or its name in
+    the file), or on its stored points if the name is only a row number, and not on other clouds. A random split is a
+    rank among the names of all clouds of the class, and so is whether a cloud is held out among those of @train: if
+    clouds are added or removed, others may change theirs. Nothing depends on the name of the source. So the names, and
+    with them the random splits, of the folder `meshes/chair` are others than those of the class `meshes:chair`: train
+    and evaluate with one of the two. The .npz of `pcgen data convert` stores the splits, so they stay as they are.
 
     Args:
         points: number of points of each cloud; None keeps the stored points, whose number must be the same for all.
@@ -56,8 +57,9 @@ def load(
         seed: of the built-in shapes, of sampling and of thinning.
         up: the axis of the source that points up: x, y, z, -x, -y or -z; by default y, or the axis that the source
             records. If the source records another axis, that one is used, with a note.
-        drop_bad: whether to drop clouds that are damaged, too small or have NaN, with a note of their names. For a
-            single cloud, or if `points` or `at_least` is given, only the points that are NaN are dropped.
+        drop_bad: whether to drop clouds that are damaged, too small or have NaN, with a note of their names. Of a
+            single cloud, or if `points` or `at_least` is given, points that are NaN are dropped, and the cloud only if
+            too few are left.
         max_bytes: maximum memory of one file's arrays, or of all clouds together.
 
     Raises:
@@ -129,7 +131,7 @@ def list_source(spec: Spec, seed: int, max_bytes: int) -> Listing:
         ValueError: it is of an unknown kind, empty, or damaged.
     """
     if spec.source == "shapes":
-        listing = list_shapes(spec.classes, seed)
+        listing = list_shapes(spec.classes, seed, max_bytes)
         note = f"{spec}: the built-in shapes; for the {'folder' if Path('shapes').is_dir() else 'file'} write ./shapes"
         return replace(listing, notes=(*listing.notes, note)) if Path("shapes").exists() else listing
     try:

@@ -35,8 +35,9 @@ class Normalization:
       cloud (Yang et al., 2019, PointFlow: 3D point cloud generation with continuous normalizing flows).
 
     Clouds are normalised with all their points, before they are thinned. So a cloud's position and size do not depend
-    on the points that are used; `Clouds` that were thinned first may know theirs (`Clouds.whole`). A tensor has true
-    coordinates; `Clouds` may be relative to an origin. All computations are in float64.
+    on the points that are used; those of a surface are of the same 2048 points, however many are sampled. `Clouds` that
+    were thinned first may know theirs (`Clouds.whole`). A tensor has true coordinates; `Clouds` may be relative to an
+    origin. All computations are in float64.
 
     A generated cloud has no position and size of its own. `undo` gives it `offset` and `size`, which `fit` computes
     from the training set: the mean and standard deviation for `global_std`, otherwise the mean offset and size of its
@@ -171,11 +172,12 @@ class Normalization:
         try:
             x, y, z = (float(value) for value in values["offset"])
             a, b, c = (float(value) for value in values.get("origin", ZERO))
-            return cls(str(values["name"]), (x, y, z), float(values["size"]), bool(values["fitted"]), (a, b, c))
-        except (KeyError, TypeError) as error:
+            name, size, fitted = str(values["name"]), float(values["size"]), bool(values["fitted"])
+        except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
                 f"normalization: must have name, offset of three numbers, size and fitted, got {dict(values)} ({error})"
             ) from None
+        return cls(name, (x, y, z), size, fitted, (a, b, c))
 
     def _place(self, wide: Tensor, known: Placement | None) -> tuple[Tensor, Tensor, Tensor]:
         """Offsets (S, 1, 3) and sizes (S, 1, 1) of true coordinates (S, N, 3), and the normalised clouds, float32."""

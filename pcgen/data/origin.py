@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ZERO", "Floats", "Triple", "bounds", "common_origin", "held", "refuse_unheld", "shown"]
+__all__ = ["ZERO", "Floats", "Stored", "Triple", "bounds", "common_origin", "held", "refuse_unheld", "shown", "stored"]
 
 Triple = tuple[float, float, float]
 Floats = NDArray[np.float64]
@@ -14,7 +16,8 @@ Floats = NDArray[np.float64]
 ZERO: Triple = (0.0, 0.0, 0.0)
 
 # float32 rounds a number x by up to 2^-24 |x|. At this distance, in sizes of a cloud, the error is 1e-4 of its size.
-_REACH = 1e-4 * 2**24
+_ERROR = 1e-4
+_REACH = _ERROR * 2**24
 _SHOWN = 3  # names in a message; the number of others is given
 
 
@@ -22,6 +25,51 @@ def bounds(points: NDArray[np.floating]) -> tuple[Floats, Floats]:
     """Smallest and largest coordinates of a cloud (N, 3), each (3,) float64."""
     axes = points.T.copy()  # over rows, NumPy would need thirty times as long
     return axes.min(1).astype(np.float64), axes.max(1).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """The coordinates of a cloud or mesh as its file has them: their type, and their smallest and largest values."""
+
+    kind: np.dtype[Any]
+    low: Floats  # (3,)
+    high: Floats  # (3,)
+
+    @property
+    def coarse(self) -> bool:
+        """Whether the cloud is so far from 0 that the type rounds its coordinates by more than 1e-4 of its size.
+
+        A type that does so even about 0, float16, must round by four times what it would there.
+        """
+        if self.kind.kind != "f" or not self.size > 0:
+            return False
+        digits = np.finfo(self.kind.type).nmant
+        return self.farthest > max(_ERROR, 2.0**-digits) * 2.0 ** (digits + 1) * self.size
+
+    @property
+    def name(self) -> str:
+        """Of the type, whatever the order of its bytes."""
+        return str(self.kind.newbyteorder("=").name)
+
+    @property
+    def size(self) -> float:
+        """The longest side of the bounding box."""
+        return float((self.high - self.low).max())
+
+    @property
+    def farthest(self) -> float:
+        """The largest coordinate, without its sign."""
+        return float(max(np.abs(self.low).max(), np.abs(self.high).max()))
+
+    def __str__(self) -> str:
+        """How coarse it is, as a sentence without its subject."""
+        step = float(np.spacing(self.kind.type(self.farthest)))
+        return f"is {self.size:.4g} in size, so far from 0 that its {self.name} numbers are {step:.4g} apart"
+
+
+def stored(points: NDArray[Any]) -> Stored:
+    """The coordinates (N, 3) of a file, N >= 1, in the type in which it has them."""
+    return Stored(points.dtype, *bounds(points))
 
 
 def held(low: Floats, high: Floats, origin: Triple = ZERO) -> NDArray[np.bool_]:

@@ -1,12 +1,12 @@
 """Stacking of clouds, while they are read, into one float32 array with one number of points and one origin."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from pcgen.data.origin import ZERO, Floats, Triple, common_origin, held, refuse_unheld, shown
+from pcgen.data.origin import ZERO, Floats, Stored, Triple, common_origin, held, refuse_unheld, shown
 from pcgen.data.source import too_large
 from pcgen.data.thinning import thinned_rows
 
@@ -22,6 +22,7 @@ class Cloud:
     low: Floats  # (3,): the smallest coordinates before thinning
     high: Floats  # (3,)
     stored: int  # points before thinning
+    coarse: Stored | None  # the coordinates in its file, if their type lost the shape
 
 
 def thinned(cloud: Cloud, count: int, key: str, seed: int) -> Cloud:
@@ -30,7 +31,7 @@ def thinned(cloud: Cloud, count: int, key: str, seed: int) -> Cloud:
         return cloud
     keep = thinned_rows(len(cloud.points), count, key, seed)
     normals = None if cloud.normals is None else cloud.normals[keep]
-    return Cloud(cloud.points[keep], normals, cloud.low, cloud.high, cloud.stored)
+    return replace(cloud, points=cloud.points[keep], normals=normals)
 
 
 class Pile:
@@ -57,7 +58,7 @@ class Pile:
         self.bare: list[str] = []  # names of clouds without normals
         self.points = self.normals = np.zeros((0, 0, 3), dtype=np.float32)
         self.bounds: list[tuple[Floats, Floats]] = []  # low and high of each
-        self.coarse: list[str] = []  # names of clouds that were stored in float32 and far from 0
+        self.coarse: list[tuple[str, Stored]] = []  # stored too far from 0 for their type
         self.origins: list[Triple] = []  # the origin of each one's points, until all clouds are known
 
     def add(self, row: int, name: str, key: str, cloud: Cloud) -> None:
@@ -75,11 +76,11 @@ class Pile:
         self.sizes.setdefault(len(cloud.points) if not self.shrink else cloud.stored, name)
         if cloud.normals is None:
             self.bare.append(name)
+        if cloud.coarse is not None:
+            self.coarse.append((name, cloud.coarse))
         if len(self.sizes) > 1 and not self.shrink:
             return  # they cannot be stacked; the others are read to report the whole range
         fits = bool(held(cloud.low[None], cloud.high[None], self.base))
-        if not fits and cloud.points.dtype == torch.float32:
-            self.coarse.append(name)
         x, y, z = self.base if fits else ((cloud.low + cloud.high) / 2).tolist()
         self.origins.append((x, y, z))
         self.bounds.append((cloud.low, cloud.high))
@@ -109,6 +110,10 @@ class Pile:
         if self.shrink and points.shape[1] < small:
             allowed = f"max_bytes={self.max_bytes} (--max-bytes {self.max_bytes})"
             notes += (f"{self.source}: {points.shape[1]} points of each cloud are kept, as many as {allowed} allows",)
+        if self.coarse:
+            name, first = self.coarse[0]
+            what = f"{len(self.coarse)} clouds, such as {name}, were stored in {first.name} so far from 0"
+            notes += (f"warning: {self.source}: {what} that their shape is coarse; `pcgen data check` has the numbers",)
         if self.bare:
             note = f"normals left out: {len(self.bare)} of {count} clouds, such as {self.bare[0]}, have none"
             notes += () if len(self.bare) == count else (note,)
@@ -154,15 +159,8 @@ class Pile:
             if own != origin:
                 wide = torch.from_numpy(points[place]).double() + torch.tensor(own, dtype=torch.float64)
                 points[place] = _about(wide, origin).numpy()
-        notes = [
-            f"{self.source}: points are relative to the origin {shown(origin)}: the coordinates do not fit into float32"
-        ]
-        if self.coarse:
-            notes.append(
-                f"warning: {self.source}: {len(self.coarse)} clouds, such as {self.coarse[0]}, were stored in float32 "
-                "so far from 0 that their shape is coarse; `pcgen data check` has the numbers"
-            )
-        return origin, tuple(notes)
+        what = f"points are relative to the origin {shown(origin)}: the coordinates do not fit into float32"
+        return origin, (f"{self.source}: {what}",)
 
 
 def _about(points: Tensor, origin: Triple) -> Tensor:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pcgen.data.formats.arrays import read_npy
 from pcgen.data.formats.glb import read_glb
@@ -12,12 +13,12 @@ from pcgen.data.formats.off import read_off
 from pcgen.data.formats.pcd import read_pcd
 from pcgen.data.formats.ply import read_ply
 from pcgen.data.formats.stl import read_stl
-from pcgen.data.formats.text import LEICA, PLAIN, begins_as_table, read_table
+from pcgen.data.formats.text import LEICA, PLAIN, begins_as_table, begins_as_words, read_table
 from pcgen.data.source import Raw, too_large
 from pcgen.data.surface import Mesh, Surface
 from pcgen.seeds import stream
 
-__all__ = ["READERS", "holds_cloud", "read_cloud"]
+__all__ = ["READERS", "begins_damaged", "holds_cloud", "read_cloud"]
 
 _START = 4096  # bytes, enough for the first lines of a text
 
@@ -44,6 +45,17 @@ def holds_cloud(path: Path) -> bool:
         return begins_as_table(file.read(_START))
 
 
+def begins_damaged(path: Path) -> bool:
+    """Whether a .txt file is no table of points, but no text of words either: it is empty, binary, or odd numbers.
+
+    Beside clouds in the same form, it is one of them that is damaged.
+    """
+    if path.suffix.lower() != ".txt" or holds_cloud(path):
+        return False
+    with path.open("rb") as file:
+        return not begins_as_words(file.read(_START))
+
+
 def read_cloud(path: Path, surface_points: int, name: str, seed: int, max_bytes: int) -> Raw:
     """The cloud of a file: as stored, or `surface_points` points that are sampled by area, with name and seed.
 
@@ -59,7 +71,12 @@ def read_cloud(path: Path, surface_points: int, name: str, seed: int, max_bytes:
         if (size := content.vertices.nbytes + content.faces.nbytes) > max_bytes:
             raise too_large(f"{path}: its {len(content.faces)} triangles", size, max_bytes)
         try:
-            points, normals, _ = Surface(content).sample(surface_points, stream("surface", name, seed))
+            surface = Surface(content)
+            points, normals, _ = surface.sample(surface_points, stream("surface", name, seed))
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
-    return Raw(points, normals, sampled=True, notes=content.notes)
+
+    def again(count: int) -> NDArray[np.float64]:
+        return surface.sample(count, stream("surface", name, seed))[0]
+
+    return Raw(points, normals, sampled=True, notes=content.notes, stored=content.stored, surface=again)

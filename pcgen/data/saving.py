@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pcgen.data.clouds import Clouds
+from pcgen.data.clouds import Clouds, refuse_not_finite
 from pcgen.data.file_names import place_of, write_folder
 from pcgen.data.origin import ZERO
 from pcgen.data.surface import Mesh
@@ -45,12 +45,14 @@ def save(path: str | Path, clouds: Clouds | Tensor, *, format: str | None = None
 
     Raises:
         ValueError: the path has another ending, a file for one cloud is given for several clouds, a tensor is not
-            (S, N, 3), a format is given for one file, or a cloud's name is not a valid file name.
+            (S, N, 3), a coordinate is NaN or infinite, a format is given for one file, or the name of a cloud or class
+            is not a valid file name.
         FileNotFoundError: the parent folder does not exist.
         FileExistsError: the file exists and `overwrite` is False, or the folder exists and is not empty.
         OSError: it could not be written; an older file is intact.
     """
     clouds = Clouds.of(clouds) if isinstance(clouds, Tensor) else clouds
+    refuse_not_finite(clouds.points, clouds.names)
     # Clouds may be on a GPU, or have a gradient.
     held: dict[str, Any] = {name: x.detach().cpu() for name, x in vars(clouds).items() if isinstance(x, Tensor)}
     clouds = replace(clouds, **held)

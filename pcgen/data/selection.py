@@ -8,7 +8,7 @@ from dataclasses import replace
 from pcgen.data.clouds import SPLITS
 from pcgen.data.source import Listing, printable
 from pcgen.data.spec import Spec
-from pcgen.data.splits import DRAWN, draw_splits
+from pcgen.data.splits import DRAWN, counted, draw_splits
 from pcgen.data.synsets import class_names
 
 __all__ = ["select"]
@@ -28,10 +28,11 @@ def select(listing: Listing, spec: Spec) -> Listing:
     if spec.classes and spec.source != "shapes":  # the built-in source lists only the requested classes
         listing = _of_classes(listing, spec)
     if spec.splits and spec.splits != ("all",):
-        listing = _of_splits(listing, spec)
+        narrowed = _of_splits(listing, spec)
         if listing.drawn:
-            note = f"{spec.source} has no splits of its own: they are {DRAWN}"
-            listing = replace(listing, notes=(*listing.notes, note))
+            note = f"{spec.source} has no splits of its own: they are {DRAWN}: {counted(listing.splits or ())}"
+            narrowed = replace(narrowed, notes=(*listing.notes, note))
+        return narrowed
     return listing
 
 

@@ -1,6 +1,6 @@
 """The result of every reader: a listing of clouds, each read when it is needed."""
 
-import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pcgen.data.origin import ZERO, Triple
+from pcgen.data.origin import ZERO, Stored, Triple
 
 __all__ = [
     "GIB",
@@ -27,6 +27,8 @@ __all__ = [
 
 GIB = 2**30
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
 
 @dataclass(frozen=True)
 class Raw:
@@ -37,6 +39,9 @@ class Raw:
     sampled: bool = False  # whether the points were sampled from a surface, which may have any number of points
     notes: tuple[str, ...] = ()  # parts of the file that were not read
     boxes: NDArray[np.generic] | None = None  # (K, 6), for the shapes in a scene: centre and size, NaN if there is none
+    stored: Stored | None = None  # the coordinates in the file, if the points are others: sampled, or of another type
+    # Of a surface, samples any number of points anew, (n, 3), always the same ones.
+    surface: Callable[[int], NDArray[np.generic]] | None = None
 
 
 @dataclass(frozen=True)
@@ -107,12 +112,18 @@ def in_short(text: object) -> str:
 
 
 def printable(name: str | Path) -> str:
-    r"""A file's name as printable text: bytes that are not UTF-8 are escaped, as \xff.
+    r"""A name as text that can be printed: bytes of a file's name that are not UTF-8, and lone surrogates, are escaped.
 
-    >>> printable("caf\udce9.ply")
-    'caf\\xe9.ply'
+    >>> printable("caf\udce9.ply \ud800")
+    'caf\\xe9.ply \\ud800'
     """
-    return os.fsencode(name).decode("utf-8", errors="backslashreplace")
+    return _SURROGATE.sub(_escaped, str(name))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    """A byte 0x80 to 0xff, for which Python has the surrogates from 0xdc80 on, or another surrogate."""
+    number = ord(found[0])
+    return f"\\x{number - 0xDC00:02x}" if 0xDC80 <= number <= 0xDCFF else f"\\u{number:04x}"
 
 
 def unreadable(place: str | Path, error: OSError) -> PermissionError:
@@ -149,9 +160,10 @@ def _amount(size: int) -> str:
 
 
 def decode(values: NDArray[np.generic]) -> list[str]:
-    """The texts of an array of texts, bytes or integers."""
+    """The texts of an array of texts, bytes or integers, as they can be printed and written."""
     return [
-        value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value) for value in values.tolist()
+        value.decode(errors="backslashreplace") if isinstance(value, bytes) else printable(str(value))
+        for value in values.tolist()
     ]
 
 

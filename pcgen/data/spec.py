@@ -33,7 +33,8 @@ def parse(spec: str) -> Spec:
 
     Several classes or splits are separated by commas: `shapes:chair,table@train,val`. If the whole text is the path of
     an existing file or folder, it is the source, even if it contains colons or at signs. But `shapes` is always the
-    built-in source: a folder of that name is `./shapes`. The colon of a drive letter does not start a class.
+    built-in source: a folder of that name is `./shapes`. The colon of a drive letter does not start a class, unless
+    there is a file or folder of that one letter.
 
     Raises:
         ValueError: the spec is empty, or a split is not train, val, test or all.
@@ -50,9 +51,13 @@ def parse(spec: str) -> Spec:
         source, splits = found["rest"], tuple(found["names"].split(","))
         for split in splits:
             choose(split, (*SPLITS, "all"), f"split of {spec}")
-    if not os.path.exists(source) and (found := _CLASS.match(source)) and not _DRIVE.match(found["rest"]):
+    if not os.path.exists(source) and (found := _CLASS.match(source)) and not _is_drive(found["rest"]):
         source, classes = found["rest"], tuple(found["names"].split(","))
     return Spec(source, classes, ("all",) if "all" in splits else splits)
+
+
+def _is_drive(source: str) -> bool:
+    return bool(_DRIVE.match(source)) and not os.path.exists(source)
 
 
 def absolute(spec: str) -> str:

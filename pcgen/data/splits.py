@@ -1,37 +1,55 @@
 """Splits for sets that have none, and rows held out for validation."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 
-from pcgen.data.clouds import Clouds
+from pcgen.data.clouds import SPLITS, Clouds
 from pcgen.data.spec import parse
 
-__all__ = ["DRAWN", "draw_splits", "held_out_rows", "holdout", "split_rows"]
+__all__ = ["DRAWN", "counted", "draw_splits", "held_out_rows", "holdout", "split_rows"]
 
-DRAWN = "made from the clouds' names (from their points, if the names are row numbers): 85% train, 5% val, 10% test"
+DRAWN = "made from the clouds' names (from their points, if the names are row numbers)"
 
 _VAL, _TEST = 0.05, 0.10
+_FEWEST = 3  # clouds of a class from which each split has one
 _SEED = 0  # of random splits, always the same
 
 
 def _shuffled(keys: Sequence[str], seed: int) -> list[int]:
     """Rows in a random order that depends only on their keys and the seed."""
-    hashes = [hashlib.sha256(f"{seed}\0{key}".encode()).digest() for key in keys]
+    # Names that a user gave may have lone surrogates, which no file's reader returns.
+    hashes = [hashlib.sha256(f"{seed}\0{key}".encode(errors="surrogatepass")).digest() for key in keys]
     return sorted(range(len(keys)), key=lambda row: (hashes[row], row))
 
 
-def draw_splits(keys: Sequence[str], labels: Sequence[str] | None) -> list[str]:
-    """A random split for each cloud: 85% train, 5% val and 10% test of every class, none empty from 3 clouds on.
+def counted(splits: Sequence[str]) -> str:
+    """How many clouds of each split there are.
 
-    They depend only on the keys of all clouds of the class, not on the seed of training or evaluation, nor on the name
-    of the source. So no training uses test clouds of another one. A split is a rank among the class: if clouds are
-    added or removed, others may change their split. The .npz of `pcgen data convert` stores the splits.
+    >>> counted(["train", "test", "train"])
+    '2 train, 0 val, 1 test'
+    """
+    counts = Counter(splits)
+    return ", ".join(f"{counts[split]} {split}" for split in SPLITS)
+
+
+def draw_splits(keys: Sequence[str], labels: Sequence[str] | None) -> list[str]:
+    """A random split for each cloud: about 85% train, 5% val and 10% test of every class, none empty from 3 clouds on.
+
+    A class of fewer clouds is all train; but if every class is, the splits are those of the whole set. They depend only
+    on the keys of all clouds of the class, not on the seed of training or evaluation, nor on the name of the source. So
+    no training uses test clouds of another one. A split is a rank among the class: if clouds are added or removed,
+    others may change their split. The .npz of `pcgen data convert` stores the splits.
     """
     splits = ["train"] * len(keys)
-    for label in sorted(set(labels or [""])):
-        rows = [row for row in range(len(keys)) if labels is None or labels[row] == label]
+    if labels is not None and max(Counter(labels).values(), default=0) < _FEWEST:
+        labels = None
+    groups: dict[str, list[int]] = {}
+    for row in range(len(keys)):
+        groups.setdefault("" if labels is None else labels[row], []).append(row)
+    for rows in groups.values():
         order = [rows[place] for place in _shuffled([keys[row] for row in rows], _SEED)]
-        if len(order) < 3:
+        if len(order) < _FEWEST:
             continue
         val = max(1, round(_VAL * len(order)))
         test = max(1, round(_TEST * len(order)))

@@ -6,7 +6,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-__all__ = ["Mesh", "Surface", "cross", "triangulate"]
+from pcgen.data.origin import Stored, stored
+
+__all__ = ["Mesh", "Surface", "cross", "stored_corners", "triangulate"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -19,6 +21,14 @@ class Mesh:
     vertices: Floats  # (V, 3)
     faces: Ints  # (F, 3)
     notes: tuple[str, ...] = ()  # parts of the file that may not be as it means them
+    stored: Stored | None = None  # its coordinates in the file, if these are not float64
+
+
+def stored_corners(vertices: NDArray[np.generic], corners: Ints) -> Stored | None:
+    """The vertices (V, 3) of a file that corners name, in the file's type; None if they name none."""
+    named = np.zeros(len(vertices), dtype=np.bool_)
+    named[corners[(corners >= 0) & (corners < len(vertices))]] = True
+    return stored(vertices[named]) if named.any() else None
 
 
 def triangulate(sides: Ints, corners: Ints) -> Ints:

@@ -13,7 +13,7 @@ from pcgen.data.placement import Placement
 from pcgen.data.selection import select
 from pcgen.data.source import GIB, Listing
 from pcgen.data.spec import absolute, parse
-from pcgen.data.splits import DRAWN, held_out_rows, split_rows
+from pcgen.data.splits import DRAWN, counted, held_out_rows, split_rows
 from pcgen.data.thinning import thin
 from pcgen.errors import at_least
 
@@ -56,9 +56,9 @@ def training_set(
     The rows of @train are for training. Those of @val are held out, or some of @train if there are none (`holdout`). If
     the spec names a split, both are from this split.
 
-    Every cloud is normalised with all its stored points; a normalisation is fitted to the training rows only. Then all
-    clouds keep the number of points of the smallest, or as many as `max_bytes` allows, at least `points`. The held-out
-    clouds are subsampled to `points` once.
+    Every cloud is normalised with all its stored points; a normalisation is fitted to the training rows only. Then the
+    training clouds keep the number of points of the smallest, or as many as `max_bytes` allows, at least `points`; a
+    surface has four times `points`. The held-out clouds are subsampled to `points` once.
 
     Args:
         spec: SOURCE[:CLASS][@SPLIT].
@@ -66,7 +66,7 @@ def training_set(
         normalize: a name of `Normalization`.
         up: the source's up axis; by default y, or the axis that the source records.
         drop_bad: whether to drop clouds that are damaged, too small or have NaN, with a note, instead of an error.
-        max_bytes: maximum memory of the clouds.
+        max_bytes: maximum memory of the training clouds, and of the held-out ones where these are read apart.
         seed: of the held-out rows and of thinning.
 
     Raises:
@@ -143,7 +143,7 @@ def _division(spec: str, listing: Listing, train: Clouds, held_out: Clouds) -> l
     """Notes on training and held-out clouds, if the spec does not determine them, and on too few clouds."""
     splits = listing.splits or ()
     asked = parse(spec).splits
-    drawn = f"; the splits are {DRAWN}" if listing.drawn else ""
+    drawn = f"; the splits are {DRAWN}: {counted(splits)}" if listing.drawn else ""
     source = "@val" if "val" in splits else "@train"
     said = f"{len(train)} clouds of @train are learned, {len(held_out)} of {source} held out"
     notes = [f"{spec}{'' if asked else ' names no split'}: {said}{drawn}"] if asked in ((), ("all",)) else []

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from pcgen import data
+from pcgen.training import Run
 
 UTM = np.array([691234.5, 5334567.25, 12.0])
 
@@ -106,6 +107,45 @@ def test_a_set_is_enlarged_by_changed_copies(pcgen, tmp_path):
     assert len(set(grown.splits[:4])) == 1  # copies of a cloud are in one split
     result = pcgen("data", "convert", tmp_path / "a.npz", "--mirror", 2, "--out", tmp_path / "c.npz")
     assert result.code == 2 and "--mirror" in result.err
+
+
+def test_changes_are_about_the_cloud_wherever_it_is(pcgen, tmp_path):
+    points = ball(64) * [1, 2, 0.5] + [50, 0, 0]
+    np.save(tmp_path / "a.npy", points.astype(np.float32))
+    changes = ["--copies", 25, "--rotate", 180, "--mirror", 0.5, "--scale", 0.1, "--stretch", 0.1]
+    result = pcgen("data", "convert", tmp_path / "a.npy", *changes, "--out", tmp_path / "b.npz")
+    assert result.code == 0, result.err
+    grown = data.load(str(tmp_path / "b.npz")).points
+    assert (grown.mean(1) - grown.new_tensor([50, 0, 0])).norm(dim=1).max() < 1
+    np.savez(tmp_path / "far.npz", points=np.stack([points] * 6).astype(np.float32))
+    train = ["train", "autoencoder", "--data", tmp_path / "far.npz", "--points", 32, "--steps", 1, "--rotate", 90]
+    assert pcgen(*train, "--out", tmp_path / "run").code == 0
+    assert Run.open(tmp_path / "run").config["training"]["augment"]["centred"] is True
+
+
+def test_splits_are_counted_as_they_are_written(pcgen, boxes, tmp_path):
+    result = pcgen("data", "convert", boxes, "--out", tmp_path / "a.npz")
+    made = "made from the clouds' names (from their points, if the names are row numbers)"
+    assert f"splits: 34 train, 2 val, 4 test; the source has none: they were {made}" in result.err, result.err
+    result = pcgen("data", "convert", tmp_path / "a.npz", "--copies", 2, "--out", tmp_path / "b.npz")
+    assert "splits: 68 train, 4 val, 8 test\n" in result.err, result.err
+    result = pcgen("data", "convert", f"{tmp_path / 'a.npz'}@train", "--rotate", 9, "--out", tmp_path / "c.npz")
+    assert "splits: 34 train, 0 val, 0 test\n" in result.err, result.err
+    result = pcgen("data", "convert", boxes, "--copies", 9, "--max-bytes", 100_000, "--out", tmp_path / "d.npz")
+    assert result.code == 2 and "9 copies of 40 clouds" in result.err and not (tmp_path / "d.npz").exists()
+
+
+def test_global_std_is_of_train_and_said(pcgen, tmp_path):
+    points = np.stack([ball(32) * size + [0, 10, 0] for size in (1, 2, 3, 4)]).astype(np.float32)
+    np.savez(tmp_path / "a.npz", points=points, split=["train", "train", "val", "test"])
+    convert = ["data", "convert", "--normalize", "global_std", "--out", tmp_path / "b.npz"]
+    result = pcgen(*convert, f"{tmp_path / 'a.npz'}@val,test")
+    assert result.code == 2 and "--normalize: global_std is fitted to the clouds of @train, and" in result.err
+    result = pcgen(*convert, tmp_path / "a.npz")
+    fitted = data.Normalization("global_std").fit(torch.from_numpy(points[:2]))
+    words = f"{fitted.offset[0]:.9g} {fitted.offset[1]:.9g} {fitted.offset[2]:.9g} subtracted from x, y and z, then"
+    assert f"{words} divided by {fitted.size:.6g}: mean and deviation of 2 clouds of @train" in result.err, result.err
+    assert torch.allclose(data.load(str(tmp_path / "b.npz")).points, fitted.apply(torch.from_numpy(points)), atol=1e-6)
 
 
 def test_copies_of_one_shape_are_all_train(pcgen, tmp_path):

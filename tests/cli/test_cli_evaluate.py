@@ -30,7 +30,7 @@ def test_the_full_matrix_has_more_and_nothing_else(pcgen: Callable, sets: Path) 
 def test_dropped_clouds_are_in_the_report(pcgen: Callable, sets: Path) -> None:
     bad = boxes(0)
     bad[3, 5, 1] = torch.nan
-    data.save("bad.npz", data.Clouds(bad))
+    np.savez("bad.npz", points=bad.numpy())
     refused = pcgen("evaluate", "bad.npz", *AGAINST)
     assert refused.code == 2 and "--drop-bad" in refused.err
     result = pcgen("evaluate", "bad.npz", *AGAINST, "--drop-bad", "--metrics", "cd", "--out", "e.json")
@@ -176,6 +176,18 @@ def test_a_reference_without_splits_is_taken_whole_unless_the_rest_is_trained_on
     assert reference("--reference", "reference.npz@test")[0] == held_out
     data.save("split.npz", data.Clouds(boxes(7), splits=("train",) * 7 + ("test",) * 5))
     assert reference("--reference", "split.npz")[0] == 5
+
+
+def test_a_folder_and_one_within_it_have_other_splits_and_it_is_said(pcgen: Callable, sets: Path) -> None:
+    for row, cloud in enumerate(boxes(7, count=24)):
+        path = sets / "meshes" / ("chair" if row % 2 else "table") / f"{row}.npy"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.save(path, cloud.numpy())
+    words = ["evaluate", "a.npz", "--reference", "meshes:chair@test", "--metrics", "cd"]
+    result = pcgen(*words, "--train", "meshes/chair")
+    told = "warning: meshes/chair@train and meshes:chair@test are a folder and one within it: pcgen made the splits of"
+    assert result.code == 0 and told in " ".join(result.err.split()), result.err
+    assert "one within it" not in pcgen(*words, "--train", "meshes:chair").err
 
 
 def test_clouds_of_different_sizes_are_measured_at_the_points_asked_for(pcgen: Callable, sets: Path) -> None:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from evaluated_sets import AGAINST, boxes
@@ -65,7 +66,7 @@ def test_sets_that_cannot_stand_side_by_side_are_refused_before_any_is_measured(
     assert pcgen("evaluate", "a.npz", *AGAINST, "--metrics", "cd", "--out", "a.json").code == 0
     bad = boxes(1)
     bad[3, 5, 1] = torch.nan
-    data.save("fewer.npz", data.Clouds(bad))
+    np.savez("fewer.npz", points=bad.numpy())
     monkeypatch.setattr(pairs, "_search", lambda *_: pytest.fail("it was measured"))
     for first, name in (("a.npz", "a.npz"), ("a.json", "a")):
         result = pcgen("evaluate", first, "fewer.npz", *AGAINST, "--drop-bad", "--out", "e.json")

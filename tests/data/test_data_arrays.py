@@ -7,7 +7,7 @@ import pytest
 import torch
 from few_clouds import POINTS
 
-from pcgen.data import load
+from pcgen.data import Clouds, check, holdout, load, save
 from pcgen.data.columns import split_columns
 from pcgen.data.source import Raw
 
@@ -36,6 +36,42 @@ def test_numbered_labels_take_the_names_of_the_classes(tmp_path: Path, key: str)
     clouds = load(str(path))
     assert clouds.classes == ("z", "y", "x")
     assert load(f"{path}:x").names == (clouds.names[0], clouds.names[2])
+
+
+def test_an_npz_may_use_the_names_of_other_datasets_and_what_is_not_read_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    np.savez(path, data=POINTS, normal=-POINTS, label=list("abab"), splits=["train", "val", "test", "test"], colour=1)
+    clouds = load(str(path))
+    assert np.array_equal(clouds.points, POINTS) and clouds.normals is not None and clouds.classes == ("a", "b")
+    assert clouds.splits == ("train", "val", "test", "test")
+    assert clouds.notes == (f"{path}: arrays left out: colour",)
+    np.savez(path, points=POINTS, data=-POINTS)
+    clouds = load(str(path))
+    assert np.array_equal(clouds.points, POINTS) and clouds.notes == (f"{path}: arrays left out: data",)
+
+
+@pytest.mark.parametrize("key", ["labels", "names", "classes", "keys", "split"])
+def test_texts_that_are_pickled_get_advice_for_texts(tmp_path: Path, key: str) -> None:
+    path = tmp_path / "a.npz"
+    np.savez(path, points=POINTS, **{key: np.array(list("abab"), dtype=object)})
+    with pytest.raises(ValueError, match=f"^{path}: {key}: holds pickled objects.* as text: {key}={key}.astype"):
+        load(str(path))
+
+
+@pytest.mark.parametrize("key", ["names", "labels"])
+def test_surrogates_in_a_file_are_escaped(tmp_path: Path, key: str) -> None:
+    path = tmp_path / "a.npz"
+    np.savez(
+        path,
+        points=np.where(np.arange(4)[:, None, None] == 3, np.nan, POINTS),
+        **{key: ["a", "\ud800", "b", "c\udce9"]},
+    )
+    assert [str(fault).partition(" [")[0] for fault in check(str(path))] == [f"{path}: cloud 3: point 0 is"]
+    clouds = load(f"{path}@all", drop_bad=True)
+    assert len(clouds) == 3 and "\\ud800" in (clouds.names if key == "names" else clouds.classes)
+    assert load(str(save(tmp_path / "b.npz", clouds))).names == clouds.names
+    assert len(load(str(save(f"{tmp_path}/folder/", clouds)))) == 3
+    holdout(Clouds(clouds.points, names=("a", "\ud800", "b")))  # the user's own
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float64, np.int32, np.uint8, ">f4"])
@@ -106,6 +142,8 @@ def test_the_order_of_the_axes_in_memory_does_not_matter(tmp_path: Path, order: 
         ({"points": POINTS, "labels": np.array([{}] * 4, dtype=object)}, "labels: holds pickled objects"),
         ({"points": POINTS, "labels": ["a"]}, "labels must be one for each of 4 clouds"),
         ({"points": POINTS, "labels": [0, 1, 2, 3], "classes": ["a"]}, "must be indices into the 1 classes, got 0"),
+        ({"points": POINTS, "labels": [0, 1, 2, 0], "classes": list("aba")}, "must be different, got 'a' twice"),
+        ({"points": POINTS, "labels": [0, 1, 1, 0], "classes": ["03001627", "chair"]}, "different, got 'chair' twice"),
         ({"points": POINTS, "labels": list("abca"), "classes": ["a", "b"]}, "among its 2 classes, got 'c'"),
         ({"points": POINTS, "names": ["a", "b"]}, "names must be one for each of 4 clouds"),
         ({"points": POINTS, "normals": POINTS[:2]}, r"normals must be \(4, 7, 3\)"),

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 from cloud_folders import BOX_OFF, broken_folder, folder
 
 from pcgen.data import check, info, load
@@ -34,6 +35,14 @@ def test_check_lists_every_fault(tmp_path: Path) -> None:
     (fault,) = check(f"{tmp_path / 'b.npz'}@all")
     assert str(fault).startswith(f"{tmp_path / 'b.npz'}: cloud 1: point 0 is [nan")
     assert check("shapes:mug=2") == []
+
+
+def test_more_memory_than_allowed_is_a_fault(tmp_path: Path) -> None:
+    folder(tmp_path, ["a.npy", "b.npy", "c.npy"], size=100)
+    with pytest.raises(ValueError, match=r"3 clouds of 100 points: would take 3\.52 KiB") as caught:
+        load(str(tmp_path), max_bytes=3000)
+    assert [str(fault) for fault in check(str(tmp_path), max_bytes=3000)] == [str(caught.value)]
+    assert check(str(tmp_path), max_bytes=3600) == [] and len(load(str(tmp_path), max_bytes=3600)) == 3
 
 
 def test_a_source_of_no_clouds_is_a_fault(tmp_path: Path) -> None:

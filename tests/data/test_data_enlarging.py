@@ -1,8 +1,11 @@
 """A set enlarged by changed copies."""
 
 from dataclasses import replace
+from typing import Any
 
+import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from pcgen.data import Augmentation, Clouds
 from pcgen.data.enlarging import enlarged
@@ -39,6 +42,44 @@ def test_copies_share_a_split_and_some_shapes_are_held_out() -> None:
     assert all(len(found) == 1 for found in by_shape.values())
     told = [next(iter(found)) for found in by_shape.values()]
     assert (told.count("train"), told.count("val"), told.count("test")) == (28, 2, 10)
+
+
+def test_it_is_said_how_many_are_held_out_and_one_copy_moves_none() -> None:
+    own = clouds()
+    told = "splits: there was no val, so 2 of 30 train clouds, with all copies, are val"
+    assert told in enlarged(own, 2, Augmentation(rotation=180)).notes
+    alone = enlarged(own, 1, Augmentation(rotation=180))
+    assert alone.splits == own.splits and not any(note.startswith("splits") for note in alone.notes)
+
+
+def test_copies_of_more_memory_than_allowed_are_refused() -> None:
+    own = clouds(8)
+    told = r"^tensor: 100 copies of 8 clouds of 20 points: would take 187\.50 KiB of memory, more than the 187\.50 KiB"
+    with pytest.raises(ValueError, match=told):
+        enlarged(own, 100, Augmentation(), max_bytes=800 * 20 * 12 - 1)
+    assert len(enlarged(own, 100, Augmentation(), max_bytes=800 * 20 * 12)) == 800
+
+
+class Large(TorchDispatchMode):
+    """Collects the places in memory of all tensors of at least so many bytes that are made."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+        self.places: set[int] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        if isinstance(made, torch.Tensor) and made.untyped_storage().nbytes() >= self.size:
+            self.places.add(made.untyped_storage().data_ptr())
+        return made
+
+
+def test_the_variants_are_in_memory_once() -> None:
+    own = Clouds(torch.rand(20, 400, 3))
+    with Large(600 * 400 * 12) as large:
+        grown = enlarged(own, 30, Augmentation(scale=0.1))
+    assert len(grown) == 600 and large.places == {grown.points.untyped_storage().data_ptr()}
 
 
 def test_copies_of_clouds_without_splits_are_all_train_and_it_is_said() -> None:

@@ -101,6 +101,92 @@ def test_obj_counts_from_one_or_backwards_and_takes_polygons(tmp_path: Path) -> 
     assert isinstance(read(path), Raw)
 
 
+def ascii_ply(elements: str, rows: str, begin: str = "ply\nformat ascii 1.0\n") -> str:
+    header = f"{begin}element vertex 3\n" + "".join(f"property float {axis}\n" for axis in "xyz")
+    return f"{header}{elements}end_header\n0 0 0\n1 0 0\n0 1 0\n{rows}"
+
+
+CORNERS = "property list uchar int"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("a.ply", ascii_ply(f"element face 1\n{CORNERS} vertices\n", "3 0 1 2\n"), "1 faces without a list vertex_ind"),
+        ("a.ply", ascii_ply(f"element tristrips 1\n{CORNERS} vertex_indices\n", "3 0 1 2\n"), "holds 1 tristrips"),
+        ("a.ply", ascii_ply(f"element tristrips 1\n{CORNERS} strip\n", "3 0 1 2\n"), "holds 1 tristrips, which"),
+        ("a.ply", ascii_ply(f"element patch 1\n{CORNERS} corners\n", "3 0 1 2\n"), "holds 1 patch, which"),
+        ("a.ply", ascii_ply("element face 1\nproperty int flag\n", "7\n"), "1 faces without a list vertex_indices"),
+        ("a.obj", "v 0 0 0\nv 1 0 0\nv 0 1 0\nsurf 0 1 0 1 1 2 3\n", r"line 4: holds a curved surface \(surf\)"),
+        ("a.obj", "v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\nsurf 0 1 \\\n0 1 1 2 3\n", "line 5: holds a curved surface"),
+        ("a.obj", "v 0 0 0\nbzp 1 1 1 1\n", "line 2: holds a curved surface"),
+    ],
+)  # fmt: skip
+def test_surfaces_in_other_forms_are_refused_and_not_read_as_points(
+    tmp_path: Path, name: str, text: str, told: str
+) -> None:
+    path = tmp_path / name
+    path.write_text(text)
+    with pytest.raises(ValueError, match=f"^{path}: .*{told}"):
+        load(str(path))
+
+
+def test_what_is_no_surface_beside_points_does_not_matter(tmp_path: Path) -> None:
+    path = tmp_path / "a.ply"
+    grid = f"element range_grid 1\n{CORNERS} vertex_indices\nelement edge 1\n{CORNERS} ends\n"
+    texts = (
+        "element note 1\nproperty list int uchar letters\nelement tristrips 0\nproperty list int int vertex_indices\n"
+    )
+    path.write_text(ascii_ply(grid + texts, "3 0 1 2\n2 0 1\n2 65 66\n"))
+    assert load(str(path)).points.shape == (1, 3, 3) and load(str(path)).normals is None
+    path = tmp_path / "a.obj"
+    path.write_text("v 0 0 0\nv 1 0 0\nv 0 1 0\nl 1 2\np 1\n")
+    assert load(str(path)).points.shape == (1, 3, 3)
+    path.write_text("v 0 0 0\nv 1 0 0\nv 0 1 0\nfo 1 2 3\n")
+    assert load(str(path), points=9).normals is not None
+
+
+def test_the_end_of_a_header_in_a_comment_is_not_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "a.ply"
+    path.write_text(ascii_ply("", "", "ply\ncomment from here to end_header\nformat ascii 1.0\n"))
+    assert load(str(path)).points.shape == (1, 3, 3)
+
+
+@pytest.mark.parametrize("order", ["", "<", ">"])
+def test_an_element_of_no_rows_needs_no_properties(tmp_path: Path, order: str) -> None:
+    path = tmp_path / "a.ply"
+    path.write_bytes(ply(order, None).replace(b"end_header", b"element face 0\nend_header"))
+    assert np.array_equal(load(str(path)).points[0], VERTICES)
+
+
+OFF = "OFF\n3 1 0\n0 0 0\n1 0 0\n0 1 0\n3 0 1 2\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "rest"),
+    [
+        ("a.off", OFF.encode(), b"3 0 2 1\n\n"),
+        ("b.off", b"OFF\n3 0 0\n0 0 0\n1 0 0\n0 1 0\n", b"3 0 2 1\n"),
+        ("a.ply", ply("", TRIANGLES), b"3 0 2 1 7\n"),
+        ("b.ply", ply("", None), b"1 2 3\n"),
+        ("c.ply", ply("<", TRIANGLES), b"12345"),
+        ("d.ply", ply(">", None), b"123"),
+        ("a.pcd", pcd("x y z", "4 4 4", "F F F", "1 1 1", "POINTS 5\nDATA binary")
+         + VERTICES.astype("<f4").tobytes(), b"1" * 12),
+    ],
+)  # fmt: skip
+def test_what_no_header_declares_is_told(tmp_path: Path, name: str, content: bytes, rest: bytes) -> None:
+    path = tmp_path / name
+    path.write_bytes(content + b"\n" * (not name.endswith("pcd")))
+    assert load(str(path), drop_bad=True).notes == ()
+    path.write_bytes(content + rest)
+    (note,) = load(str(path)).notes
+    count = {".off": "1 lines", ".pcd": "1 points of their size"}.get(path.suffix) or (
+        "1 lines" if name in ("a.ply", "b.ply") else f"{len(rest)} bytes"
+    )
+    assert note == f"{name}: {count} after all that the header declares left out"
+
+
 L_SHAPE = [(2, 0), (2, 1), (1, 1), (1, 2), (0, 2), (0, 0)]
 CROSSED = [(0, 0), (1, 1), (1, 0), (0, 1)]
 

@@ -33,6 +33,52 @@ def test_h5_of_a_set_for_every_class_and_split(tmp_path: Path) -> None:
     assert load(f"{path}:03001627@test").names == test.names
 
 
+@pytest.mark.parametrize("name", ["mug", "mug/train"])
+@pytest.mark.parametrize("kind", ["soft", "external"])
+def test_linked_sets_of_classes_are_refused_and_not_left_out(tmp_path: Path, name: str, kind: str) -> None:
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file["chair/train"] = file["chair/test"] = POINTS
+        file[name] = h5py.SoftLink("/chair") if kind == "soft" else h5py.ExternalLink("other.h5", "/mug")
+    with pytest.raises(ValueError, match=f"^{path}: {name} is a link, which could lead to another file"):
+        load(str(path))
+
+
+def test_what_an_h5_has_beside_its_sets_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file["chair/train"] = POINTS
+        file["chair/test"] = POINTS[0]
+        file["chair/deeper/train"] = POINTS
+        file["statistics"] = np.zeros(3)
+    clouds = load(str(path))
+    assert len(clouds) == 4
+    others = "parts that are not CLASS/SPLIT (S, N, 3) left out: chair/deeper, chair/test, statistics"
+    assert clouds.notes == (f"{path}: {others}",)
+
+
+def test_an_h5_of_one_set_has_all_that_an_npz_may_have(tmp_path: Path) -> None:
+    arrays = {
+        "points": POINTS,
+        "origin": np.array([1e6, 0, 5]),
+        "keys": np.array(list(b"wxyz")),
+        "labels": np.eye(4)[0],
+    }
+    arrays |= {"boxes": np.ones((4, 2, 6), dtype="f4"), "counts": np.full(4, 2), "labels": np.array([0, 1, 1, 0])}
+    np.savez(tmp_path / "a.npz", **arrays, up="z", odd=1)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        for name, values in arrays.items():
+            file[name] = values
+        file["up"], file["odd"] = "z", 1
+    first, second = load(str(tmp_path / "a.npz")), load(str(tmp_path / "a.h5"))
+    assert first.origin == second.origin == (1e6, 5, 0) and first.keys == second.keys and first.classes == ("0", "1")
+    assert np.array_equal(first.points, second.points) and np.array_equal(first.points[..., 1], POINTS[..., 2])
+    assert first.boxes is not None and second.boxes is not None and np.array_equal(first.boxes, second.boxes)
+    assert (first.notes, second.notes) == tuple(
+        (f"{tmp_path / name}: arrays left out: odd",) for name in ("a.npz", "a.h5")
+    )
+
+
 def external(file: h5py.File, path: Path) -> None:
     file.create_dataset(
         "points", POINTS.shape, POINTS.dtype, external=[(str(path.with_suffix(".raw")), 0, POINTS.nbytes)]

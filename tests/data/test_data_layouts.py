@@ -1,6 +1,8 @@
 """Published datasets: which files are which split and class, and which points of a cloud are read."""
 
+import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -113,6 +115,63 @@ def test_shapenet_part_as_hdf5(tmp_path: Path) -> None:
     assert whole.labels is not None and whole.labels.tolist() == [0, 1, 0, 1, 1, 0, 0, 1, 0, 1, 1, 0]
     assert whole.splits == ("train",) * 6 + ("val",) * 3 + ("test",) * 3
     assert np.array_equal(load(f"{tmp_path}:airplane@val").points.numpy(), clouds[2, 1:2])
+
+
+def hdf5_lists(root: Path, tested: str) -> None:
+    hdf5_part(root)
+    (root / "test_hdf5_file_list.txt").write_text(f"{tested}\n")
+
+
+def text_lists(root: Path, tested: str) -> None:
+    (root / "modelnet10_train.txt").write_text("bed_0001\n")
+    (root / "modelnet10_test.txt").write_text(f"{tested}\n")
+
+
+def json_lists(root: Path, tested: str) -> None:
+    (root / "train_test_split").mkdir()
+    for split, name in (("train", "shape_data/02691156/a"), ("val", "shape_data/02691156/b"), ("test", tested)):
+        (root / "train_test_split" / f"shuffled_{split}_file_list.json").write_text(json.dumps([name]))
+
+
+@pytest.mark.parametrize(
+    ("lists", "tested"),
+    [(hdf5_lists, "data/ply_data_train0.h5"), (text_lists, "bed_0001"), (json_lists, "shape_data/02691156/a")],
+)
+def test_a_cloud_in_the_lists_of_two_splits_is_refused(
+    tmp_path: Path, lists: Callable[[Path, str], None], tested: str
+) -> None:
+    lists(tmp_path, tested)
+    with pytest.raises(ValueError, match=f"^{tmp_path}: .* is in its lists of train and test, so that a model would"):
+        load(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("lists", "tested"),
+    [
+        (hdf5_lists, "data/.."),
+        (text_lists, ".._x"),
+        (text_lists, "a/../../x_1"),
+        (text_lists, "x"),  # of the class "", which is an absolute path
+        (json_lists, "../x"),
+        (json_lists, "a/../../x"),
+        (json_lists, "/x"),
+    ],
+)
+def test_a_list_that_leads_out_of_its_folder_is_refused(
+    tmp_path: Path, lists: Callable[[Path, str], None], tested: str
+) -> None:
+    lists(tmp_path, tested)
+    with pytest.raises(ValueError, match=f"^{tmp_path}: its list of test names '"):
+        load(str(tmp_path))
+
+
+def test_a_nested_list_of_a_dataset_is_told(tmp_path: Path) -> None:
+    (tmp_path / "train_test_split").mkdir()
+    for split in ("train", "val", "test"):
+        path = tmp_path / "train_test_split" / f"shuffled_{split}_file_list.json"
+        path.write_text("[" * 100_000 if split == "train" else "[]")
+    with pytest.raises(ValueError, match="must be a JSON list of shape_data"):
+        load(str(tmp_path))
 
 
 def modelnet_hdf5(root: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -13,6 +13,7 @@ from pcgen.data import Normalization, holdout, info, load, load_each
 from pcgen.data.gathering import Reading
 from pcgen.data.loading import load_placed
 from pcgen.data.splits import DRAWN
+from pcgen.data.training_set import training_set
 
 
 def test_a_flat_folder_is_sorted_and_has_no_classes(tmp_path: Path) -> None:
@@ -24,7 +25,7 @@ def test_a_flat_folder_is_sorted_and_has_no_classes(tmp_path: Path) -> None:
     assert any("1 files of other kinds ignored (.txt)" in note for note in clouds.notes)
     assert clouds.drawn and len(clouds.notes) == 1  # no split is asked for: how they are drawn need not be told
     (note,) = [note for note in load(f"{tmp_path}@test").notes if "split" in note]
-    assert note == f"{tmp_path} has no splits of its own: they are {DRAWN}"
+    assert note == f"{tmp_path} has no splits of its own: they are {DRAWN}: 1 train, 1 val, 1 test"
     assert info(str(tmp_path))["splits"] == f"train 1, val 1, test 1; {DRAWN}"
     with pytest.raises(ValueError, match="has no classes"):
         load(f"{tmp_path}:chair")
@@ -121,6 +122,30 @@ def test_thinned_clouds_may_keep_the_place_of_the_whole_ones(tmp_path: Path, nam
     assert Normalization(name).apply_to(clouds).whole is None
     few = load_placed("shapes:mug=2", Reading(points=64, normalize=name, apply=False))[1]
     assert torch.equal(few.size, load_placed("shapes:mug=2", Reading(normalize=name))[1].size)
+
+
+@pytest.mark.parametrize("name", ["unit_sphere", "unit_box", "bbox"])
+@pytest.mark.parametrize("source", ["mesh", "shapes:lamp=2", "shapes:scene=2"])
+def test_the_place_of_a_surface_does_not_hang_on_the_points_asked_for(tmp_path: Path, name: str, source: str) -> None:
+    (tmp_path / "a.off").write_text(BOX_OFF)
+    spec = str(tmp_path / "a.off") if source == "mesh" else f"{source}@all"
+    whole, placement = load_placed(spec, Reading(normalize=name))
+    own = Normalization(name).apply(load(spec))  # of 2048 points, by these themselves
+    torch.testing.assert_close(whole.points, own, atol=1e-6, rtol=0)
+    for points in (32, 64, 4096):
+        for apply in (True, False):
+            found = load_placed(spec, Reading(points=points, normalize=name, apply=apply))[1]
+            assert torch.equal(found.size, placement.size) and torch.equal(found.offset, placement.offset)
+        normalised = load_placed(spec, Reading(points=points, normalize=name))[0].points
+        expected = (load(spec, points=points).points.double() - placement.offset) / placement.size
+        torch.testing.assert_close(normalised.double(), expected, atol=1e-6, rtol=0)
+
+
+def test_training_and_encoding_place_a_surface_alike() -> None:
+    placement = load_placed("shapes:mug=2@all", Reading(points=64, normalize="unit_sphere", apply=False))[1]
+    for points in (16, 512, 1024):
+        learned = training_set("shapes:mug=2@all", points=points, normalize="unit_sphere")
+        assert any(float(size) == learned.normalization.size for size in placement.size)
 
 
 def test_clouds_one_by_one_are_in_the_order_of_a_seed_of_its_own(tmp_path: Path) -> None:

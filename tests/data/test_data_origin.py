@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from pcgen.data import NORMALIZATIONS, Clouds, Normalization, check, from_pyg, info, load, save, to_pyg
+from pcgen.data.gathering import Reading
+from pcgen.data.loading import load_placed
 from pcgen.data.training_set import training_set
 
 UTM = np.array([691234.5, 5334567.25, 12.0])  # metres east, north and up
@@ -146,6 +148,61 @@ def test_a_ball_stored_in_float32_far_away_is_a_fault_and_a_note(tmp_path: Path)
     assert any("stored in float32" in note for note in load(str(tmp_path / "a.ply")).notes)
     write_ply(tmp_path / "b.ply", ball() + UTM)
     assert check(str(tmp_path / "b.ply")) == []
+
+
+def far_mesh(path: Path) -> None:
+    """A ball at a place of a map, whose file has float32 coordinates."""
+    import trimesh
+
+    trimesh.creation.icosphere(subdivisions=2).apply_translation(UTM).export(path)
+
+
+@pytest.mark.parametrize("ending", [".stl", ".glb", ".ply"])
+@pytest.mark.parametrize("normalize", ["none", "unit_sphere"])
+def test_a_mesh_stored_in_float32_far_away_is_a_fault_and_a_note(tmp_path: Path, ending: str, normalize: str) -> None:
+    path = tmp_path / f"a{ending}"
+    far_mesh(path)
+    (fault,) = check(str(path))
+    assert str(fault).startswith(f"{path}: is 2 in size, so far from 0 that its float32 numbers are 0.5 apart")
+    notes = load_placed(str(path), Reading(normalize=normalize))[0].notes
+    assert sum("1 clouds, such as a" in note and "stored in float32 so far from 0" in note for note in notes) == 1
+
+
+def test_a_glb_is_as_fine_as_the_coordinates_before_its_nodes_move_them(tmp_path: Path) -> None:
+    import trimesh
+
+    scene = trimesh.Scene()
+    ball = trimesh.creation.icosphere(subdivisions=2)
+    scene.add_geometry(ball, transform=trimesh.transformations.translation_matrix(UTM))
+    scene.export(tmp_path / "a.glb")
+    assert check(str(tmp_path / "a.glb")) == []
+    scene = trimesh.Scene()
+    scene.add_geometry(ball.apply_translation(UTM), transform=trimesh.transformations.translation_matrix(-UTM))
+    scene.export(tmp_path / "b.glb")
+    assert "float32 numbers are 0.5 apart" in str(check(str(tmp_path / "b.glb"))[0])
+
+
+@pytest.mark.parametrize(
+    ("kind", "place", "step"), [("f2", 300.0, "float16 numbers are 0.25"), (">f4", 1e6, "float32 numbers are 0.0625")]
+)
+@pytest.mark.parametrize("normalize", ["none", "unit_sphere", "unit_box"])
+def test_any_type_that_loses_a_shape_is_told(
+    tmp_path: Path, kind: str, place: float, step: str, normalize: str
+) -> None:
+    path = tmp_path / "a.npy"
+    np.save(path, (ball() + place).astype(kind))
+    assert f"so far from 0 that its {step} apart" in str(check(str(path))[0])
+    notes = load_placed(str(path), Reading(normalize=normalize))[0].notes
+    assert any(f"stored in {step.split()[0]} so far from 0" in note for note in notes)
+    for near in (ball(), 1e-3 * ball(), ball() + 1):
+        np.save(path, near.astype(kind))
+        assert check(str(path)) == [] and load(str(path)).notes == ()
+
+
+def test_what_is_stored_relative_to_an_origin_is_as_fine_as_it_is_there(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", points=ball()[None].astype("f4"), origin=UTM)
+    assert check(str(tmp_path / "a.npz")) == []
+    assert not any("coarse" in note for note in load(str(tmp_path / "a.npz")).notes)
 
 
 def test_info_gives_sizes_and_true_ranges(balls: tuple[Path, np.ndarray], tmp_path: Path) -> None:

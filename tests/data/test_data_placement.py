@@ -94,6 +94,9 @@ def test_misuse_of_a_normalisation_is_told() -> None:
         Normalization("bbox").fit(torch.zeros(3, 3))
     with pytest.raises(ValueError, match="normalization: must have name"):
         Normalization.from_dict({"name": "bbox"})
+    for offset in ([1.0, 2.0], [1.0, 2.0, "x"], [1.0, 2.0, 3.0, 4.0]):
+        with pytest.raises(ValueError, match="normalization: must have name, offset of three numbers"):
+            Normalization.from_dict({"name": "bbox", "offset": offset, "size": 1.0, "fitted": True})
 
 
 @pytest.mark.parametrize("name", NORMALIZATIONS)
@@ -201,7 +204,11 @@ def test_normals_stay_perpendicular_to_the_surface_that_is_changed() -> None:
 
 
 def test_an_augmentation_says_what_it_does() -> None:
-    assert str(Augmentation(stretch=0.15, mirror=0.5, centred=True)) == "stretch 0.15, mirror 0.5"
+    assert str(Augmentation(stretch=0.15, mirror=0.5)) == "stretch 0.15, mirror 0.5"
+    centred = "stretch 0.15, mirror 0.5 about each cloud's centre"
+    assert str(Augmentation(stretch=0.15, mirror=0.5, centred=True)) == centred
+    assert str(Augmentation(jitter=0.5, centred=True)) == "jitter 0.5"
+    assert str(Augmentation(centred=True)) == "no change"
     assert str(Augmentation()) == "no change"
 
 

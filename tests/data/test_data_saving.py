@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -124,6 +125,39 @@ def test_names_become_names_of_files_on_every_system(tmp_path: Path) -> None:
         save(f"{tmp_path}/b/", Clouds(POINTS[:2], names=("a?", "a*")))
 
 
+@pytest.mark.parametrize(
+    ("classes", "told"),
+    [
+        (("..", "b"), r"classes: '\.\.' is not a valid folder name; rename the class"),
+        (("a", "b/c"), "classes: 'b/c' is not a valid folder name; rename the class"),
+        (("a|b", "a_b"), "classes: 'a|b' and 'a_b' would be one folder, a_b; rename one"),
+    ],
+)
+def test_classes_that_are_no_folders_are_told_as_classes(tmp_path: Path, classes: tuple[str, ...], told: str) -> None:
+    clouds = Clouds(POINTS, labels=torch.tensor([0, 1, 0, 1]), classes=classes)
+    with pytest.raises(ValueError, match=f"^{told.replace('|', '[|]')}"):
+        save(f"{tmp_path}/a/", clouds)
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(ValueError, match=r"^names: '\.\./x' is not a valid file name"):
+        save(f"{tmp_path}/a/", Clouds(POINTS, labels=torch.zeros(4).long(), classes=("a",), names=("../x", *"bcd")))
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_what_is_not_finite_is_told_and_not_written(tmp_path: Path, kind: torch.dtype, value: float) -> None:
+    points = POINTS.to(kind).clone()
+    points[2, 3, 1] = value
+    told = r"^points: must be finite, and 1 of 4 clouds, the first of them cloud 2, hold NaN or infinity; leave"
+    for name in ("a.npz", "a/"):
+        with pytest.raises(ValueError, match=told):
+            save(f"{tmp_path}/{name}", points)
+    with pytest.raises(ValueError, match=told):
+        Clouds.of(points)
+    with pytest.raises(ValueError, match=r"the first of them cloud 2 \('y'\)"):
+        save(tmp_path / "a.npz", Clouds(points.float(), names=("v", "x", "y", "z")))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_file_that_pcgen_wrote_is_never_turned_again(tmp_path: Path) -> None:
     path = save(tmp_path / "a.npz", POINTS)
     turned = load(str(path), up="z")
@@ -181,6 +215,51 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=rf"^{tmp_path}/absent/folder: could not be written"):
         write_folder(tmp_path / "absent" / "folder", [a])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_may_not_be_read_is_written_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = os.open
+
+    def refuse(path: Path, flags: int, *rest: int, **named: int | None) -> int:
+        if Path(path) == tmp_path:
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, flags, *rest, **named)  # type: ignore[arg-type]
+
+    (tmp_path / "file").write_bytes(b"old")
+    monkeypatch.setattr(os, "open", refuse)
+    write_whole(tmp_path / "file", b"new")
+    assert (tmp_path / "file").read_bytes() == b"new"
+
+
+def test_a_disk_that_fails_after_the_file_was_replaced_is_not_said_to_keep_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced = os.fsync
+
+    def fail(handle: int) -> None:
+        if os.path.isdir(f"/proc/self/fd/{handle}"):
+            raise OSError(5, "Input/output error")
+        synced(handle)
+
+    (tmp_path / "file").write_bytes(b"old")
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match=r"file: was written, but its folder could not be synced \(Input/output error\)"):
+        write_whole(tmp_path / "file", b"new")
+    assert (tmp_path / "file").read_bytes() == b"new" and len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("age", [0, 7200])
+def test_what_a_process_of_another_container_writes_is_left_while_it_changes(tmp_path: Path, age: int) -> None:
+    """Its number may be none of this system, or another process's here."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    mark, system, _, number = temporary_beside(tmp_path / "file").name.removeprefix(".file.").split("-")
+    others = [tmp_path / f".file.{mark}-00000000-{pid}-{number}" for pid in (ended.pid, os.getppid())]
+    for path in others:
+        path.write_bytes(b"part")
+        os.utime(path, (time.time() - age,) * 2)
+    write_whole(tmp_path / "file", b"whole")
+    assert system != "00000000" and [path.exists() for path in others] == [not age] * 2
 
 
 def test_what_a_process_that_has_ended_left_is_deleted_and_what_others_write_is_not(tmp_path: Path) -> None:

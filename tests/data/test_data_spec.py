@@ -33,6 +33,21 @@ def test_a_path_that_exists_is_a_source_whatever_signs_it_holds(tmp_path: Path) 
     assert parse(f"{folder}:chair@train") == Spec(str(folder), ("chair",), ("train",))
 
 
+def test_a_class_of_a_source_of_one_letter_is_not_a_drive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert parse("a:mug") == Spec("a:mug")
+    (tmp_path / "a").mkdir()
+    assert parse("a:mug@test") == Spec("a", ("mug",), ("test",))
+
+
+@pytest.mark.parametrize("count", ["3000000000", "9" * 5000])
+def test_more_built_in_shapes_than_can_be_named_are_refused(count: str) -> None:
+    told = "the names of 3000000000 clouds: would take 838.19 GiB" if len(count) < 20 else "must be FAMILY=COUNT"
+    for family in ("chair", "scene"):
+        with pytest.raises(ValueError, match=rf"^shapes:{family}.*: {told}"):
+            load(f"shapes:{family}={count}")
+
+
 def test_a_folder_called_shapes_is_told_from_the_built_in_source(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

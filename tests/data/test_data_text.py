@@ -1,11 +1,12 @@
 """Text files: encodings, line ends and long numbers in every format, and tables of points with all their dialects."""
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pcgen.data import load
+from pcgen.data import check, load
 from pcgen.data.readers import READERS
 from pcgen.data.source import Raw
 from pcgen.data.surface import Mesh
@@ -144,6 +145,75 @@ def test_dialects_of_tables(tmp_path: Path, name: str, text: str, normals: list[
     assert clouds.points.tolist() == [POINTS]
     assert (None if clouds.normals is None else clouds.normals.tolist()) == (None if normals is None else [normals])
     assert len(clouds.notes) == (note != "") and note in "".join(clouds.notes)
+
+
+@pytest.mark.parametrize(
+    ("remark", "taken"),
+    [
+        ("# format x y z", False),
+        ("# z y x made", False),
+        ("// the y x z", False),
+        ("# id x y z", True),
+        ("# X Y Z Made", True),
+        ("#x,y,z,t", True),
+    ],
+)
+def test_a_comment_names_columns_only_if_it_does_nothing_else(tmp_path: Path, remark: str, taken: bool) -> None:
+    path = tmp_path / "a.pts"
+    path.write_text(f"{remark}\n1 2 3 99\n4 5 6 98\n")
+    clouds = load(str(path))
+    assert clouds.points[0, 0].tolist() == ([2, 3, 99] if "id" in remark else [1, 2, 3])
+    assert any(note.startswith("a.pts: columns left out: ") for note in clouds.notes) == taken
+
+
+@pytest.mark.parametrize(
+    "damage", ["", "\n\n", "1 2 zero\n4 5 6", "0,5 0,5 0,5\n", "1 2\n3 4\n", "\0\0\0\0", "1;2;3\n"]
+)
+def test_a_damaged_txt_beside_others_is_an_error_and_words_are_not(tmp_path: Path, damage: str) -> None:
+    (tmp_path / "a.txt").write_text("0 0 1\n1 2 3\n")
+    (tmp_path / "b.txt").write_text("0 0 1\n1 2 4\n")
+    (tmp_path / "readme.txt").write_text("Scans of 2 chairs, 2026\n1 2 3\n")
+    (tmp_path / "labels.txt").write_text("1\n1\n")
+    assert check(str(tmp_path)) == [] and load(str(tmp_path)).names == ("a.txt", "b.txt")
+    (tmp_path / "c.txt").write_text(damage)
+    (fault,) = check(str(tmp_path))
+    assert fault.name == "c.txt" and str(fault).startswith(f"{tmp_path / 'c.txt'}: ")
+    with pytest.raises(ValueError, match=r"c\.txt"):
+        load(str(tmp_path))
+    assert load(str(tmp_path), drop_bad=True).names == ("a.txt", "b.txt")
+    # Beside files of another kind it is no cloud.
+    (tmp_path / "other").mkdir()
+    np.save(tmp_path / "other" / "a.npy", np.eye(3))
+    (tmp_path / "other" / "c.txt").write_text(damage)
+    assert check(str(tmp_path / "other")) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "most"), [("a.xyz", 50), ("a.off", 75), ("a.obj", 70), ("a.ply", 80), ("a.pcd", 66), ("a.stl", 130)]
+)
+def test_lines_are_read_one_by_one(tmp_path: Path, name: str, most: int) -> None:
+    """Its 3 numbers are 24 bytes of a line, which are there twice; all lines as objects would be 50 to 240 more."""
+    path = tmp_path / name
+    count = 20_000
+    rows = "1 2 3\n" * count
+    header = {"a.off": f"OFF\n{count} 0 0\n", "a.ply": TEXTS["a.ply"].partition("element face")[0]}.get(name, "")
+    if name == "a.ply":
+        header = header.replace("vertex 4", f"vertex {count}") + "end_header\n"
+    elif name == "a.pcd":
+        header = f"FIELDS x y z\nSIZE 8 8 8\nTYPE F F F\nPOINTS {count}\nDATA ascii\n"
+    elif name == "a.obj":
+        rows = rows.replace("1 2", "v 1 2")
+    elif name == "a.stl":
+        header = "solid a\n"
+        rows = ("facet\nouter loop\n" + "vertex 1 2 3\n" * 3 + "endloop\nendfacet\n") * (count // 3) + "endsolid a\n"
+    path.write_text(header + rows)
+    tracemalloc.start()
+    try:
+        READERS[path.suffix](path, 2**20)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < most * count
 
 
 def test_txt_files_of_a_folder_are_clouds_if_they_begin_so(tmp_path: Path) -> None:

@@ -80,10 +80,11 @@ def test_one_cloud_alone_is_told_where_bad_ones_were_dropped(tmp_path: Path) -> 
 def test_drawn_splits_are_told_once(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     np.savez(path, points=np.random.default_rng(0).normal(size=(30, 16, 3)))
-    learned = f"25 clouds of @train are learned, 2 of @val held out; the splits are {DRAWN}"
+    learned = f"25 clouds of @train are learned, 2 of @val held out; the splits are {DRAWN}: 25 train, 2 val, 3 test"
     assert training_set(str(path), points=16).notes == (f"{path} names no split: {learned}",)
     assert training_set(f"{path}@all", points=16).notes == (f"{path}@all: {learned}",)
-    assert training_set(f"{path}@train", points=16).notes == (f"{path} has no splits of its own: they are {DRAWN}",)
+    drawn = f"{path} has no splits of its own: they are {DRAWN}: 25 train, 2 val, 3 test"
+    assert training_set(f"{path}@train", points=16).notes == (drawn,)
 
 
 def uneven(root: Path, sizes: list[int]) -> Path:

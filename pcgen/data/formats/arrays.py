@@ -4,7 +4,9 @@ import errno
 import hashlib
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,7 +21,18 @@ from pcgen.data.source import Listing, Raw, decode, in_short, printable, too_lar
 from pcgen.data.synsets import class_names
 from pcgen.errors import choose
 
-__all__ = ["SPLIT_NAMES", "check_count", "listing_of", "npy_shape", "read_npy", "read_npz", "split_names"]
+__all__ = [
+    "ALIASES",
+    "SPLIT_NAMES",
+    "check_count",
+    "left_out",
+    "listing_of",
+    "named_arrays",
+    "npy_shape",
+    "read_npy",
+    "read_npz",
+    "split_names",
+]
 
 # The names of splits in datasets.
 SPLIT_NAMES = {
@@ -33,6 +46,22 @@ SPLIT_NAMES = {
 # What zipfile raises for damaged files, and for unknown compression.
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, UnicodeError)
 _PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
+# The names of arrays in files, of any format, of which the first that is there counts.
+ALIASES = {
+    "points": ("points", "data"),
+    "normals": ("normals", "normal"),
+    "labels": ("labels", "label"),
+    "classes": ("classes",),
+    "names": ("names",),
+    "keys": ("keys",),
+    "split": ("split", "splits"),
+    "origin": ("origin",),
+    "up": ("up",),
+    "boxes": ("boxes",),
+    "counts": ("counts",),
+}
+_TEXTS = [name for key in ("labels", "classes", "names", "keys", "split", "up") for name in ALIASES[key]]
 
 _NAMED = 300  # bytes of a cloud's name, place, class and split in lists
 
@@ -55,8 +84,7 @@ def _array(file: IO[bytes], size: int, what: str, max_bytes: int) -> NDArray[Any
     if dtype.hasobject:
         raise ValueError(
             f"{what}: holds pickled objects, which can run code when they are opened, so pcgen never opens them; if "
-            "you trust the file, open it yourself, save its numbers with numpy.save as (S, N, 3) float32, and pack "
-            "them with `pcgen data convert`"
+            f"you trust the file, open it yourself and {_instead(what.rpartition(': ')[2])}"
         )
     declared = int(np.prod(shape, dtype=object)) * dtype.itemsize
     if declared > max_bytes:
@@ -72,6 +100,13 @@ def _array(file: IO[bytes], size: int, what: str, max_bytes: int) -> NDArray[Any
     except ValueError as error:
         raise ValueError(f"{what}: is damaged: {in_short(error)}; write it again") from None
     return array
+
+
+def _instead(key: str) -> str:
+    """What to do with an array of objects, by its name in its file."""
+    if key in _TEXTS:
+        return f"save them as text: {key}={key}.astype(str)"
+    return "save its numbers with numpy.save as (S, N, 3) float32, and pack them with `pcgen data convert`"
 
 
 def npy_shape(path: Path) -> tuple[int, ...]:
@@ -97,34 +132,34 @@ def read_npy(path: Path, max_bytes: int) -> NDArray[Any]:
 def read_npz(path: Path, max_bytes: int) -> Listing:
     """The clouds of an .npz file: `points` (S, N, 3), and `normals`, `labels`, `classes`, `names`, `split` if there.
 
-    The points are relative to `origin` (3,); `up` is the name of the axis that points up. Scenes have `boxes`
-    (S, K, 6), the centre and size of each shape, NaN if there is none; `counts` (S,) are the numbers of boxes. `keys`
-    (S,), which `save` writes, are the keys of the clouds' random choices if these are not the names.
+    `data`, `normal`, `label` and `splits` are other names of these; a note names all other arrays. The points are
+    relative to `origin` (3,); `up` is the name of the axis that points up. Scenes have `boxes` (S, K, 6), the centre
+    and size of each shape, NaN if there is none; `counts` (S,) are the numbers of boxes. `keys` (S,), which `save`
+    writes, are the keys of the clouds' random choices if these are not the names.
 
     Raises:
         ValueError: it is damaged, has no `points`, holds objects, or is larger than `max_bytes` when unpacked.
     """
-    known: tuple[str, ...] = ("points", "normals", "labels", "classes", "names", "keys", "split", "splits")
-    known += ("origin", "up", "boxes", "counts")
     arrays: dict[str, NDArray[Any]] = {}
     try:
         with zipfile.ZipFile(path) as archive:
             members = {name.removesuffix(".npy"): name for name in archive.namelist()}
-            if "points" not in members:
+            named = named_arrays(members)
+            if "points" not in named:
                 raise ValueError(
                     f"{path}: has no array 'points', it has {in_short(', '.join(sorted(members))) or 'none'}; "
                     "save the clouds with numpy.savez(path, points=...) as (S, N, 3)"
                 )
-            infos = {key: archive.getinfo(members[key]) for key in known if key in members}
+            infos = {key: archive.getinfo(members[name]) for key, name in named.items()}
             if (total := sum(info.file_size for info in infos.values())) > max_bytes:
                 raise too_large(str(path), total, max_bytes)
             for key, info in infos.items():
                 if info.compress_type not in _PACKINGS:  # others may need gigabytes to unpack a few bytes
                     raise ValueError(
-                        f"{path}: {key} is packed in a way that NumPy does not use; write it with numpy.savez"
+                        f"{path}: {named[key]} is packed in a way that NumPy does not use; write it with numpy.savez"
                     )
                 with archive.open(info) as member:
-                    arrays[key] = _array(member, info.file_size, f"{path}: {key}", max_bytes)
+                    arrays[key] = _array(member, info.file_size, f"{path}: {named[key]}", max_bytes)
     except _DAMAGE as error:
         # Wrong offsets in an archive give EINVAL; all other system errors are of the disk, not of the file's content.
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
@@ -132,11 +167,25 @@ def read_npz(path: Path, max_bytes: int) -> Listing:
         raise ValueError(
             f"{path}: is not a complete .npz file: {in_short(error)}; write it again with numpy.savez"
         ) from None
-    return listing_of(arrays, path, max_bytes)
+    return left_out(listing_of(arrays, path, max_bytes), set(members) - set(named.values()), path)
+
+
+def named_arrays(there: Collection[str]) -> dict[str, str]:
+    """The names in a file, by what they are names of."""
+    found = {key: next((name for name in names if name in there), None) for key, names in ALIASES.items()}
+    return {key: name for key, name in found.items() if name is not None}
+
+
+def left_out(listing: Listing, names: Collection[str], path: Path, what: str = "arrays") -> Listing:
+    """The listing with a note of the parts of its file that were not read, if there are any."""
+    if not names:
+        return listing
+    note = f"{printable(path)}: {what} left out: {in_short(', '.join(sorted(map(printable, names))))}"
+    return replace(listing, notes=(*listing.notes, note))
 
 
 def listing_of(arrays: dict[str, NDArray[Any]], path: Path, max_bytes: int) -> Listing:
-    """The clouds from a table of arrays, of any file format.
+    """The clouds from a table of arrays, of any file format, by the first of their names in `ALIASES`.
 
     Raises:
         ValueError: `points` is not (S, N, 3) or (S, N, 6), another array does not fit it, or the names would need more
@@ -157,7 +206,7 @@ def listing_of(arrays: dict[str, NDArray[Any]], path: Path, max_bytes: int) -> L
     check_count(count, path, max_bytes)
     if normals is not None and normals.shape != (*points.shape[:2], 3):
         raise ValueError(f"{path}: normals must be {(*points.shape[:2], 3)} as points are, got {normals.shape}")
-    for key in ("labels", "split", "splits", "keys"):
+    for key in ("labels", "split", "keys"):
         if key in arrays and arrays[key].size != count:
             raise ValueError(f"{path}: {key} must be one for each of {count} clouds, got {arrays[key].shape}")
     boxes = arrays.get("boxes")
@@ -170,7 +219,9 @@ def listing_of(arrays: dict[str, NDArray[Any]], path: Path, max_bytes: int) -> L
             raise ValueError(f"{path}: names must be one for each of {count} clouds, got {names.shape}")
         names, classes = None, names  # in some datasets, these are the names of the classes
     labels, order = _labels(arrays.get("labels"), classes, path)
-    splits = arrays.get("split", arrays.get("splits"))
+    if order is not None and (twice := [name for name, count in Counter(class_names(order)).items() if count > 1]):
+        raise ValueError(f"{path}: classes must be different, got {in_short(twice[0])!r} twice; rename or merge them")
+    splits = arrays.get("split")
     named = None if names is None else decode(names.reshape(-1))
     keys = decode(arrays["keys"].reshape(-1)) if "keys" in arrays else None
 
@@ -195,7 +246,7 @@ def listing_of(arrays: dict[str, NDArray[Any]], path: Path, max_bytes: int) -> L
     )
 
 
-def check_count(count: int, path: Path, max_bytes: int) -> None:
+def check_count(count: int, path: Path | str, max_bytes: int) -> None:
     """Refuse more clouds than there is memory for; to be asked before names are made, of which there may be a billion.
 
     Raises:

@@ -1,6 +1,6 @@
 """Meshes and clouds in the binary form of the GL Transmission Format, .glb."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pcgen.data.formats.glb_arrays import Glb, Json
+from pcgen.data.origin import Stored, stored
 from pcgen.data.source import Raw, in_short, named, read_bytes, too_large
-from pcgen.data.surface import Mesh
+from pcgen.data.surface import Mesh, stored_corners
 
 __all__ = ["read_glb"]
 
@@ -60,19 +61,28 @@ def _read(glb: Glb, max_bytes: int) -> Mesh | Raw:
         raise ValueError("holds no shapes in its scene")
     modes = {primitive.get("mode", _TRIANGLES) for primitive, _ in instances}
     if modes == {_POINTS}:
-        return Raw(np.concatenate([_positions(glb, *instance) for instance in instances]))
+        local = [_local_positions(glb, primitive) for primitive, _ in instances]
+        found = _coarsest([stored(points) for points in local if len(points)])
+        return Raw(np.concatenate([_positions(glb, *instance) for instance in instances]), stored=found)
     if not modes <= {_TRIANGLES, _STRIP, _FAN}:
         raise ValueError(f"holds {_told(modes)}; export it with triangles alone, or points alone")
     vertices: list[Floats] = []
     faces: list[Ints] = []
+    known: list[Stored | None] = []
     before = 0
     for primitive, matrix in instances:
         corners = _faces(glb, primitive)
         vertices.append(_positions(glb, primitive, matrix))
+        known.append(stored_corners(_local_positions(glb, primitive), corners))
         # A mirrored shape needs the reverse order of its corners, so that its outside does not change.
         faces.append(before + (corners[:, ::-1] if np.linalg.det(matrix[:3, :3]) < 0 else corners))
         before += len(vertices[-1])
-    return Mesh(np.concatenate(vertices), np.concatenate(faces))
+    return Mesh(np.concatenate(vertices), np.concatenate(faces), stored=_coarsest(known))
+
+
+def _coarsest(parts: Sequence[Stored | None]) -> Stored | None:
+    """The first part whose shape the type of its numbers lost, in the part's own coordinates; None if there is none."""
+    return next((part for part in parts if part is not None and part.coarse), None)
 
 
 def _told(modes: set[Any]) -> str:
@@ -129,14 +139,19 @@ def _local(node: Json) -> Floats:
 
 def _positions(glb: Glb, primitive: Json, matrix: Floats) -> Floats:
     """The coordinates of a primitive's vertices in the scene, (V, 3)."""
+    placed: Floats = _local_positions(glb, primitive).astype(np.float64) @ matrix[:3, :3].T + matrix[:3, 3]
+    return placed
+
+
+def _local_positions(glb: Glb, primitive: Json) -> NDArray[Any]:
+    """The coordinates of a primitive's vertices as they are stored, (V, 3)."""
     accessor = glb.item("accessors", primitive["attributes"]["POSITION"])
     if _DRACO in primitive.get("extensions", {}) and "bufferView" not in accessor:
         raise ValueError(f"holds shapes compressed by {_DRACO}, which is not supported; export it without")
     local = glb.array(primitive["attributes"]["POSITION"])
     if local.shape[1] != 3:
         raise ValueError("holds positions that are not x y z; it is damaged")
-    placed: Floats = local.astype(np.float64) @ matrix[:3, :3].T + matrix[:3, 3]
-    return placed
+    return local
 
 
 def _faces(glb: Glb, primitive: Json) -> Ints:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pcgen.data.formats.arrays import check_count, listing_of, split_names
+from pcgen.data.formats.arrays import ALIASES, check_count, left_out, listing_of, named_arrays, split_names
 from pcgen.data.formats.hdf5_texts import read_texts
 from pcgen.data.source import Listing, Raw, in_short, told, too_large, unreadable
 from pcgen.data.synsets import class_names
@@ -20,37 +20,30 @@ if TYPE_CHECKING:
 __all__ = ["read_arrays", "read_h5"]
 
 _DAMAGE = (OSError, RuntimeError, KeyError, TypeError, UnicodeError)  # errors of h5py for damaged files
-_NAMES = {
-    "points": ("points", "data"),
-    "normals": ("normals", "normal"),
-    "labels": ("labels", "label"),
-    "classes": ("classes",),
-    "names": ("names",),
-    "split": ("split", "splits"),
-}
 
 
 def read_h5(path: Path, max_bytes: int) -> Listing:
     """The clouds of an HDF5 file.
 
-    A single set is in `points` or `data`, (S, N, 3), optionally with `normals`, `labels`, `classes`, `names` and
-    `split`. Otherwise there is a group for each class, with a set (S, N, 3) for each split, as in the files of
-    diffusion-point-cloud; each set is read when it is needed.
+    A single set is in `points` or `data`, (S, N, 3), optionally with the other arrays of an .npz file. Otherwise there
+    is a group for each class, with a set (S, N, 3) for each split, as in the files of diffusion-point-cloud; each set
+    is read when it is needed. A note names everything else.
 
     Raises:
         ValueError: it is damaged, has neither form, refers to other files, or needs more than `max_bytes`.
     """
     with _opened(path) as file:
         keys = list(file)
-        if any(name in keys for name in _NAMES["points"]):
-            return listing_of(_arrays(file, path, max_bytes), path, max_bytes)
-        sets = _sets(file, path, max_bytes)
+        if any(name in keys for name in ALIASES["points"]):
+            unread = set(keys) - set(named_arrays(keys).values())
+            return left_out(listing_of(_arrays(file, path, max_bytes), path, max_bytes), unread, path)
+        sets, others = _sets(file, path, max_bytes)
     if not sets:
         raise ValueError(
             f"{path}: has no 'points' or 'data', nor groups CLASS/SPLIT; it has {_told(keys)}; "
             "write the clouds as 'points' (S, N, 3)"
         )
-    return _by_class(path, sets, max_bytes)
+    return left_out(_by_class(path, sets, max_bytes), others, path, "parts that are not CLASS/SPLIT (S, N, 3)")
 
 
 def read_arrays(path: Path, max_bytes: int) -> dict[str, NDArray[Any]]:
@@ -79,8 +72,7 @@ def _opened(path: Path) -> "Iterator[h5py.File]":
 
 
 def _arrays(file: "h5py.File", path: Path, max_bytes: int) -> dict[str, NDArray[Any]]:
-    found = {key: next((name for name in names if name in file), None) for key, names in _NAMES.items()}
-    arrays = {key: _read(file, name, path, max_bytes) for key, name in found.items() if name is not None}
+    arrays = {key: _read(file, name, path, max_bytes) for key, name in named_arrays(list(file)).items()}
     if "points" not in arrays:
         raise ValueError(f"{path}: has no 'points' or 'data', it has {_told(list(file))}")
     return arrays
@@ -97,8 +89,7 @@ def _read(file: "h5py.File", name: str, path: Path, max_bytes: int) -> NDArray[A
     place = ""
     for part in name.split("/"):
         place = f"{place}/{part}"
-        if not isinstance(file.get(place, getlink=True), h5py.HardLink):
-            raise ValueError(f"{path}: {name} is a link, which could lead to another file; copy the data into this one")
+        _refuse_link(file, place, path)
     data = file[name]
     if not isinstance(data, h5py.Dataset):
         raise ValueError(f"{path}: {name} is a group; it must be an array")
@@ -115,25 +106,39 @@ def _read(file: "h5py.File", name: str, path: Path, max_bytes: int) -> NDArray[A
     return np.array(read_texts(data, f"{path}: {name}", path, max_bytes), dtype=object).reshape(data.shape)
 
 
-def _sets(file: "h5py.File", path: Path, max_bytes: int) -> list[tuple[str, str, int]]:
-    """Class, split and number of clouds of each set, in order."""
+def _refuse_link(file: "h5py.File", name: str, path: Path) -> None:
     import h5py
 
-    sets = []
+    if not isinstance(file.get(name, getlink=True), h5py.HardLink):
+        told = in_short(name.removeprefix("/"))
+        raise ValueError(f"{path}: {told} is a link, which could lead to another file; copy the data into this one")
+
+
+def _sets(file: "h5py.File", path: Path, max_bytes: int) -> tuple[list[tuple[str, str, int]], list[str]]:
+    """Class, split and number of clouds of each set, in order; and the names of all other parts."""
+    import h5py
+
+    sets: list[tuple[str, str, int]] = []
+    others: list[str] = []
     for group in sorted(file):
-        if not isinstance(file.get(group, getlink=True), h5py.HardLink) or not isinstance(file[group], h5py.Group):
+        _refuse_link(file, group, path)
+        if not isinstance(file[group], h5py.Group):
+            others.append(group)
             continue
         for split in sorted(file[group]):
-            link = file[group].get(split, getlink=True)
-            data = file[group][split] if isinstance(link, h5py.HardLink) else None
-            if isinstance(data, h5py.Dataset) and data.ndim == 3:
-                if not data.shape[1]:
-                    raise ValueError(f"{path}: {group}/{split} must be (S, N, 3) with N >= 1, got {data.shape}")
-                if data.nbytes > max_bytes:
-                    raise too_large(f"{path}: {group}/{split}", data.nbytes, max_bytes)
-                sets.append((group, split, len(data)))
+            name = f"{group}/{split}"
+            _refuse_link(file, name, path)
+            data = file[name]
+            if not isinstance(data, h5py.Dataset) or data.ndim != 3:
+                others.append(name)
+                continue
+            if not data.shape[1]:
+                raise ValueError(f"{path}: {name} must be (S, N, 3) with N >= 1, got {data.shape}")
+            if data.nbytes > max_bytes:
+                raise too_large(f"{path}: {name}", data.nbytes, max_bytes)
+            sets.append((group, split, len(data)))
     check_count(sum(count for _, _, count in sets), path, max_bytes)
-    return sets
+    return sets, others
 
 
 def _by_class(path: Path, sets: list[tuple[str, str, int]], max_bytes: int) -> Listing:

@@ -1,9 +1,22 @@
 """Text files as lines of words and numbers: encodings, line ends and errors in numbers, for all text formats."""
 
 import codecs
+import io
 from collections.abc import Iterator, Sequence
 
-__all__ = ["floats", "line_end", "lines", "shown", "text_of", "unmarked", "whole", "wholes"]
+__all__ = [
+    "floats",
+    "is_number",
+    "line_end",
+    "lines",
+    "rest_of",
+    "shown",
+    "split_lines",
+    "text_of",
+    "unmarked",
+    "whole",
+    "wholes",
+]
 
 # The little-endian mark of UTF-32 begins with that of UTF-16, so it must be first.
 _OTHER_MARKS = {
@@ -39,6 +52,11 @@ def text_of(data: bytes) -> bytes:
     return data
 
 
+def rest_of(count: int, what: str) -> tuple[str, ...]:
+    """A note on what a file has after all that its header declares, if there is anything."""
+    return (f"{count} {what} after all that the header declares left out",) if count else ()
+
+
 def line_end(data: bytes) -> bytes:
     r"""The line end of a file: \r if its first line ends with \r alone; otherwise \n, possibly after \r."""
     first = data.find(b"\r")
@@ -46,9 +64,21 @@ def line_end(data: bytes) -> bytes:
     return b"\r" if alone else b"\n"
 
 
+def split_lines(data: bytes) -> Iterator[bytes]:
+    r"""As `data.splitlines()`, one line at a time: all lines of a large file would be several times its size.
+
+    >>> list(split_lines(b"a\r\nb\rc\n\nd"))
+    [b'a', b'b', b'c', b'', b'd']
+    """
+    if b"\n" not in data:
+        data = data.replace(b"\r", b"\n")
+    for part in io.BytesIO(data):
+        yield from part.splitlines()
+
+
 def lines(data: bytes) -> Iterator[tuple[int, list[bytes]]]:
     r"""Number, from 1, and words of each line that is not empty; # starts a comment; \n, \r\n or \r ends a line."""
-    for number, line in enumerate(data.splitlines(), start=1):
+    for number, line in enumerate(split_lines(data), start=1):
         if words := line.partition(b"#")[0].split():
             yield number, words
 
@@ -65,12 +95,13 @@ def floats(words: Sequence[bytes], line: int) -> list[float]:
             return list(map(float, words))
     except ValueError:
         pass
-    wrong = next(word for word in words if not _is_number(word))
+    wrong = next(word for word in words if not is_number(word))
     hint = "; write decimal points, not commas" if b"," in wrong else ""
     raise ValueError(f"line {line}: {shown(wrong)} is not a number{hint}")
 
 
-def _is_number(word: bytes) -> bool:
+def is_number(word: bytes) -> bool:
+    """Whether `floats` reads a word."""
     try:
         float(word)
     except ValueError:

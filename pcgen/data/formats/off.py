@@ -2,11 +2,14 @@
 
 import re
 from array import array
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
-from pcgen.data.formats.lines import floats, lines, shown, text_of, whole, wholes
+from pcgen.data.formats.lines import floats, lines, rest_of, shown, text_of, whole, wholes
 from pcgen.data.polygons import polygon_mesh
 from pcgen.data.source import Raw, named, read_bytes
 from pcgen.data.surface import Ints, Mesh
@@ -33,50 +36,58 @@ def read_off(path: Path, max_bytes: int) -> Mesh | Raw:
 
 
 def _read(data: bytes) -> Mesh | Raw:
-    rows = list(lines(data))
-    magic = _MAGIC.match(rows[0][1][0]) if rows else None
+    rows = lines(data)
+    number, words = next(rows, (0, [b""]))
+    magic = _MAGIC.match(words[0])
     if magic is None:
         raise ValueError("does not begin with OFF; it is not a text .off file")
-    number, words = rows[0]
     glued = words[0][magic.end() :]
-    rows[0] = number, [glued, *words[1:]] if glued else words[1:]
-    vertices, faces, start = _counts(rows)
-    if len(rows) - start < vertices + faces:
-        raise ValueError(
-            f"declares {vertices} vertices and {faces} faces and has {len(rows) - start} lines of them; it is cut short"
-        )
+    vertices, faces, rows = _counts(chain([(number, [glued, *words[1:]] if glued else words[1:])], rows))
     width = 6 if magic[1] else 3
     table = array("d")
-    for number, words in rows[start : start + vertices]:
+    for row in range(vertices):
+        number, words = next(rows, (0, []))
+        if not words:
+            raise _short(vertices, faces, row)
         if len(words) < width:
             raise ValueError(f"line {number}: has {len(words)} numbers; a vertex has at least {width}")
         table.extend(floats(words[:width], number))
     values = np.array(table).reshape(vertices, width)
+    sides, corners = _faces(rows, vertices, faces)
+    notes = rest_of(sum(1 for _ in rows), "lines")
     if not faces:
-        return Raw(values[:, :3], values[:, 3:] if magic[1] else None)
-    return polygon_mesh(values[:, :3], *_faces(rows[start + vertices : start + vertices + faces]))
+        return Raw(values[:, :3], values[:, 3:] if magic[1] else None, notes=notes)
+    mesh = polygon_mesh(values[:, :3], sides, corners)
+    return replace(mesh, notes=(*mesh.notes, *notes))
 
 
-def _counts(rows: list[Line]) -> tuple[int, int, int]:
-    """Numbers of vertices and faces, and the row where they begin; the number of edges may be missing."""
+def _short(vertices: int, faces: int, found: int) -> ValueError:
+    return ValueError(f"declares {vertices} vertices and {faces} faces and has {found} lines of them; it is cut short")
+
+
+def _counts(rows: Iterator[Line]) -> tuple[int, int, Iterator[Line]]:
+    """Numbers of vertices and faces, and the rows after them; the number of edges may be missing."""
     counts: list[int] = []
-    for row, (number, words) in enumerate(rows):
+    for number, words in rows:
         # A line with one number after these two is the number of edges, since a vertex has three numbers.
         if len(counts) >= 2 and not (len(counts) == 2 and len(words) == 1):
-            return counts[0], counts[1], row
+            return counts[0], counts[1], chain([(number, words)], rows)
         counts += wholes(words, number)
         if min(counts, default=0) < 0 or len(counts) > 3:
             told = shown(b" ".join(words))
             raise ValueError(f"line {number}: must be the numbers of vertices, faces and edges, got {told}")
     if len(counts) < 2:
         raise ValueError("ends before the numbers of its vertices and faces; the file is cut short")
-    return counts[0], counts[1], len(rows)
+    return counts[0], counts[1], rows
 
 
-def _faces(rows: list[Line]) -> tuple[Ints, Ints]:
+def _faces(rows: Iterator[Line], vertices: int, faces: int) -> tuple[Ints, Ints]:
     """Numbers of corners, and the corners, from lines of both; colours after them are ignored."""
     sides, corners = array("q"), array("q")
-    for face, (number, words) in enumerate(rows):
+    for face in range(faces):
+        number, words = next(rows, (0, []))
+        if not words:
+            raise _short(vertices, faces, vertices + face)
         count = whole(words[0], number)
         if count < 0 or count > len(words) - 1:
             raise ValueError(f"line {number}: face {face} declares {count} corners and has {len(words) - 1}")

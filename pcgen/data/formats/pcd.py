@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pcgen.data.formats.lines import floats, line_end, shown, text_of, unmarked
+from pcgen.data.formats.lines import floats, line_end, rest_of, shown, split_lines, text_of, unmarked
 from pcgen.data.source import Raw, named, read_bytes
 
 __all__ = ["read_pcd"]
@@ -31,10 +31,11 @@ def read_pcd(path: Path, max_bytes: int) -> Raw:
     with named(path):
         data = unmarked(data)
         header, start = _header(data)
-        columns = _columns(data, start, header)
+        columns, notes = _columns(data, start, header)
     points = np.stack([columns[axis] for axis in "xyz"], axis=-1)
     arrows = [f"normal_{axis}" for axis in "xyz"]
-    return Raw(points, np.stack([columns[name] for name in arrows], axis=-1) if set(arrows) <= set(columns) else None)
+    known = set(arrows) <= set(columns)
+    return Raw(points, np.stack([columns[name] for name in arrows], axis=-1) if known else None, notes=notes)
 
 
 def _header(data: bytes) -> tuple[dict[str, list[str]], int]:
@@ -91,8 +92,8 @@ def _fields(header: dict[str, list[str]]) -> list[tuple[str, str, int]]:
     return fields
 
 
-def _columns(data: bytes, at: int, header: dict[str, list[str]]) -> Columns:
-    """The first value of every field of each point; of several fields with one name, the first."""
+def _columns(data: bytes, at: int, header: dict[str, list[str]]) -> tuple[Columns, tuple[str, ...]]:
+    """The first value of every field of each point; of several fields with one name, the first. And notes."""
     count, fields = _count(header), _fields(header)
     names = [name for name, _, _ in fields]
     places = {name: names.index(name) for name in names}
@@ -100,7 +101,7 @@ def _columns(data: bytes, at: int, header: dict[str, list[str]]) -> Columns:
         case ["ascii"]:
             table = _text(data, at, count, sum(size for _, _, size in fields))
             starts = np.cumsum([0, *(size for _, _, size in fields)])
-            return {name: table[:, starts[place]] for name, place in places.items()}
+            return {name: table[:, starts[place]] for name, place in places.items()}, ()
         case ["binary"]:
             row = np.dtype([(f"{place}", kind, (size,)) for place, (_, kind, size) in enumerate(fields)])
             if count * row.itemsize > len(data) - at:
@@ -109,7 +110,9 @@ def _columns(data: bytes, at: int, header: dict[str, list[str]]) -> Columns:
                     f"{len(data) - at}; the file is cut short"
                 )
             records = np.frombuffer(data, row, count=count, offset=at)
-            return {name: records[f"{place}"][:, 0] for name, place in places.items()}
+            rest = len(data) - at - records.nbytes
+            notes = rest_of(rest // row.itemsize, "points of their size")
+            return {name: records[f"{place}"][:, 0] for name, place in places.items()}, notes
         case kind:
             raise ValueError(f"data are {' '.join(kind)!r}, which is not supported; write the file as ascii or binary")
 
@@ -119,7 +122,7 @@ def _text(data: bytes, at: int, count: int, width: int) -> NDArray[np.float64]:
     text_of(data)
     values, found = array("d"), 0
     before = data[:at].count(line_end(data))
-    for number, line in enumerate(data[at:].splitlines(), start=before + 1):
+    for number, line in enumerate(split_lines(data[at:]), start=before + 1):
         if not (words := line.split()):
             continue
         if len(words) != width:

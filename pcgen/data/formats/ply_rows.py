@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pcgen.data.formats.lines import floats, text_of, whole, wholes
+from pcgen.data.formats.lines import floats, rest_of, split_lines, text_of, whole, wholes
 
 __all__ = ["Columns", "Element", "Property", "binary_rows", "lengths_of", "text_rows"]
+
+_END = 2  # bytes after binary rows that say nothing: the end of a line
 
 Columns = dict[str, NDArray[Any]]  # for a list: all items concatenated, and the lengths under `lengths_of(name)`
 
@@ -44,8 +46,10 @@ def lengths_of(name: str) -> str:
     return f"{name} lengths"
 
 
-def binary_rows(data: bytes, start: int, elements: Sequence[Element], order: str) -> dict[str, Columns]:
-    """The rows of a binary body in byte order "<" or ">".
+def binary_rows(
+    data: bytes, start: int, elements: Sequence[Element], order: str
+) -> tuple[dict[str, Columns], tuple[str, ...]]:
+    """The rows of a binary body in byte order "<" or ">", and a note on what follows them.
 
     Raises:
         ValueError: the file ends before its rows, or a list has a negative length.
@@ -60,11 +64,14 @@ def binary_rows(data: bytes, start: int, elements: Sequence[Element], order: str
             )
         table = _equal_rows(data, start, element, order)
         rows[element.name], start = table if table is not None else _ragged_rows(data, start, element, order)
-    return rows
+    rest = len(data) - start
+    return rows, rest_of(rest, "bytes") if rest > _END else ()
 
 
 def _equal_rows(data: bytes, start: int, element: Element, order: str) -> tuple[Columns, int] | None:
     """All rows at once, and the offset of their end; None if lists differ in length between rows."""
+    if not element.count:
+        return None  # it may have no properties
     first, _ = _ragged_rows(data, start, Element(element.name, min(element.count, 1), element.properties), order)
     fields: list[Any] = []
     for each in element.properties:
@@ -111,17 +118,18 @@ def _ragged_rows(data: bytes, at: int, element: Element, order: str) -> tuple[Co
 _ENDIAN: dict[str, Any] = {"<": "little", ">": "big"}
 
 
-def text_rows(data: bytes, start: int, elements: Sequence[Element]) -> dict[str, Columns]:
-    """The rows of a text body, one per line.
+def text_rows(data: bytes, start: int, elements: Sequence[Element]) -> tuple[dict[str, Columns], tuple[str, ...]]:
+    """The rows of a text body, one per line, and a note on what follows them.
 
     Raises:
         ValueError: there are too few lines, or one does not agree with its element.
     """
     text_of(data)
     before = len(data[:start].splitlines())
-    body = enumerate(data[start:].splitlines(), start=before + 1)
+    body = enumerate(split_lines(data[start:]), start=before + 1)
     lines = ((number, words) for number, line in body if (words := line.split()))
-    return {element.name: _text_element(lines, element) for element in elements}
+    rows = {element.name: _text_element(lines, element) for element in elements}
+    return rows, rest_of(sum(1 for _ in lines), "lines")
 
 
 def _text_element(lines: Iterator[tuple[int, list[bytes]]], element: Element) -> Columns:

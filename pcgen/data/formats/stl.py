@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pcgen.data.formats.lines import floats, lines, text_of, unmarked
+from pcgen.data.origin import stored
 from pcgen.data.source import named, read_bytes
 from pcgen.data.surface import Mesh
 
@@ -25,14 +26,16 @@ def read_stl(path: Path, max_bytes: int) -> Mesh:
     data = read_bytes(path, max_bytes)
     with named(path):
         corners = _corners(data)
-    return Mesh(corners.reshape(-1, 3), np.arange(3 * len(corners)).reshape(-1, 3))
+    vertices = corners.reshape(-1, 3)
+    faces = np.arange(len(vertices)).reshape(-1, 3)
+    return Mesh(vertices.astype(np.float64), faces, stored=stored(vertices) if len(vertices) else None)
 
 
-def _corners(data: bytes) -> NDArray[np.float64]:
-    """The corners of all triangles, (F, 3, 3)."""
+def _corners(data: bytes) -> NDArray[np.floating]:
+    """The corners of all triangles, (F, 3, 3), float32 in a binary file."""
     declared = int.from_bytes(data[80:_HEADER], "little") if len(data) >= _HEADER else 0
     if len(data) >= _HEADER and len(data) == _HEADER + declared * _TRIANGLE.itemsize:
-        return np.frombuffer(data, _TRIANGLE, offset=_HEADER)["corners"].astype(np.float64)
+        return np.frombuffer(data, _TRIANGLE, offset=_HEADER)["corners"]
     text = unmarked(data)
     # A binary file may also begin with "solid", but it has zero bytes in its header.
     if text[:80].lstrip()[:5].lower() == b"solid" and b"\0" not in text[:_HEADER]:

@@ -2,15 +2,16 @@
 
 from array import array
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pcgen.data.formats.lines import floats, shown, text_of, whole
+from pcgen.data.formats.lines import floats, is_number, shown, split_lines, text_of, whole
 from pcgen.data.source import Raw, named, read_bytes
 
-__all__ = ["LEICA", "PLAIN", "begins_as_table", "read_table"]
+__all__ = ["LEICA", "PLAIN", "begins_as_table", "begins_as_words", "read_table"]
 
 # Number of columns to read from a table without names, by the number that it has. With six, the last three may be
 # normals or colours.
@@ -18,13 +19,21 @@ PLAIN = {3: 3, 6: 6}
 LEICA = {3: 3, 4: 3, 6: 6, 7: 3}  # x y z, intensity, red green blue
 
 _NORMALS = (("nx", "ny", "nz"), ("normal_x", "normal_y", "normal_z"))
+# What a comment that begins with other words than x y z must consist of, to be the names of columns.
+_COLUMNS = {
+    *("x", "y", "z", *(name for three in _NORMALS for name in three)),
+    *("r", "g", "b", "a", "red", "green", "blue", "alpha", "rgb", "i", "intensity", "reflectance", "curvature"),
+    *("id", "index", "point", "time", "t", "gps_time", "ring", "row", "column", "u", "v", "scalar", "confidence"),
+    *("label", "class", "classification", "category", "part", "segment", "semantic", "instance", "object"),
+}
 
 
 def read_table(path: Path, max_bytes: int, columns: Mapping[int, int] = PLAIN) -> Raw:
     """The cloud of a text with x y z, or x y z nx ny nz, per line, separated by blanks or commas; # starts a comment.
 
-    A line of names before the numbers, such as `x y z intensity` or `//X Y Z`, names the columns. A line with one
-    integer before them is the number of points, as in .pts files. Decimal commas are an error.
+    A line of names before the numbers, such as `x y z intensity` or `//X Y Z`, names the columns; a comment, only if it
+    begins with x y z or all of its words are usual names of columns. A line with one integer before them is the number
+    of points, as in .pts files. Decimal commas are an error.
 
     Args:
         columns: number of columns to read, by the number that the table has, if no line names them.
@@ -58,6 +67,19 @@ def begins_as_table(start: bytes) -> bool:
     return names is not None or len(first) >= 3
 
 
+def begins_as_words(start: bytes) -> bool:
+    """Whether a text has a first line that is neither a comment nor, for the most part, several numbers."""
+    try:
+        lines = (line.strip() for line in split_lines(text_of(start)))
+    except ValueError:
+        return False
+    line = next((line for line in lines if line and not line.startswith((b"#", b"//"))), None)
+    if line is None:
+        return bool(start.strip())  # comments alone
+    words = line.replace(b",", b" ").replace(b";", b" ").split()
+    return len(words) < 2 or sum(map(is_number, words)) <= len(words) / 2
+
+
 def _table(data: bytes) -> tuple[list[str] | None, NDArray[np.float64]]:
     """The names of the columns, if a line gives them, and all numbers, (N, width)."""
     names, declared, first, rows = _opening(data)
@@ -85,29 +107,27 @@ def _table(data: bytes) -> tuple[list[str] | None, NDArray[np.float64]]:
 
 def _opening(data: bytes) -> tuple[list[str] | None, int | None, list[bytes], Iterator[tuple[int, bytes]]]:
     """Names of columns and number of points, from the lines before the numbers; the first row; all rows."""
-    lines = [line.strip() for line in data.splitlines()]
+    lines = enumerate((line.strip() for line in split_lines(data)), start=1)
     names: list[str] | None = None
     declared: int | None = None
     first: list[bytes] = []
     remark: list[str] = []  # a comment that may contain names
-    start = len(lines)
-    for place, line in enumerate(lines):
+    begun: list[tuple[int, bytes]] = []  # the line of the first row
+    for number, line in lines:
         if line.startswith((b"#", b"//")):
-            remark = remark or _names(line.lstrip(b"#/").replace(b",", b" ").split())
+            remark = remark or _remarked(line.lstrip(b"#/").replace(b",", b" ").split())
         elif line.isdigit() and declared is None:
-            declared = whole(line, place + 1)
-        elif fields := _fields(line.partition(b"#")[0].strip(), place + 1):
+            declared = whole(line, number)
+        elif fields := _fields(line.partition(b"#")[0].strip(), number):
             if names is None and (found := _names(fields)):
                 names = found
                 continue
-            floats(fields, place + 1)  # raises an error with the line, if these are neither names nor numbers
-            first, start = fields, place
+            floats(fields, number)  # raises an error with the line, if these are neither names nor numbers
+            first, begun = fields, [(number, line)]
             break
     if names is None and len(remark) == len(first):
         names = remark or None
-    rows = (
-        (place + 1, text) for place in range(start, len(lines)) if (text := lines[place].partition(b"#")[0].strip())
-    )
+    rows = ((number, text) for number, line in chain(begun, lines) if (text := line.partition(b"#")[0].strip()))
     return names, declared, first, rows
 
 
@@ -115,6 +135,12 @@ def _names(words: list[bytes]) -> list[str]:
     """The words in lower case if x, y and z are among them, otherwise nothing."""
     names = [word.decode("utf-8", errors="replace").lower() for word in words]
     return names if {"x", "y", "z"} <= set(names) else []
+
+
+def _remarked(words: list[bytes]) -> list[str]:
+    """The names of columns that a comment has, if it has nothing else; otherwise nothing."""
+    names = _names(words)
+    return names if names[:3] == ["x", "y", "z"] or set(names) <= _COLUMNS else []
 
 
 def _by_name(values: NDArray[np.float64], names: list[str]) -> Raw:
