@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from pcgen.data import Clouds, Normalization
-from pcgen.metrics.mismatches import leaks, mismatches
+from pcgen.metrics.mismatches import leaks, mismatches, wrong_split
 from pcgen.metrics.protocols import Protocol
 from pcgen.metrics.sets import REFERENCE, SAMPLES, SECOND, TRAINING, MeasuredSet, measured_set
 from pcgen.seeds import stream
@@ -94,8 +94,9 @@ def prepare(
     if not Normalization(protocol.normalization).each:  # otherwise positions are not compared
         sets = {role: each.about(sets[REFERENCE].origin) for role, each in sets.items()}
     notes = _notes(given, sets)
-    warnings = leaks(protocol, sets)
-    deviations = protocol.departures()
+    of_split = wrong_split(protocol, sets[REFERENCE])
+    warnings = leaks(sets) + of_split
+    deviations = protocol.departures() + of_split
     if clouds is not None:
         sets, said = _limited(sets, clouds, seed)
         deviations += said
