@@ -50,19 +50,18 @@ class Prepared:
         rows, reference = {name: thin(row) for name, row in self.rows.items()}, thin(self.reference)
         used = (len(rows[SAMPLES]), len(reference), size)
         whole = (len(self.rows[SAMPLES]), len(self.reference), self.reference.size)
-        if used == whole:
-            return self
-        limited = (
+        said = [
             f"EMD: {used[0]} of {whole[0]} samples, {used[1]} of {whole[1]} reference clouds, "
             f"{used[2]} of {whole[2]} points"
-        )
-        return replace(
-            self,
-            rows=rows,
-            reference=reference,
-            deviations=(*self.deviations, limited),
-            warnings=(*self.warnings, limited),
-        )
+        ]
+        deviations = (*self.deviations, *said)
+        if used == whole:  # an oracle that has more clouds than the samples changes none of their numbers
+            deviations = self.deviations
+            fewer = {name: row for name, row in rows.items() if len(row) < len(self.rows[name])}
+            said = [f"EMD: {len(row)} of {len(self.rows[name])} clouds of the {name}" for name, row in fewer.items()]
+        if not said:
+            return self
+        return replace(self, rows=rows, reference=reference, deviations=deviations, warnings=(*self.warnings, *said))
 
 
 def prepare(
