@@ -1,9 +1,8 @@
 """The result of an evaluation: metrics, their protocol, and what was measured."""
 
 import json
-import statistics
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from pcgen.metrics.tables import IDEAL, add_dim, add_row, cells_of, chance_rows,
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["HEADLINE", "Report", "label_of", "mean_and_deviation", "published_rows"]
+__all__ = ["HEADLINE", "Report", "label_of", "published_rows"]
 
 HEADLINE = ("jsd", "mmd_cd", "cov_cd", "one_nna_cd", "mmd_emd", "cov_emd", "one_nna_emd")
 
@@ -148,13 +147,6 @@ class Report:
                 add_row(table, (label, "", *cells), style="dim")
         add_dim(table, [*oracles, *chance_rows(self.rows), *in_print], shown)
         return table
-
-
-def mean_and_deviation(reports: Sequence[Report]) -> dict[str, tuple[float, float]]:
-    """Mean and sample standard deviation (0 for one report) of every metric that all reports have."""
-    shared = set.intersection(*(set(report.values) for report in reports)) if reports else set()
-    values = {key: [report.values[key] for report in reports] for key in sorted(shared)}
-    return {key: (statistics.fmean(v), statistics.stdev(v) if len(v) > 1 else 0.0) for key, v in values.items()}
 
 
 def label_of(report: Report) -> str:

@@ -1,17 +1,20 @@
 """What a leaderboard finds in its folder, and the order and the notes of its table."""
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 from pcgen import data
 from pcgen.metrics import evaluate
 from pcgen.studies import leaderboard
 from pcgen.studies.leaderboard import Entry
 from pcgen.studies.leaderboard.board import kept, report_file, samples_file
+from pcgen.studies.quality import Quality
 
 ABOUT = {"seed": 4}
 
@@ -19,12 +22,12 @@ ABOUT = {"seed": 4}
 @pytest.fixture
 def board(tmp_path: Path) -> Path:
     """A leaderboard of one model with two sets of samples, as a suite leaves it."""
-    out, reports = tmp_path / "board", []
+    out, reports, reference = tmp_path / "board", [], torch.rand(4, 16, 3)
     (out / "gmm").mkdir(parents=True)
     for seed in (4, 5):
         samples = torch.rand(4, 16, 3)
         data.save(samples_file(out / "gmm", seed), samples)
-        reports.append(evaluate(samples, torch.rand(4, 16, 3), distances=("cd",)))
+        reports.append(evaluate(samples, reference, distances=("cd",)))
         report_file(out / "gmm", "exact", seed).write_text(reports[-1].to_json())
     trained = {"effort": 0.5, "options": {"components": 3}}
     entry = Entry("gmm", {"exact": tuple(reports)}, samples_file(out / "gmm", 4), 1.5, **trained)
@@ -42,6 +45,52 @@ def test_the_best_model_is_the_first_and_one_that_failed_the_last(distances: tup
     assert metric == f"one_nna_{distances[0]}"
     chance = near.values[f"{metric}_chance"]
     assert abs(near.values[metric] - chance) < abs(far.values[metric] - chance)
+
+
+def test_models_of_another_protocol_or_reference_are_in_no_table(board: Path) -> None:
+    samples, known, other = (torch.rand(4, 16, 3) for _ in range(3))
+
+    def entry(name: str, reference: Tensor, protocol: str = "exact", **options: int) -> Entry:
+        report = evaluate(samples, reference, protocol=protocol, distances=("cd",), **options)
+        return Entry(name, {protocol: (report,)})
+
+    first = entry("a", known)
+    for second, told in (
+        (entry("b", known, seed=1), r"one protocol; a has exact \w+ with seed=0, b has exact \w+ with seed=1"),
+        (entry("b", other), r"one reference set; a has a tensor \(\w+\), b has a tensor \(\w+\)"),
+        (entry("b", known, "dpm"), "under the same protocols; a has exact, b has dpm; evaluate both under all"),
+        (
+            replace(first, name="b", reports={"exact": (*first.reports["exact"], *entry("", other).reports["exact"])}),
+            r"one reference set; a has a tensor \(\w+\), b, set 2 has a tensor \(\w+\)",
+        ),
+        (
+            replace(first, name="b", classes={"chair": entry("", other).reports["exact"][0]}),
+            r"one reference set; a of chair has a tensor \(\w+\), b of chair has a tensor",
+        ),
+    ):
+        entries = [replace(first, classes={"chair": first.reports["exact"][0]}), second]
+        with pytest.raises(ValueError, match=told):
+            leaderboard.markdown(entries)
+        with pytest.raises(
+            ValueError, match=rf"leaderboard\.json: reports: .*{told}.*; to measure all models again, del"
+        ):
+            leaderboard.write(entries, board, ABOUT)
+    assert [each.name for each in leaderboard.kept(board, ABOUT, [])] == ["gmm"]  # nothing was written
+    # The same of what stands in a folder: its second report is replaced.
+    text = entry("", other).reports["exact"][0].to_json()
+    report_file(board / "gmm", "exact", 5).write_text(text)
+    for read in (lambda: leaderboard.kept(board, ABOUT, []), lambda: leaderboard.read(board)):
+        with pytest.raises(ValueError, match=r"leaderboard\.json: .* gmm, set 1 has .* gmm, set 2 has .*delete it"):
+            read()
+
+
+def test_rows_of_another_version_are_told_beneath_the_table(board: Path) -> None:
+    (entry,) = leaderboard.kept(board, ABOUT, [])
+    older = {"exact": tuple(replace(report, version="0.1.2") for report in entry.reports["exact"])}
+    table = leaderboard.markdown([entry, replace(entry, name="gan", reports=older)])
+    version = entry.reports["exact"][0].version
+    assert f"Measured by pcgen {version} for gmm; 0.1.2 for gan: versions may differ in what they measure." in table
+    assert "Measured by" not in leaderboard.markdown([entry, replace(entry, name="gan")])
 
 
 def test_how_a_row_was_trained_is_recorded_and_an_older_row_does_not_say(board: Path) -> None:

@@ -12,7 +12,7 @@ from pcgen.files import write_whole
 from pcgen.metrics.report import HEADLINE, Report
 from pcgen.metrics.tables import copying_columns
 from pcgen.models import MODELS
-from pcgen.studies.leaderboard.entry import Entry
+from pcgen.studies.leaderboard.entry import Entry, check_entries
 from pcgen.studies.leaderboard.table import markdown
 from pcgen.studies.quality import Quality
 
@@ -59,7 +59,8 @@ def kept(out: str | Path, about: Mapping[str, Any], models: Sequence[str]) -> li
     that is stopped once more has lost nothing. Models that failed are left out.
 
     Raises:
-        ValueError: what is there was made otherwise: the message names both sides.
+        ValueError: what is there was made otherwise, or its reports cannot be in one table: the message names both
+            sides.
         FileExistsError: the folder has something else in it than a leaderboard and its autoencoder.
         FileNotFoundError: the samples of a model that is not in `models`, or a report on them, are missing.
     """
@@ -87,13 +88,14 @@ def kept(out: str | Path, about: Mapping[str, Any], models: Sequence[str]) -> li
                 raise
     return entries
 
+    _check(entries, path)
 
 def read(out: str | Path) -> tuple[dict[str, Any], list[Entry]]:
     """What a leaderboard was made by, and its entries, with those that failed.
 
     Raises:
         FileNotFoundError: there is no leaderboard, or samples or a report of it are missing.
-        ValueError: it is damaged.
+        ValueError: it is damaged, or its reports cannot be in one table.
     """
     out = Path(out)
     path = out / "leaderboard.json"
@@ -101,7 +103,7 @@ def read(out: str | Path) -> tuple[dict[str, Any], list[Entry]]:
         raise FileNotFoundError(f"{out}: is not a leaderboard: has no {path.name}; `pcgen suite --out {out}` makes one")
     board = _read_board(path)
     rows = board.pop("rows")
-    return board, [
+    entries = [
         Entry(row["model"], failure=row["failure"], **_trained(row))
         if row["failure"]
         else _read(out / row["model"], row, board["seed"])
@@ -109,6 +111,18 @@ def read(out: str | Path) -> tuple[dict[str, Any], list[Entry]]:
     ]
 
 
+    _check(entries, path)
+    return board, entries
+
+
+def _check(entries: Sequence[Entry], path: Path) -> None:
+    """`check_entries`, with the way out."""
+    try:
+        check_entries(entries)
+    except ValueError as error:
+        raise ValueError(
+            f"{path}: {error}; to measure all models again, delete it: the trainings beside it are kept"
+        ) from error
 def _read_board(path: Path) -> dict[str, Any]:
     try:
         board = json.loads(path.read_text(encoding="utf-8"))
@@ -154,7 +168,11 @@ def _report(path: Path) -> Report:
 
 
 def write(entries: Sequence[Entry], out: str | Path, about: Mapping[str, Any]) -> Path:
-    """Write leaderboard.json and leaderboard.md into `out`, and a table for each class; returns the second."""
+    """Write leaderboard.json and leaderboard.md into `out`, and a table for each class; returns the second.
+
+    Raises:
+        ValueError: the reports cannot be in one table; the message names two that differ, and nothing is written.
+    """
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     first = next((entry for entry in entries if entry.reports), Entry(""))
@@ -186,6 +204,7 @@ def _of_class(entry: Entry, name: str) -> Entry:
 
 def _row(entry: Entry) -> dict[str, Any]:
     results = {}
+    _check(entries, out / "leaderboard.json")
     for protocol in entry.reports:
         spread = {metric: found for metric, found in entry.spread(protocol).items() if metric in _KEPT}
         results[protocol] = {

@@ -8,7 +8,7 @@ from pcgen.metrics.report import HEADLINE, Report
 from pcgen.metrics.tables import chance_rows
 from pcgen.studies.leaderboard.copying import copying_table
 from pcgen.studies.leaderboard.differences import differences
-from pcgen.studies.leaderboard.entry import Entry
+from pcgen.studies.leaderboard.entry import Entry, check_entries
 
 __all__ = ["markdown", "ranked", "ranking"]
 
@@ -29,7 +29,11 @@ def markdown(entries: Sequence[Entry]) -> str:
 
     Under several protocols the order of the models by 1-NNA under each stands at the end, side by side; then what a
     reader must know of how they were trained.
+
+    Raises:
+        ValueError: two reports under one protocol differ in it or in their reference; the message names both.
     """
+    check_entries(entries)
     done = [entry for entry in entries if entry.reports]
     if not done:
         return "\n".join(f"{entry.name}: {entry.failure}" for entry in entries)
