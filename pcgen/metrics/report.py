@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from pcgen.metrics.published import footnotes, published
-from pcgen.metrics.row import Row
+from pcgen.metrics.published import footnotes, printed_rows
+from pcgen.metrics.row import Printed, Row
 from pcgen.metrics.tables import IDEAL, add_dim, add_row, cells_of, chance_rows, new_table, number, shown_columns
 
 if TYPE_CHECKING:
@@ -162,9 +162,6 @@ def label_of(report: Report) -> str:
     return " ".join(parts)
 
 
-def published_rows(report: Report, category: str | None) -> list[Row]:
+def published_rows(report: Report, category: str | None) -> list[Printed]:
     """The rows of published numbers for the report's protocol; none without a category."""
-    if category is None:
-        return []
-    found = published(report.protocol["name"], category)
-    return [Row(p.model, 0, {"one_nna_cd": p.one_nna_cd, "one_nna_emd": p.one_nna_emd}) for p in found]
+    return [] if category is None else printed_rows(report.protocol["name"], category)

@@ -171,6 +171,30 @@ def test_numbers_in_print_stand_beneath_under_their_protocol() -> None:
         report.table(published="chairs")
 
 
+@pytest.mark.parametrize(
+    ("protocol", "others", "emd"),
+    [
+        ("lion", ("PointFlow",), "approxmatch_pointflow"),
+        ("pointflow", ("PVD", "LION", "DiT-3D-XL [1]"), "approxmatch_squared"),
+    ],
+)
+def test_an_emd_of_another_convention_in_print_is_marked(protocol: str, others: tuple[str, ...], emd: str) -> None:
+    """PROTOCOLS.md tells those of four programs; of the others it is not known."""
+    text = printed(evaluate(SAMPLES, REFERENCE, protocol=protocol, distances=()).table(published="chair"), 140)
+    names = ("r-GAN", "l-GAN (CD)", "l-GAN (EMD)", "PointFlow", "DPM", "PVD", "LION", "DiT-3D-XL [1]")
+    for name in names:
+        (line,) = [line for line in text.splitlines() if line.strip().startswith(f"{name} ") and "printed" not in line]
+        known = {p.model: p.emd for p in published(protocol, "chair")}[name]
+        mark = "[2]" if known is None else "[3]" if name in others else ""
+        assert line.strip().endswith(mark) if mark else line.strip()[-1].isdigit(), line
+        assert (known is None) == (name in ("r-GAN", "l-GAN (CD)", "l-GAN (EMD)", "DPM"))
+    told = " ".join(text.split())
+    assert f"[3] by {emd} ({', '.join(others).replace(' [1]', '')}), which is not the protocol's EMD" in told
+    assert "[2] by which of the EMDs in print is not known" in told
+    alone = evaluate(SAMPLES, REFERENCE, protocol="dit3d", distances=()).table(published="chair")
+    assert not {"[2]", "[3]"} & set(printed(alone, 140).split())
+
+
 def test_one_nna_is_sorted_by_its_distance_from_half(report: Report) -> None:
     def with_accuracy(value: float) -> Report:
         row = dataclasses.replace(report.rows[0], values={"one_nna_cd": value, "cov_cd": value})
