@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from pcgen.metrics.published import footnotes, printed_rows
+from pcgen.metrics.reading import report_fields
 from pcgen.metrics.row import Printed, Row
 from pcgen.metrics.tables import IDEAL, add_dim, add_row, cells_of, chance_rows, new_table, number, shown_columns
 
@@ -112,18 +113,12 @@ class Report:
         """Read a report that `to_json` wrote.
 
         Raises:
-            ValueError: the text is not JSON, or not that of a report.
+            ValueError: the text is not JSON, or not that of a report: the message names what is missing or wrong.
         """
         try:
-            data = json.loads(text)
-            rows = tuple(
-                Row(row["name"], row["clouds"], row["values"], {k: (a, b) for k, (a, b) in row["intervals"].items()})
-                for row in data["rows"]
-            )
-            fields = {name: data[name] for name in ("protocol", "version", "samples", "reference", "train", "grid")}
-            return cls(**fields, rows=rows, notes=tuple(data["notes"]))
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise ValueError(f"text: must be a report's JSON, which `pcgen evaluate --out` writes; {error!r}") from None
+            return cls(**report_fields(json.loads(text)))
+        except ValueError as error:
+            raise ValueError(f"text: must be a report's JSON, which `pcgen evaluate --out` writes; {error}") from None
 
     def table(self, published: str | None = None) -> "Table":
         """The samples' metrics with the oracles' below, for the screen; shares in percent.

@@ -52,6 +52,46 @@ def test_json_there_and_back(report: Report) -> None:
             Report.from_json(text)
 
 
+@pytest.mark.parametrize(
+    ("place", "value", "told"),
+    [
+        (("notes",), "abc", "notes: must be a list, got a str"),
+        (("notes",), [3], "notes: must be a text, got 3"),
+        (("protocol",), {}, "name: is missing in protocol"),
+        (("protocol", "hash"), None, "protocol.hash: must be a text, got None"),
+        (("protocol", "deviations"), None, "protocol.deviations: must be a list, got None"),
+        (("protocol", "counts"), {"emd": {}}, "cd: is missing in protocol.counts"),
+        (
+            ("protocol", "counts", "emd", "points"),
+            "24",
+            "protocol.counts.emd.points: must be a number of clouds or poi",
+        ),
+        (("version",), 3, "version: must be a text, got 3"),
+        (("samples",), {}, "source: is missing in samples"),
+        (("reference", "sha256"), 1.5, "reference.sha256: must be a text, got 1.5"),
+        (("train", "clouds"), -1, "train.clouds: must be a number of clouds or points, got -1"),
+        (("grid",), [], "grid: must be values by name, got a list"),
+        (("rows",), [], "rows: must hold that of the samples, got none"),
+        (("rows", 1, "values"), [1.0], r"rows\[1\].values: must be values by name, got a list"),
+        (("rows", 0, "values", "jsd"), "low", r"rows\[0\].values.jsd: must be a finite number, got a str"),
+        (("rows", 0, "values", "jsd"), float("inf"), r"rows\[0\].values.jsd: must be a finite number, got inf"),
+        (("rows", 0, "intervals", "jsd"), [0.1], r"rows\[0\].intervals.jsd: must be two numbers, got 1"),
+        (("rows", 0, "clouds"), True, r"rows\[0\].clouds: must be a number of clouds or points, got True"),
+    ],
+)
+def test_what_is_no_report_is_refused_where_it_is_read(
+    report: Report, place: tuple[str | int, ...], value: object, told: str
+) -> None:
+    """And not later by a table, as a fault of pcgen."""
+    data = json.loads(report.to_json())
+    within = data
+    for name in place[:-1]:
+        within = within[name]
+    within[place[-1]] = value
+    with pytest.raises(ValueError, match=f"text: must be a report's JSON, .*; {told}"):
+        Report.from_json(json.dumps(data))
+
+
 def test_table_prints_percent_oracles_and_notes_in_80_columns(report: Report) -> None:
     text = printed(report.table())
     assert report.protocol["hash"] in text and "exact" in text
