@@ -177,6 +177,18 @@ def test_another_set_or_seed_is_refused_and_the_table_kept(pcgen, shapes, autoen
     assert result.code == 2 and "has notes.txt in it" in result.err
 
 
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"rows": 3}', '{"rows": [{"name": "svm"}]}', '{"rows": [{"interval": [1]}]}']
+)
+def test_a_damaged_table_is_told_by_its_name_in_one_line(pcgen, shapes, autoencoder, text, tmp_path):
+    (tmp_path / "table").mkdir()
+    (tmp_path / "table" / "classification.json").write_text(text)
+    result = pcgen("classify", autoencoder, "--data", shapes, "--out", tmp_path / "table")
+    assert result.code == 2 and len(result.err.strip().splitlines()) == 1
+    assert "classification.json: damaged, or not written by this pcgen (" in result.err and "delete it" in result.err
+    assert (tmp_path / "table" / "classification.json").read_text() == text
+
+
 def write(tmp_path, labels, splits, classes=("a", "b", "c")):
     points = torch.randn(len(splits), 16, 3)
     given = None if labels is None else torch.tensor(labels)
