@@ -189,6 +189,22 @@ def test_a_damaged_table_is_told_by_its_name_in_one_line(pcgen, shapes, autoenco
     assert (tmp_path / "table" / "classification.json").read_text() == text
 
 
+def test_the_answers_of_each_row_are_kept_for_comparisons_cloud_by_cloud(shapes, autoencoder, tmp_path):
+    sets = classification.labelled(str(shapes))
+    made = [classification.majority(sets), *classification.on_codes(autoencoder, sets)]
+    for row in made:
+        assert len(row.right) == 30 and row.right.count("1") / 30 == pytest.approx(row.accuracy)
+    assert made[0].right == "".join(str(int(label == 0)) for label in sets.test_labels)
+    about = {"data": str(shapes), "seed": 0, **sets.about}
+    classification.write(made, tmp_path / "table", about)
+    assert classification.kept(tmp_path / "table", about, []) == made
+    older = json.loads((tmp_path / "table" / "classification.json").read_text())
+    for row in older["rows"]:
+        del row["right"]
+    (tmp_path / "table" / "classification.json").write_text(json.dumps(older))
+    assert [row.right for row in classification.kept(tmp_path / "table", about, [])] == [""] * len(made)
+
+
 def write(tmp_path, labels, splits, classes=("a", "b", "c")):
     points = torch.randn(len(splits), 16, 3)
     given = None if labels is None else torch.tensor(labels)

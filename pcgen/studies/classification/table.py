@@ -28,6 +28,8 @@ class Row:
         seconds: that it took to train, encoding included.
         details: what it was made with.
         classes: the share classified rightly of each class that is tested.
+        right: "1" for each test cloud that is classified rightly, "0" for each other, in their order: rows of one table
+            are of the same clouds, and so are compared cloud by cloud; empty in tables of earlier versions.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Row:
     seconds: float = 0.0
     details: Mapping[str, Any] = field(default_factory=dict)
     classes: Mapping[str, float] = field(default_factory=dict)
+    right: str = ""
 
 
 def check_out(out: str | Path, runs: Collection[str]) -> None:
