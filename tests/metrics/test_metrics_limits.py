@@ -66,6 +66,12 @@ def test_a_second_sample_is_limited_under_emd_where_the_samples_need_no_limit() 
     assert limited.rows[1].values["cov_emd"] < whole.rows[1].values["cov_emd"] == 1.0
 
 
+def test_one_distance_may_be_named_without_a_list() -> None:
+    assert evaluate(SAMPLES, REFERENCE, distances="cd").values == evaluate(SAMPLES, REFERENCE, distances=["cd"]).values
+    with pytest.raises(ValueError, match="distances: must be one of cd, emd; got 'cde'; did you mean 'cd'"):
+        evaluate(SAMPLES, REFERENCE, distances="cde")
+
+
 def test_copying_is_not_measured_on_one_point_and_the_report_says_so() -> None:
     train = blobs(9, 30, 3)
     report = evaluate(SAMPLES, REFERENCE, train, emd_points=1)
