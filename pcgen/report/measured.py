@@ -174,8 +174,9 @@ class Beside:
             coarse = pair_matrices({name: self._search.block(name, some)})[name]
             found = novelty(self._search.nearest(some, coarse).matrix(len(self._floor)), self._floor)
             places = [self._pool.setdefault(row, len(self._pool)) for row in found.rows.tolist()]
-            ratios = found.ratios
-            numbers["novelty"] = ratios.tolist()
+            if found.ratios.isfinite().all():  # not where training clouds are one point each
+                ratios = found.ratios
+                numbers["novelty"] = ratios.tolist()
         if self.reference is not None:
             few = min(_NEAR, clouds.shape[1], self.reference.shape[1])
             to = chamfer_matrix(thin(clouds, few, self.seed), thin(self.reference, few, self.seed)).amin(1)

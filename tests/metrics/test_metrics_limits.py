@@ -72,6 +72,18 @@ def test_one_distance_may_be_named_without_a_list() -> None:
         evaluate(SAMPLES, REFERENCE, distances="cde")
 
 
+@pytest.mark.filterwarnings("ignore:scale. :UserWarning")
+def test_a_novelty_that_is_infinite_is_left_out_and_the_report_says_so() -> None:
+    """Training clouds that are one point each have no second sampling that would be at a distance."""
+    train = torch.rand(6, 1, 3).expand(6, 30, 3).contiguous()
+    report = evaluate(SAMPLES, REFERENCE, train, distances=("cd",))
+    assert "novelty" not in report.values and report.values["copies"] == 0
+    assert "novelty: not finite, so left out, of the samples" in report.notes
+    assert Report.from_json(report.to_json()) == report
+    copies = evaluate(train[:5], REFERENCE, train, distances=("cd",))
+    assert (copies.values["copies"], copies.values["novelty"]) == (1, 0)
+
+
 def test_copying_is_not_measured_on_one_point_and_the_report_says_so() -> None:
     train = blobs(9, 30, 3)
     report = evaluate(SAMPLES, REFERENCE, train, emd_points=1)
