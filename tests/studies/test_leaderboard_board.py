@@ -93,6 +93,47 @@ def test_rows_of_another_version_are_told_beneath_the_table(board: Path) -> None
     assert "Measured by" not in leaderboard.markdown([entry, replace(entry, name="gan")])
 
 
+def test_the_autoencoder_is_found_from_every_working_directory(
+    board: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told from the board's folder, and however it is asked for it is the same."""
+    (tmp_path / "ae").mkdir()
+    entries = leaderboard.kept(board, ABOUT, [])
+    monkeypatch.chdir(tmp_path)
+    leaderboard.write(entries, board, {**ABOUT, "autoencoder": "ae"})
+    assert json.loads((board / "leaderboard.json").read_text())["autoencoder"] == "../ae"
+    for asked in ("ae", "board/../ae", str(tmp_path / "ae")):
+        assert leaderboard.kept("board", {**ABOUT, "autoencoder": asked}, [])
+    with pytest.raises(ValueError, match=r"its autoencoder is \S+ae, asked for is \S+other; choose another --out"):
+        leaderboard.kept("board", {**ABOUT, "autoencoder": "other"}, [])
+    monkeypatch.chdir(board)
+    assert Path(leaderboard.read(board)[0]["autoencoder"]) == (tmp_path / "ae").resolve()
+    assert leaderboard.kept(".", {**ABOUT, "autoencoder": "../ae"}, [])
+    monkeypatch.chdir(tmp_path)
+    table = json.loads((board / "leaderboard.json").read_text())
+    (board / "leaderboard.json").write_text(json.dumps({**table, "autoencoder": "ae"}))  # as earlier versions wrote it
+    assert Path(leaderboard.read(board)[0]["autoencoder"]) == (tmp_path / "ae").resolve()
+
+
+def test_what_is_no_number_is_null_in_the_table_and_the_file_is_json(board: Path) -> None:
+    (entry,) = leaderboard.kept(board, ABOUT, [])
+    quality = Quality("gmm", math.nan, (math.nan, 0.5), 0.25, math.inf, False)
+    options = {"clip": math.inf, "betas": [0.5, math.nan]}
+    leaderboard.write([replace(entry, quality=(quality,), options=options)], board, ABOUT)
+
+    def refuse(text: str) -> None:
+        raise AssertionError(text)
+
+    (row,) = json.loads((board / "leaderboard.json").read_text(), parse_constant=refuse)["rows"]
+    (told,) = row["quality"]
+    assert (told["score"], told["interval"], told["novelty"], told["energy"]) == (None, [None, 0.5], None, 0.25)
+    assert row["options"] == {"clip": "inf", "betas": [0.5, "nan"]}
+    (again,) = leaderboard.kept(board, ABOUT, [])
+    (found,) = again.quality
+    assert math.isnan(found.score) and math.isnan(found.novelty) and found.energy == 0.25
+    assert math.isnan(found.interval[0]) and found.interval[1] == 0.5
+
+
 def test_how_a_row_was_trained_is_recorded_and_an_older_row_does_not_say(board: Path) -> None:
     (entry,) = leaderboard.kept(board, ABOUT, ["gaussian"])
     assert (entry.effort, entry.options) == (0.5, {"components": 3})
