@@ -84,6 +84,16 @@ def test_models_of_another_protocol_or_reference_are_in_no_table(board: Path) ->
             read()
 
 
+def test_what_is_noted_of_reports_is_beneath_the_table(board: Path) -> None:
+    (entry,) = leaderboard.kept(board, ABOUT, [])
+    (first, second), (leak, shared, of_copies) = entry.reports["exact"], ("leak", "grid", "copies: 3% of samples")
+    reports = (replace(first, notes=(shared, leak, of_copies)), replace(second, notes=(shared, leak)))
+    other = tuple(replace(report, notes=(shared,)) for report in entry.reports["exact"])
+    table = leaderboard.markdown([replace(entry, reports={"exact": reports}), Entry("gan", {"exact": other})])
+    assert table.count("Noted of all: grid.") == table.count("Noted of gmm: leak.") == 1
+    assert "Noted of gan" not in table and "copies: 3%" not in table
+
+
 def test_rows_of_another_version_are_told_beneath_the_table(board: Path) -> None:
     (entry,) = leaderboard.kept(board, ABOUT, [])
     older = {"exact": tuple(replace(report, version="0.1.2") for report in entry.reports["exact"])}

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+from pcgen.metrics.comparable import own_notes, shared_notes
 from pcgen.metrics.report import HEADLINE, Report
 from pcgen.metrics.tables import chance_rows
 from pcgen.studies.leaderboard.copying import copying_table
@@ -89,7 +90,22 @@ def _protocol_table(done: Sequence[Entry], failed: Sequence[Entry], protocol: st
         )
     if stamp["deviations"]:
         lines.append(f"Deviates from the protocol's advice: {'; '.join(stamp['deviations'])}.")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_notes(done, protocol)])
+
+
+def _notes(done: Sequence[Entry], protocol: str) -> list[str]:
+    """What all reports note, and what those of one model; shares of copies are in the table of copying."""
+    reports = {entry.name: entry.reports[protocol] for entry in done}
+    known = done[0].reports[protocol][0].protocol["deviations"]
+    noted = {
+        "Noted of all": shared_notes([report for found in reports.values() for report in found]),
+        **{f"Noted of {name}": own for name, own in own_notes(reports).items()},
+    }
+    kept = {
+        name: [note for note in notes if note not in known and not note.startswith("copies: ")]
+        for name, notes in noted.items()
+    }
+    return [f"{name}: {'; '.join(notes)}." for name, notes in kept.items() if notes]
 
 
 def _chance(report: Report) -> str:
