@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pcgen.errors import choose
-from pcgen.metrics.protocols import PROTOCOLS
 from pcgen.metrics.row import Printed
 
 __all__ = ["SOURCE", "Published", "footnotes", "printed_rows", "published"]
@@ -84,12 +83,15 @@ def published(protocol: str, category: str) -> list[Published]:
     return found
 
 
-def printed_rows(protocol: str, category: str) -> list[Printed]:
-    """The rows of published numbers, with a mark beside each EMD that is not, or may not be, the protocol's."""
-    own = PROTOCOLS[protocol].emd
+def printed_rows(protocol: str, category: str, emd: str | None) -> list[Printed]:
+    """The rows of published numbers, with a mark beside each EMD that is not, or may not be, that of the samples."""
     rows = []
     for each in published(protocol, category):
-        marks = {} if each.emd == own else {"one_nna_emd": _UNKNOWN if each.emd is None else _OTHER}
+        marks = (
+            {}
+            if each.emd is not None and each.emd == emd
+            else {"one_nna_emd": _UNKNOWN if each.emd is None else _OTHER}
+        )
         values = {"one_nna_cd": each.one_nna_cd, "one_nna_emd": each.one_nna_emd}
         rows.append(Printed(each.model, 0, values, marks=marks))
     return rows
@@ -116,6 +118,6 @@ def footnotes(in_print: Sequence[Printed]) -> list[str]:
             others.setdefault(_EMD[model], []).append(model)
     for emd, models in others.items():
         found.append(
-            f"{_OTHER.strip()} by {emd} ({', '.join(models)}), which is not the protocol's EMD: not comparable"
+            f"{_OTHER.strip()} by {emd} ({', '.join(models)}), which is not the EMD of the samples: not comparable"
         )
     return found

@@ -159,4 +159,4 @@ def label_of(report: Report) -> str:
 
 def published_rows(report: Report, category: str | None) -> list[Printed]:
     """The rows of published numbers for the report's protocol; none without a category."""
-    return [] if category is None else printed_rows(report.protocol["name"], category)
+    return [] if category is None else printed_rows(report.protocol["name"], category, report.protocol.get("emd"))

@@ -229,8 +229,11 @@ def test_an_emd_of_another_convention_in_print_is_marked(protocol: str, others: 
         assert line.strip().endswith(mark) if mark else line.strip()[-1].isdigit(), line
         assert (known is None) == (name in ("r-GAN", "l-GAN (CD)", "l-GAN (EMD)", "DPM"))
     told = " ".join(text.split())
-    assert f"[3] by {emd} ({', '.join(others).replace(' [1]', '')}), which is not the protocol's EMD" in told
+    assert f"[3] by {emd} ({', '.join(others).replace(' [1]', '')}), which is not the EMD of the samples" in told
     assert "[2] by which of the EMDs in print is not known" in told
+    changed = dataclasses.replace(pcgen.metrics.protocol(protocol), emd="exact")
+    text = printed(evaluate(SAMPLES, REFERENCE, protocol=changed, distances=()).table(published="chair"), 140)
+    assert text.count("[3]") == 4 + 2  # of all whose EMD is known, and in two footnotes
     alone = evaluate(SAMPLES, REFERENCE, protocol="dit3d", distances=()).table(published="chair")
     assert not {"[2]", "[3]"} & set(printed(alone, 140).split())
 
