@@ -65,6 +65,7 @@ def _row(shapes: str, sets: classification.Sets, row: classification.Row, name: 
         "class_accuracy": round(row.class_accuracy, 4),
         "epochs": row.details.get("epochs", ""),
         "seconds": round(row.seconds),
+        "right": row.right,
     }
 
 

@@ -1,5 +1,7 @@
 """Tables in Markdown of estimators, scenes, classifiers and speed, from results/: a function for each."""
 
+from statistics import NormalDist
+
 from tables import Rows, grid, number, percent, percent_between
 
 
@@ -76,17 +78,46 @@ def classification(rows: Rows) -> str:
 
 def _gains(rows: Rows) -> str:
     """How far the codes of each encoder are above those of the same encoder untrained, in each way in that it is."""
-    lines = []
+    lines, paired = [], True
     for row in rows:
         for floor in rows:
             if floor["classifier"].startswith(f"{row['classifier']} untrained"):
-                low, high = (float(row[f"accuracy_{end}"]) for end in ("low", "high"))
-                apart = low > float(floor["accuracy_high"]) or high < float(floor["accuracy_low"])
-                gain = 100 * (float(row["accuracy"]) - float(floor["accuracy"]))
+                low, gain, high = (100 * each for each in _gain(row, floor))
+                paired = paired and _has_answers(row, floor)
                 without = floor["classifier"].removeprefix(row["classifier"]).strip()
-                lines.append((row["classifier"], without, f"{gain:+.1f}", "no" if apart else "yes"))
-    head = ("trained", "against", "points of accuracy:", "intervals overlap")
-    return f"\n{grid(head, lines)}" if lines else ""
+                lines.append((row["classifier"], without, f"{gain:+.1f} ({low:+.1f} to {high:+.1f})"))
+    if not lines:
+        return ""
+    how = (
+        "compared cloud by cloud, since all rows are tested on the same clouds"
+        if paired
+        else "as if the two were tested on different clouds: they are tested on the same ones, so unless they err on "
+        "different ones the true intervals are narrower"
+    )
+    told = f"In brackets: 95% over other draws of the test clouds, {how}.\nOther trainings are not in it."
+    return f"\n{grid(('trained', 'against', 'points of accuracy:'), lines)}\n{told}\n"
+
+
+def _gain(row: dict[str, str], floor: dict[str, str]) -> tuple[float, float, float]:
+    """The difference of two accuracies between the ends of its 95% interval, by the normal approximation.
+
+    From the answers to each cloud, if both rows have them; otherwise by the variances of both, as of independent tests.
+    """
+    tested = int(row["tested"])
+    if _has_answers(row, floor):
+        differ = [int(one) - int(other) for one, other in zip(row["right"], floor["right"], strict=True)]
+        gain = sum(differ) / tested
+        variance = (sum(each * each for each in differ) / tested - gain**2) / tested
+    else:
+        ours, theirs = (float(each["accuracy"]) for each in (row, floor))
+        gain, variance = ours - theirs, (ours * (1 - ours) + theirs * (1 - theirs)) / tested
+    reach = NormalDist().inv_cdf(0.975) * variance**0.5
+    return gain - reach, gain, gain + reach
+
+
+def _has_answers(row: dict[str, str], floor: dict[str, str]) -> bool:
+    """Whether each test cloud's answer is known of both, which results of earlier benchmarks do not have."""
+    return bool(row.get("right")) and bool(floor.get("right"))
 
 
 def training(rows: Rows) -> str:

@@ -4,6 +4,7 @@ from pcgen.metrics.accuracy import Accuracy, accuracy
 from pcgen.metrics.authenticity import authenticity
 from pcgen.metrics.c_t import c_t
 from pcgen.metrics.clock import Progress
+from pcgen.metrics.comparable import mean_and_deviation
 from pcgen.metrics.comparing import compare, side_by_side
 from pcgen.metrics.copies import find_copies
 from pcgen.metrics.coverage import coverage
@@ -19,7 +20,7 @@ from pcgen.metrics.novelty import Novelty, novelty
 from pcgen.metrics.one_nna import OneNNA, one_nna
 from pcgen.metrics.protocols import PROTOCOLS, Protocol, protocol
 from pcgen.metrics.published import Published, published
-from pcgen.metrics.report import Report, mean_and_deviation
+from pcgen.metrics.report import Report
 from pcgen.metrics.row import Row
 from pcgen.metrics.svm import LinearSVM, linear_svm
 from pcgen.metrics.vendi import Vendi, vendi

@@ -1,7 +1,7 @@
 """The accuracy of a classifier of clouds: overall, for each class, and with an interval."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import fmean
 
 from torch import Tensor
@@ -21,6 +21,7 @@ class Accuracy:
         interval: the 95% interval of `overall` over random test sets; it does not include the variation of training.
         rows: the number of test rows.
         shares: by label, the share of this class that is classified correctly.
+        right: of each row, whether it is classified correctly: two classifiers of the same rows are compared by it.
     """
 
     overall: float
@@ -28,6 +29,7 @@ class Accuracy:
     interval: tuple[float, float]
     rows: int
     shares: Mapping[int, float]
+    right: tuple[bool, ...] = field(default=(), repr=False)
 
 
 def accuracy(predicted: Tensor, labels: Tensor, *, seed: int = 0) -> Accuracy:
@@ -49,4 +51,5 @@ def accuracy(predicted: Tensor, labels: Tensor, *, seed: int = 0) -> Accuracy:
     right = (predicted.cpu() == labels.cpu()).double()
     shares = {label: float(right[labels.cpu() == label].mean()) for label in labels.unique().tolist()}
     interval = share_interval(right, seed=seed)
-    return Accuracy(float(right.mean()), fmean(shares.values()), interval, len(right), shares)
+    each = tuple(map(bool, right.tolist()))
+    return Accuracy(float(right.mean()), fmean(shares.values()), interval, len(right), shares, each)

@@ -1,11 +1,19 @@
 """Several reports in one table: models under one protocol, or one set of samples under several."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pcgen.errors import choose
+from pcgen.metrics.comparable import (
+    check_comparable,
+    mean_and_deviation,
+    one_by_one,
+    own_notes,
+    shared_notes,
+    versions,
+)
 from pcgen.metrics.published import footnotes
-from pcgen.metrics.report import HEADLINE, Report, label_of, mean_and_deviation, published_rows
+from pcgen.metrics.report import HEADLINE, Report, label_of, published_rows
 from pcgen.metrics.row import merged
 from pcgen.metrics.tables import (
     IDEAL,
@@ -30,7 +38,8 @@ def compare(
 ) -> "Table":
     """One table of several models under one protocol and reference, with the oracles below.
 
-    Oracles that differ, for example because of different training sets, are all shown, each with its models.
+    Oracles that differ, for example because of different training sets, are all shown, each with its models. Notes that
+    all reports have are below the table once, others with their model.
 
     Args:
         reports: the name of each model and its report; or its reports of several sample sets (seeds), of which the mean
@@ -43,7 +52,7 @@ def compare(
             published numbers for `published`.
     """
     sets = {name: [found] if isinstance(found, Report) else list(found) for name, found in reports.items()}
-    flat = [(name, report) for name, found in sets.items() for report in found]
+    flat = one_by_one(sets)
     if not flat or not all(sets.values()):
         raise ValueError("reports: must hold at least one report for each model, got none")
     first = flat[0][1]
@@ -59,10 +68,11 @@ def compare(
     notes = [
         IDEAL,
         *footnotes(in_print),
-        f"pcgen {first.version}",
-        *first.protocol["deviations"],
+        versions(sets),
         *_training_sets(sets),
+        *shared_notes([report for _, report in flat]),
     ]
+    notes += [f"{name}: {note}" for name, own in own_notes(_each_once(sets)).items() for note in own]
     if any(len(found) > 1 for found in sets.values()):
         notes.append("+-: standard deviation over the sample sets of a model")
     table = new_table(f"protocol {label_of(first)}", ("model", "clouds"), shown, notes)
@@ -74,33 +84,6 @@ def compare(
     return table
 
 
-def check_comparable(named: Sequence[tuple[str, Report]]) -> None:
-    """Raise an error if reports cannot be in one table.
-
-    Args:
-        named: reports, each with its name in messages.
-
-    Raises:
-        ValueError: two differ in protocol or reference; the message names both.
-    """
-    (name, report), *others = named
-    for other_name, other in others:
-        if report.protocol["hash"] != other.protocol["hash"]:
-            fields = {**report.protocol, **other.protocol}.keys() - {"hash"}
-            differ = [key for key in sorted(fields) if report.protocol.get(key) != other.protocol.get(key)]
-            values = [", ".join(f"{key}={r.protocol.get(key)!r}" for key in differ) for r in (report, other)]
-            raise ValueError(
-                f"reports: must share one protocol; {name} has {label_of(report)} with {values[0]}, {other_name} has "
-                f"{label_of(other)} with {values[1]}; evaluate both under one"
-            )
-        if report.reference["sha256"] != other.reference["sha256"]:
-            raise ValueError(
-                f"reports: must share one reference set; {name} has {report.reference['source']} "
-                f"({report.reference['sha256']}), {other_name} has {other.reference['source']} "
-                f"({other.reference['sha256']}); evaluate both against one"
-            )
-
-
 def side_by_side(reports: Sequence[Report], published: str | None = None) -> "Table":
     """One table of one set of samples under several protocols: numbers of different protocols are not comparable.
 
@@ -109,29 +92,25 @@ def side_by_side(reports: Sequence[Report], published: str | None = None) -> "Ta
         published: a category of ShapeNet whose published numbers are shown below those of each protocol.
 
     Raises:
-        ValueError: there is no report, or two are of different samples (the message names both); or there are no
-            published numbers for `published` under one of the protocols.
+        ValueError: there is no report, or two are of different samples or of different references (the message names
+            both); or there are no published numbers for `published` under one of the protocols.
     """
     if not reports:
         raise ValueError("reports: must hold at least one, got none")
-    sets = [report.samples for report in reports]
-    hashed = all("given_sha256" in each for each in sets)  # not in reports of earlier versions
-    given = [each["source"] + (f" ({each['given_sha256']})" if hashed else "") for each in sets]
-    for other in given[1:]:
-        if other != given[0]:
-            raise ValueError(
-                f"reports: must be of the same samples, got {given[0]} and {other}; compare() is for several models "
-                "under one protocol"
-            )
+    several = "compare() is for several models under one protocol"
+    _check_given("samples", [report.samples for report in reports], several)
+    _check_given("reference", [report.reference for report in reports], "evaluate the samples against one")
     in_print = [published_rows(report, published) for report in reports]
     shown = shown_columns(
         [row for report in reports for row in report.rows] + [row for rows in in_print for row in rows]
     )
     sources = dict.fromkeys(note for rows in in_print for note in footnotes(rows))
-    notes = ["numbers under different protocols are not comparable", IDEAL, *sources, f"pcgen {reports[0].version}"]
-    shared = [note for note in reports[0].notes if all(note in report.notes for report in reports)]
+    by_protocol: dict[str, list[Report]] = {}
     for report in reports:
-        notes += [f"{report.protocol['name']}: {note}" for note in report.notes if note not in shared]
+        by_protocol.setdefault(report.protocol["name"], []).append(report)
+    notes = ["numbers under different protocols are not comparable", IDEAL, *sources, versions(by_protocol)]
+    notes += [f"{name}: {note}" for name, own in own_notes(by_protocol).items() for note in own]
+    shared = shared_notes(reports)
     table = new_table("one set under several protocols", ("", "clouds"), shown, [*notes, *shared])
     for report, printed in zip(reports, in_print, strict=True):
         samples, *oracles = report.rows
@@ -140,6 +119,26 @@ def side_by_side(reports: Sequence[Report], published: str | None = None) -> "Ta
         add_dim(table, [*oracles, *chance_rows(report.rows), *printed], shown)
         table.add_section()
     return table
+
+
+def _check_given(role: str, sets: Sequence[Mapping[str, Any]], advice: str) -> None:
+    """Refuse sets that differ before a protocol prepares them: by their hash, or in older reports by their source."""
+    hashed = all("given_sha256" in each for each in sets)  # not in reports of earlier versions
+    given = [each["source"] + (f" ({each['given_sha256']})" if hashed else "") for each in sets]
+    for other in given[1:]:
+        if other != given[0]:
+            raise ValueError(f"reports: must be of the same {role}, got {given[0]} and {other}; {advice}")
+
+
+def _each_once(sets: Mapping[str, Sequence[Report]]) -> dict[str, Sequence[Report]]:
+    """The reports without those of a row of means, which have rows of their own before it."""
+    known: set[int] = set()
+    found: dict[str, Sequence[Report]] = {}
+    for name, reports in sets.items():
+        of_others = len(reports) > 1 and known.issuperset(map(id, reports))
+        found[name] = () if of_others else reports
+        known |= set(map(id, reports))
+    return found
 
 
 def _training_sets(sets: Mapping[str, Sequence[Report]]) -> list[str]:

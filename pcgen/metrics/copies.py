@@ -111,6 +111,7 @@ class CopySearch:
         from pcgen.ops import emd
 
         rows = near.rows[:, :_CANDIDATES_EMD]  # (S, C)
+        stored_as = f"pairs {Block('', 'exact', clouds, self.train).stored_as}"
 
         def compute(places: Tensor) -> tuple[Tensor, ...]:
             found = []
@@ -118,11 +119,11 @@ class CopySearch:
                 a = clouds[own.to(clouds.device)].repeat_interleave(rows.shape[1], 0)
                 b = self.train[rows[own].flatten().to(self.train.device)]
                 names = (*digests(a), "to", *digests(b)) if store else ()
-                kept = store.get("pairs exact", names) if store else None
+                kept = store.get(stored_as, names) if store else None
                 if kept is None:
                     kept = {"values": emd(a, b).double().cpu()}
                     if store:
-                        store.put("pairs exact", names, kept)
+                        store.put(stored_as, names, kept)
                 found.append(kept["values"].view(len(own), -1))
             return (torch.cat(found) if found else torch.empty(0, rows.shape[1], dtype=torch.float64),)
 

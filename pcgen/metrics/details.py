@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pcgen.metrics.comparable import check_comparable
 from pcgen.metrics.report import Report
 from pcgen.metrics.row import Row, merged
 from pcgen.metrics.tables import Column, add_dim, add_row, cells_of, copying_columns, new_table, number, shown_columns
@@ -36,8 +37,12 @@ def details(reports: Mapping[str, Report]) -> "list[Table]":
     """Tables of precision, recall, density and coverage, of copying, and of metrics on trained models' features.
 
     There is one table for each distance, and one for each trained model, with the oracles below. Metrics that were not
-    computed have no table. The reports must share protocol and reference, as for `compare`.
+    computed have no table.
+
+    Raises:
+        ValueError: two reports differ in protocol or reference; the message names both.
     """
+    check_comparable(list(reports.items()))
     oracles = merged({name: report.rows[1:] for name, report in reports.items()})
     models = [replace(report.rows[0], name=name) for name, report in reports.items()]
     rows = [*models, *oracles]

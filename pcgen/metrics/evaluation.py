@@ -36,7 +36,7 @@ def evaluate(
     *,
     second: Tensor | Clouds | None = None,
     oracles: Mapping[str, Tensor | Clouds] | None = None,
-    distances: Collection[str] = ("cd", "emd"),
+    distances: str | Collection[str] = ("cd", "emd"),
     clouds: int | None = None,
     emd_clouds: int | Literal["auto"] | None = "auto",
     emd_points: int | Literal["auto"] | None = "auto",
@@ -66,7 +66,7 @@ def evaluate(
             If the reference has twice the points that are used, its unused points are the second sampling.
         oracles: other sets by the names of their rows, each measured like the training set; for example "training set
             decoded", which no model of an autoencoder's codes should be expected to beat.
-        distances: which columns to compute: "cd", "emd", both or none.
+        distances: which columns to compute: "cd", "emd", both in a list, or an empty list for none.
         clouds: at most this many clouds of the samples and of the reference, chosen by `seed`; None is all.
         emd_clouds: at most this many clouds of each set under EMD, chosen by `seed`; None is all; "auto" is 100 under
             pcgen's own protocol, and all under published ones.
@@ -118,8 +118,9 @@ def _limit(name: str, limit: int | Literal["auto"] | None, usual: int | None) ->
     return limit
 
 
-def _columns(protocol: Protocol, distances: Collection[str]) -> dict[str, str]:
+def _columns(protocol: Protocol, distances: str | Collection[str]) -> dict[str, str]:
     """The distance of each column, in order."""
-    asked = [choose(name, ("cd", "emd"), "distances") for name in distances]
+    names = [distances] if isinstance(distances, str) else distances
+    asked = [choose(name, ("cd", "emd"), "distances") for name in names]
     pairs = (("cd", "chamfer"), ("emd", protocol.emd))
     return {column: distance for column, distance in pairs if column in asked and distance}

@@ -23,12 +23,12 @@ class FeatureSpace:
     A classifier gives the Frechet distance of its features. Any other model that encodes clouds as vectors gives the
     energy distance and the kernel MMD of its codes, each with the p-value of a permutation test. The kernels' widths
     depend on the reference's codes only, so all sets are measured by one kernel. The name of each metric contains the
-    model's name, run and hash.
+    model's name, run and hash; that of codes is of the normalisation too.
 
     Attributes:
         model: a classifier, or a model that encodes clouds as vectors; it sees points alone.
         run: the name of its run folder, for the metrics' names.
-        normalization: the normalisation of the clouds on which it was trained.
+        normalization: the normalisation of the clouds on which it was trained; a classifier has its own.
 
     Raises:
         ValueError: the model is neither a classifier nor encodes clouds, sees normals, or encodes clouds as sets.
@@ -71,7 +71,7 @@ class FeatureSpace:
         if isinstance(self.model, Classifier):
             found = frechet_classifier_distance(clouds, reference, self.model, run=self.run, seed=seed)
             return {found.name: found.value, f"{found.name} chance": found.chance}, found.notes
-        identity = Identity.of(self.model, self.run)
+        identity = Identity.of(self.model, self.run, self.normalization)
         x, y = (encode_all(self.model, self.normalization.apply(each)) for each in (clouds, reference))
         values: dict[str, float] = {}
         widths = median_bandwidths(y)

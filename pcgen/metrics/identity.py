@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from pcgen.data import Normalization
 from pcgen.models import Learner, describe
 
 __all__ = ["Identity"]
@@ -17,7 +18,7 @@ class Identity:
     Attributes:
         name: of the model in the suite, or of its class.
         run: the name of its run folder, without the path; may be empty.
-        hash: of its configuration and weights.
+        hash: of its configuration and weights, and of the normalisation of its clouds, if there is one.
     """
 
     name: str
@@ -25,10 +26,12 @@ class Identity:
     hash: str
 
     @classmethod
-    def of(cls, model: Learner, run: str = "") -> "Identity":
-        """The identity of a model as it is now."""
+    def of(cls, model: Learner, run: str = "", normalization: Normalization | None = None) -> "Identity":
+        """The identity of a model as it is now, given clouds that are normalised so; by default those as they are."""
         description = describe(model)
         digest = hashlib.sha256(json.dumps(description, sort_keys=True).encode())
+        if normalization is not None:
+            digest.update(json.dumps(normalization.to_dict(), sort_keys=True).encode())
         for name, tensor in sorted(model.state_dict().items()):
             digest.update(name.encode())
             digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())

@@ -1,6 +1,8 @@
 """The evaluation of prepared sets: the computations, and the report."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor
@@ -108,6 +110,8 @@ class Measurement:
                 values, said = space.compare(self._sets.raw[row.name], self._sets.raw[REFERENCE], self._seed)
                 rows[place] = row.with_values(values)
                 notes += said
+        rows, left_out = _finite(rows)
+        notes += left_out
         return Report(
             protocol=self._protocol.stamp(seed=self._seed, **self._conditions()),
             version=pcgen.__version__,
@@ -145,6 +149,24 @@ class Measurement:
 
 def _counts(sets: Prepared) -> dict[str, int]:
     return {"samples": len(sets.rows[SAMPLES]), "reference": len(sets.reference), "points": sets.reference.size}
+
+
+def _finite(rows: Sequence[Row]) -> tuple[list[Row], list[str]]:
+    """The rows without values that are not finite, which JSON cannot have, and notes on them.
+
+    A novelty is infinite if the training clouds that are nearest to most samples are one point each.
+    """
+    kept: list[Row] = []
+    lacking: dict[str, list[str]] = {}
+    for row in rows:
+        bad = [key for key, value in row.values.items() if not math.isfinite(value)]
+        bad += [key for key, ends in row.intervals.items() if not all(map(math.isfinite, ends)) and key not in bad]
+        values = {key: value for key, value in row.values.items() if math.isfinite(value)}
+        intervals = {key: ends for key, ends in row.intervals.items() if key not in bad}
+        kept.append(replace(row, values=values, intervals=intervals))
+        for key in bad:
+            lacking.setdefault(key, []).append(row.name)
+    return kept, [f"{key}: not finite, so left out, of the {', '.join(names)}" for key, names in lacking.items()]
 
 
 def _on_vendi(rows: Sequence[Row], columns: Sequence[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Checks that sets of clouds fit together: same units, same axes, no cloud in two sets."""
+"""Checks that sets of clouds fit together: same units, same axes, the right split, no cloud in two sets."""
 
 import itertools
 import math
@@ -10,7 +10,7 @@ from torch import Tensor
 from pcgen.metrics.protocols import Protocol
 from pcgen.metrics.sets import REFERENCE, SAMPLES, TRAINING, MeasuredSet, same_clouds
 
-__all__ = ["better_axes", "leaks", "mismatches"]
+__all__ = ["better_axes", "leaks", "mismatches", "wrong_split"]
 
 _SCALE = 3 / 2  # tolerated ratio between the sizes of two sets
 _SHIFT = 0.25  # tolerated distance between their means, in diagonals of a cloud's bounding box
@@ -35,8 +35,8 @@ def mismatches(a: MeasuredSet, b: MeasuredSet) -> list[str]:
     return [f"{text}; {a.role} {a.range()}, {b.role} {b.range()}" for text in found]
 
 
-def leaks(protocol: Protocol, sets: Mapping[str, MeasuredSet]) -> list[str]:
-    """Warnings about clouds in two sets or of the wrong split; before points are chosen, to find equal clouds."""
+def leaks(sets: Mapping[str, MeasuredSet]) -> list[str]:
+    """Warnings about clouds in two sets; before points are chosen, to find equal clouds."""
     found = []
     reference = sets[REFERENCE]
     for role, why in ((SAMPLES, "are they samples?"), (TRAINING, "the reference must be unseen in training")):
@@ -44,12 +44,17 @@ def leaks(protocol: Protocol, sets: Mapping[str, MeasuredSet]) -> list[str]:
             found.append(f"reference: {count} of its {len(reference)} clouds are also in the {role}; {why}")
     if TRAINING in sets and (count := same_clouds(sets[SAMPLES], sets[TRAINING])):
         found.append(f"samples: {count} of {len(sets[SAMPLES])} are clouds of the training set, bit for bit")
+    return found
+
+
+def wrong_split(protocol: Protocol, reference: MeasuredSet) -> list[str]:
+    """How the reference's split deviates from the protocol's; clouds to learn from deviate from every protocol."""
     splits = sorted(set(reference.splits))  # () for random splits, which no publication uses
     if "train" in splits:
-        found.append("reference: contains clouds of the split train; use the split test (SPEC@test)")
-    elif splits and protocol.split and splits != [protocol.split]:
-        found.append(f"reference: is the split {', '.join(splits)}; {protocol.name} uses the split {protocol.split}")
-    return found
+        return ["reference: contains clouds of the split train; use the split test (SPEC@test)"]
+    if splits and protocol.split and splits != [protocol.split]:
+        return [f"reference: is the split {', '.join(splits)}; {protocol.name} uses the split {protocol.split}"]
+    return []
 
 
 def better_axes(a: Tensor, b: Tensor) -> str | None:

@@ -16,7 +16,8 @@ class Novelty:
 
     Attributes:
         ratio: median over samples of the least ratio between the distance to a training cloud and that cloud's floor;
-            about 1 for copies.
+            about 1 for copies; infinite if the training clouds in question are one point each, which has no second
+            sampling.
         threshold: 95% of second samplings of a training cloud have a ratio of at most this value.
         copies: share of samples with a ratio of at most `threshold`.
         rows: the training cloud with each sample's least ratio, (S,) int64.
@@ -53,9 +54,12 @@ def novelty(sample_train: Tensor, floor: Tensor, quantile: float = 0.95) -> Nove
         raise ValueError("floor: must have two samplings or more of each training cloud, (T, K), got K = 1")
     if not 0 < quantile <= 1:
         raise ValueError(f"quantile: must be in (0, 1], got {quantile}")
-    tiny = torch.finfo(floor.dtype).tiny  # the floor of a cloud whose points are all equal
+    tiny = torch.finfo(floor.dtype).tiny  # the floor of a cloud whose points are all equal is 0
     others = (floor.sum(1, keepdim=True) - floor) / (times - 1)  # (T, K)
     threshold = (floor.clamp_min(tiny) / others.clamp_min(tiny)).flatten().quantile(quantile)
-    ratios, rows = (distances / floor.mean(1).clamp_min(tiny)).min(1)
+    mean = floor.mean(1)
+    # Of such a cloud, a copy is at no distance, and all else is infinitely farther than a second sampling.
+    ratios, rows = torch.where((mean == 0) & (distances > 0), torch.inf, distances / mean.clamp_min(tiny)).min(1)
     copies = float((ratios <= threshold).double().mean())
-    return Novelty(float(ratios.quantile(0.5)), float(threshold), copies, rows, ratios)
+    ratio = ratios.quantile(0.5).nan_to_num(nan=torch.inf, posinf=torch.inf)  # between two infinite ones it is NaN
+    return Novelty(float(ratio), float(threshold), copies, rows, ratios)

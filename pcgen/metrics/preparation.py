@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from pcgen.data import Clouds, Normalization
-from pcgen.metrics.mismatches import leaks, mismatches
+from pcgen.metrics.mismatches import leaks, mismatches, wrong_split
 from pcgen.metrics.protocols import Protocol
 from pcgen.metrics.sets import REFERENCE, SAMPLES, SECOND, TRAINING, MeasuredSet, measured_set
 from pcgen.seeds import stream
@@ -50,19 +50,18 @@ class Prepared:
         rows, reference = {name: thin(row) for name, row in self.rows.items()}, thin(self.reference)
         used = (len(rows[SAMPLES]), len(reference), size)
         whole = (len(self.rows[SAMPLES]), len(self.reference), self.reference.size)
-        if used == whole:
-            return self
-        limited = (
+        said = [
             f"EMD: {used[0]} of {whole[0]} samples, {used[1]} of {whole[1]} reference clouds, "
             f"{used[2]} of {whole[2]} points"
-        )
-        return replace(
-            self,
-            rows=rows,
-            reference=reference,
-            deviations=(*self.deviations, limited),
-            warnings=(*self.warnings, limited),
-        )
+        ]
+        deviations = (*self.deviations, *said)
+        if used == whole:  # an oracle that has more clouds than the samples changes none of their numbers
+            deviations = self.deviations
+            fewer = {name: row for name, row in rows.items() if len(row) < len(self.rows[name])}
+            said = [f"EMD: {len(row)} of {len(self.rows[name])} clouds of the {name}" for name, row in fewer.items()]
+        if not said:
+            return self
+        return replace(self, rows=rows, reference=reference, deviations=deviations, warnings=(*self.warnings, *said))
 
 
 def prepare(
@@ -94,8 +93,9 @@ def prepare(
     if not Normalization(protocol.normalization).each:  # otherwise positions are not compared
         sets = {role: each.about(sets[REFERENCE].origin) for role, each in sets.items()}
     notes = _notes(given, sets)
-    warnings = leaks(protocol, sets)
-    deviations = protocol.departures()
+    of_split = wrong_split(protocol, sets[REFERENCE])
+    warnings = leaks(sets) + of_split
+    deviations = protocol.departures() + of_split
     if clouds is not None:
         sets, said = _limited(sets, clouds, seed)
         deviations += said

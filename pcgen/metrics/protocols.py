@@ -6,14 +6,25 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from pcgen.data import NORMALIZATIONS
+from pcgen.data import NORMALIZATIONS, SPLITS
 from pcgen.errors import at_least, choose
 
 __all__ = ["PROTOCOLS", "Protocol", "protocol"]
 
 EMD = Literal["exact", "approxmatch", "approxmatch_pointflow", "approxmatch_squared"]
+Subset = Literal["first", "random"]
+GridPlace = Literal["absolute", "reference"]
+
+_NAMES = {
+    "normalization": NORMALIZATIONS,
+    "subset": get_args(Subset),
+    "emd": get_args(EMD),
+    "grid": get_args(GridPlace),
+    "split": SPLITS,
+}
+_OPTIONAL = ("points", "emd", "batch", "split")  # None is allowed
 
 
 @dataclass(frozen=True)
@@ -35,24 +46,32 @@ class Protocol:
         samples_per_reference: advised |S| / |R|.
         seeds: advised number of sample sets to average over.
         split: the split of the data that publications use as the reference; None if any is allowed.
+
+    Raises:
+        ValueError: a name is unknown, or a count below 1.
     """
 
     name: str
     about: str
     normalization: str = "none"
     points: int | None = 2048
-    subset: Literal["first", "random"] = "first"
+    subset: Subset = "first"
     emd: EMD | None = "exact"
-    grid: Literal["absolute", "reference"] = "absolute"
+    grid: GridPlace = "absolute"
     batch: int | None = None
     samples_per_reference: int = 1
     seeds: int = 1
     split: str | None = None
 
     def __post_init__(self) -> None:
-        choose(self.normalization, NORMALIZATIONS, "normalization")
-        if self.batch is not None:
-            at_least(1, batch=self.batch)
+        for argument, names in _NAMES.items():
+            value = getattr(self, argument)
+            if value is not None or argument not in _OPTIONAL:
+                choose(value, names, argument)
+        for argument in ("points", "batch", "samples_per_reference", "seeds"):
+            value = getattr(self, argument)
+            if value is not None or argument not in _OPTIONAL:
+                at_least(1, **{argument: value})
 
     def departures(self) -> list[str]:
         """Differences from the preset of this name, a line each; empty if there is no such preset.

@@ -4,16 +4,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pcgen.errors import choose
-from pcgen.metrics.row import Row
+from pcgen.metrics.row import Printed
 
-__all__ = ["SOURCE", "Published", "footnotes", "published"]
+__all__ = ["SOURCE", "Published", "footnotes", "printed_rows", "published"]
 
 SOURCE = "DiT-3D (Mo et al. 2023), table 1"
 
-_PROTOCOLS = ("pointflow", "lion")  # sets and units are PointFlow's; the EMD of PVD, LION and DiT-3D is that of lion
+_PROTOCOLS = ("pointflow", "lion")  # sets and units are PointFlow's
 # Computed by the authors' public evaluator, which does not compare whole sets, under this protocol.
 _IN_BATCHES = {"DiT-3D-XL": "dit3d"}
+# What the authors' programs call EMD, by the names of `Protocol.emd`. Of the others, the source does not say by which
+# of these their numbers were computed.
+_EMD = {
+    "PointFlow": "approxmatch_pointflow",
+    "PVD": "approxmatch_squared",
+    "LION": "approxmatch_squared",
+    "DiT-3D-XL": "approxmatch_squared",
+}
 _MARK = " [1]"
+_UNKNOWN, _OTHER = " [2]", " [3]"  # marks of an EMD
 _CATEGORIES = ("airplane", "chair", "car")
 
 # Percent: 1-NNA under CD and EMD, for each of the categories.
@@ -31,11 +40,19 @@ _ONE_NNA = {
 
 @dataclass(frozen=True)
 class Published:
-    """A model's published 1-NNA, as fractions."""
+    """A model's published 1-NNA, as fractions.
+
+    Attributes:
+        model: its name in print, with a mark if it was measured in batches.
+        one_nna_cd: under the Chamfer distance.
+        one_nna_emd: under what its authors call EMD.
+        emd: which computation that is, by the names of `Protocol.emd`; None if it is not known.
+    """
 
     model: str
     one_nna_cd: float
     one_nna_emd: float
+    emd: str | None = None
 
 
 def published(protocol: str, category: str) -> list[Published]:
@@ -43,7 +60,7 @@ def published(protocol: str, category: str) -> list[Published]:
 
     Papers differ: for PVD on chairs, LION reports 56.26 and 53.32, but this source reports 57.09 and 60.87. The
     source's own model was measured in batches of 64 clouds, whose mean is lower (see the protocol dit3d). Its name has
-    a mark, since the others were measured on whole sets.
+    a mark, since the others were measured on whole sets. The programs of the models differ in what they call EMD.
 
     Raises:
         ValueError: there are no published numbers for that protocol or category.
@@ -59,12 +76,28 @@ def published(protocol: str, category: str) -> list[Published]:
     column = _CATEGORIES.index(choose(category, _CATEGORIES, "published"))
     models = list(_ONE_NNA) if protocol in _PROTOCOLS else [m for m, own in _IN_BATCHES.items() if own == protocol]
     marks = {model: _MARK if _IN_BATCHES.get(model, protocol) != protocol else "" for model in models}
-    return [
-        Published(f"{model}{marks[model]}", *(value / 100 for value in _ONE_NNA[model][column])) for model in models
-    ]
+    found = []
+    for model in models:
+        under_cd, under_emd = _ONE_NNA[model][column]
+        found.append(Published(f"{model}{marks[model]}", under_cd / 100, under_emd / 100, _EMD.get(model)))
+    return found
 
 
-def footnotes(in_print: Sequence[Row]) -> list[str]:
+def printed_rows(protocol: str, category: str, emd: str | None) -> list[Printed]:
+    """The rows of published numbers, with a mark beside each EMD that is not, or may not be, that of the samples."""
+    rows = []
+    for each in published(protocol, category):
+        marks = (
+            {}
+            if each.emd is not None and each.emd == emd
+            else {"one_nna_emd": _UNKNOWN if each.emd is None else _OTHER}
+        )
+        values = {"one_nna_cd": each.one_nna_cd, "one_nna_emd": each.one_nna_emd}
+        rows.append(Printed(each.model, 0, values, marks=marks))
+    return rows
+
+
+def footnotes(in_print: Sequence[Printed]) -> list[str]:
     """The source of the published numbers, and notes on them."""
     if not in_print:
         return []
@@ -75,5 +108,16 @@ def footnotes(in_print: Sequence[Row]) -> list[str]:
         found.append(
             f"{_MARK.strip()} mean over batches of 64 clouds, as by its authors' public evaluator (protocol dit3d): "
             "not comparable with the rows above, which are of whole sets"
+        )
+    if any(_UNKNOWN in row.marks.values() for row in in_print):
+        found.append(f"{_UNKNOWN.strip()} by which of the EMDs in print is not known: perhaps not comparable")
+    others: dict[str, list[str]] = {}
+    for row in in_print:
+        if _OTHER in row.marks.values():
+            model = row.name.removesuffix(_MARK)
+            others.setdefault(_EMD[model], []).append(model)
+    for emd, models in others.items():
+        found.append(
+            f"{_OTHER.strip()} by {emd} ({', '.join(models)}), which is not the EMD of the samples: not comparable"
         )
     return found

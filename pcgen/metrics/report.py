@@ -1,20 +1,20 @@
 """The result of an evaluation: metrics, their protocol, and what was measured."""
 
 import json
-import statistics
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from pcgen.metrics.published import footnotes, published
-from pcgen.metrics.row import Row
+from pcgen.metrics.published import footnotes, printed_rows
+from pcgen.metrics.reading import report_fields
+from pcgen.metrics.row import Printed, Row
 from pcgen.metrics.tables import IDEAL, add_dim, add_row, cells_of, chance_rows, new_table, number, shown_columns
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["HEADLINE", "Report", "label_of", "mean_and_deviation", "published_rows"]
+__all__ = ["HEADLINE", "Report", "label_of", "published_rows"]
 
 HEADLINE = ("jsd", "mmd_cd", "cov_cd", "one_nna_cd", "mmd_emd", "cov_emd", "one_nna_emd")
 
@@ -113,18 +113,12 @@ class Report:
         """Read a report that `to_json` wrote.
 
         Raises:
-            ValueError: the text is not JSON, or not that of a report.
+            ValueError: the text is not JSON, or not that of a report: the message names what is missing or wrong.
         """
         try:
-            data = json.loads(text)
-            rows = tuple(
-                Row(row["name"], row["clouds"], row["values"], {k: (a, b) for k, (a, b) in row["intervals"].items()})
-                for row in data["rows"]
-            )
-            fields = {name: data[name] for name in ("protocol", "version", "samples", "reference", "train", "grid")}
-            return cls(**fields, rows=rows, notes=tuple(data["notes"]))
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise ValueError(f"text: must be a report's JSON, which `pcgen evaluate --out` writes; {error!r}") from None
+            return cls(**report_fields(json.loads(text)))
+        except ValueError as error:
+            raise ValueError(f"text: must be a report's JSON, which `pcgen evaluate --out` writes; {error}") from None
 
     def table(self, published: str | None = None) -> "Table":
         """The samples' metrics with the oracles' below, for the screen; shares in percent.
@@ -150,13 +144,6 @@ class Report:
         return table
 
 
-def mean_and_deviation(reports: Sequence[Report]) -> dict[str, tuple[float, float]]:
-    """Mean and sample standard deviation (0 for one report) of every metric that all reports have."""
-    shared = set.intersection(*(set(report.values) for report in reports)) if reports else set()
-    values = {key: [report.values[key] for report in reports] for key in sorted(shared)}
-    return {key: (statistics.fmean(v), statistics.stdev(v) if len(v) > 1 else 0.0) for key, v in values.items()}
-
-
 def label_of(report: Report) -> str:
     """The title of a table under the report's protocol: its name and hash, and limits of the evaluation."""
     protocol = report.protocol
@@ -170,9 +157,6 @@ def label_of(report: Report) -> str:
     return " ".join(parts)
 
 
-def published_rows(report: Report, category: str | None) -> list[Row]:
+def published_rows(report: Report, category: str | None) -> list[Printed]:
     """The rows of published numbers for the report's protocol; none without a category."""
-    if category is None:
-        return []
-    found = published(report.protocol["name"], category)
-    return [Row(p.model, 0, {"one_nna_cd": p.one_nna_cd, "one_nna_emd": p.one_nna_emd}) for p in found]
+    return [] if category is None else printed_rows(report.protocol["name"], category, report.protocol.get("emd"))

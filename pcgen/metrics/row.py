@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-__all__ = ["Row", "merged"]
+__all__ = ["Printed", "Row", "merged"]
 
 _SAME = 1e-4  # tolerated relative difference, from another device or another order of sums
 
@@ -28,6 +28,17 @@ class Row:
     def with_values(self, values: Mapping[str, float]) -> "Row":
         """The row with these metrics added."""
         return replace(self, values={**self.values, **values})
+
+
+@dataclass(frozen=True)
+class Printed(Row):
+    """A row of published numbers.
+
+    Attributes:
+        marks: of footnotes, by the metric beside whose value they stand.
+    """
+
+    marks: Mapping[str, str] = field(default_factory=dict)
 
 
 def merged(rows: Mapping[str, Sequence[Row]]) -> list[Row]:

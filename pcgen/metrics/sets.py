@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pcgen.data import Clouds, Normalization
 from pcgen.data.origin import ZERO, Triple, shown
+from pcgen.data.placement import Placement
 from pcgen.metrics._checks import check_shape
 from pcgen.metrics.store import digests
 
@@ -31,6 +32,7 @@ class MeasuredSet:
     dropped: tuple[str, ...] = ()
     origin: Triple = ZERO  # the points are relative to it
     given: str = ""  # hash of the clouds before any are chosen, cut or normalised
+    whole: tuple[str, Placement] | None = None  # as in `Clouds`: the points may be some of those of each cloud
 
     def __len__(self) -> int:
         return len(self.points)
@@ -48,6 +50,7 @@ class MeasuredSet:
             points=self.points[rows.to(self.points.device)],
             names=tuple(self.names[row] for row in places),
             splits=tuple(self.splits[row] for row in places) if self.splits else (),
+            whole=None if self.whole is None else (self.whole[0], self.whole[1].select(places)),
         )
 
     def subset(self, points: int, which: Literal["first", "random"], generator: torch.Generator) -> "MeasuredSet":
@@ -66,16 +69,16 @@ class MeasuredSet:
     @property
     def clouds(self) -> Clouds:
         """The points as `Clouds`, relative to their origin."""
-        return Clouds(self.points, names=self.names, source=self.role, origin=self.origin)
+        return Clouds(self.points, names=self.names, source=self.role, origin=self.origin, whole=self.whole)
 
     def placed(self, normalization: Normalization) -> "MeasuredSet":
-        """The set with each whole cloud normalised.
+        """The set with each cloud normalised by the whole of it, also if the loader has thinned it.
 
         Raises:
             ValueError: all points of a cloud are equal, so that it has no size.
         """
         try:
-            return replace(self, points=normalization.apply(self.clouds), origin=ZERO)
+            return replace(self, points=normalization.apply(self.clouds), origin=ZERO, whole=None)
         except ValueError as error:
             raise ValueError(f"{self.role}: {str(error).removeprefix('points: ')}") from error
 
@@ -147,7 +150,8 @@ def measured_set(clouds: Tensor | Clouds, role: str, drop_bad: bool = False) -> 
     source = "a tensor" if isinstance(clouds, Tensor) else clouds.source
     points = check_shape(points, role).detach()
     origin = ZERO if isinstance(clouds, Tensor) else clouds.origin
-    whole = MeasuredSet(role, source, points, names, splits, origin=origin)
+    placement = None if isinstance(clouds, Tensor) else clouds.whole
+    whole = MeasuredSet(role, source, points, names, splits, origin=origin, whole=placement)
     good = points.isfinite().flatten(1).all(1)
     if good.all():
         return _float32(whole)

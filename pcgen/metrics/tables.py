@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from pcgen.metrics.row import Row
+from pcgen.metrics.row import Printed, Row
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -97,10 +97,11 @@ def add_dim(table: "Table", rows: Sequence[Row], shown: Sequence[Column]) -> Non
 
 
 def cells_of(row: Row, shown: Sequence[Column]) -> list[str]:
-    """A row's cells; below a 1-NNA are its two class accuracies."""
+    """A row's cells; below a 1-NNA are its two class accuracies, and beside a published value its footnote's mark."""
     cells = []
+    marks = row.marks if isinstance(row, Printed) else {}
     for key, _, share in shown:
-        cell = number(row.values.get(key), share)
+        cell = number(row.values.get(key), share) + marks.get(key, "")
         classes = [row.values[name] for side in ("samples", "reference") if (name := f"{key}_{side}") in row.values]
         cells.append("\n".join((cell, "/".join(f"{100 * value:.0f}" for value in classes))) if classes else cell)
     return cells

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from pcgen.data.thinning import thin
+from pcgen.metrics.comparable import check_comparable, mean_and_deviation, one_by_one, shared_notes
 from pcgen.metrics.copies import CopySearch
 from pcgen.metrics.novelty import novelty
 from pcgen.metrics.pairs import pair_matrices
-from pcgen.metrics.report import Report, label_of, mean_and_deviation
+from pcgen.metrics.report import Report, label_of
 from pcgen.metrics.row import Row, merged
 from pcgen.metrics.sets import SECOND, TRAINING, measured_set
 from pcgen.metrics.tables import Column, chance_rows, copying_columns, number, shown_columns
@@ -20,7 +21,7 @@ from pcgen.models import MODELS
 from pcgen.ops import chamfer_matrix
 from pcgen.report.content import Cell, Gallery, Mark, Table
 
-__all__ = ["Beside", "marks", "remarks", "tables"]
+__all__ = ["Beside", "marks", "tables"]
 
 _ABOUT = {
     "jsd": "Jensen-Shannon divergence of the distributions of points, in bits; lower is better",
@@ -48,7 +49,13 @@ def tables(reports: Mapping[str, Sequence[Report]], protocol: str) -> list[Table
     Args:
         reports: of each model, one for each set of samples.
         protocol: what the tables are called by.
+
+    Raises:
+        ValueError: two reports differ in protocol or reference; the message names both.
     """
+    named = one_by_one(reports)
+    check_comparable(named)
+    shared = shared_notes([report for _, report in named])
     first = next(iter(reports.values()))[0]
     every = {name: [row for report in found for row in report.rows[1:]] for name, found in reports.items()}
     oracles = merged(every)
@@ -56,7 +63,7 @@ def tables(reports: Mapping[str, Sequence[Report]], protocol: str) -> list[Table
     train = next((row for row in oracles if row.name == TRAINING), None)
     made = []
     for title, columns, notes in (
-        (f"Metrics: protocol {label_of(first)}", shown_columns([*rows, *oracles]), [*_READ, *_shared(reports)]),
+        (f"Metrics: protocol {label_of(first)}", shown_columns([*rows, *oracles]), [*_READ, *shared]),
         ("Copying", shown_columns([*rows, *oracles], copying_columns("cd")), []),
     ):
         if not columns:
@@ -67,22 +74,6 @@ def tables(reports: Mapping[str, Sequence[Report]], protocol: str) -> list[Table
         heads = [("", f"under {protocol}"), *((" ".join(head.split()), _about(key)) for key, head, _ in columns)]
         made.append(Table(title, heads, of_models, of_oracles, notes))
     return made
-
-
-def remarks(reports: Mapping[str, Sequence[Report]]) -> dict[str, list[str]]:
-    """The notes of each model's reports that are not beneath the tables, since they are not those of all models."""
-    shared = _shared(reports)
-    return {
-        name: [note for note in dict.fromkeys(note for report in found for note in report.notes) if note not in shared]
-        for name, found in reports.items()
-    }
-
-
-def _shared(reports: Mapping[str, Sequence[Report]]) -> list[str]:
-    """How all reports deviate from their protocol, and what all of them note."""
-    first, *others = (report for found in reports.values() for report in found)
-    notes = (note for note in first.notes if all(note in other.notes for other in others))
-    return list(dict.fromkeys((*first.protocol["deviations"], *notes)))
 
 
 def marks(reports: Mapping[str, Sequence[Report]]) -> list[Mark]:
@@ -183,8 +174,9 @@ class Beside:
             coarse = pair_matrices({name: self._search.block(name, some)})[name]
             found = novelty(self._search.nearest(some, coarse).matrix(len(self._floor)), self._floor)
             places = [self._pool.setdefault(row, len(self._pool)) for row in found.rows.tolist()]
-            ratios = found.ratios
-            numbers["novelty"] = ratios.tolist()
+            if found.ratios.isfinite().all():  # not where training clouds are one point each
+                ratios = found.ratios
+                numbers["novelty"] = ratios.tolist()
         if self.reference is not None:
             few = min(_NEAR, clouds.shape[1], self.reference.shape[1])
             to = chamfer_matrix(thin(clouds, few, self.seed), thin(self.reference, few, self.seed)).amin(1)

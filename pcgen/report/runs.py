@@ -16,6 +16,7 @@ from pcgen import data, metrics
 from pcgen.data.spec import short
 from pcgen.data.thinning import thin
 from pcgen.data.training_set import TrainingSet
+from pcgen.metrics.comparable import own_notes
 from pcgen.metrics.report import Report
 from pcgen.metrics.verdict import DECODED, verdict
 from pcgen.models.clouds.latent import LatentCloudModel
@@ -24,7 +25,7 @@ from pcgen.models.inference import in_batches
 from pcgen.nets.weights import fingerprint
 from pcgen.report.content import Content, Model
 from pcgen.report.encoding import BYTES
-from pcgen.report.measured import Beside, marks, remarks, tables
+from pcgen.report.measured import Beside, marks, tables
 from pcgen.seeds import isolated
 from pcgen.studies import leaderboard
 from pcgen.studies.reference import alike, read_reference
@@ -173,7 +174,7 @@ def _content(
     ratios_of = dict(found)
     noted: dict[str, list[str]] = {}
     for protocol, reports in measured.items():
-        for name, notes_of in remarks(reports).items():
+        for name, notes_of in own_notes(reports).items():
             noted.setdefault(name, []).extend(f"{protocol}: {note}" for note in notes_of)
     first = next(iter(measured.values()), {})
     return Content(

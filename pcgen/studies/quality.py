@@ -28,9 +28,9 @@ class Quality:
         name: of the model, or of the baseline.
         score: 0 for training codes, 1 for independent Gaussians, less is better.
         interval: 95% of the score's bootstrap distribution.
-        energy: energy distance to the held-out codes, the mean over the draws.
+        energy: energy distance to the held-out codes, the mean over the draws, unbiased: it can be below 0.
         novelty: median distance of a sample to its nearest training code, by that of a held-out code: 1 is as far as
-            real codes are, near 0 is a copy.
+            real codes are, near 0 is a copy; not finite if most held-out codes are training codes.
         resolved: whether the held-out codes tell independent Gaussians from training codes, in 97.5% of resamplings:
             else the score is a ratio of noise.
     """
@@ -86,11 +86,12 @@ def quality(
     """Score sets of generated codes against held-out codes, between the floor and the baseline of `baselines`.
 
         score = (E(samples) - E(training codes)) / (E(independent Gaussians) - E(training codes)),
-        E(x) = 2 mean |x_i - h_j| - mean |x_i - x_j| - mean |h_i - h_j|
+        E(x) = 2 mean |x_i - h_j| - mean over i < j of |x_i - x_j| - mean over i < j of |h_i - h_j|
 
-    E is the energy distance to the held-out codes h (a V-statistic, in float64), of codes standardised by the training
-    codes' mean and deviation, and the mean over the sets of a row. All sets are as large as the held-out one, since a
-    V-statistic depends on sizes. The interval resamples rows of the held-out codes and of every set, 200 times.
+    E is the energy distance to the held-out codes h (a U-statistic, in float64), of codes standardised by the training
+    codes' mean and deviation, and the mean over the sets of a row. A V-statistic, which counts each code with itself
+    too, would reward sets that are narrower than the data where few codes are held out. All sets are as large as the
+    held-out one. The interval resamples rows of the held-out codes and of every set, 200 times.
 
     Args:
         samples: sets of each model by its name, (R, *code) each, in the units of the codes.
@@ -135,7 +136,7 @@ class Scale:
         self._place.fit(train.flatten(1))
         self._held, self._known = (self._place(each.flatten(1).double()) for each in (held_out, train))
         self._weights = _weights(len(held_out), 1 + _RESAMPLINGS, stream("quality bootstrap", seed))
-        self._within = _quadratic(self._weights, _distances(self._held, self._held))  # (1 + resamplings,)
+        self._within = _within(self._weights, _distances(self._held, self._held))  # (1 + resamplings,)
         self._typical = _nearest(self._held, self._known).median()
 
     def score(self, samples: Mapping[str, Sequence[Tensor]]) -> list[Quality]:
@@ -181,7 +182,7 @@ class Scale:
         """The energy distance with equal weights, then with those of every resampling, (1 + resamplings,)."""
         own = _weights(len(x), len(self._weights), generator)  # (1 + resamplings, R)
         across = ((own @ _distances(x, self._held)) * self._weights).sum(1)
-        return 2 * across - _quadratic(own, _distances(x, x)) - self._within
+        return 2 * across - _within(own, _distances(x, x)) - self._within
 
 
 @dataclass(frozen=True)
@@ -199,8 +200,13 @@ def _weights(rows: int, count: int, generator: torch.Generator) -> Tensor:
     return weights / rows
 
 
-def _quadratic(weights: Tensor, matrix: Tensor) -> Tensor:
-    return ((weights @ matrix) * weights).sum(1)
+def _within(weights: Tensor, distances: Tensor) -> Tensor:
+    """The mean distance of two different rows, which are drawn by these weights, (count,).
+
+    A row that a resampling drew twice is not counted with itself: its copies would be at no distance.
+    """
+    pairs = 1 - weights.square().sum(1)  # 0 if a resampling drew one row alone
+    return ((weights @ distances) * weights).sum(1) / torch.where(pairs > 0, pairs, 1.0)
 
 
 def _distances(x: Tensor, y: Tensor) -> Tensor:

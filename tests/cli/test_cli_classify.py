@@ -177,6 +177,34 @@ def test_another_set_or_seed_is_refused_and_the_table_kept(pcgen, shapes, autoen
     assert result.code == 2 and "has notes.txt in it" in result.err
 
 
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"rows": 3}', '{"rows": [{"name": "svm"}]}', '{"rows": [{"interval": [1]}]}']
+)
+def test_a_damaged_table_is_told_by_its_name_in_one_line(pcgen, shapes, autoencoder, text, tmp_path):
+    (tmp_path / "table").mkdir()
+    (tmp_path / "table" / "classification.json").write_text(text)
+    result = pcgen("classify", autoencoder, "--data", shapes, "--out", tmp_path / "table")
+    assert result.code == 2 and len(result.err.strip().splitlines()) == 1
+    assert "classification.json: damaged, or not written by this pcgen (" in result.err and "delete it" in result.err
+    assert (tmp_path / "table" / "classification.json").read_text() == text
+
+
+def test_the_answers_of_each_row_are_kept_for_comparisons_cloud_by_cloud(shapes, autoencoder, tmp_path):
+    sets = classification.labelled(str(shapes))
+    made = [classification.majority(sets), *classification.on_codes(autoencoder, sets)]
+    for row in made:
+        assert len(row.right) == 30 and row.right.count("1") / 30 == pytest.approx(row.accuracy)
+    assert made[0].right == "".join(str(int(label == 0)) for label in sets.test_labels)
+    about = {"data": str(shapes), "seed": 0, **sets.about}
+    classification.write(made, tmp_path / "table", about)
+    assert classification.kept(tmp_path / "table", about, []) == made
+    older = json.loads((tmp_path / "table" / "classification.json").read_text())
+    for row in older["rows"]:
+        del row["right"]
+    (tmp_path / "table" / "classification.json").write_text(json.dumps(older))
+    assert [row.right for row in classification.kept(tmp_path / "table", about, [])] == [""] * len(made)
+
+
 def write(tmp_path, labels, splits, classes=("a", "b", "c")):
     points = torch.randn(len(splits), 16, 3)
     given = None if labels is None else torch.tensor(labels)

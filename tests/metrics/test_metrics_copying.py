@@ -13,12 +13,14 @@ from torch import Tensor
 
 from pcgen import ops
 from pcgen.metrics import authenticity, c_t, evaluate, medoids, vendi, z_u
-from pcgen.metrics.copies import CopySearch, find_copies
+from pcgen.metrics.blocks import Block
+from pcgen.metrics.copies import CopySearch, Near, find_copies
 from pcgen.metrics.copying import Copying
 from pcgen.metrics.pairs import pair_matrices
 from pcgen.metrics.preparation import prepare
 from pcgen.metrics.protocols import protocol
 from pcgen.metrics.sets import SECOND, TRAINING, measured_set
+from pcgen.metrics.store import TileStore
 
 DISTANCES = ("cd", "emd")
 
@@ -235,6 +237,23 @@ def test_find_copies_names_the_training_cloud() -> None:
     assert (found.rows == order).double().mean() > 0.6  # of ellipsoids some are alike
     assert found.ratios.median() == pytest.approx(1, abs=0.15) and found.copies > 0.7
     assert find_copies(ellipsoids(sides(10, 9), 5, 300), ellipsoids(known, 2, 200)).ratio > found.ratio
+
+
+def test_matchings_of_the_search_on_a_device_are_kept_for_that_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last bits of devices differ."""
+    names: list[str] = []
+
+    class Store(TileStore):
+        def get(self, distance: str, clouds: object) -> dict[str, torch.Tensor]:
+            names.append(distance)
+            return {"values": torch.zeros(6, dtype=torch.float64)}
+
+    search = CopySearch.of(measured_set(torch.rand(6, 16, 3), TRAINING), 16, 0)
+    near = Near(torch.zeros(2, 3, dtype=torch.int64), torch.zeros(2, 3))
+    search.nearest_emd(torch.rand(2, 8, 3), near, Store("."))
+    monkeypatch.setattr(Block, "device", torch.device("cuda"))
+    search.nearest_emd(torch.rand(2, 8, 3), near, Store("."))
+    assert names == ["pairs exact", "pairs exact on cuda"]
 
 
 @pytest.mark.filterwarnings("ignore:(sets|scale|1-NNA). :UserWarning")

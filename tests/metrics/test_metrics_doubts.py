@@ -92,3 +92,21 @@ def test_clouds_where_they_should_not_be_are_warned_of() -> None:
     test = Clouds(REFERENCE, splits=("test",) * 8)
     with pytest.warns(UserWarning, match="reference: is the split test; pointflow uses the split val"):
         evaluate(SAMPLES, test, protocol="pointflow", distances=())
+
+
+@pytest.mark.filterwarnings("ignore:reference. :UserWarning")
+@pytest.mark.parametrize(
+    ("splits", "said"),
+    [
+        (("val",) * 8, "reference: is the split val; dpm uses the split test"),
+        (("train", *["test"] * 7), "reference: contains clouds of the split train; use the split test (SPEC@test)"),
+    ],
+)
+def test_a_wrong_split_is_a_deviation_with_a_hash_of_its_own(splits: tuple[str, ...], said: str) -> None:
+    wrong = evaluate(SAMPLES, Clouds(REFERENCE, splits=splits), protocol="dpm", distances=())
+    right = evaluate(SAMPLES, Clouds(REFERENCE, splits=("test",) * 8), protocol="dpm", distances=())
+    assert said in wrong.protocol["deviations"] and wrong.notes.count(said) == 1
+    assert not any("split" in deviation for deviation in right.protocol["deviations"])
+    assert wrong.reference["sha256"] == right.reference["sha256"]
+    assert wrong.protocol["hash"] != right.protocol["hash"]
+    assert "with deviations" in repr(wrong)

@@ -46,7 +46,7 @@ def test_an_autoencoder_gives_tests_on_codes_of_normalised_clouds(sets):
     model = Autoencoder((24, 3), code=8).eval()
     place = Normalization("unit_sphere").fit(reference)
     values = evaluate(samples, reference, distances=(), features=[FeatureSpace(model, "", place)]).values
-    name = f"energy[autoencoder, {Identity.of(model).hash}]"
+    name = f"energy[autoencoder, {Identity.of(model, '', place).hash}]"
     with torch.no_grad():
         x, y = (model.encode(place.apply(each)) for each in (samples, reference))
         expected = two_sample_test(x, y)
@@ -65,6 +65,17 @@ def test_a_name_tells_two_trainings_apart(sets):
         next(model.parameters()).add_(1e-3)
     after = Identity.of(model, "runs/ae")
     assert after.hash != before.hash and after.metric("energy") == f"energy[autoencoder, ae, {after.hash}]"
+
+
+def test_one_model_under_two_normalisations_gives_two_metrics(sets):
+    model = Autoencoder((24, 3), code=8).eval()
+    spaces = [FeatureSpace(model, "ae", Normalization(name)) for name in ("unit_sphere", "unit_box")]
+    values = evaluate(*sets, distances=(), features=spaces).values
+    names = [Identity.of(model, "ae", each.normalization).metric("energy") for each in spaces]
+    alone = [evaluate(*sets, distances=(), features=[each]).values for each in spaces]
+    assert names[0] != names[1] and alone[0][names[0]] != alone[1][names[1]]
+    for name, own in zip(names, alone, strict=True):
+        assert values[name] == own[name]
 
 
 def test_a_model_of_vectors_has_no_features_of_clouds():
@@ -110,7 +121,7 @@ def test_features_are_of_clouds_in_the_units_of_the_data(sets):
         name: evaluate(samples, reference, protocol=replace(protocol(name), points=24), distances=(), features=space)
         for name in ("exact", "dpm")
     }
-    name = f"energy[autoencoder, {Identity.of(model).hash}]"
+    name = f"energy[autoencoder, {Identity.of(model, '', space[0].normalization).hash}]"
     assert values["exact"].values[name] == values["dpm"].values[name]
 
 

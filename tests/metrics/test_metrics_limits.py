@@ -5,7 +5,7 @@ import torch
 from blob_sets import REFERENCE, SAMPLES, blobs
 
 from pcgen.data import Clouds
-from pcgen.metrics import evaluate
+from pcgen.metrics import Report, evaluate
 
 pytestmark = pytest.mark.filterwarnings("ignore:(sets|axes|1-NNA|JSD|EMD). :UserWarning")
 
@@ -52,6 +52,36 @@ def test_emd_is_limited_and_the_report_says_so() -> None:
     assert whole.mmd_emd != limited.mmd_emd and whole.mmd_cd == limited.mmd_cd
     with pytest.raises(ValueError, match='emd_clouds: must be at least 1, None for all, or "auto", got 0'):
         evaluate(SAMPLES, REFERENCE, emd_clouds=0)
+
+
+def test_a_second_sample_is_limited_under_emd_where_the_samples_need_no_limit() -> None:
+    second = torch.cat((REFERENCE, REFERENCE)).flip(1) * 1.01
+    with pytest.warns(UserWarning, match="EMD: 8 of 16 clouds of the second sample"):
+        limited = evaluate(SAMPLES, REFERENCE, second=second, distances=("emd",), emd_clouds=8)
+    assert "EMD: 8 of 16 clouds of the second sample" in limited.notes
+    with pytest.warns(UserWarning, match="are also in|sets: 5 samples"):
+        whole = evaluate(SAMPLES, REFERENCE, second=second, distances=("emd",), emd_clouds=16)
+    # The samples' numbers are the same, and so is what they depend on.
+    assert limited.values == whole.values and limited.protocol["hash"] == whole.protocol["hash"]
+    assert limited.rows[1].values["cov_emd"] < whole.rows[1].values["cov_emd"] == 1.0
+
+
+def test_one_distance_may_be_named_without_a_list() -> None:
+    assert evaluate(SAMPLES, REFERENCE, distances="cd").values == evaluate(SAMPLES, REFERENCE, distances=["cd"]).values
+    with pytest.raises(ValueError, match="distances: must be one of cd, emd; got 'cde'; did you mean 'cd'"):
+        evaluate(SAMPLES, REFERENCE, distances="cde")
+
+
+@pytest.mark.filterwarnings("ignore:scale. :UserWarning")
+def test_a_novelty_that_is_infinite_is_left_out_and_the_report_says_so() -> None:
+    """Training clouds that are one point each have no second sampling that would be at a distance."""
+    train = torch.rand(6, 1, 3).expand(6, 30, 3).contiguous()
+    report = evaluate(SAMPLES, REFERENCE, train, distances=("cd",))
+    assert "novelty" not in report.values and report.values["copies"] == 0
+    assert "novelty: not finite, so left out, of the samples" in report.notes
+    assert Report.from_json(report.to_json()) == report
+    copies = evaluate(train[:5], REFERENCE, train, distances=("cd",))
+    assert (copies.values["copies"], copies.values["novelty"]) == (1, 0)
 
 
 def test_copying_is_not_measured_on_one_point_and_the_report_says_so() -> None:

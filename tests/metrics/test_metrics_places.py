@@ -38,6 +38,27 @@ def test_each_cloud_is_normalised_as_a_whole_before_points_are_taken(name: str) 
     ]
 
 
+@pytest.mark.parametrize("name", ["unit_box", "unit_sphere", "bbox"])
+def test_clouds_that_were_thinned_before_are_normalised_as_a_whole(name: str) -> None:
+    """The loader keeps the position and size of what it thins; so the points that it drops count as here."""
+    protocol = dataclasses.replace(PROTOCOLS["exact"], points=20, subset="first", normalization=name)
+    want = evaluate(SAMPLES, REFERENCE, blobs(9, 30, 3), protocol, distances=("cd",), clouds=4)
+
+    def thinned(points: torch.Tensor) -> Clouds:
+        return Clouds(points[:, :20], whole=(name, Normalization(name).place(points)[1]))
+
+    known = [thinned(each) for each in (SAMPLES, REFERENCE, blobs(9, 30, 3))]
+    report = evaluate(*known, protocol, distances=("cd",), clouds=4)
+    assert [row.values for row in report.rows[:2]] == [row.values for row in want.rows[:2]]
+    alone = evaluate(*(each.points for each in known), protocol, distances=("cd",), clouds=4)
+    assert alone.mmd_cd != report.mmd_cd
+    # Those that are dropped take theirs with them.
+    bad = dataclasses.replace(known[0], points=known[0].points.index_fill(0, torch.tensor([1]), torch.nan))
+    left = evaluate(bad, known[1], protocol=protocol, distances=("cd",), drop_bad=True)
+    others = evaluate(known[0].select([0, 2, 3, 4]), known[1], protocol=protocol, distances=("cd",))
+    assert dict(left.values) == dict(others.values)
+
+
 MAP = (691234.0, 5334576.0, 500.0)  # metres of a map: float32 rounds there to half a metre
 
 

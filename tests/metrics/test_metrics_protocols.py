@@ -84,5 +84,16 @@ def test_hashes_are_pinned() -> None:
 def test_bad_fields_are_named() -> None:
     with pytest.raises(ValueError, match=r"normalization: must be one of none, unit_sphere, .*; got 'box'"):
         dataclasses.replace(protocol("exact"), normalization="box")
-    with pytest.raises(ValueError, match="batch: must be at least 1, got 0"):
-        dataclasses.replace(protocol("exact"), batch=0)
+    for name in ("points", "batch", "samples_per_reference", "seeds"):
+        with pytest.raises(ValueError, match=f"{name}: must be at least 1, got 0"):
+            dataclasses.replace(protocol("exact"), **{name: 0})
+    for name, given, names in (
+        ("subset", "last", "first, random"),
+        ("grid", "around", "absolute, reference"),
+        ("emd", "sinkhorn", "exact, approxmatch, approxmatch_pointflow, approxmatch_squared"),
+        ("split", "tests", "train, val, test"),
+    ):
+        with pytest.raises(ValueError, match=f"{name}: must be one of {names}; got '{given}'"):
+            dataclasses.replace(protocol("exact"), **{name: given})
+    free = dataclasses.replace(protocol("lion"), points=None, emd=None, batch=None, split=None)
+    assert (free.points, free.emd, free.batch, free.split) == (None, None, None, None)

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 import pcgen
-from pcgen.metrics import Report, compare, details, evaluate, mean_and_deviation, side_by_side
+from pcgen.metrics import Report, compare, details, evaluate, mean_and_deviation, published, side_by_side
 from pcgen.metrics.report import HEADLINE
 from pcgen.metrics.row import merged
 from pcgen.metrics.tables import new_table
@@ -50,6 +50,46 @@ def test_json_there_and_back(report: Report) -> None:
     for text in ("", "[]", "{}", '{"rows": 3}', report.to_json().replace('"rows"', '"lines"')):
         with pytest.raises(ValueError, match="text: must be a report's JSON, which `pcgen evaluate --out` writes"):
             Report.from_json(text)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "told"),
+    [
+        (("notes",), "abc", "notes: must be a list, got a str"),
+        (("notes",), [3], "notes: must be a text, got 3"),
+        (("protocol",), {}, "name: is missing in protocol"),
+        (("protocol", "hash"), None, "protocol.hash: must be a text, got None"),
+        (("protocol", "deviations"), None, "protocol.deviations: must be a list, got None"),
+        (("protocol", "counts"), {"emd": {}}, "cd: is missing in protocol.counts"),
+        (
+            ("protocol", "counts", "emd", "points"),
+            "24",
+            "protocol.counts.emd.points: must be a number of clouds or poi",
+        ),
+        (("version",), 3, "version: must be a text, got 3"),
+        (("samples",), {}, "source: is missing in samples"),
+        (("reference", "sha256"), 1.5, "reference.sha256: must be a text, got 1.5"),
+        (("train", "clouds"), -1, "train.clouds: must be a number of clouds or points, got -1"),
+        (("grid",), [], "grid: must be values by name, got a list"),
+        (("rows",), [], "rows: must hold that of the samples, got none"),
+        (("rows", 1, "values"), [1.0], r"rows\[1\].values: must be values by name, got a list"),
+        (("rows", 0, "values", "jsd"), "low", r"rows\[0\].values.jsd: must be a finite number, got a str"),
+        (("rows", 0, "values", "jsd"), float("inf"), r"rows\[0\].values.jsd: must be a finite number, got inf"),
+        (("rows", 0, "intervals", "jsd"), [0.1], r"rows\[0\].intervals.jsd: must be two numbers, got 1"),
+        (("rows", 0, "clouds"), True, r"rows\[0\].clouds: must be a number of clouds or points, got True"),
+    ],
+)
+def test_what_is_no_report_is_refused_where_it_is_read(
+    report: Report, place: tuple[str | int, ...], value: object, told: str
+) -> None:
+    """And not later by a table, as a fault of pcgen."""
+    data = json.loads(report.to_json())
+    within = data
+    for name in place[:-1]:
+        within = within[name]
+    within[place[-1]] = value
+    with pytest.raises(ValueError, match=f"text: must be a report's JSON, .*; {told}"):
+        Report.from_json(json.dumps(data))
 
 
 def test_table_prints_percent_oracles_and_notes_in_80_columns(report: Report) -> None:
@@ -120,6 +160,36 @@ def test_several_sample_sets_of_a_model_give_mean_and_deviation(report: Report) 
     mean, deviation = spread["jsd"]
     assert f"{mean:.3g}" in text and f"+-{deviation:.3g}" in text and f"{report.jsd:.3g}" in text
     assert mean_and_deviation([report])["jsd"] == (report.jsd, 0.0)
+    assert mean_and_deviation([]) == {}
+
+
+def test_there_is_no_mean_over_protocols_or_references(report: Report) -> None:
+    dpm, moved = evaluate(SAMPLES, REFERENCE, TRAIN, protocol="dpm"), evaluate(SAMPLES, REFERENCE * 1.001, TRAIN)
+    with pytest.raises(ValueError, match=r"one protocol; report 1 has exact .*emd='exact'.*, report 2 has dpm .*None"):
+        mean_and_deviation([report, dpm])
+    with pytest.raises(ValueError, match=r"one reference set; report 1 has a tensor \(\w+\), report 3 has a tensor"):
+        mean_and_deviation([report, report, moved])
+
+
+def test_what_is_noted_of_reports_is_beneath_their_table(report: Report) -> None:
+    """What all say once, what one says with its name, and a row of means says nothing again."""
+    leaked = evaluate(torch.cat([TRAIN[:2], SAMPLES[2:]]), REFERENCE, TRAIN)
+    text = " ".join(printed(compare({"a": report, "b": leaked}), 200).split())
+    assert text.count("grid in the ball") == 1 and "second sample: of the reference, no row" in text
+    assert text.count("b: samples: 2 of 9 are clouds of the training set, bit for bit") == 1
+    assert "a: copies: " in text and "b: copies: " in text
+    means = " ".join(printed(compare({"a": report, "b": leaked, "mean": [report, leaked]}), 200).split())
+    assert means.count("bit for bit") == 1 and "mean: copies" not in means
+    both = " ".join(printed(compare({"c": [report, leaked]}), 200).split())
+    assert both.count("c: samples: 2 of 9 are clouds of the training set") == 1
+
+
+def test_reports_of_two_versions_are_told_apart_beneath_their_table(report: Report) -> None:
+    older = dataclasses.replace(report, version="0.1.2")
+    told = f"pcgen {report.version} for a, c; 0.1.2 for b: versions may differ in what they measure"
+    assert told in " ".join(printed(compare({"a": report, "b": older, "c": report}), 200).split())
+    assert f"pcgen {report.version} " in printed(compare({"a": report}), 200)
+    assert "versions may differ" in printed(side_by_side([report, older]), 200)
 
 
 def test_numbers_in_print_stand_beneath_under_their_protocol() -> None:
@@ -139,6 +209,33 @@ def test_numbers_in_print_stand_beneath_under_their_protocol() -> None:
         exact.table(published="chair")
     with pytest.raises(ValueError, match="published: must be one of airplane, chair, car; got 'chairs'"):
         report.table(published="chairs")
+
+
+@pytest.mark.parametrize(
+    ("protocol", "others", "emd"),
+    [
+        ("lion", ("PointFlow",), "approxmatch_pointflow"),
+        ("pointflow", ("PVD", "LION", "DiT-3D-XL [1]"), "approxmatch_squared"),
+    ],
+)
+def test_an_emd_of_another_convention_in_print_is_marked(protocol: str, others: tuple[str, ...], emd: str) -> None:
+    """PROTOCOLS.md tells those of four programs; of the others it is not known."""
+    text = printed(evaluate(SAMPLES, REFERENCE, protocol=protocol, distances=()).table(published="chair"), 140)
+    names = ("r-GAN", "l-GAN (CD)", "l-GAN (EMD)", "PointFlow", "DPM", "PVD", "LION", "DiT-3D-XL [1]")
+    for name in names:
+        (line,) = [line for line in text.splitlines() if line.strip().startswith(f"{name} ") and "printed" not in line]
+        known = {p.model: p.emd for p in published(protocol, "chair")}[name]
+        mark = "[2]" if known is None else "[3]" if name in others else ""
+        assert line.strip().endswith(mark) if mark else line.strip()[-1].isdigit(), line
+        assert (known is None) == (name in ("r-GAN", "l-GAN (CD)", "l-GAN (EMD)", "DPM"))
+    told = " ".join(text.split())
+    assert f"[3] by {emd} ({', '.join(others).replace(' [1]', '')}), which is not the EMD of the samples" in told
+    assert "[2] by which of the EMDs in print is not known" in told
+    changed = dataclasses.replace(pcgen.metrics.protocol(protocol), emd="exact")
+    text = printed(evaluate(SAMPLES, REFERENCE, protocol=changed, distances=()).table(published="chair"), 140)
+    assert text.count("[3]") == 4 + 2  # of all whose EMD is known, and in two footnotes
+    alone = evaluate(SAMPLES, REFERENCE, protocol="dit3d", distances=()).table(published="chair")
+    assert not {"[2]", "[3]"} & set(printed(alone, 140).split())
 
 
 def test_one_nna_is_sorted_by_its_distance_from_half(report: Report) -> None:
@@ -180,6 +277,9 @@ def test_side_by_side_shows_one_set_under_several_protocols(report: Report) -> N
     assert report.protocol["hash"] in narrow and dpm.protocol["hash"] in narrow and "…" not in narrow
     with pytest.raises(ValueError, match="published: there are published numbers for the protocols"):
         side_by_side([report, dpm], "chair")
+    moved = evaluate(SAMPLES, REFERENCE + 1e-3, TRAIN, protocol="dpm")
+    with pytest.raises(ValueError, match=r"must be of the same reference, got a tensor \(\w+\) and a tensor \(\w+\)"):
+        side_by_side([report, moved])
     other = dataclasses.replace(dpm, samples={**dpm.samples, "sha256": "0", "source": "other.npz"})
     with pytest.raises(ValueError, match=r"must be of the same samples, got a tensor \(\w+\) and other\.npz \(\w+\)"):
         side_by_side([report, other])
@@ -187,9 +287,10 @@ def test_side_by_side_shows_one_set_under_several_protocols(report: Report) -> N
 
 def test_tensors_stand_side_by_side_if_they_are_equal_whatever_a_protocol_takes_of_them() -> None:
     more = torch.randn(9, 48, 3, generator=torch.Generator().manual_seed(4)) * 0.16
-    whole = evaluate(more, torch.cat([REFERENCE, REFERENCE], 1), TRAIN.repeat(1, 2, 1), distances=("cd",))
+    known = (torch.cat([REFERENCE, REFERENCE], 1), TRAIN.repeat(1, 2, 1))
+    whole = evaluate(more, *known, distances=("cd",))
     few = dataclasses.replace(pcgen.metrics.protocol("dpm"), points=24)
-    dpm, other = (evaluate(each, REFERENCE, TRAIN, few, distances=("cd",), clouds=5) for each in (more, more + 1e-3))
+    dpm, other = (evaluate(each, *known, few, distances=("cd",), clouds=5) for each in (more, more + 1e-3))
     assert whole.samples["sha256"] != dpm.samples["sha256"]
     assert "under several protocols" in printed(side_by_side([whole, dpm]))
     with pytest.raises(ValueError, match=r"must be of the same samples, got a tensor \(\w+\) and a tensor \(\w+\)"):
@@ -224,6 +325,13 @@ def test_oracles_that_differ_all_stand_in_the_table(report: Report) -> None:
     assert other.train is not None and f"b a tensor ({other.train['sha256']})" in text
     assert "training sets differ" in text and "differ" not in printed(compare({"a": report, "c": report}), 120)
     assert "training set of b" in printed(details({"a": report, "b": other})[0])
+
+
+def test_details_are_of_one_protocol_and_reference(report: Report) -> None:
+    moved = evaluate(SAMPLES, REFERENCE * 1.001, TRAIN)
+    with pytest.raises(ValueError, match=r"one reference set; a has a tensor \(\w+\), b has a tensor \(\w+\)"):
+        details({"a": report, "b": moved})
+    assert details({}) == []
 
 
 def test_brackets_are_texts_and_no_markup(report: Report) -> None:

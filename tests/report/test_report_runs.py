@@ -11,6 +11,7 @@ from pcgen import data, metrics, training
 from pcgen.data import Clouds
 from pcgen.data.training_set import training_set
 from pcgen.metrics.verdict import DECODED
+from pcgen.report.measured import Beside, tables
 from pcgen.report.page import report_html
 from pcgen.report.runs import of_board, of_runs
 from pcgen.studies import leaderboard
@@ -157,6 +158,24 @@ def test_a_page_says_how_it_deviates_from_the_protocol_and_what_was_noted_of_eac
     for model in content.models:
         (copies,) = (note for note in model.notes if note.startswith("exact: copies: "))
         assert copies in page and said in page and said not in " ".join(model.notes)
+
+
+def test_reports_of_other_protocols_or_references_are_on_no_page_together() -> None:
+    samples, known, other = (torch.rand(6, 16, 3) for _ in range(3))
+    first = metrics.evaluate(samples, known, distances=("cd",))
+    dpm = metrics.evaluate(samples, known, protocol="dpm", distances=("cd",))
+    with pytest.raises(ValueError, match=r"must share one protocol; a has exact .*, b has dpm "):
+        tables({"a": [first], "b": [dpm]}, "exact")
+    moved = metrics.evaluate(samples, other, distances=("cd",))
+    with pytest.raises(ValueError, match=r"must share one reference set; a, set 1 has .*, a, set 2 has a tensor"):
+        tables({"a": [first, moved]}, "exact")
+
+
+def test_clouds_beside_training_clouds_of_one_point_each_have_no_novelty() -> None:
+    """It would be infinite, which a page cannot tell."""
+    train, clouds = torch.rand(4, 1, 3).expand(4, 16, 3).contiguous(), torch.rand(3, 16, 3)
+    gallery, ratios = Beside(train, None, 16, 0).gallery("samples", clouds, ["a", "b", "c"])
+    assert ratios is None and "novelty" not in gallery.numbers and len(gallery.beside) == 3
 
 
 def test_runs_on_coordinates_of_a_map_are_compared_where_they_stand(tmp_path: Path) -> None:

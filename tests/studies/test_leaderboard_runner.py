@@ -27,6 +27,25 @@ def settings() -> Settings:
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        *((name, 0, "must be at least 1, got 0") for name in ("seeds", "clouds", "reference_clouds", "processes")),
+        *((name, 0, "must be at least 1, got 0") for name in ("emd_clouds", "emd_points")),
+        ("emd_points", "all", "must be one of auto; got 'all'"),
+        ("distances", "cd", r"must be a list of names, got the text 'cd'; give \['cd'\]"),
+        ("protocols", "exact", "must be a list of names, got the text 'exact'"),
+        ("models", "gmm", "must be a list of names, got the text 'gmm'"),
+    ],
+)
+def test_settings_that_no_suite_can_have_are_refused_before_any_training(
+    settings: Settings, name: str, value: object, told: str
+) -> None:
+    with pytest.raises(ValueError, match=f"^{name}: {told}"):
+        replace(settings, **{name: value})
+    replace(settings, clouds=1, reference_clouds=None, emd_clouds=None, emd_points="auto")
+
+
 def test_codes_are_compared_with_some_chosen_by_seed_and_with_baselines_that_are_drawn_once(
     autoencoder: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from pcgen.statistics import energy_distance
 from pcgen.studies import quality as module
+from pcgen.studies.claims.planes import apart
 from pcgen.studies.quality import BASELINES, Quality, Scale, baselines, quality
 
 MIX = torch.tensor([[1.0, 0.0, 0.0], [1.5, 0.4, 0.0], [-1.0, 0.3, 0.4], [0.5, 0.0, -0.2]])
@@ -55,14 +55,43 @@ def test_the_score_is_the_energy_distance_between_the_floor_and_the_baseline() -
     place = (train.double().mean(0), train.double().std(0, correction=0))
     held = (held_out.double() - place[0]) / place[1]
     energies = {
-        name: torch.stack([energy_distance((each.double() - place[0]) / place[1], held) for each in sets]).mean()
+        name: sum(apart((each.double() - place[0]) / place[1], held) for each in sets) / len(sets)
         for name, sets in rows.items()
     }
     found = scored(samples, train, held_out, seed=7)
     floor, baseline = energies["training codes"], energies["independent Gaussians"]
     for name, energy in energies.items():
-        assert found[name].energy == pytest.approx(energy.item(), rel=1e-4)
-        assert found[name].score == pytest.approx(float((energy - floor) / (baseline - floor)), rel=1e-3, abs=1e-4)
+        assert found[name].energy == pytest.approx(energy, rel=1e-4, abs=1e-6)
+        assert found[name].score == pytest.approx((energy - floor) / (baseline - floor), rel=1e-3, abs=1e-4)
+
+
+def test_samples_that_are_narrower_than_the_data_are_not_rewarded_where_few_codes_are_held_out() -> None:
+    """Among many dimensions and few codes, counting each code with itself would weigh the spread of samples."""
+    generator = torch.Generator().manual_seed(0)
+
+    def mean_energy(scale: float) -> float:
+        found = []
+        for seed in range(40):
+            x, held = (torch.randn(12, 20, generator=generator) for _ in range(2))
+            found.append(
+                scored([scale * x], torch.randn(400, 20, generator=generator), held, seed=seed)["model"].energy
+            )
+        return sum(found) / len(found)
+
+    true, narrow = mean_energy(1.0), mean_energy(0.8)
+    assert abs(true) < 0.05  # unbiased: true samples are at no distance
+    assert narrow > true + 0.05
+
+
+def test_resamplings_do_not_count_a_row_with_its_own_copies() -> None:
+    """So their energies scatter about the energy, where copies at no distance would lower the mean within a set."""
+    weights = module._weights(20, 2001, torch.Generator().manual_seed(0))
+    x = torch.randn(20, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    within = module._within(weights, torch.cdist(x, x))
+    assert within[0] == pytest.approx(float(torch.nn.functional.pdist(x).mean()))
+    assert within[1:].mean() == pytest.approx(float(within[0]), rel=0.02)
+    alone = torch.tensor([[1.0, 0.0]], dtype=torch.float64)  # one of two rows, drawn twice
+    assert module._within(alone, torch.cdist(x[:2], x[:2])) == 0
 
 
 def test_worse_models_score_worse_and_wrong_ones_above_one() -> None:

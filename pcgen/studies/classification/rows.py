@@ -236,4 +236,5 @@ def _row(
 ) -> Row:
     classes = {sets.train.classes[label]: share for label, share in reached.shares.items()}
     scores = (reached.overall, reached.by_class, reached.interval)
-    return Row(name, what, *scores, points, seconds, details or {}, classes)
+    right = "".join(str(int(each)) for each in reached.right)
+    return Row(name, what, *scores, points, seconds, details or {}, classes, right)

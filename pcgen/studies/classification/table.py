@@ -28,6 +28,8 @@ class Row:
         seconds: that it took to train, encoding included.
         details: what it was made with.
         classes: the share classified rightly of each class that is tested.
+        right: "1" for each test cloud that is classified rightly, "0" for each other, in their order: rows of one table
+            are of the same clouds, and so are compared cloud by cloud; empty in tables of earlier versions.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Row:
     seconds: float = 0.0
     details: Mapping[str, Any] = field(default_factory=dict)
     classes: Mapping[str, float] = field(default_factory=dict)
+    right: str = ""
 
 
 def check_out(out: str | Path, runs: Collection[str]) -> None:
@@ -80,7 +83,7 @@ def kept(out: str | Path, about: Mapping[str, Any], runs: Collection[str]) -> li
         runs: as in `check_out`.
 
     Raises:
-        ValueError: they were made otherwise; the message names both sides.
+        ValueError: they were made otherwise, and the message names both sides; or the table's file is damaged.
         OSError: as `check_out`.
     """
     check_out(out, runs)
@@ -88,13 +91,29 @@ def kept(out: str | Path, about: Mapping[str, Any], runs: Collection[str]) -> li
     path = out / f"{_NAME}.json"
     if not path.is_file():
         return []
-    before = json.loads(path.read_text(encoding="utf-8"))
+    before, rows = _read(path)
     for name, value in about.items():
         if before.get(name) != value:
             raise ValueError(
                 f"{out}: its {name} is {_short(before.get(name))}, asked for is {_short(value)}; choose another --out"
             )
-    return [Row(**{**row, "interval": tuple(row["interval"])}) for row in before["rows"]]
+    return rows
+
+
+def _read(path: Path) -> tuple[dict[str, Any], list[Row]]:
+    """What a table was made with, and its rows."""
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))
+        rows = []
+        for row in before["rows"]:
+            low, high = row["interval"]
+            rows.append(Row(**{**row, "interval": (low, high)}))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{path}: damaged, or not written by this pcgen ({type(error).__name__}: {error}); delete it: the "
+            "trainings beside it are kept, and are tested again"
+        ) from error
+    return dict(before), rows
 
 
 def write(rows: Sequence[Row], out: str | Path, about: Mapping[str, Any]) -> Path:

@@ -3,8 +3,10 @@
 import dataclasses
 import itertools
 import json
+import math
+import os
 import urllib.parse
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from pcgen.files import write_whole
 from pcgen.metrics.report import HEADLINE, Report
 from pcgen.metrics.tables import copying_columns
 from pcgen.models import MODELS
-from pcgen.studies.leaderboard.entry import Entry
+from pcgen.studies.leaderboard.entry import Entry, check_entries
 from pcgen.studies.leaderboard.table import markdown
 from pcgen.studies.quality import Quality
 
@@ -59,7 +61,8 @@ def kept(out: str | Path, about: Mapping[str, Any], models: Sequence[str]) -> li
     that is stopped once more has lost nothing. Models that failed are left out.
 
     Raises:
-        ValueError: what is there was made otherwise: the message names both sides.
+        ValueError: what is there was made otherwise, or its reports cannot be in one table: the message names both
+            sides.
         FileExistsError: the folder has something else in it than a leaderboard and its autoencoder.
         FileNotFoundError: the samples of a model that is not in `models`, or a report on them, are missing.
     """
@@ -75,7 +78,7 @@ def kept(out: str | Path, about: Mapping[str, Any], models: Sequence[str]) -> li
             raise FileExistsError(f"{out}: has {others[0]} in it and is not a leaderboard; choose another --out")
         return []
     board = _read_board(path)
-    for name, value in about.items():
+    for name, value in _placed(about, Path()).items():
         if board.get(name) != value:
             raise ValueError(f"{out}: its {name} is {board.get(name)}, asked for is {value}; choose another --out")
     entries = []
@@ -85,6 +88,7 @@ def kept(out: str | Path, about: Mapping[str, Any], models: Sequence[str]) -> li
         except (FileNotFoundError, ValueError):
             if row["model"] not in models:
                 raise
+    _check(entries, path)
     return entries
 
 
@@ -93,7 +97,7 @@ def read(out: str | Path) -> tuple[dict[str, Any], list[Entry]]:
 
     Raises:
         FileNotFoundError: there is no leaderboard, or samples or a report of it are missing.
-        ValueError: it is damaged.
+        ValueError: it is damaged, or its reports cannot be in one table.
     """
     out = Path(out)
     path = out / "leaderboard.json"
@@ -101,17 +105,29 @@ def read(out: str | Path) -> tuple[dict[str, Any], list[Entry]]:
         raise FileNotFoundError(f"{out}: is not a leaderboard: has no {path.name}; `pcgen suite --out {out}` makes one")
     board = _read_board(path)
     rows = board.pop("rows")
-    return board, [
+    entries = [
         Entry(row["model"], failure=row["failure"], **_trained(row))
         if row["failure"]
         else _read(out / row["model"], row, board["seed"])
         for row in rows
     ]
+    _check(entries, path)
+    return board, entries
+
+
+def _check(entries: Sequence[Entry], path: Path) -> None:
+    """`check_entries`, with the way out."""
+    try:
+        check_entries(entries)
+    except ValueError as error:
+        raise ValueError(
+            f"{path}: {error}; to measure all models again, delete it: the trainings beside it are kept"
+        ) from error
 
 
 def _read_board(path: Path) -> dict[str, Any]:
     try:
-        board = json.loads(path.read_text(encoding="utf-8"))
+        board = _placed(json.loads(path.read_text(encoding="utf-8")), path.parent)
         rows = board["rows"]
         if not all(
             {"model", "failure", "seeds", "results", "training_seconds", "quality", "classes"} <= row.keys()
@@ -123,7 +139,19 @@ def _read_board(path: Path) -> dict[str, Any]:
             f"{path}: damaged, or not written by this pcgen ({type(error).__name__}: {error}); delete it: the "
             "trainings beside it are kept, and their samples are measured again"
         ) from error
-    return dict(board)
+    return board
+
+
+def _placed(about: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """What a leaderboard was made by, with the whole path of its autoencoder, which is told from a folder.
+
+    Earlier versions told it from the working directory.
+    """
+    if "autoencoder" not in about:
+        return dict(about)
+    path = Path(about["autoencoder"])
+    there = folder / path
+    return {**about, "autoencoder": str((path if path.exists() and not there.exists() else there).resolve())}
 
 
 def _read(folder: Path, row: Mapping[str, Any], seed: int) -> Entry:
@@ -139,9 +167,25 @@ def _read(folder: Path, row: Mapping[str, Any], seed: int) -> Entry:
                 f"{file}: {name}'s {what} missing; name {name} in --models, so that it is measured again"
             )
     reports = {protocol: tuple(map(_report, each)) for protocol, each in files.items()}
-    found = tuple(Quality(**{**each, "interval": tuple(each["interval"])}) for each in row["quality"])
+    found = tuple(map(_quality, row["quality"]))
     classes = {each: _report(file) for each, file in of_classes.items()}
     return Entry(name, reports, samples, row["training_seconds"], "", found, classes, **_trained(row))
+
+
+def _quality(values: Mapping[str, Any]) -> Quality:
+    """The quality of codes; what is no number, as a ratio to a baseline of 0, is null in JSON."""
+    numbers: dict[str, Any] = {name: math.nan if value is None else value for name, value in values.items()}
+    low, high = (math.nan if end is None else end for end in values["interval"])
+    return Quality(**{**numbers, "interval": (low, high)})
+
+
+def _in_json(value: Any, other: Callable[[float], Any]) -> Any:
+    """A value with what `other` makes of infinity and NaN, which JSON does not have."""
+    if isinstance(value, Mapping):
+        return {name: _in_json(each, other) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_in_json(each, other) for each in value]
+    return other(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _trained(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -154,12 +198,17 @@ def _report(path: Path) -> Report:
 
 
 def write(entries: Sequence[Entry], out: str | Path, about: Mapping[str, Any]) -> Path:
-    """Write leaderboard.json and leaderboard.md into `out`, and a table for each class; returns the second."""
+    """Write leaderboard.json and leaderboard.md into `out`, and a table for each class; returns the second.
+
+    Raises:
+        ValueError: the reports cannot be in one table; the message names two that differ, and nothing is written.
+    """
     out = Path(out)
+    _check(entries, out / "leaderboard.json")
     out.mkdir(parents=True, exist_ok=True)
     first = next((entry for entry in entries if entry.reports), Entry(""))
     board = {
-        **about,
+        **_told_from(about, out),
         "stamps": {protocol: reports[0].protocol for protocol, reports in first.reports.items()},
         "rows": [_row(entry) for entry in entries],
         "oracles": {
@@ -168,13 +217,21 @@ def write(entries: Sequence[Entry], out: str | Path, about: Mapping[str, Any]) -
         },
     }
     # An option from Python may be a module or a function: it is recorded by what it prints.
-    write_whole(out / "leaderboard.json", (json.dumps(board, indent=2, default=str) + "\n").encode())
+    text = json.dumps(board, indent=2, default=str, allow_nan=False)
+    write_whole(out / "leaderboard.json", (text + "\n").encode())
     path = out / "leaderboard.md"
     write_whole(path, (markdown(entries) + "\n").encode())
     for name in dict.fromkeys(name for entry in entries for name in entry.classes):
         own = [_of_class(entry, name) for entry in entries if name in entry.classes]
         write_whole(class_file(out, name), f"# {name}\n\n{markdown(own)}\n".encode())
     return path
+
+
+def _told_from(about: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """What a leaderboard was made by, with the path from its folder to its autoencoder: both may be moved together."""
+    if "autoencoder" not in about:
+        return dict(about)
+    return {**about, "autoencoder": os.path.relpath(Path(about["autoencoder"]).resolve(), folder.resolve())}
 
 
 def _of_class(entry: Entry, name: str) -> Entry:
@@ -196,10 +253,10 @@ def _row(entry: Entry) -> dict[str, Any]:
         "model": entry.name,
         "failure": entry.failure or None,
         "effort": entry.effort,
-        "options": dict(entry.options),
+        "options": {name: _in_json(value, str) for name, value in entry.options.items()},
         "training_seconds": round(entry.seconds, 1),
         "seeds": entry.sets,
         "classes": list(entry.classes),
-        "quality": [dataclasses.asdict(each) for each in entry.quality],
+        "quality": [_in_json(dataclasses.asdict(each), lambda _: None) for each in entry.quality],
         "results": results,
     }

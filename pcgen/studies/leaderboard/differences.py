@@ -1,14 +1,15 @@
-"""How the models of a leaderboard were trained, where a reader must know."""
+"""How the models of a leaderboard were trained and measured, where a reader must know."""
 
 from collections.abc import Sequence
 
+from pcgen.metrics.comparable import versions
 from pcgen.studies.leaderboard.entry import Entry
 
 __all__ = ["differences"]
 
 
 def differences(entries: Sequence[Entry]) -> list[str]:
-    """Sentences on efforts, if measured models differ in them, and on options that are not the defaults."""
+    """Sentences on efforts and versions of pcgen, if measured models differ in them, and on options set by hand."""
     done = [entry for entry in entries if entry.reports]
     efforts: dict[float | None, list[str]] = {}
     for entry in done:
@@ -18,7 +19,10 @@ def differences(entries: Sequence[Entry]) -> list[str]:
         for effort, names in efforts.items()
     ]
     given = [f"{entry.name}.{name}={value}" for entry in done for name, value in entry.options.items()]
+    reports = {entry.name: [report for each in entry.reports.values() for report in each] for entry in done}
     found = []
+    if len({report.version for each in reports.values() for report in each}) > 1:
+        found.append(f"Measured by {versions(reports)}.")
     if len(told) > 1:
         found.append(f"Effort differs between models (times the default steps of each): {'; '.join(told)}.")
     if given:

@@ -1,14 +1,15 @@
-"""One model of a leaderboard."""
+"""One model of a leaderboard, and whether several can be in one table."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pcgen.metrics.report import Report, mean_and_deviation
+from pcgen.metrics.comparable import check_comparable, mean_and_deviation, one_by_one
+from pcgen.metrics.report import Report
 from pcgen.studies.quality import Quality
 
-__all__ = ["Entry"]
+__all__ = ["Entry", "check_entries"]
 
 
 @dataclass(frozen=True)
@@ -50,3 +51,22 @@ class Entry:
         """Mean of a metric over the sets of samples; None where it was not measured."""
         found = self.spread(protocol).get(metric)
         return None if found is None else found[0]
+
+
+def check_entries(entries: Sequence[Entry]) -> None:
+    """Raise an error if the reports of models cannot be in one table.
+
+    Raises:
+        ValueError: two models differ in the names of their protocols, or two reports under one of them, or of one
+            class, in protocol or reference; the message names both.
+    """
+    done = [entry for entry in entries if entry.reports]
+    for entry in done[1:]:
+        if entry.reports.keys() != done[0].reports.keys():
+            one, other = (f"{each.name} has {', '.join(each.reports)}" for each in (done[0], entry))
+            raise ValueError(f"reports: must be under the same protocols; {one}, {other}; evaluate both under all")
+    for protocol in done[0].reports if done else ():
+        check_comparable([pair for entry in done for pair in one_by_one({entry.name: entry.reports[protocol]})])
+    for name in dict.fromkeys(name for entry in entries for name in entry.classes):
+        of_class = [entry for entry in entries if name in entry.classes]
+        check_comparable([(f"{entry.name} of {name}", entry.classes[name]) for entry in of_class])

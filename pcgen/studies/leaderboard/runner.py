@@ -172,7 +172,7 @@ class _Bench:
     def measure(self, model: LatentCloudModel, folder: Path) -> dict[str, tuple[Report, ...]]:
         """A report for each protocol and set of samples, which the folder holds too."""
         seeds = range(self.settings.seed, self.settings.seed + self.settings.seeds)
-        count = self.settings.clouds or len(self.whole.reference)
+        count = len(self.whole.reference) if self.settings.clouds is None else self.settings.clouds
         samples = []
         for seed in seeds:
             torch.manual_seed(seed)

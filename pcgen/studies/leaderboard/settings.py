@@ -49,7 +49,16 @@ class Settings:
     def __post_init__(self) -> None:
         if not 0 < self.effort < math.inf:
             raise ValueError(f"effort: must be a factor above 0, got {self.effort}")
-        at_least(1, processes=self.processes)
+        at_least(1, seeds=self.seeds, processes=self.processes)
+        limits = {"emd_clouds": self.emd_clouds, "emd_points": self.emd_points}
+        asked = {"clouds": self.clouds, "reference_clouds": self.reference_clouds, **limits}
+        at_least(1, **{name: value for name, value in asked.items() if isinstance(value, int)})
+        for name, limit in limits.items():
+            if isinstance(limit, str):
+                choose(limit, ["auto"], name)
+        for name, names in (("models", self.models), ("protocols", self.protocols), ("distances", self.distances)):
+            if isinstance(names, str):
+                raise ValueError(f"{name}: must be a list of names, got the text {names!r}; give [{names!r}]")
         if not self.protocols:
             raise ValueError("protocols: must name at least one, got none")
         for name in self.protocols:

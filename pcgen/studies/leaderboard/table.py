@@ -4,11 +4,12 @@ import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+from pcgen.metrics.comparable import own_notes, shared_notes
 from pcgen.metrics.report import HEADLINE, Report
 from pcgen.metrics.tables import chance_rows
 from pcgen.studies.leaderboard.copying import copying_table
 from pcgen.studies.leaderboard.differences import differences
-from pcgen.studies.leaderboard.entry import Entry
+from pcgen.studies.leaderboard.entry import Entry, check_entries
 
 __all__ = ["markdown", "ranked", "ranking"]
 
@@ -29,7 +30,11 @@ def markdown(entries: Sequence[Entry]) -> str:
 
     Under several protocols the order of the models by 1-NNA under each stands at the end, side by side; then what a
     reader must know of how they were trained.
+
+    Raises:
+        ValueError: two reports under one protocol differ in it or in their reference; the message names both.
     """
+    check_entries(entries)
     done = [entry for entry in entries if entry.reports]
     if not done:
         return "\n".join(f"{entry.name}: {entry.failure}" for entry in entries)
@@ -85,7 +90,22 @@ def _protocol_table(done: Sequence[Entry], failed: Sequence[Entry], protocol: st
         )
     if stamp["deviations"]:
         lines.append(f"Deviates from the protocol's advice: {'; '.join(stamp['deviations'])}.")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_notes(done, protocol)])
+
+
+def _notes(done: Sequence[Entry], protocol: str) -> list[str]:
+    """What all reports note, and what those of one model; shares of copies are in the table of copying."""
+    reports = {entry.name: entry.reports[protocol] for entry in done}
+    known = done[0].reports[protocol][0].protocol["deviations"]
+    noted = {
+        "Noted of all": shared_notes([report for found in reports.values() for report in found]),
+        **{f"Noted of {name}": own for name, own in own_notes(reports).items()},
+    }
+    kept = {
+        name: [note for note in notes if note not in known and not note.startswith("copies: ")]
+        for name, notes in noted.items()
+    }
+    return [f"{name}: {'; '.join(notes)}." for name, notes in kept.items() if notes]
 
 
 def _chance(report: Report) -> str:
