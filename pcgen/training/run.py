@@ -116,7 +116,7 @@ class Run(RunFolder):
             ValueError: the model has no codes (of its own), or learns rows of another shape.
         """
         model = self._with_codes(checkpoint, device)
-        head = getattr(model, "head", None)
+        head: Any = getattr(model, "head", None)
         if own and (head is None or not can(head, "encode")):
             name = self.config["model"].get("name") if head is None else type(head).__name__
             reason = "which is no head" if head is None else "a head without codes of its own"

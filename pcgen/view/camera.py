@@ -62,11 +62,17 @@ class Frame:
     def of(self, cells: Sequence[int]) -> "Frame":
         """The frame of some of the clouds, which are placed as they are here."""
 
-        def some(all_cells: tuple[Any, ...]) -> tuple[Any, ...]:
-            return tuple(all_cells[cell] for cell in cells) if all_cells else ()
+        def some(each: tuple[Any, ...]) -> tuple[Any, ...]:
+            return tuple(each[cell] for cell in cells) if each else ()
 
-        names = ("clouds", "floors", "heights", "shrunk", "marks")
-        return replace(self, **{name: some(getattr(self, name)) for name in names})
+        return replace(
+            self,
+            clouds=some(self.clouds),
+            floors=some(self.floors),
+            heights=some(self.heights),
+            shrunk=some(self.shrunk),
+            marks=some(self.marks),
+        )
 
     def project(self, points: Array) -> Array:
         """Pixels from the centre of the cell, right and up, (N, 2)."""
