@@ -63,4 +63,3 @@ def _compare(found: "list[RunSummary]") -> None:
     show_table(("option", str(first.path), str(second.path)), rows)
     if not rows:
         say(f"{first.path}, {second.path}: no option differs")
-
