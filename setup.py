@@ -22,6 +22,7 @@ import sysconfig
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from setuptools import Extension, setup
 from setuptools.command.bdist_wheel import bdist_wheel
@@ -30,6 +31,7 @@ from setuptools.command.build_ext import build_ext
 ROOT = Path(__file__).resolve().parent
 OBJECTS = ROOT / "build" / "native"
 CUDA = "pcgen.lib.pcgen_cuda"
+WITHOUT_CUDA = "set CUDA_HOME=/path/to/cuda to choose another nvcc, or PCGEN_CUDA=0 to build for the CPU alone"
 MAC = sys.platform == "darwin"
 X86 = platform.machine().lower() in ("x86_64", "amd64")
 
@@ -75,11 +77,22 @@ def compiler() -> list[str]:
 
 
 def cuda_compiler() -> str | None:
-    """Path of nvcc, or None; None too where PCGEN_CUDA=0 asks for the CPU library alone."""
+    """Path of nvcc, that of CUDA_HOME first, or None; None too where PCGEN_CUDA=0 asks for the CPU library alone."""
     if os.environ.get("PCGEN_CUDA") == "0":
         return None
-    home = os.environ.get("CUDA_HOME", "/usr/local/cuda")
-    return shutil.which("nvcc") or shutil.which("nvcc", path=os.path.join(home, "bin"))
+    named = [home] if (home := os.environ.get("CUDA_HOME")) else []
+    folders = [*(os.path.join(home, "bin") for home in named), None, "/usr/local/cuda/bin"]  # None: those of the PATH
+    return next(filter(None, (shutil.which("nvcc", path=folder) for folder in folders)), None)
+
+
+def check_cuda_compiler(nvcc: str) -> None:
+    """Refuse an nvcc that cannot compile pcgen."""
+    result = subprocess.run([nvcc, "--version"], capture_output=True, text=True)
+    release = re.search(r"release (\d+)(\.\d+)?", result.stdout)
+    if result.returncode != 0 or release is None:
+        raise SystemExit(f"pcgen: {nvcc} --version: must print the release of CUDA, got {result.stdout[-200:]!r}")
+    if int(release[1]) < 12:
+        raise SystemExit(f"pcgen: {nvcc}: must be of CUDA 12 or newer, got {release[0]}")
 
 
 def cuda_targets() -> list[str]:
@@ -115,8 +128,11 @@ def write(target: Path, command: list[str]) -> None:
     """Run a compiler whose output appears whole or not at all: builds may meet, and a process may have it loaded."""
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_suffix(f".{os.getpid()}.tmp")
-    run([*command, "-o", str(temporary)])
-    temporary.replace(target)
+    try:
+        run([*command, "-o", str(temporary)])
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def stale(target: Path, inputs: Iterable[Path]) -> bool:
@@ -159,6 +175,7 @@ def build_cpu(target: Path) -> None:
 
 def build_cuda(target: Path, nvcc: str) -> None:
     """Compile and link the CUDA library, which needs neither a GPU nor torch with CUDA."""
+    check_cuda_compiler(nvcc)
     sources, targets = sorted(ROOT.glob("csrc/cuda/*.cu")), cuda_targets()
     cards = [f"-gencode=arch={target.replace('sm', 'compute')},code={target}" for target in targets]
     flags = [
@@ -173,7 +190,7 @@ def build_cuda(target: Path, nvcc: str) -> None:
     # libtorch_cuda is absent from the CPU-only torch; a stand-in of its name records that the library needs it, so that
     # the loader finds torch's symbols on a machine that has it.
     stand_in = OBJECTS / "libtorch_cuda.so"
-    run([*compiler(), "-shared", "-Wl,-soname,libtorch_cuda.so", "-xc++", os.devnull, "-o", str(stand_in)])
+    write(stand_in, [*compiler(), "-shared", "-Wl,-soname,libtorch_cuda.so", "-xc++", os.devnull])
     libraries = [
         f"-L{OBJECTS}",
         f"-L{torch_folder() / 'lib'}",
@@ -191,10 +208,21 @@ class BuildNative(build_ext):
         if self.inplace:
             (ROOT / "pcgen" / "lib").mkdir(exist_ok=True)
         if all(ext.name != CUDA for ext in self.extensions):
-            # That of an earlier build would be loaded beside the new CPU library, and be put into wheels.
-            for folder in (ROOT, Path(self.build_lib)):
+            # That of an earlier build would be loaded beside the new CPU library, and be put into wheels. A build
+            # elsewhere has no concern with the source tree's.
+            for folder in (*((ROOT,) if self.inplace else ()), Path(self.build_lib)):
                 (folder / self.get_ext_filename(CUDA)).unlink(missing_ok=True)
         super().run()
+
+    def copy_file(self, infile: str, outfile: str, *args: Any, **options: Any) -> tuple[str, bool]:
+        """Into the source tree: whole or not at all, since a process may load it at any time."""
+        temporary = f"{outfile}.{os.getpid()}.tmp"
+        try:
+            super().copy_file(infile, temporary, *args, **options)
+            os.replace(temporary, outfile)
+        finally:
+            Path(temporary).unlink(missing_ok=True)
+        return outfile, True
 
     def get_ext_filename(self, fullname: str) -> str:
         package, _, name = fullname.rpartition(".")
@@ -205,7 +233,10 @@ class BuildNative(build_ext):
         if ext.name.endswith("_cpu"):
             build_cpu(target)
         else:
-            build_cuda(target, str(cuda_compiler()))
+            try:
+                build_cuda(target, str(cuda_compiler()))
+            except SystemExit as error:
+                raise SystemExit(f"{error}\npcgen: {WITHOUT_CUDA}") from None
 
 
 class PlatformWheel(bdist_wheel):

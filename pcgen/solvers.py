@@ -161,7 +161,7 @@ def adaptive_steps(
         new = _moved(x, h, _PAIR.weights, slopes)
         scale = atol + rtol * torch.maximum(x.abs(), new.abs())
         difference = _moved(torch.zeros_like(x), h, _ERROR, slopes) / scale
-        worst = difference.flatten(1).square().mean(dim=1).sqrt().max().item()
+        worst = _worst(difference)
         if worst <= 1:
             t, x, first = (end if h == end - t else t + h), new, slopes[-1]
             yield Solution(t, x, evaluations, refused)
@@ -173,12 +173,13 @@ def adaptive_steps(
 def divergence(field: Field, t: float, x: Tensor) -> tuple[Tensor, Tensor]:
     """The field at x, (B, dim), and its divergence, (B,): sum over i of df_i / dx_i.
 
-    It is exact, by one backward pass for each coordinate. Rows must not depend on each other.
+    It is exact, by one backward pass for each coordinate. Rows must not depend on each other. It is 0 where the field
+    does not depend on x.
     """
     with torch.enable_grad():
         x = x.detach().requires_grad_()
         out = field(t, x)
-        rows = [torch.autograd.grad(out[:, i].sum(), x, retain_graph=True)[0][:, i] for i in range(x.shape[1])]
+        rows = [_pulled(out[:, i], x, torch.ones_like(out[:, i]), again=True)[:, i] for i in range(x.shape[1])]
     return out.detach(), torch.stack(rows).sum(dim=0)
 
 
@@ -197,8 +198,23 @@ def hutchinson(field: Field, t: float, x: Tensor, probe: Tensor) -> tuple[Tensor
     with torch.enable_grad():
         x = x.detach().requires_grad_()
         out = field(t, x)
-        (pulled,) = torch.autograd.grad(out, x, probe)
-    return out.detach(), (pulled * probe).flatten(1).sum(dim=1)
+        pulled = _pulled(out, x, probe)
+    return out.detach(), (pulled * probe)[..., None].flatten(1).sum(dim=1)
+
+
+def _pulled(out: Tensor, x: Tensor, weights: Tensor, *, again: bool = False) -> Tensor:
+    """The gradient of sum(weights * out) to x: zeros if out does not depend on x."""
+    if not out.requires_grad:
+        return torch.zeros_like(x)
+    (gradient,) = torch.autograd.grad(out, x, weights, retain_graph=again, allow_unused=True, materialize_grads=True)
+    return gradient
+
+
+def _worst(difference: Tensor) -> float:
+    """The largest root mean square of a row of (B, ...); 0 if there are no rows, or if they have no coordinates."""
+    if difference.numel() == 0:
+        return 0.0
+    return difference[..., None].flatten(1).square().mean(dim=1).sqrt().max().item()
 
 
 def _slopes(

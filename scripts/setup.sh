@@ -21,14 +21,15 @@ if [ -n "${PYTHON:-}" ] && [ -e .venv/bin/python ] && [ "$(version .venv/bin/pyt
 fi
 
 compilers() {
-    { nvcc --version || "${CUDA_HOME:-/usr/local/cuda}/bin/nvcc" --version; } 2>/dev/null || echo "no nvcc"
+    { "${CUDA_HOME:-}/bin/nvcc" --version || nvcc --version || /usr/local/cuda/bin/nvcc --version; } 2>/dev/null || echo "no nvcc"
     env | grep -E '^(PCGEN_CUDA[A-Z_]*|CUDA_HOME|CXX|CXXFLAGS|LDFLAGS)=' | LC_ALL=C sort || true
 }
 
 # Everything that the installation depends on; what is Python alone is installed in place and needs nothing again.
 state=$({ "$python" --version; pwd; compilers; cat constraints.txt pyproject.toml setup.py scripts/setup.sh; find csrc -type f | LC_ALL=C sort | xargs cat; } | cksum)
+libraries() { find pcgen/lib -name 'libpcgen_*.so' 2>/dev/null | LC_ALL=C sort; }  # without one that is gone
 stamp=.venv/pcgen-setup
-if [ -x .venv/bin/python ] && [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$state" ]; then
+if [ -x .venv/bin/python ] && [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$state $(libraries)" ]; then
     exit 0
 fi
 
@@ -71,5 +72,5 @@ else
     whole=
 fi
 system_libraries
-[ -z "$whole" ] || printf '%s' "$state" >"$stamp"
+[ -z "$whole" ] || printf '%s' "$state $(libraries)" >"$stamp"
 say "done; the command is .venv/bin/pcgen"

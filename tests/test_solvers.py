@@ -8,6 +8,7 @@ from torch import Tensor
 from pcgen.solvers import METHODS, adaptive_steps, divergence, hutchinson, solve, solve_adaptive, steps_of
 
 ORDERS = {"euler": 1, "midpoint": 2, "heun": 2, "rk4": 4}
+WEIGHT = torch.ones((), dtype=torch.float64, requires_grad=True)  # as of a network that has no use of its input
 START = torch.tensor([[0.5], [1.0], [2.0]], dtype=torch.float64)
 
 
@@ -102,6 +103,27 @@ def test_the_divergence_is_the_trace_of_the_jacobian() -> None:
     torch.testing.assert_close(out, twisted(0.3, x))
     torch.testing.assert_close(found, x[:, 1] + x[:, 1].cos() + 3 * x[:, 2].square())  # by hand
     assert not out.requires_grad and not found.requires_grad
+
+
+@pytest.mark.parametrize("field", [lambda t, x: torch.full_like(x, t), lambda t, x: WEIGHT.expand_as(x) * t])
+def test_a_field_that_does_not_depend_on_the_state_has_no_divergence(field) -> None:  # type: ignore[no-untyped-def]
+    x = torch.randn(4, 3, dtype=torch.float64)
+    for out, found in (divergence(field, 0.3, x), hutchinson(field, 0.3, x, torch.ones_like(x))):
+        assert torch.equal(out, field(0.3, x)) and torch.equal(found, torch.zeros(4, dtype=torch.float64))
+    partly = lambda t, x: torch.stack([x[:, 0] ** 2, torch.ones_like(x[:, 1])], 1)  # noqa: E731
+    torch.testing.assert_close(divergence(partly, 0.0, x[:, :2])[1], 2 * x[:, 0])
+
+
+def test_states_of_any_shape_are_solved() -> None:
+    one = solve_adaptive(falling, START[:, 0], 0.0, 1.5, rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(one.x, exact(1.5)[:, 0], rtol=1e-5, atol=0)
+    assert one.evaluations == solve_adaptive(falling, START, 0.0, 1.5, rtol=1e-6, atol=1e-6).evaluations
+    for shape in ((0,), (0, 3), (0, 2, 3), (2, 0)):
+        nothing = solve_adaptive(falling, torch.zeros(shape), 0.0, 1.0)
+        assert nothing.t == 1.0 and nothing.x.shape == shape
+    x = torch.rand(5, dtype=torch.float64)
+    torch.testing.assert_close(hutchinson(falling, 0.0, x, torch.ones_like(x))[1], -2 * x)
+    assert hutchinson(falling, 0.0, x[:0], x[:0])[1].shape == (0,)
 
 
 def test_hutchinsons_estimate_is_right_in_the_mean_and_not_in_each_draw() -> None:

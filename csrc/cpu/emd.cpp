@@ -24,7 +24,7 @@ constexpr int64_t kMostPoints = int64_t{1} << 24;  // since the index of a block
 void check_finite(const char* name, const double* duals, int64_t row, int64_t n) {
   for (int64_t j = 0; j < n; ++j) {
     const double dual = duals[row * n + j];
-    check(std::isfinite(dual), name, ": must be finite, got ", dual, " for point ", j, " of cloud ", row);
+    check(std::isfinite(dual), name, ": must be finite, got ", std::isnan(dual) ? NAN : dual, " for point ", j, " of cloud ", row);
   }
 }
 

@@ -13,7 +13,6 @@ using Vector = std::array<double, 3>;
 
 Vector at(const double* const* cloud, int i) { return {cloud[0][i], cloud[1][i], cloud[2][i]}; }
 Vector operator-(const Vector& p, const Vector& q) { return {p[0] - q[0], p[1] - q[1], p[2] - q[2]}; }
-double length(const Vector& p) { return std::sqrt(p[0] * p[0] + p[1] * p[1] + p[2] * p[2]); }
 
 bool is_one_place(const double* const* cloud, int n) {
   for (int a = 0; a < 3; ++a) {
@@ -23,15 +22,21 @@ bool is_one_place(const double* const* cloud, int n) {
   return true;
 }
 
+// Accurate also if squares are denormal.
+double distance(const Problem& problem, int i, int j) {
+  const Vector step = at(problem.x, i) - at(problem.y, j);
+  return std::hypot(step[0], step[1], step[2]);
+}
+
 void pair(Problem& problem, int i, int j) { problem.column[i] = j, problem.row[j] = i; }
 
 void sum_up(Problem& problem) {
   problem.cost = problem.bound = 0;
   for (int i = 0; i < problem.n; ++i) {
-    problem.cost += length(at(problem.x, i) - at(problem.y, problem.column[i]));
+    problem.cost += distance(problem, i, problem.column[i]);
     problem.bound += problem.profit[i] - problem.price[problem.column[i]];
   }
-  problem.solved = true;
+  problem.solved = std::abs(problem.cost - problem.bound) + problem.lost <= kRounding * problem.cost;
 }
 
 // One cloud is a single place, so all matchings have the same cost. The duals of the other cloud are its distances to
@@ -39,9 +44,9 @@ void sum_up(Problem& problem) {
 void solve_one_place(Problem& problem, bool is_y) {
   for (int i = 0; i < problem.n; ++i) {
     pair(problem, i, i);
-    const double distance = length(at(problem.x, i) - at(problem.y, i));
-    problem.profit[i] = is_y ? distance : 0;
-    problem.price[i] = is_y ? 0 : -distance;
+    const double away = distance(problem, i, i);
+    problem.profit[i] = is_y ? away : 0;
+    problem.price[i] = is_y ? 0 : -away;
   }
   sum_up(problem);
 }
@@ -49,19 +54,22 @@ void solve_one_place(Problem& problem, bool is_y) {
 // The positions of both clouds' points on their common line.
 class Line {
  public:
-  explicit Line(const Problem& problem) : problem_(problem), base_(at(problem.x, 0)) {
+  // From a point in the middle of the order, which is not an outlier if there are few.
+  explicit Line(const Problem& problem) : problem_(problem), base_(at(problem.x, problem.n / 2)) {
     double farthest = 0;
     for (const double* const* cloud : {problem.x, problem.y}) {
       for (int i = 0; i < problem.n; ++i) {
         const Vector step = at(cloud, i) - base_;
-        if (length(step) > farthest) farthest = length(step), direction_ = step;
+        const double most = std::max({std::abs(step[0]), std::abs(step[1]), std::abs(step[2])});
+        if (most > farthest) farthest = most, direction_ = step;
       }
     }
     for (int a = 1; a < 3; ++a) axis_ = std::abs(direction_[a]) > std::abs(direction_[axis_]) ? a : axis_;
-    unit_ = farthest / std::abs(direction_[axis_]);
+    unit_ = std::hypot(direction_[0], direction_[1], direction_[2]) / std::abs(direction_[axis_]);
   }
 
-  // Exact for float32, since a product of two differences fits into a double.
+  // Exact for float32 without outliers: a difference then fits into half a double, and a product of two into a double.
+  // With rounding it may say that points are on a line which are not; `sum_up` finds that the duals do not fit then.
   bool holds_all() const {
     for (const double* const* cloud : {problem_.x, problem_.y}) {
       for (int i = 0; i < problem_.n; ++i) {
@@ -123,7 +131,8 @@ bool solve_closed(Problem& problem) {
   } else {
     return false;
   }
-  return true;
+  if (!problem.solved) problem.first_eps = 0;  // initial prices, if there were any, are overwritten
+  return problem.solved;
 }
 
 }  // namespace pcgen::emd

@@ -5,8 +5,8 @@
 
 namespace pcgen::emd {
 
-// Solves the problem if one of the clouds is a single place, or if both clouds are on one line; otherwise returns false
-// and does not change it.
+// Solves the problem if one of the clouds is a single place, or if both clouds are on one line, and the duals prove it;
+// otherwise returns false.
 bool solve_closed(Problem& problem);
 
 }  // namespace pcgen::emd

@@ -11,6 +11,8 @@
 namespace pcgen::emd {
 namespace {
 
+constexpr double kMostOfMedian = 8;  // blocks of clouds without outliers are hardly ever so large
+
 // Lexicographic order that begins with one axis; ties by index.
 struct Before {
   const double* points;  // (n, 3)
@@ -42,17 +44,24 @@ Cloud::Cloud(const T* points, int64_t n, const char* name, int64_t row) : sorted
   measure();
 }
 
-// The extent of sixteen neighbours is about five times the distance between two of them, on a surface or in a volume.
+// The extent of sixteen neighbours is about five times the distance between two of them, on a surface or in a volume. A
+// block with an outlier counts as several times the median, since otherwise it could exceed all others together.
 void Cloud::measure() {
   const int n = size(), blocks = (n + kBlock - 1) / kBlock;
+  std::vector<double> extents, wide;
   for (int first = 0; first < n; first += kBlock) {
     double side[3];
     for (int a = 0; a < 3; ++a) {
       const auto [low, high] = std::minmax_element(sorted(a) + first, sorted(a) + std::min(first + kBlock, n));
       side[a] = *high / 2 - *low / 2;
     }
-    spacing_ += std::hypot(side[0], side[1], side[2]) / (2.5 * blocks);
+    extents.push_back(std::hypot(side[0], side[1], side[2]));
+    if (extents.back() > 0) wide.push_back(extents.back());
   }
+  if (wide.empty()) return;
+  const auto median = wide.begin() + (wide.size() - 1) / 2;
+  std::nth_element(wide.begin(), median, wide.end());
+  for (const double extent : extents) spacing_ += std::min(extent, kMostOfMedian * *median) / (2.5 * blocks);
 }
 
 // Divide [begin, end) into cells of a balanced k-d tree, down to single blocks.

@@ -48,7 +48,9 @@ class Market {
   double price(int j) const { return exact_[j].price; }
   Real rounded_price(int j) const { return price_[j]; }
   double highest_price() const { return highest_price_; }
-  double rounding() const { return kRounding * (4.0 + highest_price_); }  // bounds the error of a rounded value
+  double rounding() const { return kError * (4.0 + highest_price_); }  // bounds the error of all rounded values
+  // Bounds the error of row i's rounded values up to `most`, whose columns are near; small if the row is near the centre.
+  double rounding(int i, double most) const { return kError * (away_[i] + most) + kLeast; }
   void raise(int j, Real price);        // the rounded price alone
   void set_price(int j, double price);  // both
   void expect_fallen(double most);      // to be called after prices have fallen, by at most `most`
@@ -61,8 +63,12 @@ class Market {
   using Wide = Lanes<Real>;
   static constexpr int kShort = 64;
   // Distances are at most 2 sqrt 3; the total error of rounded coordinates, differences, root and price is less than
-  // this times (4 + price).
-  static constexpr double kRounding = sizeof(Real) == 4 ? 0x1p-20 : 0x1p-48;
+  // this times (4 + price). It is also less than this times the row's distance from the centre + the value, since the
+  // column is at most as much farther from the centre as its distance; and kLeast where a root underflows.
+  static constexpr double kError = sizeof(Real) == 4 ? 0x1p-20 : 0x1p-48;
+
+  static constexpr double kLeast = sizeof(Real) == 4 ? 0x1p-40 : 0x1p-500;
+  static constexpr double kTiny = 0x1p-960;  // squares from here on have all their digits
 
   struct Point {
     Wide x, y, z;
@@ -86,6 +92,7 @@ class Market {
     double x, y, z, price;
   };
   Exact* exact_;              // (slots) the columns in double, what is read together side by side
+  double* away_;              // (slots) the rows' distances from the centre, by coordinates
   Real *x_[3], *y_[3];        // (slots) centred and rounded
   Real *low_[3], *high_[3];   // (groups * 16) boxes of the blocks of columns
   Real* floor_;               // (groups * 16) least price of each block
@@ -110,6 +117,7 @@ Market<Real>::Market(Problem& problem, Scratch& scratch)
     x_[a] = scratch.take<Real>(slots_), y_[a] = scratch.take<Real>(slots_);
     low_[a] = scratch.take<Real>(groups_ * kLanes), high_[a] = scratch.take<Real>(groups_ * kLanes);
   }
+  away_ = scratch.take<double>(slots_);
   exact_ = scratch.take<Exact>(slots_);
   floor_ = scratch.take<Real>(groups_ * kLanes);
   price_ = scratch.take<Real>(slots_ + kLanes);
@@ -139,7 +147,12 @@ void Market<Real>::open() {
       low_[a][b] = low, high_[a][b] = high;
     }
   }
+  for (int i = 0; i < n_; ++i) {
+    away_[i] = 0.0;
+    for (int a = 0; a < 3; ++a) away_[i] += __builtin_fabs(problem_.x[a][i] - problem_.centre[a]);
+  }
   margin = static_cast<Real>(problem_.spacing);
+  highest_price_ = 0.0;
   for (int b = 0; b < groups_ * kLanes; ++b) floor_[b] = kFar;
   for (int j = 0; j < slots_ + kLanes; ++j) price_[j] = kFar;
   for (int j = 0; j < slots_; ++j) {
@@ -151,11 +164,18 @@ void Market<Real>::open() {
   }
 }
 
+// The length of a vector whose square may be denormal.
+inline double tiny_length(double a, double b, double c) {
+  a *= 0x1p600, b *= 0x1p600, c *= 0x1p600;
+  return std::sqrt(a * a + b * b + c * c) * 0x1p-600;
+}
+
 template <class Real>
 inline double Market<Real>::distance(int i, int j) const {
   const Exact& column = exact_[j];
   const double a = problem_.x[0][i] - column.x, b = problem_.x[1][i] - column.y, c = problem_.x[2][i] - column.z;
-  return std::sqrt(a * a + b * b + c * c);
+  const double square = a * a + b * b + c * c;
+  return square > kTiny ? std::sqrt(square) : tiny_length(a, b, c);
 }
 
 template <class Real>

@@ -15,8 +15,9 @@ class Paths {
   // Lowers every matched column's price as far as the profits allow, to max_i (u_i - D_ij). The profits do not change,
   // and about half of the slack from an auction is removed. To be called after profits are set.
   void lower_prices();
-  // Frees every row whose column's value exceeds its profit by more than `tight`; returns the number of free rows.
-  int free_slack(double tight);
+  // Frees every row whose column's value exceeds its profit by more than `tight` and this share of the value; returns
+  // the number of free rows.
+  int free_slack(double tight, double share);
   // Matches every free row; `reach` is a length that most paths do not exceed.
   void match_all(double reach);
 
@@ -59,7 +60,8 @@ void Paths<Real>::set_profits() {
     const int column = problem_.column[i];
     const double own = column < 0 ? kInfinity : market_.distance(i, column) + market_.price(column);
     double least = own;
-    const double limit = column < 0 ? market_.best_two(i).best + 2 * market_.rounding() : own;
+    const double found = column < 0 ? market_.best_two(i).best : 0.0;
+    const double limit = column < 0 ? found + 2 * market_.rounding(i, found) : own;
     market_.visit_below(i, limit, [](int) { return false; }, [&](int, double value) {
       least = value < least ? value : least;
       return true;
@@ -93,11 +95,12 @@ void Paths<Real>::lower_prices() {
 }
 
 template <class Real>
-int Paths<Real>::free_slack(double tight) {
+int Paths<Real>::free_slack(double tight, double share) {
   int free_rows = 0;
   for (int i = 0; i < problem_.n; ++i) {
     int& column = problem_.column[i];
-    if (column >= 0 && slack_[i] > tight) problem_.row[column] = -1, column = -1;
+    const double most = tight + share * (problem_.profit[i] + slack_[i]);
+    if (column >= 0 && slack_[i] > most) problem_.row[column] = -1, column = -1;
     free_rows += column < 0;
   }
   return free_rows;

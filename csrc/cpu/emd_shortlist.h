@@ -102,7 +102,7 @@ typename Market<Real>::Bid Market<Real>::best_two(int i) {
 template <class Real>
 template <class Skip, class Visit>
 inline void Market<Real>::visit_below(int i, double limit, const Skip& skip, const Visit& visit) {
-  const double loose = limit + rounding();
+  const double loose = limit + rounding(i, limit);
   const Real bar = loose < kFinite ? static_cast<Real>(loose) : kFinite;
   const Wide threshold = Wide::all(bar);
   if (!(bar <= ceiling_[i])) find(i, bar), shorten(i, bar, bar);

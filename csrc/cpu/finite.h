@@ -17,7 +17,8 @@ void check_finite(const T* points, int64_t size, const char* name, int64_t row) 
   for (int64_t i = 0; i < 3 * size; ++i) refused |= !(std::abs(points[i]) <= std::numeric_limits<T>::max());
   if (!refused) return;
   const int64_t i = std::find_if(points, points + 3 * size, [](T v) { return !std::isfinite(v); }) - points;
-  check(false, name, ": must be finite, got ", points[i], " in point ", i / 3, " of cloud ", row,
+  const T found = std::isnan(points[i]) ? std::numeric_limits<T>::quiet_NaN() : points[i];  // without a sign
+  check(false, name, ": must be finite, got ", found, " in point ", i / 3, " of cloud ", row,
         "; drop or repair such clouds first");
 }
 

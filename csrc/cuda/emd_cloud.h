@@ -52,8 +52,12 @@ PCGEN_DEVICE Extent united(Extent a, const Extent& b) {
 // Computed from halves, which cannot overflow.
 PCGEN_DEVICE double half_side(const Extent& e, int axis) { return e.high[axis] / 2 - e.low[axis] / 2; }
 
+// A group with an outlier counts as so many times the median, since otherwise it could exceed all others together.
+constexpr double most_of_median = 8;
+
 struct CloudShared {
   Extent extent[warps];
+  double median;  // of the groups' extents that are not 0
   double sum[warps];
   int is_finite[warps];
 };
@@ -184,13 +188,15 @@ template <class T>
 PCGEN_DEVICE void Tree<T>::describe(const CloudPlaces& out, CloudShared& shared) {
   each_warp([&](int warp) {
     Extent all = empty_extent();
-    double sum = 0;
     uint32_t infinite = 0;
     for (int g = warp; g < groups_; g += warps) {
       const int begin = g * group, end = begin + group < n_ ? begin + group : n_;
       const Extent extent = extent_of(begin, end);
       all = united(all, extent);
-      sum += hypot(hypot(half_side(extent, 0), half_side(extent, 1)), half_side(extent, 2)) / (3.3 * groups_);
+      const double size = hypot(hypot(half_side(extent, 0), half_side(extent, 1)), half_side(extent, 2));
+      each_lane([&](int lane) {
+        if (lane == 0) key_[g] = size;  // the sort needs no keys any more
+      });
       infinite |= ballot([&](int lane) {
         if (begin + lane >= end) return false;
         const int i = index_[begin + lane];
@@ -199,7 +205,26 @@ PCGEN_DEVICE void Tree<T>::describe(const CloudPlaces& out, CloudShared& shared)
     }
     each_lane([&](int lane) {
       if (lane != 0) return;
-      shared.extent[warp] = all, shared.sum[warp] = sum, shared.is_finite[warp] = infinite == 0;
+      shared.extent[warp] = all, shared.is_finite[warp] = infinite == 0;
+      if (warp == 0) shared.median = 0;
+    });
+  });
+  step([&](int thread) {
+    for (int g = thread; g < groups_; g += threads) {
+      int wide = 0, less = 0;
+      for (int other = 0; other < groups_; ++other) {
+        wide += key_[other] > 0;
+        less += key_[other] > 0 && (key_[other] < key_[g] || (key_[other] == key_[g] && other < g));
+      }
+      if (key_[g] > 0 && less == (wide - 1) / 2) shared.median = key_[g];
+    }
+  });
+  each_warp([&](int warp) {
+    const double most = most_of_median * shared.median;
+    double sum = 0;
+    for (int g = warp; g < groups_; g += warps) sum += (key_[g] < most ? key_[g] : most) / (3.3 * groups_);
+    each_lane([&](int lane) {
+      if (lane == 0) shared.sum[warp] = sum;
     });
   });
   step([&](int thread) {

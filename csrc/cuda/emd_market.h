@@ -144,7 +144,9 @@ PCGEN_DEVICE double Market<Real>::distance(const Point<Real>& r, int j) const {
   // The product with a power of two is exact, so with or without fused operations, the difference is rounded once.
   const double a = r.exact[0] - sides.scale * at[0], b = r.exact[1] - sides.scale * at[n];
   const double c = r.exact[2] - sides.scale * at[2 * n];
-  return sqrt(fused(c, c, fused(b, b, a * a)));
+  const double square = fused(c, c, fused(b, b, a * a));
+  // A square may be denormal if the clouds share a point very far from all others.
+  return square > 0x1p-960 ? sqrt(square) : hypot(hypot(a, b), c);
 }
 
 template <class Real>

@@ -73,7 +73,9 @@ PCGEN_DEVICE void match_block(const Pairs& pairs, int64_t pair, double gap, cons
       const double cost = solved ? solver.cost / n * unit : none;
       if (out.cost != nullptr) out.cost[pair] = cost;
       if (out.value != nullptr) out.value[pair] = static_cast<float>(cost);
-      if (out.bound != nullptr) out.bound[pair] = solved ? solver.bound / n * unit : none;
+      // The bound of a gap's certificate is below the optimum also with rounding; that of an optimum equals the cost.
+      const double bound = solver.bound - (gap > 0 ? solver.rounding : 0);
+      if (out.bound != nullptr) out.bound[pair] = solved ? bound / n * unit : none;
     }
     for (int k = thread; k < n; k += threads) {
       const int64_t to_x = pair * n + (solved ? x.order[k] : k), to_y = pair * n + (solved ? y.order[k] : k);

@@ -18,7 +18,7 @@ struct Shared {
   int target[warps];
   int frontier[2];  // sizes, of this round's list and the next's
   // Sums, one per warp.
-  double sum[warps], sum2[warps];
+  double sum[warps], sum2[warps], sum3[warps];
   int count[warps];
 };
 

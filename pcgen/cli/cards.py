@@ -1,5 +1,6 @@
 """What `pcgen doctor` finds of CUDA: the cards that are there, and whether pcgen's kernels run on them."""
 
+import os
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -8,6 +9,8 @@ from typing import Any
 from pcgen.cli.findings import BUILD, LACKS, OK, Finding, one_line
 
 __all__ = ["Card", "cuda"]
+
+_DEFAULT = "/usr/local/cuda/bin"
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,8 @@ def _cuda_fault(info: dict[str, Any], cards: list[Card]) -> tuple[str, str] | No
 
     if info["cuda_library"] is None:
         return "pcgen is built without CUDA kernels", f"{BUILD}, with nvcc on the PATH"
+    if info["cuda_failure"] is not None:
+        return f"the kernels do not load: {info['cuda_failure']}", BUILD
     least = info["cuda_driver"]
     if cards and least is not None and int(cards[0].driver.partition(".")[0]) < int(least):
         return (
@@ -86,7 +91,10 @@ def _cuda_fault(info: dict[str, Any], cards: list[Card]) -> tuple[str, str] | No
 
 
 def _nvcc() -> str:
-    path = shutil.which("nvcc")
+    """The nvcc that compiles pcgen, found as setup.py finds it."""
+    home = os.environ.get("CUDA_HOME")
+    folders = [*([os.path.join(home, "bin")] if home else []), None, _DEFAULT]  # None: those of the PATH
+    path = next(filter(None, (shutil.which("nvcc", path=folder) for folder in folders)), None)
     if path is None:
         return "no nvcc"
     try:

@@ -47,5 +47,5 @@ def _by_parts(x: Tensor, y: Tensor, search: Callable[[Tensor, Tensor], Tensor]) 
     for name, value in (("x", x), ("y", y)):
         if not value.isfinite().all():
             raise ValueError(f"{name}: must be finite; drop or repair such points first")
-    rows = max(1, 2**24 // x.shape[1])  # about 200 MB of distances and keys in memory, whatever the size of the cloud
+    rows = max(1, 2**24 // x.shape[1])  # 2^24 pairs at once: about 400 MB of differences, squares, distances and keys
     return torch.stack([torch.cat([search(a, part) for part in b.split(rows)]) for a, b in zip(x, y, strict=True)])

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import warnings
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,33 +19,40 @@ FOLDER = Path(os.environ.get("PCGEN_LIBRARY_FOLDER") or Path(__file__).resolve()
 BUILD = "pip install --no-build-isolation -e . in pcgen's source tree"
 INSTRUCTION_SETS = ("portable", "avx2", "avx512")
 DEVICES = {"cpu"}  # devices with kernels; `load` adds "cuda"
+FAILURES: list[str] = []  # why the CUDA library does not load
 
 
 @cache
 def load() -> None:
     """Load the CPU library, and the CUDA library if there is one and torch is built for CUDA; once per process.
 
-    Whether there is a GPU is not asked: that would keep processes that are forked later from using it.
+    If the CUDA library does not load, pcgen works on the CPU; a warning and `pcgen doctor` say why. Whether there is a
+    GPU is not asked: that would keep processes that are forked later from using it.
 
     The environment variable PCGEN_INSTRUCTION_SET (portable, avx2 or avx512) replaces the automatic choice of the
     instruction set. PCGEN_LIBRARY_FOLDER replaces the folder of the libraries.
 
     Raises:
-        ImportError: the CPU library is not built, or a library does not load.
+        ImportError: the CPU library is not built, or does not load.
     """
     cpu, cuda = FOLDER / "libpcgen_cpu.so", FOLDER / "libpcgen_cuda.so"
     if not cpu.is_file():
         raise ImportError(f"pcgen's native library is not built: no file {cpu}; run {BUILD}")
-    paths = [cpu, cuda] if torch.version.cuda is not None and cuda.is_file() else [cpu]
-    for path in paths:
+    try:
+        torch.ops.load_library(cpu)
+    except OSError as error:
+        raise ImportError(f"pcgen's native library {cpu} does not load: {error}; build it again: {BUILD}") from None
+    if torch.version.cuda is not None and cuda.is_file():
         try:
-            torch.ops.load_library(path)
+            torch.ops.load_library(cuda)
+            DEVICES.add("cuda")
         except OSError as error:
-            raise ImportError(
-                f"pcgen's native library {path} does not load: {error}; build it again: {BUILD}"
-            ) from None
-    if cuda in paths:
-        DEVICES.add("cuda")
+            FAILURES[:] = [" ".join(str(error).split())]
+            warnings.warn(
+                f"pcgen works on the CPU alone: its CUDA library {cuda} does not load: {FAILURES[0]}; build it again: "
+                f"{BUILD}",
+                stacklevel=2,
+            )
     if asked := os.environ.get("PCGEN_INSTRUCTION_SET"):
         set_instruction_set(asked)
 
@@ -69,6 +77,7 @@ def build_info() -> dict[str, Any]:
         cpu_library: path of the CPU library.
         cuda_library: path of the CUDA library, None if it is not built.
         cuda_loaded: whether the CUDA library is loaded, and torch sees a CUDA device.
+        cuda_failure: why it does not load, None if it was not tried or is loaded.
         cuda_toolkit: version of the CUDA toolkit that compiled it ("13.0"), None if it is not built.
         cuda_targets: its targets (("sm_80", "sm_90", "compute_90"), the last one is PTX for newer cards), or ().
         cuda_driver: major version of the minimum driver ("580"), None if it is unknown.
@@ -82,6 +91,7 @@ def build_info() -> dict[str, Any]:
         "cpu_library": str(FOLDER / "libpcgen_cpu.so"),
         "cuda_library": None if cuda is None else str(path),
         "cuda_loaded": "cuda" in DEVICES and torch.cuda.is_available(),
+        "cuda_failure": FAILURES[0] if FAILURES else None,
         "cuda_toolkit": None if cuda is None else cuda.toolkit,
         "cuda_targets": () if cuda is None else cuda.targets,
         "cuda_driver": None if cuda is None else cuda.driver,

@@ -86,6 +86,13 @@ def _checked(value: Tensor, name: str, dimensions: int | None) -> Tensor:
         raise ValueError(
             f"{name}: must have at most {dimensions} dimensions, got {tuple(value.shape)}; pass positions, not features"
         )
+    # The kernels would name the arguments and points of their own call. On a GPU, the check would wait for the device.
+    if value.device.type == "cpu" and not value.isfinite().all():
+        point, axis = value.isfinite().logical_not().nonzero()[0].tolist()
+        raise ValueError(
+            f"{name}: must be finite, got {value[point, axis].item()} in point {point}; drop or repair such points "
+            "first"
+        )
     return value
 
 

@@ -36,7 +36,16 @@ def stack(values: list[Tensor], like: Tensor) -> Tensor:
     return torch.stack(values).to(like) if values else like.new_zeros(0)
 
 
-def check(x: Tensor, y: Tensor, *, same_dimension: bool) -> None:
+def check(x: Tensor, y: Tensor, *, same_dimension: bool) -> tuple[Tensor, Tensor]:
+    """Check two batches of clouds; under autocast, half precision is converted to float32."""
+    x, y = (
+        value.float()
+        if value.dtype in (torch.float16, torch.bfloat16) and torch.is_autocast_enabled(value.device.type)
+        else value
+        for value in (x, y)
+    )
+    if x.device != y.device:
+        raise ValueError(f"y: must be on the device of x, {x.device}, got {y.device}; move one with .to(...)")
     for name, value in (("x", x), ("y", y)):
         if value.ndim != 3 or 0 in value.shape[1:]:
             raise ValueError(
@@ -58,6 +67,7 @@ def check(x: Tensor, y: Tensor, *, same_dimension: bool) -> None:
         raise ValueError(
             f"y: must have the dimension of x, {x.shape[2]}, got {y.shape[2]}; gromov_wasserstein compares any two"
         )
+    return x, y
 
 
 def weights_of(weights: Tensor | None, cloud: Tensor, name: str) -> Tensor:

@@ -49,13 +49,13 @@ def approxmatch(x: Tensor, y: Tensor, convention: str = "approxmatch") -> Tensor
         (B,) float64, a mean over points, in the unit of the clouds or its square.
 
     Raises:
-        ValueError: wrong shape, type or device, unequal sizes, a coordinate that is not finite, an unknown convention.
+        ValueError: wrong shape, type or device, unequal sizes, a coordinate that is not finite or beyond float32, an
+            unknown convention.
 
     Fan, Su and Guibas, 2017, A Point Set Generation Network for 3D Object Reconstruction from a Single Image.
     """
     x, y = cloud_pairs(x, y, points=True)
-    _check_device(x, "x")
-    result: Tensor = _ops.approxmatch(x.float(), y.float(), *_flags(convention))
+    result: Tensor = _ops.approxmatch(_float32(x, "x"), _float32(y, "y"), *_flags(convention))
     return result
 
 
@@ -77,9 +77,8 @@ def approxmatch_matrix(
     Raises:
         ValueError: as `approxmatch`.
     """
-    a, b = (each.float() for each in cloud_sets(a, b, points=True))
-    _check_device(a, "a")
-    check_finite(a=a, b=b)
+    a, b = cloud_sets(a, b, points=True)
+    a, b = _float32(a, "a"), _float32(b, "b")
     flags = _flags(convention)
     out = torch.empty(len(a), len(b), dtype=torch.float64, device=a.device)
     for row, cloud in enumerate(a):
@@ -89,9 +88,17 @@ def approxmatch_matrix(
     return out
 
 
-def _check_device(value: Tensor, name: str) -> None:
+def _float32(value: Tensor, name: str) -> Tensor:
     if value.device.type != "cpu":
         raise ValueError(f"{name}: must be on the CPU, where approxmatch is, got {value.device}; move it with .cpu()")
+    check_finite(**{name: value})
+    rounded = value.float()
+    if value.dtype == torch.float64 and not rounded.isfinite().all():
+        raise ValueError(
+            f"{name}: must be within the range of float32, in which approxmatch computes, got {value.abs().max():g}; "
+            "scale the clouds"
+        )
+    return rounded
 
 
 def _flags(convention: str) -> tuple[bool, bool]:

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from pcgen.ops import _library
 from pcgen.ops._checks import cloud_pairs, cloud_sets
+from pcgen.ops._scale import without_overflow
 from pcgen.ops.chamfer import nearest_means
 
 __all__ = ["emd_bounds", "emd_lower_bound"]
@@ -17,6 +18,11 @@ _ops = torch.ops.pcgen
 _DIRECTIONS = 48
 _AT_ONCE = 8  # directions of projection per step: memory for so many numbers per point
 _ROUNDING = 1e-6  # relative: how much rounding may increase a bound of float32 clouds
+# How much rounding may increase the mean of distances where squares are denormal, in scaled units.
+_DENORMAL = {torch.float32: 2.0**-73, torch.float64: 2.0**-530}
+_OF_PROJECTIONS = (
+    2.0**-50
+)  # how much rounding may increase a difference of projections, as a share of both points' size
 
 
 @torch.no_grad()
@@ -40,13 +46,17 @@ def emd_bounds(a: Tensor, b: Tensor) -> Tensor:
         ValueError: as `emd_matrix`.
     """
     a, b = cloud_sets(a, b, points=True)
-    bounds = torch.maximum(*nearest_means(a, b))
+    a, b, unit = without_overflow(a, b)
+    bounds = torch.maximum(*nearest_means(a, b)) * (1 - _ROUNDING) - _DENORMAL[a.dtype]
     centre = a[:1].double().mean((0, 1))  # keeps precision for clouds far from the origin
+    sets = [clouds.double() - centre for clouds in (a, b)]
+    sizes = [clouds.abs().amax((1, 2)) for clouds in sets]  # (S,), (R,)
+    rounding = _OF_PROJECTIONS * (sizes[0][:, None] + sizes[1])
     for directions in _half_sphere(_DIRECTIONS).to(a.device).split(_AT_ONCE):
-        x, y = (((clouds.double() - centre) @ directions.T).sort(1).values.movedim(2, 0) for clouds in (a, b))
+        x, y = ((clouds @ directions.T).sort(1).values.movedim(2, 0) for clouds in sets)
         sums = torch.cdist(x.contiguous(), y.contiguous(), p=1.0)  # (T, S, R)
-        bounds = bounds.maximum(sums.amax(0) / a.shape[1])
-    return bounds - _ROUNDING * bounds.abs()
+        bounds = bounds.maximum(sums.amax(0) / a.shape[1] * (1 - _ROUNDING) - rounding)
+    return bounds.clamp(min=0) * unit
 
 
 @torch.no_grad()
@@ -54,6 +64,9 @@ def emd_lower_bound(x: Tensor, y: Tensor, x_dual: Tensor) -> Tensor:
     """Lower bounds on emd(x, y) from any duals u of x's points, minus what rounding may have added.
 
         (1/N) (sum_i u_i + sum_j min_i (|x_i - y_j| - u_i))
+
+    Duals below the greatest by more than the clouds' common size are of no use, and raised to about that; this can only
+    raise the bound. So it is at least the formula's value, up to rounding.
 
     The bound is nearly tight with the duals of a matching of x to a cloud similar to y, and also with their mean over
     several such clouds. It may be negative.

@@ -45,7 +45,8 @@ def chamfer(x: Tensor, y: Tensor) -> Tensor:
     x, y = cloud_pairs(x, y)
     if _transforms.active():
         value, x_to_y, y_to_x = _ops.chamfer_with_index(x.detach(), y.detach())
-        return _transforms.with_derivatives(value, squares(x, y, x_to_y).mean(1) + squares(y, x, y_to_x).mean(1))
+        p, q = x.double(), y.double()
+        return _transforms.with_derivatives(value, squares(p, q, x_to_y).mean(1) + squares(q, p, y_to_x).mean(1))
     differentiable = torch.is_grad_enabled() and (x.requires_grad or y.requires_grad)
     result: Tensor = _ops.chamfer_with_index(x, y)[0] if differentiable else _ops.chamfer(x, y)
     return result

@@ -9,8 +9,7 @@ from torch import Tensor
 
 from pcgen.ops import _library, _transforms, _vmap
 from pcgen.ops._checks import check_finite, cloud_pairs, cloud_sets
-from pcgen.ops._transforms import squares
-from pcgen.ops._transport import root
+from pcgen.ops._transforms import lengths
 
 __all__ = ["Matching", "emd", "emd_matrix", "match"]
 
@@ -60,6 +59,9 @@ def match(x: Tensor, y: Tensor, gap: float = 0.0, *, start: Tensor | None = None
 
     minimise (1/N) sum over i of |x_i - y_m(i)| over all permutations m, until (cost - lower_bound) <= gap * cost.
 
+    No matching is less certain than that: for a gap of 0, cost and lower_bound agree within rounding, at worst to a
+    share of 1e-9 of the cost, whatever the size of the clouds is.
+
     An auction with eps-scaling, then shortest augmenting paths, over blocks of neighbouring points; memory is linear in
     N. The matching is computed in float64, and certified over all N^2 pairs. The matching of a pair depends neither on
     its batch nor on the number of threads. Its cost does not depend on the order of the points.
@@ -77,8 +79,8 @@ def match(x: Tensor, y: Tensor, gap: float = 0.0, *, start: Tensor | None = None
     Raises:
         ValueError: wrong shape, type or device, clouds of different sizes, an empty cloud, a coordinate or dual that is
             not finite, a gap outside [0, 1).
-        RuntimeError: the limit of the work is reached because rounding hides the optimum, or a matching within the gap;
-            this was never observed.
+        RuntimeError: rounding hides the optimum, or a matching within the gap: some points are more than about 1e300
+            times as far from the others as these from each other.
 
     On the GPU, clouds have at most 16,384 points. Errors that depend on values (a coordinate or dual that is not
     finite, a hidden optimum) are not raised there: the results of such a pair are NaN.
@@ -112,8 +114,8 @@ def emd(x: Tensor, y: Tensor, gap: float = 0.0) -> Tensor:
 
     Raises:
         ValueError: as `match`; on the GPU, a pair that cannot be matched has NaN as its value and gradient.
-        RuntimeError: a second derivative is requested, other than by `torch.func`; or the limit of the work is reached,
-            as in `match`.
+        RuntimeError: a second derivative is requested, other than by `torch.func`; or rounding hides the optimum, as in
+            `match`.
 
     Rubner, Tomasi and Guibas, 2000, The Earth Mover's Distance as a Metric for Image Retrieval.
     """
@@ -121,9 +123,8 @@ def emd(x: Tensor, y: Tensor, gap: float = 0.0) -> Tensor:
     gap = _checked_gap(gap)
     if _transforms.active():
         value, index = _ops.emd(x.detach(), y.detach(), gap)
-        # A GPU gives the index -1 to a pair that cannot be matched. As in the kernel, squares are of doubles.
-        same = root(squares(x.double(), y.double(), index.clamp(min=0))).mean(1).to(value.dtype)
-        return _transforms.with_derivatives(value, same)
+        # A GPU gives the index -1 to a pair that cannot be matched.
+        return _transforms.with_derivatives(value, lengths(x, y, index.clamp(min=0)).mean(1))
     result: Tensor = _ops.emd(x, y, gap)[0]
     return result
 

@@ -6,7 +6,8 @@ from torch import Tensor
 from pcgen.errors import positive
 from pcgen.ops import _library
 from pcgen.ops._checks import cloud_pairs
-from pcgen.ops._transforms import squares
+from pcgen.ops._scale import of_unit_size, without_overflow
+from pcgen.ops._transforms import active, lengths, squares
 
 __all__ = ["density_aware_chamfer", "hausdorff"]
 
@@ -19,8 +20,8 @@ def hausdorff(x: Tensor, y: Tensor) -> Tensor:
 
     d(x, y) = max( max over p in x of min over q in y of |p - q|,  max over q in y of min over p in x of |q - p| )
 
-    In the clouds' unit, not squared. Only the two points that attain the maximum have a gradient; it is 0 if they are
-    equal.
+    In the clouds' unit, not squared. Only the points that attain the maximum have a gradient; several pairs that attain
+    it share it equally. It is 0 if the clouds are equal.
 
     Args:
         x: (B, N, 3), float32 or float64.
@@ -36,9 +37,8 @@ def hausdorff(x: Tensor, y: Tensor) -> Tensor:
     Hausdorff, 1914, Grundzüge der Mengenlehre.
     """
     x, y = cloud_pairs(x, y)
-    largest = torch.cat(_least_squares(x, y), 1).amax(1)
-    # The derivative of the root at 0 is infinite; times the derivative 0 of the square, it would be NaN.
-    return largest.where(largest != 0, 1).sqrt().where(largest != 0, 0)
+    _, x_to_y, y_to_x = _ops.chamfer_with_index(*_in_range(x.detach(), y.detach()))
+    return torch.cat((lengths(x, y, x_to_y), lengths(y, x, y_to_x)), 1).amax(1).to(x.dtype)
 
 
 def density_aware_chamfer(x: Tensor, y: Tensor, alpha: float = 1000.0) -> Tensor:
@@ -79,10 +79,11 @@ def density_aware_chamfer(x: Tensor, y: Tensor, alpha: float = 1000.0) -> Tensor
     return total
 
 
-def _least_squares(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Squared distances of points of x to their nearest of y (B, N), and of y to x (B, M), differentiable."""
-    _, x_to_y, y_to_x = _ops.chamfer_with_index(x.detach(), y.detach())
-    return _squares(x, y, x_to_y), _squares(y, x, y_to_x)
+def _in_range(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """The clouds, or multiples of them, for the search of nearest points: their squares do not overflow."""
+    if x.is_cuda or active() or torch.compiler.is_compiling():  # where values cannot be asked
+        return of_unit_size(x, y)
+    return without_overflow(x, y)[:2]
 
 
 def _squares(a: Tensor, b: Tensor, index: Tensor) -> Tensor:

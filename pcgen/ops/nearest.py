@@ -21,7 +21,8 @@ class Nearest:
 
     Attributes:
         index: (S, k) int64, nearest first; ties by index.
-        distance: (S, k) float64, in the unit of the distance.
+        distance: (S, k) float64, in the unit of the distance; on a GPU, NaN for a pair that cannot be compared, which
+            comes after all others.
         solved: number of exact distances computed; if `b is a`, of each pair once.
     """
 
@@ -71,8 +72,10 @@ def nearest(
         solved = len(a) * others // 2 if same else len(a) * len(b)
         if same:
             values.fill_diagonal_(torch.inf)
-    value, index = values.sort(dim=1, stable=True)
-    return Nearest(index[:, :k].contiguous(), value[:, :k].contiguous(), solved)
+    # NaN, which only a GPU gives, is farther than all distances, but nearer than what is no neighbour: infinity.
+    farthest = torch.finfo(values.dtype).max
+    index = values.where(~values.isnan(), farthest).sort(dim=1, stable=True).indices[:, :k].contiguous()
+    return Nearest(index, values.gather(1, index), solved)
 
 
 def _by_clouds(

@@ -30,6 +30,9 @@ def _alone(
 class Search:
     """A matrix D[i, j] = emd(a[i], b[j]), computed pair by pair until the k least of each row and column are known.
 
+    A pair that cannot be matched, on a GPU, has the distance NaN, which is the largest of all; it does not affect the
+    bounds of other pairs.
+
     A pair is open while the lower bound on its distance is at most the k-th least distance so far of its row, or of its
     column. Each round takes the open pair with the least bound of each row and each column. First its bound is raised,
     from the duals of either cloud; if the pair is still open in the next round, it is matched. The duals u of x's
@@ -79,6 +82,7 @@ class Search:
     ) -> "Search":
         """A search before its first round; `bounds` (S, R) are those of `emd_bounds`, computed unless given."""
         bounds = emd_bounds(a, b) if bounds is None else bounds
+        bounds = bounds.where(bounds.isfinite(), -torch.inf)  # nothing is known of such a pair
         if b is a:
             bounds = bounds.masked_fill(torch.ones_like(bounds, dtype=torch.bool).tril(), torch.inf)
         clouds = len(a) if b is a else len(a) + len(b)
@@ -146,15 +150,15 @@ class Search:
     def _reach(self) -> Tensor:
         """For each cloud, (C,), the k-th least distance so far, or `below`; -inf if nothing is left to decide."""
         if self.b is self.a:
-            far = self._symmetric().kthvalue(self.k, 1).values
+            far = _kth(self._symmetric(), self.k, 1)
             return far if self.below is None else torch.where(far <= self.below, -torch.inf, self.below)
-        rows = self.values.kthvalue(self.k, 1).values
-        columns = self.values.kthvalue(self.k, 0).values if self.columns else rows.new_full((len(self.b),), -torch.inf)
+        rows = _kth(self.values, self.k, 1)
+        columns = _kth(self.values, self.k, 0) if self.columns else rows.new_full((len(self.b),), -torch.inf)
         return torch.cat((rows, columns))
 
     def _open(self, reach: Tensor) -> Tensor:
         far = torch.maximum(reach[: len(self.a), None], reach[-len(self.b) :])
-        return (self.bounds <= far) & self.bounds.isfinite() & self.values.isinf()
+        return (self.bounds <= far) & (self.bounds < torch.inf) & self.values.isinf()
 
     def _chosen(self, reach: Tensor) -> Tensor:
         """The pairs of this round, (S, R) bool."""
@@ -164,7 +168,7 @@ class Search:
         for dim, far in ((1, reach[: len(self.a), None]), (0, reach[-len(self.b) :])):
             asked = torch.where(is_open & (self.bounds <= far), self.bounds, torch.inf)
             least, place = asked.min(dim, keepdim=True)
-            chosen.logical_or_(torch.zeros_like(chosen).scatter_(dim, place, least.isfinite()))
+            chosen.logical_or_(torch.zeros_like(chosen).scatter_(dim, place, least < torch.inf))
         if int(chosen.sum()) < _TOGETHER:
             order = torch.where(is_open, self.bounds, torch.inf).flatten().argsort(stable=True)
             chosen.view(-1)[order[: min(_TOGETHER, int(is_open.sum()))]] = True
@@ -179,7 +183,7 @@ class Search:
             return (emd_lower_bound(*((y, x) if side else (x, y)), mean),)
 
         (bounds,) = share(len(i), [()], bound)
-        self.bounds[i, j] = self.bounds[i, j].maximum(bounds)
+        self.bounds[i, j] = self.bounds[i, j].fmax(bounds)  # not NaN, which is that of a cloud that is not finite
         self.tried[side, i, j] = True
 
     def _match(self, i: Tensor, j: Tensor, share: Share) -> None:
@@ -190,6 +194,13 @@ class Search:
         points = tuple(self.duals.shape[1:])
         cost, *duals = share(len(i), [(), points, points], solve)
         self.values[i, j] = cost
+        is_matched = cost.isfinite()
         for cloud, dual in zip((i, self._column(j)), duals, strict=True):
-            self.duals.index_add_(0, cloud, dual)
-            self.partners.index_add_(0, cloud, torch.ones_like(cost))
+            self.duals.index_add_(0, cloud, dual.where(is_matched[:, None], 0.0))
+            self.partners.index_add_(0, cloud, is_matched.to(cost))
+
+
+def _kth(values: Tensor, k: int, dim: int) -> Tensor:
+    """The k-th least values; infinite where they are NaN, which is larger than the values that are not computed."""
+    found = values.kthvalue(k, dim).values
+    return found.where(~found.isnan(), torch.inf)

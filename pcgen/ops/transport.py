@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pcgen.errors import positive
+from pcgen.errors import at_least, positive
 from pcgen.ops._transport import (
     check,
     distances,
@@ -36,7 +36,7 @@ def wasserstein(x: Tensor, y: Tensor, x_weights: Tensor | None = None, y_weights
     Args:
         x: (B, N, D), float32 or float64.
         y: (B, M, D), of the same type.
-        x_weights: (B, N), positive; they are normalised to sum 1 in each cloud. By default they are uniform.
+        x_weights: (B, N), positive; normalised to sum 1 in each cloud; by default uniform. Weights get no gradient.
         y_weights: (B, M), likewise.
 
     Returns:
@@ -50,7 +50,7 @@ def wasserstein(x: Tensor, y: Tensor, x_weights: Tensor | None = None, y_weights
     """
     import ot
 
-    check(x, y, same_dimension=True)
+    x, y = check(x, y, same_dimension=True)
     a, b = weights_of(x_weights, x, "x_weights"), weights_of(y_weights, y, "y_weights")
     values = []
     for row in range(len(x)):
@@ -81,7 +81,7 @@ def sinkhorn(x: Tensor, y: Tensor, regularization: float = 0.05, *, iterations: 
 
     Raises:
         ValueError: wrong shape or type, an empty cloud, a coordinate that is not finite, regularization not positive or
-            not finite.
+            not finite, iterations below 1.
         RuntimeError: not converged within `iterations`.
 
     Feydy, Séjourné, Vialard, Amari, Trouvé and Peyré, 2019, Interpolating between Optimal Transport and MMD using
@@ -89,8 +89,9 @@ def sinkhorn(x: Tensor, y: Tensor, regularization: float = 0.05, *, iterations: 
     """
     import ot
 
-    check(x, y, same_dimension=True)
+    x, y = check(x, y, same_dimension=True)
     positive(regularization=regularization)
+    at_least(1, iterations=iterations)
 
     def entropic(p: Tensor, q: Tensor) -> Tensor:
         costs = distances(p, q)
@@ -141,7 +142,7 @@ def sliced_wasserstein(x: Tensor, y: Tensor, projections: int = 128, p: int = 2)
     """
     import ot
 
-    check(x, y, same_dimension=True)
+    x, y = check(x, y, same_dimension=True)
     if projections < 1:
         raise ValueError(f"projections: must be at least 1, got {projections}")
     if p not in (1, 2):
@@ -149,8 +150,9 @@ def sliced_wasserstein(x: Tensor, y: Tensor, projections: int = 128, p: int = 2)
     directions = torch.nn.functional.normalize(
         torch.randn(x.shape[2], projections, dtype=x.dtype, device=x.device), dim=0
     )
-    powers = [ot.wasserstein_1d(a @ directions, b @ directions, p=p).mean() for a, b in zip(x, y, strict=True)]
-    return root(stack(powers, x)) if p == 2 else stack(powers, x)
+    with torch.autocast(x.device.type, enabled=False):  # which would compute the projections in half precision
+        powers = [ot.wasserstein_1d(a @ directions, b @ directions, p=p).mean() for a, b in zip(x, y, strict=True)]
+        return root(stack(powers, x)) if p == 2 else stack(powers, x)
 
 
 def gromov_wasserstein(x: Tensor, y: Tensor) -> Tensor:
@@ -178,7 +180,7 @@ def gromov_wasserstein(x: Tensor, y: Tensor) -> Tensor:
     """
     import ot
 
-    check(x, y, same_dimension=False)
+    x, y = check(x, y, same_dimension=False)
     values = []
     for p, q in zip(x, y, strict=True):
         inner_x, inner_y = distances(p, p), distances(q, q)

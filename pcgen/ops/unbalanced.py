@@ -36,7 +36,7 @@ def unbalanced(x: Tensor, y: Tensor, penalty: float = 1.0) -> Tensor:
     Chapel, Flamary, Wu, Févotte and Gasso, 2021, Unbalanced Optimal Transport through Non-negative Penalized Linear
     Regression.
     """
-    check(x, y, same_dimension=True)
+    x, y = check(x, y, same_dimension=True)
     positive(penalty=penalty)
     values = []
     for p, q in zip(x, y, strict=True):

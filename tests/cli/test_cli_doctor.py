@@ -11,6 +11,7 @@ import pytest
 import torch
 import typer
 
+from pcgen.cli import cards
 from pcgen.cli.cards import cuda
 from pcgen.cli.doctor import doctor, report
 from pcgen.cli.findings import Finding
@@ -136,6 +137,29 @@ def test_why_the_kernels_cannot_run(
     assert finding.state == "optional" and found in finding.found and finding.remedy.startswith(mend)
 
 
+def test_why_the_cuda_library_does_not_load(card: Callable[[str], Finding], monkeypatch: pytest.MonkeyPatch) -> None:
+    known = importlib.import_module("pcgen.ops._library").build_info()
+    monkeypatch.setattr("pcgen.ops._library.build_info", lambda: {**known, "cuda_failure": "undefined symbol: x"})
+    finding = card("NVIDIA H200, 580.65.06, 9.0")
+    assert finding.state == "optional" and "the kernels do not load: undefined symbol: x" in finding.found
+    assert finding.remedy.startswith("pip install")
+
+
+def test_the_compiler_of_cuda_home_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for folder, release in (("path", "12.8"), ("home/bin", "13.0")):
+        (tmp_path / folder).mkdir(parents=True)
+        nvcc = tmp_path / folder / "nvcc"
+        nvcc.write_text(f"#!/bin/sh\necho 'Cuda compilation tools, release {release}, V1'\n")
+        nvcc.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "path"), prepend=":")
+    monkeypatch.delenv("CUDA_HOME", raising=False)
+    assert cards._nvcc() == "nvcc 12.8"
+    monkeypatch.setenv("CUDA_HOME", str(tmp_path / "home"))
+    assert cards._nvcc() == "nvcc 13.0"
+    monkeypatch.setenv("CUDA_HOME", str(tmp_path / "none"))
+    assert cards._nvcc() == "nvcc 12.8"
+
+
 def test_a_card_that_can_be_used(card: Callable[[str], Finding], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.version, "cuda", "13.0")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
@@ -145,6 +169,8 @@ def test_a_card_that_can_be_used(card: Callable[[str], Finding], monkeypatch: py
 def test_no_card_is_no_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CUDA_HOME", raising=False)
+    monkeypatch.setattr(cards, "_DEFAULT", str(tmp_path))
     finding = cuda()
     assert (finding.state, finding.remedy) == ("optional", "")
     assert finding.found.startswith("no card; ") and finding.found.endswith("no nvcc; everything runs on the CPU")

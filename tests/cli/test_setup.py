@@ -76,6 +76,28 @@ def test_open3d_that_could_not_be_fetched_is_tried_again_and_one_that_does_not_e
     assert setup(tree)[2] == 3 and setup(tree)[2] == 0
 
 
+def test_the_compiler_of_cuda_home_comes_first(tree: Path) -> None:
+    program(tree / "bin" / "nvcc", "#!/bin/sh\necho 'release 12.8'\n")
+    (tree / "cuda" / "bin").mkdir(parents=True)
+    program(tree / "cuda" / "bin" / "nvcc", "#!/bin/sh\necho 'release 13.0'\n")
+    assert setup(tree, CUDA_HOME=str(tree / "cuda"))[2] == 3
+    program(tree / "bin" / "nvcc", "#!/bin/sh\necho 'release 12.9'\n")
+    assert setup(tree, CUDA_HOME=str(tree / "cuda"))[2] == 0
+    program(tree / "cuda" / "bin" / "nvcc", "#!/bin/sh\necho 'release 13.1'\n")
+    assert setup(tree, CUDA_HOME=str(tree / "cuda"))[2] == 3
+
+
+@pytest.mark.parametrize("name", ["cpu", "cuda"])
+def test_it_installs_again_where_a_library_is_gone(tree: Path, name: str) -> None:
+    folder = tree / "pcgen" / "lib"
+    folder.mkdir(parents=True)
+    for each in ("cpu", "cuda"):
+        (folder / f"libpcgen_{each}.so").write_text("")
+    assert setup(tree)[2] == 3 and setup(tree)[2] == 0
+    (folder / f"libpcgen_{name}.so").unlink()
+    assert setup(tree)[2] == 3
+
+
 def test_another_interpreter_than_that_of_the_environment_is_refused_in_one_line(tree: Path) -> None:
     assert setup(tree)[0] == 0
     here = "Python {}.{}".format(*sys.version_info)

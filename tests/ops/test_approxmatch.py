@@ -71,6 +71,10 @@ def test_bad_input_is_named() -> None:
         ValueError, match="b: must be finite, got inf in point 3 of cloud 1; drop or repair such clouds"
     ):
         ops.approxmatch_matrix(x, bad)
+    with pytest.raises(ValueError, match=r"y: must be within the range of float32, .*, got 1e\+39; scale the clouds"):
+        ops.approxmatch(x.double(), torch.full((2, 5, 3), -1e39, dtype=torch.float64))
+    with pytest.raises(ValueError, match=r"a: must be within the range of float32, .*, got 1e\+39; scale the clouds"):
+        ops.approxmatch_matrix(torch.full((2, 5, 3), 1e39, dtype=torch.float64), x.double())
 
 
 def test_opcheck() -> None:

@@ -45,6 +45,16 @@ def test_exports() -> None:
     assert torch.equal(program.module()(x, y), ops.chamfer(x, y))
 
 
+@pytest.mark.parametrize(("dtype", "scale"), [(torch.float32, 1e20), (torch.float32, 1e18), (torch.float64, 1e200)])
+def test_values_of_transforms_are_the_kernels_also_where_they_overflow(dtype: torch.dtype, scale: float) -> None:
+    x, y = (torch.rand(2, 6, 3, dtype=dtype) * scale for _ in range(2))
+    assert torch.equal(torch.func.vjp(ops.chamfer, x, y)[0], ops.chamfer(x, y))
+    if dtype == torch.float32:
+        gradient = torch.func.grad(lambda x: ops.chamfer(x, y).sum())(x)
+        leaf = x.clone().requires_grad_()
+        torch.testing.assert_close(gradient, torch.autograd.grad(ops.chamfer(leaf, y).sum(), leaf)[0])
+
+
 def test_vmap() -> None:
     x, y = torch.rand(3, 2, 7, 3), torch.rand(2, 3, 6, 3)
     batched = torch.func.vmap(ops.chamfer, (0, 1))(x, y)

@@ -34,10 +34,23 @@ def _on_axis(n: int) -> Tensor:
     return torch.randint(-9, 10, (n, 1)) * torch.tensor([[0.0, -0.5, 0.0]], dtype=torch.float64)
 
 
-def _outlier(n: int) -> Tensor:
+def _with_outlier(n: int, place: float) -> Tensor:
     cloud = torch.randn(n, 3, dtype=torch.float64)
-    cloud[0] = 1e4
+    cloud[-1] = place
     return cloud
+
+
+def _islands(n: int) -> Tensor:
+    """As many points here as very far away, in clouds of a thousandth of that distance, and one still farther."""
+    cloud = torch.rand(n, 3, dtype=torch.float64)
+    cloud[: n // 2] += 1e7
+    cloud[n // 2 : n // 2 + 1] = -1e10
+    return cloud
+
+
+def _nearly_equal(n: int) -> tuple[Tensor, Tensor]:
+    cloud = torch.rand(n, 3, dtype=torch.float64)
+    return cloud, cloud[torch.randperm(n)] + 1e-12 * torch.randn(n, 3, dtype=torch.float64)
 
 
 MATCHED = {kind: (lambda n, make=make: make(n, n)) for kind, make in PROBLEMS.items()} | {
@@ -45,7 +58,12 @@ MATCHED = {kind: (lambda n, make=make: make(n, n)) for kind, make in PROBLEMS.it
     "duplicates": lambda n: (_duplicates(n), _duplicates(n)),
     "planes": lambda n: (_plane(n, 0), _plane(n, 1)),
     "half_stuck": lambda n: (_half_stuck(n), _half_stuck(n)),
-    "outlier": lambda n: (_outlier(n), torch.randn(n, 3, dtype=torch.float64)),
+    "outlier": lambda n: (_with_outlier(n, 1e4), torch.randn(n, 3, dtype=torch.float64)),
+    "shared_outlier": lambda n: (_with_outlier(n, 1e4), _with_outlier(n, 1e4)),
+    "shared_outlier_far": lambda n: (_with_outlier(n, -1e15), _with_outlier(n, -1e15)),
+    "outliers_side_by_side": lambda n: (_with_outlier(n, 1e9), _with_outlier(n, 1e9 + 0.5)),
+    "islands": lambda n: (_islands(n), _islands(n)),
+    "nearly_equal": _nearly_equal,
     "to_one_point": lambda n: (torch.randn(n, 3, dtype=torch.float64), torch.zeros(n, 3, dtype=torch.float64)),
     "from_one_point": lambda n: (torch.ones(n, 3, dtype=torch.float64), torch.randn(n, 3, dtype=torch.float64)),
     "line_with_ties": lambda n: (_on_axis(n), _on_axis(n)),
@@ -59,6 +77,7 @@ MATCHED = {kind: (lambda n, make=make: make(n, n)) for kind, make in PROBLEMS.it
 def check_certificate(x: Tensor, y: Tensor, matching: Matching, gap: float = 0.0) -> None:
     """Everything that a matching claims, recomputed from the clouds alone."""
     distances = reference.squared_distances(x, y).sqrt()  # (B, N, N)
+    check_shares(distances, matching, gap)
     n = x.shape[1]
     rounding = 1e-13 * distances.amax((1, 2))
     assert torch.equal(matching.index.sort(1).values, torch.arange(n).expand_as(matching.index))
@@ -69,6 +88,19 @@ def check_certificate(x: Tensor, y: Tensor, matching: Matching, gap: float = 0.0
     bound = matching.x_dual.mean(1) + matching.y_dual.mean(1)
     assert (bound - matching.lower_bound).abs().le(rounding).all()
     assert (cost - bound).le(gap * cost + rounding).all()
+
+
+def check_shares(distances: Tensor, matching: Matching, gap: float = 0.0) -> None:
+    """The claims as shares of the cost, and of the numbers that are rounded: the size of the clouds does not matter."""
+    u, v = matching.x_dual, matching.y_dual
+    cost = distances.gather(2, matching.index[:, :, None]).mean((1, 2))
+    torch.testing.assert_close(matching.cost, cost, rtol=1e-12, atol=1e-300)
+    size = u.abs().mean(1) + v.abs().mean(1)
+    assert (u.mean(1) + v.mean(1) - matching.lower_bound).abs().le(1e-13 * size).all()
+    sizes = distances + u.abs()[:, :, None] + v.abs()[:, None]
+    assert (distances - u[:, :, None] - v[:, None] + 1e-14 * sizes).ge(0).all()
+    assert (cost - matching.lower_bound).le(max(gap, 1e-9) * cost).all()
+    assert matching.gap.le(max(gap, 1e-9)).all()
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
@@ -84,9 +116,58 @@ def test_optimal_and_certified(kind: str, dtype: torch.dtype, instruction_set: s
         torch.testing.assert_close(emd(x, y), optimum.to(dtype), rtol=2e-7 if dtype == torch.float32 else 1e-12, atol=0)
 
 
-@pytest.mark.parametrize("kind", ["cubes", "spheres", "lattice", "clusters", "duplicates", "far_apart"])
+@pytest.mark.parametrize(
+    "kind",
+    ["cubes", "spheres", "lattice", "clusters", "duplicates", "far_apart", "shared_outlier", "outliers_side_by_side"],
+)
 def test_optimal_at_full_size(kind: str) -> None:
     x, y = (cloud.float()[None] for cloud in MATCHED[kind](1500))
+    matching = match(x, y)
+    check_certificate(x, y, matching)
+    torch.testing.assert_close(matching.cost, reference.match(x, y)[1], rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("gap", [0.0, 0.01])
+@pytest.mark.parametrize("place", [1e3, 1e5, 1e7, 1e11, 1e15, 1e30, 1e150, 1e200, 1e290])
+def test_a_point_that_both_clouds_share_costs_nothing(place: float, gap: float, instruction_set: str) -> None:
+    """By the triangle inequality, a shared point stays where it is, and the others are matched as without it."""
+    x, y = torch.rand(2, 3, 64, 3, dtype=torch.float64)
+    optimum = reference.match(x[:, 1:], y[:, 1:])[1] * 63 / 64
+    for sign in (1, -1):
+        x[:, 0] = y[:, 0] = torch.tensor([place, 0, sign * place], dtype=torch.float64)
+        matching = match(x, y, gap)
+        assert (matching.cost >= optimum * (1 - 1e-9)).all()
+        assert (matching.lower_bound <= optimum * (1 + 1e-9)).all()
+        assert matching.gap.le(max(gap, 1e-9)).all()
+        if gap == 0:
+            torch.testing.assert_close(matching.cost, optimum, rtol=1e-9, atol=0)
+            torch.testing.assert_close(emd(x, y), optimum, rtol=1e-9, atol=0)
+
+
+def test_float32_clouds_with_a_shared_point_that_absorbs_all_differences() -> None:
+    """Seen from the shared point, all others are in one place."""
+    x, y = torch.rand(2, 2, 40, 3)
+    optimum = reference.match(x[:, 1:], y[:, 1:])[1] * 39 / 40
+    x[:, 0] = y[:, 0] = -1e30
+    matching = match(x, y)
+    torch.testing.assert_close(matching.cost, optimum, rtol=1e-9, atol=0)
+    assert matching.gap.le(1e-9).all()
+    again = match(x, y, start=torch.randn(2, 40))
+    torch.testing.assert_close(again.cost, optimum, rtol=1e-9, atol=0)
+
+
+def test_what_scaling_loses_is_no_certificate() -> None:
+    """Float64 cannot have both numbers in one unit."""
+    x, y = torch.rand(2, 1, 20, 3, dtype=torch.float64) * 1e-40
+    x[:, 0] = y[:, 0] = 1e300
+    with pytest.raises(RuntimeError, match=r"gap: must be larger, since rounding hides .*, got 0; give 1e-6, or drop"):
+        match(x, y)
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-15, 1e-12, 1e-9, 1e-6, 1e-3])
+def test_clouds_that_are_nearly_equal(noise: float, instruction_set: str) -> None:
+    x = torch.rand(2, 200, 3, dtype=torch.float64)
+    y = x[:, torch.randperm(200)] + noise * torch.randn(2, 200, 3, dtype=torch.float64)
     matching = match(x, y)
     check_certificate(x, y, matching)
     torch.testing.assert_close(matching.cost, reference.match(x, y)[1], rtol=1e-12, atol=0)
@@ -144,7 +225,7 @@ def test_symmetric_scales_and_obeys_the_triangle() -> None:
     assert (emd(x, z) <= emd(x, y) + emd(y, z)).all()
 
 
-@pytest.mark.parametrize("scale", [1e-290, 1e300])
+@pytest.mark.parametrize("scale", [1e-290, 1e300, 1.7e308])
 def test_ends_of_the_range_of_float64(scale: float) -> None:
     x, y = torch.rand(1, 50, 3, dtype=torch.float64), torch.rand(1, 50, 3, dtype=torch.float64)
     torch.testing.assert_close(emd(x * scale, y * scale) / scale, emd(x, y), rtol=1e-12, atol=0)
@@ -195,7 +276,9 @@ def _unbalanced(n: int) -> tuple[Tensor, Tensor]:
     return clouds[0], clouds[1]
 
 
-ADVERSARIAL = {"unbalanced": _unbalanced} | {kind: MATCHED[kind] for kind in ("clusters", "half_stuck", "outlier")}
+ADVERSARIAL = {"unbalanced": _unbalanced} | {
+    kind: MATCHED[kind] for kind in ("clusters", "half_stuck", "outlier", "shared_outlier_far", "nearly_equal")
+}
 
 
 @pytest.mark.parametrize("gap", [0.3, 0.01, 1e-6])

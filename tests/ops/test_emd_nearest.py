@@ -1,13 +1,16 @@
 """Nearest neighbours under the Earth Mover's distance are those of the full matrix, for fewer distances."""
 
+import importlib
+
 import pytest
 import torch
 from torch import Tensor
 
-from pcgen.ops.bounds import emd_lower_bound
+from pcgen.ops.bounds import emd_bounds, emd_lower_bound
 from pcgen.ops.chamfer import chamfer_matrix
-from pcgen.ops.emd import emd_matrix, match
+from pcgen.ops.emd import Matching, emd_matrix, match
 from pcgen.ops.nearest import nearest
+from pcgen.ops.search import Search
 
 
 def _shapes(count: int, points: int = 100) -> Tensor:
@@ -56,6 +59,71 @@ def test_offset_clouds() -> None:
     far = a + 1e6
     found = nearest(far, far, 2)
     assert torch.equal(found.index, _of_matrix(emd_matrix(a, a).fill_diagonal_(torch.inf), 2)[0])
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e20, 1e37])
+def test_clouds_whose_squares_float32_cannot_have(scale: float) -> None:
+    a, b = _shapes(8, 40), _shapes(9, 40)
+    found, expected = nearest(a * scale, b * scale, 2), nearest(a, b, 2)
+    assert torch.equal(found.index, expected.index)
+    torch.testing.assert_close(found.distance / scale, expected.distance, rtol=1e-6, atol=0)
+    scaled = a * scale
+    assert torch.equal(nearest(scaled, scaled, 2).index, nearest(a, a, 2).index)
+
+
+def test_a_bound_that_is_not_finite_excludes_nothing() -> None:
+    a, b = _shapes(5, 40), _shapes(6, 40)
+    matrix = emd_matrix(a, b)
+    for bad in (torch.nan, torch.inf, -torch.inf):
+        search = Search.begin(a, b, bounds=torch.full((5, 6), bad, dtype=torch.float64))
+        while search.open().any():
+            search.advance()
+        assert torch.equal(search.matrix().argmin(1), matrix.argmin(1))
+        assert torch.equal(search.matrix().argmin(0), matrix.argmin(0))
+
+
+@pytest.mark.parametrize("k", [1, 4, 7])
+@pytest.mark.parametrize("within", [False, True], ids=["between", "within"])
+def test_a_cloud_that_cannot_be_matched_does_not_affect_others(
+    within: bool, k: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a GPU, where its distances, duals and bounds are NaN."""
+    a = _shapes(8, 40)
+    b = a if within else _shapes(8, 40)
+    bad, good = a[3].clone(), emd_matrix(a, b)
+
+    def is_bad(x: Tensor) -> Tensor:
+        return (x == bad).all(2).all(1)
+
+    def solve(x: Tensor, y: Tensor) -> Matching:
+        found = match(x, y)
+        cannot = is_bad(x) | is_bad(y)
+        values = {name: getattr(found, name).clone() for name in Matching.__dataclass_fields__}
+        for name in ("cost", "lower_bound", "x_dual", "y_dual"):
+            values[name][cannot] = torch.nan
+        return Matching(**values)
+
+    def bounds(x: Tensor, y: Tensor) -> Tensor:
+        return emd_bounds(x, y).masked_fill(is_bad(x)[:, None] | is_bad(y), torch.nan)
+
+    def dual_bounds(x: Tensor, y: Tensor, duals: Tensor) -> Tensor:
+        cannot = is_bad(x) | is_bad(y) | duals.isnan().any(1)
+        return emd_lower_bound(x, y, duals.nan_to_num()).masked_fill(cannot, torch.nan)
+
+    module = importlib.import_module("pcgen.ops.search")
+    for name, stand_in in {"match": solve, "emd_bounds": bounds, "emd_lower_bound": dual_bounds}.items():
+        monkeypatch.setattr(module, name, stand_in)
+    found = nearest(a, b, k)
+    expected = good.clone()
+    expected[3] = torch.finfo(torch.float64).max
+    if within:
+        expected[:, 3] = torch.finfo(torch.float64).max
+        expected.fill_diagonal_(torch.inf)
+    index, distance = _of_matrix(expected, k)
+    assert torch.equal(found.index, index)
+    torch.testing.assert_close(
+        found.distance, distance.where(distance < 1e300, torch.nan), rtol=1e-12, atol=0, equal_nan=True
+    )
 
 
 def test_chamfer_by_its_matrix() -> None:

@@ -119,6 +119,15 @@ def test_transforms_have_the_kernels_range(scale: float) -> None:
     torch.testing.assert_close(gradient, torch.full((1, 1, 3), -(3**-0.5)))
 
 
+@pytest.mark.parametrize("scale", [1e200, 1e-200])
+def test_transforms_have_the_kernels_range_in_float64(scale: float) -> None:
+    x, y = (torch.rand(2, 6, 3, dtype=torch.float64) * scale for _ in range(2))
+    value, gradient = torch.func.vjp(emd, x, y)[0], torch.func.grad(lambda x: emd(x, y).sum())(x)
+    assert torch.equal(value, emd(x, y)) and value.isfinite().all()
+    leaf = x.clone().requires_grad_()
+    torch.testing.assert_close(gradient, torch.autograd.grad(emd(leaf, y).sum(), leaf)[0], rtol=1e-12, atol=0)
+
+
 def test_vmap() -> None:
     x, y = torch.rand(3, 2, 7, 3), torch.rand(2, 3, 7, 3)
     batched = torch.func.vmap(emd, (0, 1))(x, y)

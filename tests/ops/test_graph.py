@@ -172,9 +172,27 @@ def test_bad_input_is_named() -> None:
         graph.radius(x, x, 1, max_num_neighbors=0)
     with pytest.raises(ValueError, match=r"ratio: must be in \(0, 1\], got 1.5"):
         graph.fps(x, ratio=1.5)
-    for features in (torch.rand(4, 3), torch.rand(4, 8)):
-        with pytest.raises(ValueError, match="must be finite"):
-            graph.knn(features / 0, features, 1)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
+@pytest.mark.parametrize("columns", [1, 3, 8])
+def test_a_point_that_is_not_finite_is_named(columns: int, dtype: torch.dtype) -> None:
+    """With its argument and its index among all points, whatever call of a kernel finds it."""
+    batch = torch.tensor([0, 0, 1, 1, 1, 2, 2])
+    good = torch.rand(7, columns, dtype=dtype)
+    bad = good.clone()
+    bad[4, -1] = float("nan")
+    searches = {"knn": lambda x, y: graph.knn(x, y, 1, batch, batch)}
+    if columns <= 3:
+        searches["radius"] = lambda x, y: graph.radius(x, y, 1, batch, batch)
+        with pytest.raises(ValueError, match="x: must be finite, got nan in point 4; drop or repair such points first"):
+            graph.fps(bad, batch)
+    for name, search in searches.items():
+        for argument, pair in {"x": (bad, good), "y": (good, bad)}.items():
+            message = f"^{argument}: must be finite, got nan in point 4; drop or repair such points first"
+            with pytest.raises(ValueError, match=message):
+                search(*pair)
+            assert search(good, good).shape[0] == 2, name
 
 
 @pytest.mark.parametrize(("columns", "others"), [(3, 2), (2, 3), (1, 2), (3, 4)])

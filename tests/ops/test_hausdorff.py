@@ -27,6 +27,45 @@ def test_hausdorff_gradient() -> None:
     assert torch.equal(torch.autograd.grad(ops.hausdorff(x, x.detach()).sum(), x)[0], torch.zeros_like(x))
 
 
+@pytest.mark.parametrize("transformed", [False, True], ids=["called", "vmapped"])
+@pytest.mark.parametrize(
+    ("dtype", "scale"),
+    [
+        *((torch.float32, scale) for scale in (1e-36, 1e-24, 1e20, 1e38)),
+        *((torch.float64, scale) for scale in (1e-300, 1e200, 1e307)),
+    ],
+)
+def test_hausdorff_scales_with_the_clouds(dtype: torch.dtype, scale: float, transformed: bool) -> None:
+    """Squares of such coordinates overflow, or are denormal."""
+    x, y = pairs("cubes", 2, 30, 40, dtype)
+    x, y = x * scale, y * scale
+    expected = [directed_hausdorff(a / scale, b / scale)[0] for a, b in zip(x.double(), y.double(), strict=True)]
+    back = [directed_hausdorff(b / scale, a / scale)[0] for a, b in zip(x.double(), y.double(), strict=True)]
+    distance = (lambda a, b: torch.func.vmap(ops.hausdorff)(a[None], b[None])[0]) if transformed else ops.hausdorff
+    found = distance(x, y).double() / scale
+    largest = torch.tensor([max(pair) for pair in zip(expected, back, strict=True)], dtype=torch.float64)
+    torch.testing.assert_close(found, largest, rtol=1e-6 if dtype == torch.float32 else 1e-12, atol=0)
+
+
+def test_hausdorff_with_a_shared_outlier() -> None:
+    x, y = pairs("cubes", 2, 30, 40, torch.float32)
+    for place in (1e3, 1e15, 1e30):
+        x[:, 0] = y[:, 0] = place
+        to_y = (x.double()[:, :, None] - y.double()[:, None]).norm(dim=3)
+        expected = torch.maximum(to_y.amin(2).amax(1), to_y.amin(1).amax(1))
+        torch.testing.assert_close(ops.hausdorff(x, y).double(), expected, rtol=1e-6, atol=0)
+
+
+def test_the_gradient_of_hausdorff_is_that_of_the_farthest_point() -> None:
+    x = torch.tensor([[[0.0, 0, 0], [3, 0, 0], [9, 0, 0]]], requires_grad=True)
+    y = torch.tensor([[[0.0, 0, 0], [3, 0, 0], [4, 0, 0]]], requires_grad=True)
+    to_x, to_y = torch.autograd.grad(ops.hausdorff(x, y).sum(), (x, y))
+    assert to_x[0, :, 0].tolist() == [0, 0, 1] and to_y[0, :, 0].tolist() == [0, 0, -1]
+    tied = torch.tensor([[[0.0, 0, 0], [1, 0, 0]]], requires_grad=True)
+    (gradient,) = torch.autograd.grad(ops.hausdorff(tied, torch.tensor([[[0.5, 0, 0]]])).sum(), tied)
+    assert gradient[0].abs().sum() == 1  # three pairs attain it, and share it
+
+
 def test_density_aware_chamfer_equals_a_loop() -> None:
     x, y = pairs("cubes", 2, 30, 20, torch.float64)
     alpha = 40.0

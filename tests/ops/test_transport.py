@@ -175,6 +175,22 @@ def test_sliced_of_a_shift() -> None:
     )
 
 
+@pytest.mark.parametrize("p", [1, 2])
+def test_sliced_is_in_full_precision_under_autocast(p: int) -> None:
+    x, y = (cloud.float() for cloud in _clouds(50, 40))
+
+    def distance() -> Tensor:
+        torch.manual_seed(0)
+        return ops.sliced_wasserstein(x, y, p=p)
+
+    expected = distance()
+    with torch.autocast("cpu", torch.bfloat16):
+        found = distance()
+        rounded = ops.wasserstein(x.bfloat16(), y.bfloat16())  # half precision is converted, as in other ops
+    assert found.dtype == torch.float32 and torch.equal(found, expected)
+    assert torch.equal(rounded, ops.wasserstein(x.bfloat16().float(), y.bfloat16().float()))
+
+
 def test_gromov_of_two_segments() -> None:
     # Two points a apart and two b apart: the diagonal plan leaves (a - b)^2 on half of the four pairs.
     x = torch.tensor([[[0.0, 0, 0], [3, 0, 0]]]).double()
@@ -225,6 +241,12 @@ def test_bad_input_is_named() -> None:
             ops.sinkhorn(x, y, bad)
         with pytest.raises(ValueError, match=f"penalty: must be a positive number, got {bad}"):
             ops.unbalanced(x, y, bad)
+    with pytest.raises(ValueError, match="iterations: must be at least 1, got 0"):
+        ops.sinkhorn(x, y, iterations=0)
+    with pytest.raises(ValueError, match="y: must be on the device of x, cpu, got meta; move one with"):
+        ops.wasserstein(x, y.to("meta"))
+    with pytest.raises(ValueError, match=r"y: must be float32 or float64, got torch\.bfloat16; convert"):
+        ops.sliced_wasserstein(x, y.bfloat16())
     with pytest.raises(ValueError, match=r"x_weights: must be positive and finite, \(2, 4\), got \(2, 4\) from 0 to 0"):
         ops.wasserstein(x, y, torch.zeros(2, 4))
     with pytest.raises(ValueError, match="p: must be 1 or 2, got 3"):

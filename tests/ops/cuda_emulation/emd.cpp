@@ -125,11 +125,14 @@ EXPORT(double)
 namespace {
 
 template <class T>
-bool proves(int n, int values, T apart, double gap) {
+bool proves(int n, int values, T apart, double gap, bool has_outlier = false) {
   constexpr int batch = 2;
   std::vector<T> x(batch * n * 3), y(x), gx(x), gy(x), g(batch, T(1));
   for (T& v : x) v = static_cast<T>(std::rand() % values) / static_cast<T>(values);
   for (T& v : y) v = static_cast<T>(std::rand() % values) / static_cast<T>(values) + apart;
+  if (has_outlier) {
+    for (int k = 0; k < batch * n * 3; k += n * 3) x[k] = y[k] = T(1e15);  // hides the optimum in the first try
+  }
   std::vector<int64_t> index(batch * n);
   std::vector<double> cost(batch), bound(batch), u(batch * n), v(batch * n);
   const Results out{cost.data(), nullptr, bound.data(), index.data(), u.data(), v.data()};
@@ -154,6 +157,7 @@ int main() {
   proved = proves<float>(70, 3, 0, 0) && proved;            // many ties
   proved = proves<double>(70, 1 << 20, 1e5, 0) && proved;  // floats cannot tell distances apart
   proved = proves<float>(5, 1, 0, 0) && proved;            // one place
+  proved = proves<double>(12, 1 << 20, 0, 0, true) && proved;
   return proved ? 0 : 1;
 }
 
