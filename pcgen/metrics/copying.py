@@ -160,7 +160,7 @@ def _compare(
     found = {f"z_u_{column}": z_u(own, held_out)}
     in_cells = None if cells is None else c_t(own, held_out, cells[name], cells[REFERENCE])
     if in_cells is not None:
-        found[f"c_t_{column}"] = in_cells
+        found |= {f"c_t_{column}": in_cells.c_t, f"c_t_least_{column}": in_cells.least}
     if others is not None:
         found[f"authenticity_{column}"] = authenticity(own, others)
     return found

@@ -28,7 +28,7 @@ _ABOUT = {
     "cov": "share of reference clouds that are nearest to a sample; higher covers more",
     "one_nna": "accuracy of a nearest-neighbour classifier between samples and reference; best at chance",
     "z_u": "whether samples are nearer to the training set than held-out data; far below 0 means copying",
-    "c_t": "Z_U within cells of the training set",
+    "c_t": "mean of Z_U within cells of the training set",
     "authenticity": "share of samples farther from their nearest training cloud than that one is from all others",
     "copies": "share of samples as near to a training cloud as a second sampling of that cloud",
     "novelty": "median distance to the nearest training cloud, divided by that of a copy; a copy has 1",
