@@ -38,11 +38,12 @@ _COPYING = (
     ("c_t_{}", "C_T", False),
     ("authenticity_{}", "auth.\n%", True),
     ("copies", "copies\n%", True),
+    ("copies_reference", "of ref.\n%", True),
     ("novelty", "novelty", False),
     ("vendi_{}", "Vendi", False),
     ("vendi_reference_{}", "of ref.", False),
 )
-_UNDER_CD = ("copies", "novelty")
+_UNDER_CD = ("copies", "copies_reference", "novelty")
 IDEAL = "1-NNA is best at chance, the score of equal distributions; below it, on the samples / on the reference"
 
 

@@ -20,6 +20,7 @@ from pcgen.metrics.pairs import pair_matrices
 from pcgen.metrics.preparation import prepare
 from pcgen.metrics.protocols import protocol
 from pcgen.metrics.sets import SECOND, TRAINING, measured_set
+from pcgen.metrics.verdict import verdict
 
 DISTANCES = ("cd", "emd")
 
@@ -97,7 +98,6 @@ def test_authenticity_against_loops() -> None:
     assert authenticity(torch.zeros(3), torch.zeros(3)) == 0.0  # no farther than the others is: a copy
 
 
-def test_vendi_counts_what_is_different() -> None:
 @pytest.mark.parametrize(("dim", "outside"), [(1, 1 / 2), (2, 1 / 3 + math.sqrt(3) / (2 * math.pi))])
 def test_new_points_are_authentic_by_how_much_two_balls_overlap(dim: int, outside: float) -> None:
     train, new = torch.rand(2000, dim, dtype=torch.float64), torch.rand(4000, dim, dtype=torch.float64)
@@ -106,6 +106,7 @@ def test_new_points_are_authentic_by_how_much_two_balls_overlap(dim: int, outsid
     assert found == pytest.approx(outside / (1 + outside), abs=0.04)  # 1/3 on a line, and not one half
 
 
+def test_vendi_counts_what_is_different() -> None:
     groups = torch.arange(12) % 3  # three groups of the same four: what is as far as can be is another
     apart = torch.where(groups[:, None] == groups, 0.0, 1e6)
     assert vendi(apart, scale=1.0).score == pytest.approx(3)
@@ -214,12 +215,25 @@ def test_copying_is_told_from_new_shapes_under_both_distances() -> None:
         z, c, worst, authentic = (f"{metric}_{distance}" for metric in ("z_u", "c_t", "c_t_least", "authenticity"))
         assert same[z] < -3.5 and same[z] < near[z] < new[z] - 2 and abs(new[z]) < 2
         assert same[c] < -3.5 and same[c] < near[c] < new[c] - 2 and abs(new[c]) < 2
-        assert same[authentic] < 0.3 and same[authentic] < near[authentic] < new[authentic]
         assert same[worst] < same[c] and same[worst] < near[worst] < new[worst] and new[worst] > -2.5
+        assert same[authentic] < 0.3 and same[authentic] < near[authentic] < new[authentic]
         assert abs(found["second sample"][z]) < 2
     assert new["copies"] < near["copies"] < same["copies"] and same["copies"] > 0.8
+    held_out = new["copies_reference"]  # they are new shapes too, as are those of the second sample
+    assert held_out == same["copies_reference"] == pytest.approx(found["second sample"]["copies"], abs=0.1)
     assert near["novelty"] < new["novelty"] and same["novelty"] == pytest.approx(1, abs=0.1)
     assert any(note.startswith("Z_U, authenticity under CD and EMD: nearest of 30") for note in notes)
+
+
+@pytest.mark.filterwarnings("ignore:(sets|scale|1-NNA). :UserWarning")
+def test_new_shapes_that_are_all_alike_are_no_copies_beside_the_reference() -> None:
+    sets = [ellipsoids(0.5 + 0.02 * sides(40, seed), seed + 3, 64) for seed in (1, 2, 3)]
+    alike = evaluate(*sets, distances=("cd",))
+    assert min(alike.values["copies"], alike.values["copies_reference"]) > 0.5
+    assert not any(sentence.startswith("Copies") for sentence in verdict(alike))
+    apart = [ellipsoids(sides(40, seed), seed + 3) for seed in (2, 3)]
+    copied = evaluate(ellipsoids(sides(40, 3), 7), *apart, distances=("cd",))
+    assert verdict(copied)[0].startswith("Copies: ") and copied.values["copies_reference"] < 0.5
 
 
 def test_samples_and_held_out_clouds_of_one_law_are_measured_alike() -> None:
