@@ -28,7 +28,7 @@ def _alone(
 
 @dataclass
 class Search:
-    """A matrix D[i, j] = emd(a[i], b[j]), computed pair by pair until the k least of each row and column are known.
+    """A matrix D[i, j] = emd(a[i], b[j]), computed pair by pair until the least of each row and column are known.
 
     A pair is open while the lower bound on its distance is at most the k-th least distance so far of its row, or of its
     column. Each round takes the open pair with the least bound of each row and each column. First its bound is raised,
@@ -43,8 +43,8 @@ class Search:
     Attributes:
         a: (S, N, 3).
         b: (R, N, 3).
-        k: number of least entries of each row, and of each column, to find.
-        columns: whether to find those of the columns too, not only those of the rows.
+        k: number of least entries of each row to find.
+        columns: the same of each column; 0 for those of the rows alone. If `b is a`, k is of both.
         below: (S,), for `b is a` and k = 1: decide only whether each cloud's nearest distance is at most this value.
             None: find the nearest.
         bounds: (S, R) float64, lower bounds; infinite for pairs that are not used.
@@ -58,7 +58,7 @@ class Search:
     a: Tensor
     b: Tensor
     k: int
-    columns: bool
+    columns: int
     below: Tensor | None
     bounds: Tensor
     values: Tensor
@@ -73,7 +73,7 @@ class Search:
         b: Tensor,
         k: int = 1,
         *,
-        columns: bool = True,
+        columns: int = 1,
         below: Tensor | None = None,
         bounds: Tensor | None = None,
     ) -> "Search":
@@ -149,7 +149,9 @@ class Search:
             far = self._symmetric().kthvalue(self.k, 1).values
             return far if self.below is None else torch.where(far <= self.below, -torch.inf, self.below)
         rows = self.values.kthvalue(self.k, 1).values
-        columns = self.values.kthvalue(self.k, 0).values if self.columns else rows.new_full((len(self.b),), -torch.inf)
+        columns = rows.new_full((len(self.b),), -torch.inf)
+        if self.columns:
+            columns = self.values.kthvalue(self.columns, 0).values
         return torch.cat((rows, columns))
 
     def _open(self, reach: Tensor) -> Tensor:
