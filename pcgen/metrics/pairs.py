@@ -169,7 +169,7 @@ def _search(block: Block, below: Tensor | None, store: TileStore | None, clock: 
     return search.matrix()
 
 
-def _begin(block: Block, below: Tensor | None, bounds: Tensor) -> Search:
+def _begin(block: Block, below: Tensor | None, bounds: Tensor | None) -> Search:
     return Search.begin(block.a, block.b, columns=2 if block.second else 1, below=below, bounds=bounds)
 
 

@@ -30,8 +30,7 @@ _ABOUT = {
     "z_u": "whether samples are nearer to the training set than held-out data; far below 0 means copying",
     "c_t": "mean of Z_U within cells of the training set",
     "authenticity": "share of samples farther from their nearest training cloud than that one is from all others",
-    "copies_reference": "share of reference clouds that are as near to a training cloud, which is that of new data",
-    "copies": "share of samples as near to a training cloud as a second sampling of that cloud",
+    "copies": "share as near to a training cloud as a second sampling of that cloud; new data has the reference's",
     "novelty": "median distance to the nearest training cloud, divided by that of a copy; a copy has 1",
     "vendi": "effective number of different clouds in the set",
 }
@@ -129,6 +128,8 @@ def _cells(row: Row, columns: Sequence[Column], train: Row | None) -> list[Cell]
     for key, _, share in columns:
         value, ends = row.values.get(key), row.intervals.get(key)
         beside = f"{number(ends[0], share)} to {number(ends[1], share)}" if ends and value is not None else ""
+        if key == "copies" and "copies_reference" in row.values:
+            beside = f"reference {number(row.values['copies_reference'], share)}"
         found.append(Cell(number(value, share, ""), value, beside, _mark(key, row, train)))
     return found
 
