@@ -2,7 +2,7 @@
 
 from pcgen.metrics.accuracy import Accuracy, accuracy
 from pcgen.metrics.authenticity import authenticity
-from pcgen.metrics.c_t import c_t
+from pcgen.metrics.c_t import InCells, c_t
 from pcgen.metrics.clock import Progress
 from pcgen.metrics.comparing import compare, side_by_side
 from pcgen.metrics.copies import find_copies
@@ -33,6 +33,7 @@ __all__ = [
     "FeatureSpace",
     "FrechetClassifierDistance",
     "Grid",
+    "InCells",
     "LinearSVM",
     "Manifolds",
     "Novelty",
