@@ -130,7 +130,8 @@ def mmd_interval(*between: Tensor, weights: Sequence[float] | None = None, seed:
         noise = torch.randn(_RESAMPLES, generator=generator, dtype=torch.float64)
         deviation = _of_samples(two.values, two.indices[0], len(distances)) ** 0.5
         means += weight * (_bootstrapped(two.values[0], generator) + deviation * noise)
-    return _percentiles(means)
+    low, high = _percentiles(means)
+    return max(low, 0.0), high
 
 
 def _of_samples(two: Tensor, nearest: Tensor, samples: int) -> float:

@@ -16,6 +16,7 @@ from pcgen.metrics import authenticity, c_t, evaluate, medoids, vendi, z_u
 from pcgen.metrics.c_t import LEAST, InCells
 from pcgen.metrics.copies import CopySearch, find_copies
 from pcgen.metrics.copying import Copying
+from pcgen.metrics.intervals import mmd_interval
 from pcgen.metrics.pairs import pair_matrices
 from pcgen.metrics.preparation import prepare
 from pcgen.metrics.protocols import protocol
@@ -257,6 +258,15 @@ def test_vendi_and_copying_stand_in_the_report() -> None:
     assert not {"z_u_cd", "copies"} & rows["training set"].keys()
     assert "c_t_cd" not in rows["samples"] and any("too few reference clouds for the cells" in n for n in report.notes)
     assert any(note.startswith("Vendi under CD: at the reference's median distance") for note in report.notes)
+
+
+@pytest.mark.filterwarnings("ignore:(sets|scale|1-NNA). :UserWarning")
+def test_a_second_sample_is_drawn_with_its_twins_in_the_reference() -> None:
+    reference, second = (ellipsoids(sides(30, 3), seed, 1024) for seed in (4, 5))
+    row = evaluate(ellipsoids(sides(30, 8), 7, 1024), reference, second=second, distances=("cd",)).rows[1]
+    low, high = row.intervals["mmd_cd"]
+    independent = mmd_interval(ops.chamfer_matrix(second, reference), seed=0)
+    assert 0 < low < row.values["mmd_cd"] < high and high - low < 0.7 * (independent[1] - independent[0])
 
 
 def test_the_search_on_few_points_finds_what_all_distances_find() -> None:
