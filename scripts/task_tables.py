@@ -125,3 +125,19 @@ def training(rows: Rows) -> str:
     lines = [(row["variant"], number(row["clouds_per_second"], 0), number(row["times_eager"], 1)) for row in rows]
     title = f"{rows[0]['points']} points, batches of {rows[0]['batch']}"
     return f"{title}\n\n{grid(('variant', 'clouds a second:', 'times eager:'), lines)}"
+
+
+def intervals(rows: Rows) -> str:
+    """For each kind of data and number of clouds, the intervals of each metric: how often they are right, and width."""
+    metrics = ("mmd", "cov", "one_nna", "one_nna_difference", "jsd")
+    lines = [
+        (row["data"], f"{row['samples']} + {row['reference']}", *(_held_and_width(row, metric) for metric in metrics))
+        for row in rows
+    ]
+    head = ("data", "samples + reference:", "MMD:", "COV:", "1-NNA:", "difference of two 1-NNA:", "JSD:")
+    return f"Of {rows[0]['repeats']} pairs of sets: right, width\n\n{grid(head, lines)}"
+
+
+def _held_and_width(row: dict[str, str], metric: str) -> str:
+    held = row[f"{metric}_held"]
+    return f"{percent(held)}, {number(row[f'{metric}_width'])}" if held else ""

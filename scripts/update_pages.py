@@ -88,6 +88,7 @@ PAGES: list[tuple[str, str, Table]] = [
     ("docs/generation.md", "training", _of("training", task_tables.training, "bench_training.py")),
     ("docs/protocols.md", "presets", code_tables.presets),
     ("docs/protocols.md", "protocols", _of("protocols", generation_tables.protocols, "bench_protocols.py")),
+    ("docs/protocols.md", "intervals", _of("intervals", task_tables.intervals, "bench_intervals.py")),
     (
         "docs/classification.md",
         "classification",

@@ -2,7 +2,7 @@
 
 from pcgen.metrics.accuracy import Accuracy, accuracy
 from pcgen.metrics.authenticity import authenticity
-from pcgen.metrics.c_t import c_t
+from pcgen.metrics.c_t import InCells, c_t
 from pcgen.metrics.clock import Progress
 from pcgen.metrics.comparable import mean_and_deviation
 from pcgen.metrics.comparing import compare, side_by_side
@@ -34,6 +34,7 @@ __all__ = [
     "FeatureSpace",
     "FrechetClassifierDistance",
     "Grid",
+    "InCells",
     "LinearSVM",
     "Manifolds",
     "Novelty",

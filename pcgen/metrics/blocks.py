@@ -56,6 +56,7 @@ class Block:
         b: (R, N, 3).
         nearest: compute only the least entries of rows and columns, including the first of equal ones; others may
             remain infinite. Only for the distance "exact".
+        second: with `nearest`, compute also the second least entries of columns.
         below: the key of an earlier block with the same rows; for each row, only decide whether its least entry is at
             most that of the earlier block.
     """
@@ -66,6 +67,7 @@ class Block:
     b: Tensor  # (R, N, 3)
     nearest: bool = False
     below: Hashable = None
+    second: bool = False
 
     @property
     def symmetric(self) -> bool:
@@ -112,4 +114,4 @@ class Block:
 
     def bounds(self) -> "Block":
         """The block of the initial lower bounds for the search for nearest neighbours."""
-        return replace(self, distance="exact_bound", nearest=False, below=None)
+        return replace(self, distance="exact_bound", nearest=False, below=None, second=False)

@@ -9,18 +9,18 @@ from torch import Tensor
 
 from pcgen.metrics.batches import batches, mean_of
 from pcgen.metrics.blocks import Block
-from pcgen.metrics.coverage import coverage, covered
+from pcgen.metrics.coverage import coverage
 from pcgen.metrics.distances import pair_distance
-from pcgen.metrics.intervals import mean_interval, share_interval
+from pcgen.metrics.intervals import coverage_interval, mean_interval, mmd_interval, share_interval
 from pcgen.metrics.manifolds import manifolds
 from pcgen.metrics.mmd import mmd
 from pcgen.metrics.one_nna import one_nna, one_nna_correct
 from pcgen.metrics.preparation import Prepared
-from pcgen.metrics.sets import REFERENCE, SAMPLES, MeasuredSet
+from pcgen.metrics.sets import REFERENCE, SAMPLES, SECOND, MeasuredSet
 from pcgen.metrics.vendi import vendi
 from pcgen.seeds import stream
 
-__all__ = ["Comparison", "Key"]
+__all__ = ["ALIKE", "Comparison", "Key"]
 
 Key = tuple[str, str, str, str]  # the column, the sets of a matrix's rows and columns, and the part of their clouds
 
@@ -30,7 +30,7 @@ _BALLS = 5  # k of precision, recall, density and coverage
 # Two clouds that are each other's nearest neighbours get the same result. On a line, two thirds of the points are in
 # such pairs, in more dimensions fewer. The variance of a 1-NNA is larger by this share.
 # Schilling (1986), Multivariate Two-Sample Tests Based on Nearest Neighbors.
-_ALIKE = 5 / 3
+ALIKE = 5 / 3
 _FEW = 20  # a 1-NNA of fewer clouds of each set gives a warning
 
 
@@ -69,7 +69,8 @@ class Comparison:
         blocks: dict[Key, Block] = {}
         for name, row in self.sets.rows.items():
             for part in self._parts(row):
-                self._add(blocks, name, REFERENCE, *part)
+                # The interval of MMD needs the second nearest samples; there are none of a single one.
+                self._add(blocks, name, REFERENCE, *part, second=self.nearest and len(part.a) > 1)
                 if self.distance == _COVERS_FROM_SAMPLES:
                     self._add(blocks, REFERENCE, name, part.label, part.b, part.a)
                 if self.nearest:  # a search over all clouds omits distances that neighbours among fewer clouds need
@@ -85,7 +86,7 @@ class Comparison:
         self, name: str, matrices: Mapping[Key, Tensor]
     ) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
         """The metrics of the row of that name, and their 95% intervals, from the matrices of `blocks`."""
-        values, nearest, reached = [], [], []
+        values, compared, covers = [], [], []
         right: list[Tensor] = []
         parts = self._parts(self.sets.rows[name])
         for part in parts:
@@ -105,16 +106,20 @@ class Comparison:
                     f"one_nna_{self.column}_chance": told_apart.chance,
                 }
             )
-            nearest.append(between.amin(0))
-            reached.append(covered(covering))
+            compared.append(between)
+            covers.append(covering)
             right += one_nna_correct(*three)
         means = mean_of(values)
         each = [1 / len(parts)] * len(parts)
         classes = [share / 2 for share in each for _ in range(2)]
+        if name == SECOND:  # each cloud has a twin in the reference, and is drawn with it
+            of_mmd = mean_interval(*(between.amin(0) for between in compared), weights=each, seed=self.seed)
+        else:
+            of_mmd = mmd_interval(*compared, weights=each, seed=self.seed)
         intervals = {
-            f"mmd_{self.column}": mean_interval(*nearest, weights=each, seed=self.seed),
-            f"cov_{self.column}": share_interval(*reached, weights=each, seed=self.seed),
-            f"one_nna_{self.column}": share_interval(*right, weights=classes, alike=_ALIKE, seed=self.seed),
+            f"mmd_{self.column}": of_mmd,
+            f"cov_{self.column}": coverage_interval(*covers, weights=each, seed=self.seed),
+            f"one_nna_{self.column}": share_interval(*right, weights=classes, alike=ALIKE, seed=self.seed),
         }
         return means | self._balls(name, matrices) | self._variety(name, matrices), intervals
 
@@ -145,9 +150,10 @@ class Comparison:
         a: Tensor,
         b: Tensor,
         below: Key | None = None,
+        second: bool = False,
     ) -> None:
-        title = f"{rows} x {columns}"
-        blocks.setdefault((self.column, rows, columns, label), Block(title, self.distance, a, b, self.nearest, below))
+        block = Block(f"{rows} x {columns}", self.distance, a, b, self.nearest, below, second)
+        blocks.setdefault((self.column, rows, columns, label), block)
 
     def _parts(self, row: MeasuredSet) -> list[_Part]:
         """The whole sets, or batches of both."""

@@ -43,6 +43,8 @@ class _Part:
 class Copying:
     """Z_U, C_T and authenticity of each row except the training set's, and under CD its copies and novelty.
 
+    Under CD, a row also has the copies among the reference, with which its own are to be compared.
+
     Rows and reference (the held-out clouds) are compared with the training set by one search, on the same number of
     points. For C_T, a cloud is in the cell of the nearest of k medoids, under CD on few points. These are medoids of
     the training set, or of 256 of its clouds. k is such that a cell has 40 reference clouds on average, and at most 10;
@@ -160,22 +162,28 @@ def _compare(
     found = {f"z_u_{column}": z_u(own, held_out)}
     in_cells = None if cells is None else c_t(own, held_out, cells[name], cells[REFERENCE])
     if in_cells is not None:
-        found[f"c_t_{column}"] = in_cells
+        found |= {f"c_t_{column}": in_cells.c_t, f"c_t_least_{column}": in_cells.least}
     if others is not None:
         found[f"authenticity_{column}"] = authenticity(own, others)
     return found
 
 
 def _novelties(part: _Part, near: Mapping[str, Near], values: Mapping[str, dict[str, float]]) -> list[str]:
-    """Add copies and novelty of each row; returns a note on the samples' share of copies."""
+    """Add copies and novelty of each row, and the reference's copies; returns a note on the samples' share of copies.
+
+    New shapes may also be as near to a training cloud as a copy of it, if many shapes are nearly alike. The reference's
+    share of such clouds is that of new data.
+    """
     floor, said = part.search.floor(), []
+    held_out = novelty(near[REFERENCE].matrix(len(floor)), floor)
     for name in values:
         found = novelty(near[name].matrix(len(floor)), floor)
-        values[name].update(copies=found.copies, novelty=found.ratio)
+        values[name].update(copies=found.copies, copies_reference=held_out.copies, novelty=found.ratio)
         if name == SAMPLES:
             said.append(
-                f"copies: {100 * found.copies:.3g}% of samples are as near to a training cloud as a copy of it; "
-                f"the median is {found.ratio:.3g} times as far (CD on {part.search.train.shape[1]} points)"
+                f"copies: {100 * found.copies:.3g}% of samples, {100 * held_out.copies:.3g}% of reference clouds are "
+                f"as near to a training cloud as a copy of it; the median of samples is {found.ratio:.3g} times as far "
+                f"(CD on {part.search.train.shape[1]} points)"
             )
     return said
 

@@ -1,11 +1,10 @@
 """Coverage: the share of the reference that the samples represent."""
 
-import torch
 from torch import Tensor
 
 from pcgen.metrics._checks import check_matrix, least
 
-__all__ = ["coverage", "covered"]
+__all__ = ["coverage"]
 
 
 def coverage(sample_reference: Tensor) -> float:
@@ -23,13 +22,6 @@ def coverage(sample_reference: Tensor) -> float:
 
     Achlioptas, Diamanti, Mitliagkas, Guibas (2018), Learning Representations and Generative Models for 3D Point Clouds.
     """
-    return float(covered(sample_reference).double().mean())
-
-
-def covered(sample_reference: Tensor) -> Tensor:
-    """Which reference clouds are the nearest reference of a sample, (R,) bool, from distances D (S, R)."""
     distances = check_matrix(sample_reference, "sample_reference", sparse=True)
     least(distances, 1, "sample_reference")
-    mask = torch.zeros(distances.shape[1], dtype=torch.bool, device=distances.device)
-    mask[distances.argmin(1)] = True
-    return mask
+    return len(distances.argmin(1).unique()) / distances.shape[1]

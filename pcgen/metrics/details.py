@@ -23,8 +23,8 @@ _BALLS = "precision, density: fidelity; recall, coverage: diversity; by balls to
 _COPYING = (
     "Read these together: a model that copies has Z_U and C_T (Z_U in cells) far below 0, fewer authentic samples, "
     "more copies and less novelty than a second sample of the data.\n"
-    "copies: as near to a training cloud as a second sampling of it; novelty: median distance to the nearest training "
-    "cloud, divided by that of two samplings of it"
+    "copies: as near to a training cloud as a second sampling of it, below it those of the reference; novelty: median "
+    "distance to the nearest training cloud, divided by that of two samplings of it"
 )
 _VARIETY = "Vendi: effective number of different clouds in the set / in the reference"
 _FEATURES = (

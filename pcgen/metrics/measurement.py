@@ -125,7 +125,7 @@ class Measurement:
 
     def _row(self, name: str, matrices: Mapping[Key, Tensor]) -> Row:
         """The metrics of one row under all distances."""
-        value, interval = self._occupancy.jsd(name, self._seed)
+        value, interval = self._occupancy.jsd(name)
         values, intervals = {"jsd": value}, {"jsd": interval}
         for comparison in self._comparisons:
             found, ends = comparison.metrics(name, matrices)

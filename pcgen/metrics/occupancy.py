@@ -48,13 +48,13 @@ class Occupancy:
         if protocol.grid == "reference":
             self.warnings += _stretched(reference, self.grid)
 
-    def jsd(self, name: str, seed: int) -> tuple[float, tuple[float, float]]:
+    def jsd(self, name: str) -> tuple[float, tuple[float, float]]:
         """The JSD of the row of that name against the reference, and its 95% interval."""
         found = []
         rows, reference = self._counts[name], self._counts[REFERENCE]
         for part in batches(len(rows), len(reference), self._batch):
             a, b = rows[part], reference[part]
-            found.append((float(jsd_of_counts(a.sum(0), b.sum(0))), *jsd_interval(a, b, seed)))
+            found.append((float(jsd_of_counts(a.sum(0), b.sum(0))), *jsd_interval(a, b)))
         value, low, high = (fmean(each) for each in zip(*found, strict=True))
         # The standard deviation of a mean over batches is that of one batch, divided by the root of their number.
         narrow = len(found) ** -0.5

@@ -91,7 +91,7 @@ def _stored_search(block: Block, found: Mapping[Key, Tensor], store: TileStore) 
     state = None if bounds is None else store.get(_SEARCH, _search_name(block, below))
     if state is None:
         return None
-    search = Search.begin(block.a, block.b, below=below, bounds=bounds)
+    search = _begin(block, below, bounds)
     search.resume(state)
     return None if search.open().any() else search.matrix()
 
@@ -147,7 +147,7 @@ def _measure(block: Block, tile: Tile) -> Tensor:
 
 def _search(block: Block, below: Tensor | None, store: TileStore | None, clock: Clock) -> Tensor:
     """The entries on which nearest neighbours depend."""
-    search = Search.begin(block.a, block.b, below=below, bounds=_whole(block.bounds(), store, clock))
+    search = _begin(block, below, _whole(block.bounds(), store, clock))
     keep = store if 0 in share(1) else None  # all ranks have the same state, so the first one saves it
     clouds: list[str] = []
     if store:
@@ -169,9 +169,14 @@ def _search(block: Block, below: Tensor | None, store: TileStore | None, clock: 
     return search.matrix()
 
 
+def _begin(block: Block, below: Tensor | None, bounds: Tensor | None) -> Search:
+    return Search.begin(block.a, block.b, columns=2 if block.second else 1, below=below, bounds=bounds)
+
+
 def _search_name(block: Block, below: Tensor | None) -> list[str]:
     """The clouds of a search, and the values that it searches below."""
     name = [*digests(block.a), "itself" if block.symmetric else "to", *digests(block.b)]
+    name += ["second"] * block.second
     return name + ([] if below is None else ["below", hashlib.sha256(below.numpy().tobytes()).hexdigest()])
 
 

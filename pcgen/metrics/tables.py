@@ -97,7 +97,8 @@ def add_dim(table: "Table", rows: Sequence[Row], shown: Sequence[Column]) -> Non
 
 
 def cells_of(row: Row, shown: Sequence[Column]) -> list[str]:
-    """A row's cells; below a 1-NNA are its two class accuracies, and beside a published value its footnote's mark."""
+    """A row's cells: beside a published value its footnote's mark, below a 1-NNA its two class accuracies, below copies
+    those of the reference."""
     cells = []
     marks = row.marks if isinstance(row, Printed) else {}
     for key, _, share in shown:

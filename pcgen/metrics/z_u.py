@@ -17,8 +17,8 @@ def z_u(samples: Tensor, held_out: Tensor) -> float:
     sigma^2 = m n / 12 (m + n + 1 - sum_t (t^3 - t) / ((m + n) (m + n - 1))), t the sizes of the groups of ties.
     For two sets of one distribution it is nearly N(0, 1), from about 20 clouds of each on. If it is far below 0,
     samples are nearer to the training set than held-out clouds are, which is copying. If it is far above 0, they are
-    farther away, which is underfitting. It is a sum over all clouds: a model that copies some and misses others may
-    have 0 (see `c_t`).
+    farther away, which is underfitting. It is a sum over all clouds: a model that copies some clouds and is too far
+    from others may have 0 (see the least Z_U of a cell in `c_t`).
 
     Args:
         samples: L(s), the distance of each sample to its nearest training cloud, (m,).

@@ -94,7 +94,7 @@ def _by_clouds(
 
 def _search(a: Tensor, b: Tensor, k: int, progress: Callable[[int, int], object] | None) -> tuple[Tensor, int]:
     """Matrix (S, R) with at least the k least distances of each row, infinite elsewhere, and how many were computed."""
-    search, solved = Search.begin(a, b, k, columns=False), 0
+    search, solved = Search.begin(a, b, k, columns=0), 0
     while True:
         left = search.open()
         possible = left.any(1) | left.any(0) if b is a else left.any(1)

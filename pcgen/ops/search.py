@@ -28,7 +28,7 @@ def _alone(
 
 @dataclass
 class Search:
-    """A matrix D[i, j] = emd(a[i], b[j]), computed pair by pair until the k least of each row and column are known.
+    """A matrix D[i, j] = emd(a[i], b[j]), computed pair by pair until the least of each row and column are known.
 
     A pair that cannot be matched, on a GPU, has the distance NaN, which is the largest of all; it does not affect the
     bounds of other pairs.
@@ -46,8 +46,8 @@ class Search:
     Attributes:
         a: (S, N, 3).
         b: (R, N, 3).
-        k: number of least entries of each row, and of each column, to find.
-        columns: whether to find those of the columns too, not only those of the rows.
+        k: number of least entries of each row to find.
+        columns: the same of each column; 0 for those of the rows alone. If `b is a`, k is of both.
         below: (S,), for `b is a` and k = 1: decide only whether each cloud's nearest distance is at most this value.
             None: find the nearest.
         bounds: (S, R) float64, lower bounds; infinite for pairs that are not used.
@@ -61,7 +61,7 @@ class Search:
     a: Tensor
     b: Tensor
     k: int
-    columns: bool
+    columns: int
     below: Tensor | None
     bounds: Tensor
     values: Tensor
@@ -76,7 +76,7 @@ class Search:
         b: Tensor,
         k: int = 1,
         *,
-        columns: bool = True,
+        columns: int = 1,
         below: Tensor | None = None,
         bounds: Tensor | None = None,
     ) -> "Search":
@@ -153,7 +153,9 @@ class Search:
             far = _kth(self._symmetric(), self.k, 1)
             return far if self.below is None else torch.where(far <= self.below, -torch.inf, self.below)
         rows = _kth(self.values, self.k, 1)
-        columns = _kth(self.values, self.k, 0) if self.columns else rows.new_full((len(self.b),), -torch.inf)
+        if not self.columns:
+            return torch.cat((rows, rows.new_full((len(self.b),), -torch.inf)))
+        columns = _kth(self.values, self.columns, 0)
         return torch.cat((rows, columns))
 
     def _open(self, reach: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from pcgen.metrics.report import Report, label_of
 from pcgen.metrics.row import Row, merged
 from pcgen.metrics.sets import SECOND, TRAINING, measured_set
 from pcgen.metrics.tables import Column, chance_rows, copying_columns, number, shown_columns
-from pcgen.metrics.verdict import too_near
+from pcgen.metrics.verdict import more, too_near, worse
 from pcgen.models import MODELS
 from pcgen.ops import chamfer_matrix
 from pcgen.report.content import Cell, Gallery, Mark, Table
@@ -29,15 +29,15 @@ _ABOUT = {
     "cov": "share of reference clouds that are nearest to a sample; higher covers more",
     "one_nna": "accuracy of a nearest-neighbour classifier between samples and reference; best at chance",
     "z_u": "whether samples are nearer to the training set than held-out data; far below 0 means copying",
-    "c_t": "Z_U within cells of the training set",
+    "c_t": "mean of Z_U within cells of the training set",
     "authenticity": "share of samples farther from their nearest training cloud than that one is from all others",
-    "copies": "share of samples as near to a training cloud as a second sampling of that cloud",
+    "copies": "share as near to a training cloud as a second sampling of that cloud; new data has the reference's",
     "novelty": "median distance to the nearest training cloud, divided by that of a copy; a copy has 1",
     "vendi": "effective number of different clouds in the set",
 }
 _READ = [
     "1-NNA is best at chance, the score of equal distributions. Small print: 95% intervals, or deviations over sets.",
-    "Green: the interval reaches the training set's value; red: it does not.",
+    "Green: as good as the training set, within the intervals of both; red: not.",
 ]
 _LESS = ("jsd", "mmd")
 _NEAR = 512  # points that samples and reference clouds are compared on, for the order in which they are shown
@@ -119,21 +119,21 @@ def _cells(row: Row, columns: Sequence[Column], train: Row | None) -> list[Cell]
     for key, _, share in columns:
         value, ends = row.values.get(key), row.intervals.get(key)
         beside = f"{number(ends[0], share)} to {number(ends[1], share)}" if ends and value is not None else ""
+        if key == "copies" and "copies_reference" in row.values:
+            beside = f"reference {number(row.values['copies_reference'], share)}"
         found.append(Cell(number(value, share, ""), value, beside, _mark(key, row, train)))
     return found
 
 
 def _mark(key: str, row: Row, train: Row | None) -> str:
-    """Whether a metric is as good as the training set's, within the row's interval."""
+    """Whether a metric is as good as the training set's, within the intervals of both."""
     if train is None or key not in row.intervals or key not in train.values:
         return ""
-    low, high = row.intervals[key]
-    best = train.values[key]
     if key.startswith("one_nna"):
-        best = max(best, row.values.get(f"{key}_chance", 0.5))
-        good = low <= best and not too_near(row, key, best)
+        best = max(train.values[key], row.values.get(f"{key}_chance", 0.5))
+        good = not worse(row, train, key) and not too_near(row, key, best)
     else:
-        good = low <= best if key.startswith(_LESS) else high >= best
+        good = not (more(row, train, key) if key.startswith(_LESS) else more(train, row, key))
     return "good" if good else "far"
 
 

@@ -14,13 +14,16 @@ from torch import Tensor
 from pcgen import ops
 from pcgen.metrics import authenticity, c_t, evaluate, medoids, vendi, z_u
 from pcgen.metrics.blocks import Block
+from pcgen.metrics.c_t import LEAST, InCells
 from pcgen.metrics.copies import CopySearch, Near, find_copies
 from pcgen.metrics.copying import Copying
+from pcgen.metrics.intervals import mmd_interval
 from pcgen.metrics.pairs import pair_matrices
 from pcgen.metrics.preparation import prepare
 from pcgen.metrics.protocols import protocol
 from pcgen.metrics.sets import SECOND, TRAINING, measured_set
 from pcgen.metrics.store import TileStore
+from pcgen.metrics.verdict import verdict
 
 DISTANCES = ("cd", "emd")
 
@@ -47,18 +50,41 @@ def test_c_t_weighs_cells_by_held_out_clouds_and_leaves_small_ones_out() -> None
     of_own, of_other = torch.arange(60) // 20, torch.cat((torch.zeros(10), torch.ones(25), torch.full((15,), 2)))
     of_own[-5:] = 7  # the third cell has 15 samples left, another one no held-out cloud
     a, b = (z_u(own[of_own == cell], other[of_other == cell]) for cell in (0, 1))
-    assert c_t(own, other, of_own, of_other) == pytest.approx((10 * a + 25 * b) / 35)
+    assert in_cells(own, other, of_own, of_other).c_t == pytest.approx((10 * a + 25 * b) / 35)
     third = z_u(own[of_own == 2], other[of_other == 2])
-    assert c_t(own, other, of_own, of_other, least=15) == pytest.approx((10 * a + 25 * b + 15 * third) / 50)
+    found = in_cells(own, other, of_own, of_other, least=15)
+    assert found.c_t == pytest.approx((10 * a + 25 * b + 15 * third) / 50)
+    assert found.least == min(a, b, third) and found.cells == 3
     assert c_t(own, other, of_own, of_other, least=21) is None
-    assert c_t(own, other, of_own * 0, of_other * 0) == pytest.approx(z_u(own, other))
+    assert in_cells(own, other, of_own * 0, of_other * 0) == InCells(z_u(own, other), z_u(own, other), 1)
 
 
-def test_c_t_finds_copies_that_misses_hide_from_z_u() -> None:
+def test_misses_hide_copies_from_z_u_and_c_t_but_not_from_the_least_of_the_cells() -> None:
     held_out, cells = torch.rand(80) + 1, torch.arange(80) % 2
     samples = torch.where(cells == 0, held_out * 0.1, held_out * 10)  # half of them copies, half far off
-    assert abs(z_u(samples, held_out)) < 1e-9
-    assert c_t(samples[cells == 0], held_out, cells[cells == 0], cells) < -7  # type: ignore[operator]
+    found = in_cells(samples, held_out, cells, cells)
+    assert abs(z_u(samples, held_out)) < 1e-9 and abs(found.c_t) < 1e-9
+    assert found.least < -7 and found.cells == 2
+
+
+def test_c_t_sees_copies_better_where_all_clouds_are_far_from_each_other() -> None:
+    held_out, cells = torch.linspace(1, 2, 160), torch.arange(160) % 2
+    samples = held_out * torch.where(cells == 0, 1, 10)  # copies, though farther than all clouds of the other cell
+    held_out = held_out * torch.where(cells == 0, 1, 100)
+    found = in_cells(samples, held_out, cells, cells)
+    assert found.c_t < 1.3 * z_u(samples, held_out) < 0 and found.least == pytest.approx(2 * found.c_t)
+
+
+def test_the_least_of_the_cells_for_samples_of_the_datas_own_distribution() -> None:
+    cells = torch.arange(200) % 5
+    least = [in_cells(torch.rand(200), torch.rand(200), cells, cells).least for _ in range(300)]
+    assert np.mean(np.array(least) < scipy.stats.norm.ppf(1 - 0.975**0.2)) == pytest.approx(0.025, abs=0.025)
+
+
+def in_cells(*given: Tensor, least: int = LEAST) -> InCells:
+    found = c_t(*given, least=least)
+    assert found is not None
+    return found
 
 
 def test_authenticity_against_loops() -> None:
@@ -73,6 +99,14 @@ def test_authenticity_against_loops() -> None:
     found = authenticity(to_train.amin(1), of_train.amin(1)[to_train.argmin(1)])
     assert found == pytest.approx(sum(authentic) / 25) and 0 < found < 1
     assert authenticity(torch.zeros(3), torch.zeros(3)) == 0.0  # no farther than the others is: a copy
+
+
+@pytest.mark.parametrize(("dim", "outside"), [(1, 1 / 2), (2, 1 / 3 + math.sqrt(3) / (2 * math.pi))])
+def test_new_points_are_authentic_by_how_much_two_balls_overlap(dim: int, outside: float) -> None:
+    train, new = torch.rand(2000, dim, dtype=torch.float64), torch.rand(4000, dim, dtype=torch.float64)
+    to_train, of_train = torch.cdist(new, train), torch.cdist(train, train).fill_diagonal_(torch.inf)
+    found = authenticity(to_train.amin(1), of_train.amin(1)[to_train.argmin(1)])
+    assert found == pytest.approx(outside / (1 + outside), abs=0.04)  # 1/3 on a line, and not one half
 
 
 def test_vendi_counts_what_is_different() -> None:
@@ -181,14 +215,28 @@ def test_copying_is_told_from_new_shapes_under_both_distances() -> None:
     assert set(found) == {"samples", "second sample", "nudged", "memoriser"}  # the training set's row is its own copy
     new, near, same = found["samples"], found["nudged"], found["memoriser"]
     for distance in DISTANCES:
-        z, c, authentic = (f"{metric}_{distance}" for metric in ("z_u", "c_t", "authenticity"))
+        z, c, worst, authentic = (f"{metric}_{distance}" for metric in ("z_u", "c_t", "c_t_least", "authenticity"))
         assert same[z] < -3.5 and same[z] < near[z] < new[z] - 2 and abs(new[z]) < 2
         assert same[c] < -3.5 and same[c] < near[c] < new[c] - 2 and abs(new[c]) < 2
+        assert same[worst] <= same[c] and same[worst] < near[worst] < new[worst] and new[worst] > -2.5
         assert same[authentic] < 0.3 and same[authentic] < near[authentic] < new[authentic]
         assert abs(found["second sample"][z]) < 2
     assert new["copies"] < near["copies"] < same["copies"] and same["copies"] > 0.8
+    held_out = new["copies_reference"]  # they are new shapes too, as are those of the second sample
+    assert held_out == same["copies_reference"] == pytest.approx(found["second sample"]["copies"], abs=0.1)
     assert near["novelty"] < new["novelty"] and same["novelty"] == pytest.approx(1, abs=0.1)
     assert any(note.startswith("Z_U, authenticity under CD and EMD: nearest of 30") for note in notes)
+
+
+@pytest.mark.filterwarnings("ignore:(sets|scale|1-NNA). :UserWarning")
+def test_new_shapes_that_are_all_alike_are_no_copies_beside_the_reference() -> None:
+    sets = [ellipsoids(0.5 + 0.02 * sides(40, seed), seed + 3, 64) for seed in (1, 2, 3)]
+    alike = evaluate(*sets, distances=("cd",))
+    assert min(alike.values["copies"], alike.values["copies_reference"]) > 0.5
+    assert not any(sentence.startswith("Copies") for sentence in verdict(alike))
+    apart = [ellipsoids(sides(40, seed), seed + 3) for seed in (2, 3)]
+    copied = evaluate(ellipsoids(sides(40, 3), 7), *apart, distances=("cd",))
+    assert verdict(copied)[0].startswith("Copies: ") and copied.values["copies_reference"] < 0.5
 
 
 def test_samples_and_held_out_clouds_of_one_law_are_measured_alike() -> None:
@@ -212,6 +260,15 @@ def test_vendi_and_copying_stand_in_the_report() -> None:
     assert not {"z_u_cd", "copies"} & rows["training set"].keys()
     assert "c_t_cd" not in rows["samples"] and any("too few reference clouds for the cells" in n for n in report.notes)
     assert any(note.startswith("Vendi under CD: at the reference's median distance") for note in report.notes)
+
+
+@pytest.mark.filterwarnings("ignore:(sets|scale|1-NNA). :UserWarning")
+def test_a_second_sample_is_drawn_with_its_twins_in_the_reference() -> None:
+    reference, second = (ellipsoids(sides(30, 3), seed, 1024) for seed in (4, 5))
+    row = evaluate(ellipsoids(sides(30, 8), 7, 1024), reference, second=second, distances=("cd",)).rows[1]
+    low, high = row.intervals["mmd_cd"]
+    independent = mmd_interval(ops.chamfer_matrix(second, reference), seed=0)
+    assert 0 < low < row.values["mmd_cd"] < high and high - low < 0.7 * (independent[1] - independent[0])
 
 
 def test_the_search_on_few_points_finds_what_all_distances_find() -> None:
