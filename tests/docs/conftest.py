@@ -89,14 +89,14 @@ def world(tmp_path_factory: pytest.TempPathFactory, pcgen: Run) -> Path:
 
 def _quick_pictures(patch: pytest.MonkeyPatch) -> None:
     """Small ones, by matplotlib: Open3D starts a process for every picture, which takes seconds."""
-    from pcgen.view import engines, film, sheet
+    from pcgen.view import engines, sheet
 
     def refuse(*_: object, **__: object) -> None:
         raise engines.NotDrawn("not in the tests of pages")
 
     patch.setattr(engines.Open3D, "draw", refuse)
     patch.setattr(sheet, "_ROOM", (480, 120))
-    patch.setattr(film, "_ROOM", (240, 120))
+    patch.setattr(sys.modules["pcgen.view.film"], "_ROOM", (240, 120))  # the package has a function of that name
 
 
 def _boxes(folder: Path, count: int) -> None:

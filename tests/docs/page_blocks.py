@@ -29,10 +29,8 @@ _SMALL = {
     "explore": ["--points", "128", "--overwrite"],
     "evaluate": ["--overwrite"],
     "view": ["--overwrite"],
-    "report": ["--clouds", "4", "--metrics", "cd", "--overwrite"],
+    "report": ["--clouds", "4", "--overwrite"],
     "suite": ["--models", "gaussian,ppca", "--effort", "0.001", "--clouds", "4", "--reference-clouds", "4"],
-    "claims": ["--seeds", "3", "--effort", "0.02"],
-    "classify": ["--steps", "2", "--batch-size", "8"],
     "data convert": ["--overwrite"],
     "data mesh": ["--method", "ball_pivoting"],
 }
@@ -80,6 +78,12 @@ def shortened(words: list[str]) -> list[str]:
             short += ["--points", "128", "--count", "2"]
     if name == "sample" and ("-n" not in words or int(words[words.index("-n") + 1]) > _DRAWN):
         short += ["-n", str(_DRAWN)]
+    if name == "report" and "runs/board" not in words:
+        short += ["--metrics", "cd"]
+    if name == "claims" and len(words) > 1:
+        short += ["--seeds", "3", "--effort", "0.02"]
+    if name == "classify" and "--supervised" in words:
+        short += ["--steps", "2", "--batch-size", "8"]
     if "--copies" in words:
         short += ["--copies", "2"]
     return short
