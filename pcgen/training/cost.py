@@ -1,5 +1,6 @@
 """The memory and time of sampling, estimated in advance."""
 
+import math
 import os
 import time
 from collections.abc import Callable
@@ -75,9 +76,8 @@ def sampling_cost(model: GenerativeModel, n: int, element: int = 4, **options: A
         seconds = _timed(model, size, options)
         spent += seconds
     each = max(0.0, seconds - single) / (size - 1) if size > 1 else seconds
-    whole, rest = divmod(n, batch)
-    counts = [batch] * whole + [rest] * (rest > 0)
-    return Cost(n, result, batch, _COPIES * result, sum(seconds + (count - size) * each for count in counts))
+    start = seconds - size * each  # what a batch takes besides its objects
+    return Cost(n, result, batch, _COPIES * result, start * math.ceil(n / batch) + n * each)
 
 
 def available_memory() -> int | None:

@@ -74,7 +74,8 @@ class RunFolder:
         run = cls(Path(path), config)
         json.dumps(config)  # What JSON cannot hold is told before anything is deleted.
         cls.check_free(path, overwrite)
-        run._delete()
+        if run.path.is_dir():
+            run._delete()
         try:
             run.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -82,7 +82,7 @@ def test_resume_goes_on_and_an_existing_run_is_refused(pcgen, boxes, tmp_path):
     before = (tmp_path / "ae" / "last.safetensors").read_bytes()
     result = pcgen(*command, "--steps", 8)
     assert result.code == 2
-    assert f"{tmp_path / 'ae'} exists" in result.err and "--resume auto" in result.err
+    assert f"{tmp_path / 'ae'}: has a run already" in result.err and "--resume auto" in result.err
     assert (tmp_path / "ae" / "last.safetensors").read_bytes() == before
     assert pcgen(*command, "--steps", 8, "--resume", "auto").code == 0
     assert pcgen(*model, "--steps", 8, "--out", tmp_path / "whole").code == 0

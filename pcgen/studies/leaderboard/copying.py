@@ -9,7 +9,7 @@ __all__ = ["copying_table"]
 
 _READ = (
     "Read these together: a model that copies has Z_U and C_T far below 0, fewer authentic samples, more copies and "
-    "less novelty than the second sample, which has no copies; the memoriser (other points of training shapes) shows "
+    "less novelty than the second sample, whose shapes are new; the memoriser (other points of training shapes) shows "
     "the scores of copies. Vendi is shown with that of the reference on as many clouds; below it, samples are less "
     "diverse."
 )
@@ -37,7 +37,10 @@ def copying_table(done: Sequence[Entry], protocol: str) -> str:
         means = {metric: mean for metric, (mean, _) in entry.spread(protocol).items()}
         lines.append(f"| {entry.name} | {_cells(means, shown)} |")
     lines += [f"| *{row.name}* | {_cells(row.values, shown)} |" for row in oracles if shown_columns([row], shown)]
-    return "\n".join([*lines, "", _READ])
+    said = _READ
+    if (new := rows[0].values.get("copies_reference")) is not None:
+        said += f" Of the reference, {number(new, True)}% are as near to a training cloud as a copy."
+    return "\n".join([*lines, "", said])
 
 
 def _cells(values: Mapping[str, float], shown: Sequence[tuple[str, str, bool]]) -> str:
