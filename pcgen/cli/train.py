@@ -216,17 +216,16 @@ def _conclude(run: "Run", name: str) -> None:
     """Say how good the model became, and what to type next."""
     from pcgen.models import MODELS, GenerativeModel, model_class
     from pcgen.models.abilities import abilities
-    from pcgen.training.history import best_row
 
     history = run.history
-    best = best_row(history)
     if not history:
         return
     last = history[-1]
     words = f"{run.path}: {last['step']} steps in {last['seconds']:.0f} s"
-    if best is not None:
+    if (used := run.used_row) is not None:
         last_one = next(row["validation"] for row in reversed(history) if row.get("validation") is not None)
-        words += f"; best validation {best['validation']:.4g} at step {best['step']}, last {last_one:.4g}"
+        best = f"; best validation {used['validation']:.4g} at step {used['step']}, last {last_one:.4g}"
+        words += best if run.checkpoint("best").is_file() else f"; validation {last_one:.4g}"
     say(words)
     cls = model_class(name)
     if issubclass(cls, GenerativeModel):

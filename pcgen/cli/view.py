@@ -178,4 +178,5 @@ def _losses(files: list[str], png: Path | None, overwrite: bool) -> None:
             f"step by step: --chain {files[0]}"
         )
     run = Run.open(files[0])
-    say(str(curves(run.history, png, title=model_name(run.config), overwrite=overwrite)))
+    chosen = run.checkpoint("best").is_file()
+    say(str(curves(run.history, png, title=model_name(run.config), chosen=chosen, overwrite=overwrite)))

@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pcgen.metrics.occupancy import FEW_OUTSIDE
 from pcgen.metrics.report import Report, label_of
 
 __all__ = ["check_comparable", "mean_and_deviation", "one_by_one", "own_notes", "shared_notes", "versions"]
@@ -70,12 +71,14 @@ def shared_notes(reports: Sequence[Report]) -> list[str]:
 
 
 def own_notes(reports: Mapping[str, Sequence[Report]]) -> dict[str, list[str]]:
-    """The notes of each name's reports that not all reports have, each once."""
+    """The notes of each name's reports that not all reports have, each once, but for points that are no matter."""
     shared = shared_notes([report for found in reports.values() for report in found])
-    return {
-        name: [note for note in dict.fromkeys(note for report in found for note in report.notes) if note not in shared]
-        for name, found in reports.items()
-    }
+
+    def own(found: Sequence[Report]) -> list[str]:
+        notes = dict.fromkeys(note for report in found for note in report.notes)
+        return [note for note in notes if note not in shared and not note.startswith(FEW_OUTSIDE)]
+
+    return {name: own(found) for name, found in reports.items()}
 
 
 def versions(reports: Mapping[str, Sequence[Report]]) -> str:

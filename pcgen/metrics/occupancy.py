@@ -12,8 +12,10 @@ from pcgen.metrics.preparation import Prepared
 from pcgen.metrics.protocols import Protocol
 from pcgen.metrics.sets import REFERENCE, MeasuredSet
 
-__all__ = ["Occupancy"]
+__all__ = ["FEW_OUTSIDE", "Occupancy"]
 
+FEW_OUTSIDE = "JSD: few"
+"""How the note on points outside the ball begins where they are of no matter; of many there is a warning."""
 _MANY_OUTSIDE = 0.01  # a larger share of a set's points outside the grid's ball gives a warning
 _STRETCHED = 4.0  # ratio of the ball's radius to that of a ball with half of the points; 2.6 for a Gaussian
 
@@ -43,8 +45,11 @@ class Occupancy:
             outside += [f"{beyond:,} of {total:,} of the {name}"] if beyond else []
             many |= beyond > _MANY_OUTSIDE * total
         if outside:
-            said = f"JSD: points outside the ball, counted at its border: {', '.join(outside)}"
-            (self.warnings if many else self.notes).append(said)
+            said = f"points outside the ball, counted at its border: {', '.join(outside)}"
+            if many:
+                self.warnings.append(f"JSD: {said}")
+            else:
+                self.notes.append(f"{FEW_OUTSIDE} {said}")
         if protocol.grid == "reference":
             self.warnings += _stretched(reference, self.grid)
 

@@ -52,6 +52,9 @@ class Learner(nn.Module, ABC):
     even: bool = False
     """Whether it trains on clouds of more points than it has by evenly spread ones of them, not by random ones."""
 
+    early_choice: ClassVar[bool] = True
+    """Whether the checkpoint with the best validation is used, and not the last: a validation may misjudge a model."""
+
     shape: tuple[int, ...]
     """Of a row of x."""
     classes: tuple[str, ...] = ()

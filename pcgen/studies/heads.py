@@ -44,7 +44,7 @@ def train_head(
     """Train a head for `effort` times its recipe's steps, or go on with its training.
 
     Returns:
-        The trained model (its best checkpoint), and the seconds that its training took in all.
+        The trained model (the checkpoint that is used), and the seconds that its training took in all.
     """
     options = Options(seed=seed).scaled(job.learner.recipe, effort)
     job.fit(folder, options, device=device, resume="auto", progress=progress)

@@ -63,7 +63,7 @@ def fit(
             learned relative to its own origin, which the run records.
         labels: (S,) int64, passed to the model with each batch.
         validation: held-out rows, (V, ...), moved to the origin of `data`; the checkpoint with the best validation is
-            kept besides the last.
+            kept besides the last, unless the model says that its validation misjudges it (`Learner.early_choice`).
         validation_labels: (V,) int64; a set of clouds has its own.
         out: a run folder to write (see `Run`); None writes nothing.
         about: information about the data that the run stores: spec, split, normalization, ...

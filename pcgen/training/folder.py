@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,7 @@ from pcgen.files import write_whole
 from pcgen.models import build
 from pcgen.models.base import Learner
 from pcgen.seeds import isolated
-from pcgen.training.history import EVENTS, read_history
+from pcgen.training.history import EVENTS, best_row, read_history
 from pcgen.training.state import fill, weights
 
 __all__ = ["CODES", "RunFolder"]
@@ -141,6 +141,14 @@ class RunFolder:
     def history(self) -> list[dict[str, Any]]:
         """The history's rows, oldest first: step, epoch, seconds, losses, rates, and validation where it was taken."""
         return read_history(self.history_path)
+
+    @property
+    def used_row(self) -> Mapping[str, Any] | None:
+        """The row of the history with the validation of the checkpoint that is used; None if there was none."""
+        history = self.history
+        if self.checkpoint("best").is_file():
+            return best_row(history)
+        return next((row for row in reversed(history) if row.get("validation") is not None), None)
 
     @property
     def normalization(self) -> Normalization:

@@ -65,7 +65,7 @@ class Keeper:
                 state.best, better = measured, True
         if step.validation is not None or step.step % (self._options.log_every or LOG_EVERY) == 0 or step.ends:
             self._log(step)
-        if self._measure is not None:
+        if self._measure is not None and self._model.learner.early_choice:
             if ranks.agree([better])[0]:
                 self.save("best")
             elif state.phase > 0 and step.step == state.entered + 1:

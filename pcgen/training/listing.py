@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from pcgen.training.folder import RunFolder
-from pcgen.training.history import best_row
 from pcgen.training.limits import Limit
 from pcgen.training.options import Options, batches
 
@@ -25,7 +24,7 @@ class RunSummary:
         seconds: of training.
         share: of the training that is done, from 0 to 1; None if its end is not known.
         losses: the last ones.
-        validation: the smallest, on held-out rows, of the last phase; None if there was none.
+        validation: on held-out rows, of the checkpoint that is used; None if there was none.
         best: the step of that validation.
         bytes: of the whole folder.
     """
@@ -65,7 +64,7 @@ def summarise(path: str | Path) -> RunSummary:
     run = RunFolder.open(path)
     history = run.history
     last: dict[str, Any] = history[-1] if history else {}
-    best = best_row(history)
+    used = run.used_row
     losses = {name: value for name, value in last.get("losses", {}).items() if value is not None}
     return RunSummary(
         path=run.path,
@@ -75,8 +74,8 @@ def summarise(path: str | Path) -> RunSummary:
         seconds=float(last.get("seconds", 0.0)),
         share=_share(run.config, last),
         losses=losses,
-        validation=None if best is None else float(best["validation"]),
-        best=None if best is None else int(best["step"]),
+        validation=None if used is None else float(used["validation"]),
+        best=None if used is None else int(used["step"]),
         bytes=sum(file.stat().st_size for file in run.path.rglob("*") if file.is_file()),
     )
 

@@ -23,11 +23,12 @@ def curves(
     path: str | os.PathLike[str],
     *,
     title: str = "",
+    chosen: bool = True,
     overwrite: bool = False,
 ) -> Path:
     """Plot every loss of a training against the step, and beside them the validation, if there is one.
 
-    The best validation of the last phase, whose checkpoint is used, is marked. A vertical axis is logarithmic if all
+    The best validation of the last phase is marked if its checkpoint is used. A vertical axis is logarithmic if all
     its values are positive and span more than a factor of 30. Values that are not finite leave a gap.
 
     Args:
@@ -35,6 +36,7 @@ def curves(
             "validation": 0.2}, the last one optional.
         path: the .png to write; missing folders are made.
         title: written above the plot.
+        chosen: whether the checkpoint with the best validation is used, not the last one.
         overwrite: replace a picture that exists.
 
     Raises:
@@ -64,7 +66,7 @@ def curves(
         axes.set_ylabel(label)
         if len(lines) > 1:
             axes.legend(frameon=False)
-    best = best_row(history)
+    best = best_row(history) if chosen else None
     if best is not None:
         every[-1].axvline(best["step"], color="#888888", linewidth=1.0, linestyle="--", zorder=1.5)
         every[-1].set_title(f"best {best['validation']:.4g} at step {best['step']:.0f}", fontsize=9)

@@ -10,6 +10,7 @@ from blob_sets import REFERENCE, SAMPLES, blobs
 from pcgen.data import Clouds, load
 from pcgen.data.axes import to_y_up
 from pcgen.metrics import evaluate
+from pcgen.metrics.comparable import own_notes
 from pcgen.metrics.mismatches import better_axes
 
 pytestmark = pytest.mark.filterwarnings("ignore:(sets|axes|1-NNA|JSD|EMD). :UserWarning")
@@ -22,6 +23,17 @@ def test_points_outside_the_grid_are_said() -> None:
     share = float((SAMPLES.double() * 2).norm(dim=-1).gt(0.5).double().mean())
     said = f"JSD: points outside the ball, counted at its border: {round(150 * share)} of 150 of the samples"
     assert said in report.notes
+
+
+def test_few_points_outside_the_grid_are_noted_in_the_report_and_not_beneath_a_table_of_models() -> None:
+    clouds = (torch.rand(4, 250, 3) - 0.5) * 0.5
+    one, other = clouds.clone(), clouds.clone()
+    one[0, 0], other[0, 0] = 0.6, 0.2  # a thousandth, and none
+    reports = [evaluate(each, clouds, protocol="pointflow", distances=()) for each in (one, other)]
+    told = [[note for note in report.notes if "outside the ball" in note] for report in reports]
+    assert told[0] == ["JSD: few points outside the ball, counted at its border: 1 of 1,000 of the samples"]
+    assert told[1] == []
+    assert own_notes({"one": reports[:1], "other": reports[1:]}) == {"one": [], "other": []}
 
 
 @pytest.mark.parametrize("units", [1.0, 1000.0])

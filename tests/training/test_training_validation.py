@@ -16,6 +16,7 @@ from pcgen.models.clouds.latent import LatentCloudModel
 from pcgen.models.variational.vae import VAE
 from pcgen.statistics import energy_distance
 from pcgen.training import Run, Step, fit, load
+from pcgen.training.listing import summarise
 from pcgen.training.validation import Validation
 
 
@@ -35,6 +36,22 @@ def test_the_best_checkpoint_is_the_one_that_validated_best(tmp_path: Path) -> N
     assert [row["validation"] for row in Run.open(tmp_path / "run").history] == [
         (step - 3) ** 2 for step in range(1, 9)
     ]
+
+
+@pytest.mark.parametrize("name", ["gan", "wgan_gp", "f_gan", "infogan", "dan", "stacked_gan", "vae"])
+def test_adversarial_models_are_used_as_they_ended(tmp_path: Path, name: str) -> None:
+    small = {"encoder": {"name": "pointnet", "widths": [8]}, "decoder": {"name": "fully_connected", "widths": [8]}}
+    head = MODELS[name]((4,))
+    model = LatentCloudModel(Autoencoder((8, 3), code=4, **small), head)
+    fit(model, vectors()[:, :4], validation=vectors()[:9, :4], out=tmp_path / "run", steps=6, validate_every=2)
+    run = Run.open(tmp_path / "run")
+    if name == "vae":
+        assert run.checkpoint("best").is_file() and summarise(run.path).best == run.used_row["step"]
+        return
+    assert not run.checkpoint("best").exists()
+    validated = [row for row in run.history if row.get("validation") is not None]
+    assert len(validated) >= 3 and run.used_row == validated[-1] and summarise(run.path).best == 6
+    assert equal(run.model(), run.model("last"))
 
 
 def test_validation_is_taken_twenty_times_and_at_the_end_unless_told_otherwise(tmp_path: Path) -> None:

@@ -71,6 +71,7 @@ class StackedGAN(GenerativeModel):
     """
 
     objective: ClassVar[str] = "Jensen-Shannon divergence at each level of an encoder"
+    early_choice: ClassVar[bool] = False
     learning: ClassVar[str] = "games of two networks, level by level"
     sampling: ClassVar[str] = "one pass of each generator"
 
