@@ -59,7 +59,8 @@ def test_two_models_stand_in_one_table_with_the_quality_of_their_codes(pcgen, fe
     assert re.search(r"\n\| \*chance\* \|.* 46\.7 \|", head)  # (8 - 1) / (2 * 8 - 1)
     assert re.search(r"\n\| gmm \|.* \d+\.\d \(\d+-\d+\) \|", head)
     assert copying.count("\n| *memoriser* |") == 1 and "| *training set* | - |" in copying  # but for its Vendi
-    new = board["rows"][0]["results"]["exact"]["mean"]["copies_reference"]
+    report = json.loads((out / "gmm" / "report-exact-0.json").read_text())
+    new = report["rows"][0]["values"]["copies_reference"]
     assert f" Of the reference, {100 * new:.1f}% are as near to a training cloud as a copy." in copying
     row = re.search(r"\n\| \*independent Gaussians\*( \| -)+ \| 1\.00 \| \|\n", table)
     assert (
