@@ -82,7 +82,7 @@ def shortened(words: list[str]) -> list[str]:
         short += ["--metrics", "cd"]
     if name == "claims" and len(words) > 1:
         short += ["--seeds", "3", "--effort", "0.02"]
-    if name == "classify" and "--supervised" in words:
+    if name == "classify" and {"--supervised", "--models"} & {*words}:
         short += ["--steps", "2", "--batch-size", "8"]
     if "--copies" in words:
         short += ["--copies", "2"]
