@@ -135,12 +135,11 @@ def classify(
 
 def _refuse_unused(context: typer.Context, codes: bool, references: bool) -> None:
     """Refuse options that were given and would be ignored."""
-    parameters = {str(option.name) for option in context.command.params}
     for there, own, what in (
         (references, _OF_REFERENCES, "supervised references; add --supervised or --models"),
         (codes, _OF_CODES, "a classifier of codes; name a run folder"),
     ):
-        if not there and (asked := given(context, parameters - {*own})):
+        if not there and (asked := given(context, among=own)):
             raise ValueError(f"{', '.join(asked)}: for {what}, or leave it out")
 
 

@@ -42,12 +42,17 @@ def say(*lines: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
 
-def given(context: "typer.Context", besides: Iterable[str] = ()) -> list[str]:
-    """The options that the command line has, as it names them, besides those of these parameters."""
+def given(context: "typer.Context", besides: Iterable[str] = (), among: Iterable[str] | None = None) -> list[str]:
+    """The options that the command line has, as it names them: all but `besides`, or those `among` these parameters."""
     found = []
     for option in context.command.params:
         source = context.get_parameter_source(str(option.name))
-        if option.name not in besides and source is not None and source.name != "DEFAULT":
+        if (
+            option.name not in besides
+            and (among is None or option.name in among)
+            and source is not None
+            and source.name != "DEFAULT"
+        ):
             found.append(option.opts[0])
     return found
 

@@ -90,10 +90,8 @@ def suite(
 ) -> None:
     """Train an autoencoder and every model on its codes, with results in one table, plot and picture."""
     reading: dict[str, Any] = {"points": points, "normalize": normalize, "up": up, "drop_bad": drop_bad}
-    if codes is not None:
-        asked = set(given(context)) & {f"--{name.replace('_', '-')}" for name in (*reading, "max_bytes")}
-        if asked:
-            raise ValueError(f"{', '.join(sorted(asked))}: is given by the run of --codes; leave it out")
+    if codes is not None and (asked := given(context, among=(*reading, "max_bytes"))):
+        raise ValueError(f"{', '.join(sorted(asked))}: is given by the run of --codes; leave it out")
     from pcgen.cli.progress import pair_progress
     from pcgen.models import MODELS
     from pcgen.studies import leaderboard

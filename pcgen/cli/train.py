@@ -216,16 +216,18 @@ def _conclude(run: "Run", name: str) -> None:
     """Say how good the model became, and what to type next."""
     from pcgen.models import MODELS, GenerativeModel, model_class
     from pcgen.models.abilities import abilities
+    from pcgen.training.history import used_row
 
     history = run.history
     if not history:
         return
     last = history[-1]
     words = f"{run.path}: {last['step']} steps in {last['seconds']:.0f} s"
-    if (used := run.used_row) is not None:
-        last_one = next(row["validation"] for row in reversed(history) if row.get("validation") is not None)
-        best = f"; best validation {used['validation']:.4g} at step {used['step']}, last {last_one:.4g}"
-        words += best if run.checkpoint("best").is_file() else f"; validation {last_one:.4g}"
+    best, latest = (used_row(history, chosen) for chosen in (True, False))
+    if latest is not None and not run.checkpoint("best").is_file():
+        words += f"; validation {latest['validation']:.4g}"
+    elif latest is not None and best is not None:
+        words += f"; best validation {best['validation']:.4g} at step {best['step']}, last {latest['validation']:.4g}"
     say(words)
     cls = model_class(name)
     if issubclass(cls, GenerativeModel):

@@ -18,7 +18,7 @@ from pcgen.files import write_whole
 from pcgen.models import build
 from pcgen.models.base import Learner
 from pcgen.seeds import isolated
-from pcgen.training.history import EVENTS, best_row, read_history
+from pcgen.training.history import EVENTS, read_history, used_row
 from pcgen.training.state import fill, weights
 
 __all__ = ["CODES", "RunFolder"]
@@ -145,10 +145,7 @@ class RunFolder:
     @property
     def used_row(self) -> Mapping[str, Any] | None:
         """The row of the history with the validation of the checkpoint that is used; None if there was none."""
-        history = self.history
-        if self.checkpoint("best").is_file():
-            return best_row(history)
-        return next((row for row in reversed(history) if row.get("validation") is not None), None)
+        return used_row(self.history, self.checkpoint("best").is_file())
 
     @property
     def normalization(self) -> Normalization:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pcgen.files import write_whole
 
-__all__ = ["EVENTS", "History", "best_row", "event_writer", "read_history"]
+__all__ = ["EVENTS", "History", "best_row", "event_writer", "read_history", "used_row"]
 
 EVENTS = "events"
 
@@ -42,6 +42,13 @@ def best_row(history: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     known = [row for row in history if row.get("phase") == phase and row.get("validation") is not None]
     finite = [row for row in known if math.isfinite(row["validation"])]
     return min(finite, key=lambda row: float(row["validation"]), default=None)
+
+
+def used_row(history: Sequence[Mapping[str, Any]], chosen: bool) -> Mapping[str, Any] | None:
+    """The row with the validation of the checkpoint that is used: the best, if that is kept (`chosen`), or the last."""
+    if chosen:
+        return best_row(history)
+    return next((row for row in reversed(history) if row.get("validation") is not None), None)
 
 
 class History:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pcgen.training.folder import RunFolder
+from pcgen.training.history import used_row
 from pcgen.training.limits import Limit
 from pcgen.training.options import Options, batches
 
@@ -64,7 +65,7 @@ def summarise(path: str | Path) -> RunSummary:
     run = RunFolder.open(path)
     history = run.history
     last: dict[str, Any] = history[-1] if history else {}
-    used = run.used_row
+    used = used_row(history, run.checkpoint("best").is_file())
     losses = {name: value for name, value in last.get("losses", {}).items() if value is not None}
     return RunSummary(
         path=run.path,
