@@ -6,6 +6,7 @@ python scripts/bench_heads.py --out runs/heads
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
+from unittest.mock import patch
 
 import figures
 import torch
@@ -17,9 +18,11 @@ from torch import Tensor
 from pcgen import data, training
 from pcgen.data.thinning import thin
 from pcgen.data.training_set import training_set
-from pcgen.models.base import Batch
+from pcgen.models.adversarial.base import Adversarial
+from pcgen.models.base import Batch, Learner
 from pcgen.models.clouds.resampling import resample
 from pcgen.models.inference import in_batches
+from pcgen.training.history import best_row
 
 # What is changed of the defaults: the model, its arguments, the training's options.
 VARIANTS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
@@ -43,11 +46,20 @@ VARIANTS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "parzen, 4 neighbours": ("parzen", {"neighbours": 4}, {}),
     "parzen, 20 neighbours": ("parzen", {"neighbours": 20}, {}),
     "parzen, noise .3": ("parzen", {"noise": 0.3}, {}),
+    "gan": ("gan", {}, {}),
+    "wgan_gp": ("wgan_gp", {}, {}),
+    "f_gan": ("f_gan", {}, {}),
 }
-# Other ways to draw by what is trained already: its name, the options of drawing.
-DRAWN: dict[str, tuple[str, dict[str, Any]]] = {
-    "not stretched": ("diffusion", {"match": False}),
-    "flow_matching, not stretched": ("flow_matching", {"match": False}),
+# Other ways to draw by what is trained already: its name, the checkpoint, the options of drawing.
+DRAWN: dict[str, tuple[str, str | None, dict[str, Any]]] = {
+    "not stretched": ("diffusion", None, {"match": False}),
+    "flow_matching, not stretched": ("flow_matching", None, {"match": False}),
+    "gan": ("gan", "last", {}),
+    "gan, least validation": ("gan", "best", {}),
+    "wgan_gp": ("wgan_gp", "last", {}),
+    "wgan_gp, least validation": ("wgan_gp", "best", {}),
+    "f_gan": ("f_gan", "last", {}),
+    "f_gan, least validation": ("f_gan", "best", {}),
 }
 
 
@@ -72,7 +84,7 @@ def main(
 
     decoded = in_batches(codes.autoencoder, codes.autoencoder.decode, codes.train)
     known = {"variant": "training set decoded", "steps": "", "loss_train": "", "loss_held_out": ""}
-    chosen = [name.strip() for name in variants.split(";")] if variants else [*VARIANTS, *DRAWN]
+    chosen = [name.strip() for name in variants.split(";")] if variants else [*dict.fromkeys([*VARIANTS, *DRAWN])]
     kept = figures.of_others("heads", data=[shapes], variant=[known["variant"], *chosen])
     rows: list[dict[str, object]] = []
 
@@ -83,22 +95,24 @@ def main(
 
     tell({**known, **judge(judge.some(source.normalization.undo(resample(decoded)).cpu()))})
     for name in chosen:
-        trained, options = DRAWN.get(name, (name, {}))
+        trained, checkpoint, options = DRAWN.get(name, (name, None, {}))
         model, config, settings = VARIANTS[trained]
         torch.manual_seed(0)
         job = training.on_codes(model, codes, **config)
-        run = fit_once(job, out / trained.replace(" ", "_").replace(",", ""), minutes, **settings)
+        with patch.object(Adversarial, "early_choice", True):  # to measure the checkpoint that would not be kept
+            run = fit_once(job, out / trained.replace(" ", "_").replace(",", ""), minutes, **settings)
         torch.manual_seed(0)
-        found = judge(partial(run.sample, len(test), **options))
-        losses = {"loss_train": _loss(run, codes.train), "loss_held_out": _loss(run, codes.held_out)}
-        tell({"variant": name, "steps": run.history[-1]["step"], **losses, **found})
+        found = judge(partial(run.sample, len(test), checkpoint=checkpoint, **options))
+        learner = run.trained(checkpoint)
+        losses = {"loss_train": _loss(learner, codes.train), "loss_held_out": _loss(learner, codes.held_out)}
+        row = (best_row(run.history) if checkpoint == "best" else None) or run.history[-1]
+        tell({"variant": name, "steps": row["step"], **losses, **found})
 
 
-def _loss(run: training.Run, rows: Tensor) -> float:
+def _loss(learner: Learner, rows: Tensor) -> float:
     """The model's own loss of codes: a mean over enough draws of times and noise for the third digit."""
-    model = run.model()
     torch.manual_seed(0)
-    return sum(float(model.validate(Batch(rows))) for _ in range(20)) / 20
+    return sum(float(learner.validate(Batch(rows))) for _ in range(20)) / 20
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ def test_a_row_for_the_decoded_training_set_and_one_for_each_variant(
 ) -> None:
     sizes = {"points": 16, "autoencoder": 0.005, "minutes": 0.005}
     program = script("bench_heads")
-    names = "diffusion;schedule linear;not stretched"
+    names = "diffusion;not stretched;gan;gan, least validation"
     program.main(shapes="shapes:chair=60", variants=names, out=tmp_path, **sizes)
     rows = script("figures").read("heads")
     assert [row["variant"] for row in rows] == ["training set decoded", *names.split(";")]
