@@ -29,7 +29,7 @@ class Adversarial(GenerativeModel):
         ValueError: an unsupported shape, or an argument out of range.
     """
 
-    # The energy distance of few held-out rows hardly sees what the game improves last: see docs/generation.md.
+    # The energy distance of one set of samples to few held-out rows is too uncertain to choose by: docs/generation.md.
     early_choice: ClassVar[bool] = False
     learning: ClassVar[str] = "a game of two networks"
     sampling: ClassVar[str] = "one pass of a generator"
