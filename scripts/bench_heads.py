@@ -22,7 +22,7 @@ from pcgen.models.adversarial.base import Adversarial
 from pcgen.models.base import Batch, Learner
 from pcgen.models.clouds.resampling import resample
 from pcgen.models.inference import in_batches
-from pcgen.training.history import best_row
+from pcgen.training.history import used_row
 
 # What is changed of the defaults: the model, its arguments, the training's options.
 VARIANTS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
@@ -105,8 +105,8 @@ def main(
         found = judge(partial(run.sample, len(test), checkpoint=checkpoint, **options))
         learner = run.trained(checkpoint)
         losses = {"loss_train": _loss(learner, codes.train), "loss_held_out": _loss(learner, codes.held_out)}
-        row = (best_row(run.history) if checkpoint == "best" else None) or run.history[-1]
-        tell({"variant": name, "steps": row["step"], **losses, **found})
+        row = used_row(run.history, checkpoint == "best")
+        tell({"variant": name, "steps": row["step"] if row else "", **losses, **found})
 
 
 def _loss(learner: Learner, rows: Tensor) -> float:
