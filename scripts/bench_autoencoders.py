@@ -22,6 +22,14 @@ SHAPES = figures.ROOT.parent / "shared" / "data" / "ldraw_parts.npz"
 PAPER = {"name": "fully_connected", "widths": [256, 256], "norm": None}
 ALL = {"seen": None, "gap": 0.0}
 ADAM = {"matrix_lr": 0.0}
+# How the default changes each batch of fewer than 1,000 clouds.
+CHANGED = {"stretch": 0.15, "mirror": 0.5, "centred": True}
+
+
+def _changed(**amounts: float) -> dict[str, Any]:
+    """Options of a training whose changes of batches differ from the default's."""
+    return {"augment": data.Augmentation(**{**CHANGED, **amounts})}
+
 
 # What is changed of the defaults: the model, its arguments, the training's options.
 VARIANTS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
@@ -46,7 +54,9 @@ VARIANTS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "code of 256": ("autoencoder", {"code": 256}, {}),
     "code of 64": ("autoencoder", {"code": 64}, {}),
     "not changed at random": ("autoencoder", {}, {"augment": data.Augmentation()}),
-    "stretched twice as much": ("autoencoder", {}, {"augment": data.Augmentation(stretch=0.3, mirror=0.5)}),
+    "half rotated too": ("autoencoder", {}, _changed(rotation=180, rotated=0.5)),
+    "rotated too": ("autoencoder", {}, _changed(rotation=180)),
+    "stretched twice as much": ("autoencoder", {}, _changed(stretch=0.3)),
     "set of 32 tokens": ("set_autoencoder", {}, {}),
 }
 

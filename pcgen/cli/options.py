@@ -27,6 +27,7 @@ __all__ = [
     "Out",
     "Overwrite",
     "Rotate",
+    "RotateShare",
     "Scale",
     "Seed",
     "Steps",
@@ -96,6 +97,10 @@ Stretch = Annotated[float, _STRETCH]
 Mirror = Annotated[float, _MIRROR]
 # Where an option that is not given is another thing than 0.
 GivenRotate = Annotated[float | None, _ROTATE]
+RotateShare = Annotated[
+    float | None,
+    typer.Option(min=0, max=1, help="Rotate this share of the clouds; the others keep their direction (default: all)."),
+]
 GivenJitter = Annotated[float | None, _JITTER]
 GivenScale = Annotated[float | None, _SCALE]
 GivenStretch = Annotated[float | None, _STRETCH]

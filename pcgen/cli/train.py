@@ -19,6 +19,7 @@ from pcgen.cli.options import (
     GivenStretch,
     Minutes,
     Overwrite,
+    RotateShare,
     Steps,
     Threads,
 )
@@ -65,6 +66,7 @@ def train(
     points: Points = None,
     normalize: Normalize = None,
     rotate: GivenRotate = None,
+    rotate_share: RotateShare = None,
     jitter: GivenJitter = None,
     scale: GivenScale = None,
     stretch: GivenStretch = None,
@@ -90,6 +92,7 @@ def train(
     reading: dict[str, Any] = {"points": points, "normalize": normalize, "up": up, "max_bytes": max_bytes}
     reading |= {"drop_bad": drop_bad or None}
     changing = {"rotation": rotate, "jitter": jitter, "scale": scale, "stretch": stretch, "mirror": mirror}
+    changing["rotated"] = rotate_share
     _check(model, out, data, codes, again, {**reading, **changing, "set": settings or None, "domain": domain})
     import torch
 
@@ -137,9 +140,7 @@ def _check(
     """Refuse options that contradict each other; those that were given are not None, but may be 0."""
     if again is not None:
         others: dict[str, object] = {"MODEL": model}
-        others |= {
-            f"--{name.replace('rotation', 'rotate').replace('_', '-')}": value for name, value in settled.items()
-        }
+        others |= {_option(name): value for name, value in settled.items()}
         for option in (option for option, value in others.items() if value is not None):
             raise ValueError(f"{option}: is settled by the run that --again names; leave it out")
     elif model is None:
@@ -149,15 +150,23 @@ def _check(
     elif codes is not None:
         for name, value in settled.items():
             if value is not None and name not in ("set", "domain"):
-                option = f"--{name.replace('rotation', 'rotate').replace('_', '-')}"
                 raise ValueError(
-                    f"{option}: is settled by the run that --codes names, whose clouds are read; leave it out"
+                    f"{_option(name)}: is settled by the run that --codes names, whose clouds are read; leave it out"
                 )
     elif settled["domain"] is not None:
         raise ValueError("--domain: is for heads on codes; give --codes RUN, or leave it out")
+    if settled["rotated"] is not None and not settled["rotation"]:
+        raise ValueError(
+            "--rotate-share: is of the clouds that --rotate rotates; give --rotate DEGREES, or leave it out"
+        )
     for option, run in (("--codes", codes), ("--again", again)):
         if run is not None and out.resolve() == run.resolve():
             raise ValueError(f"--out: {out} is the run that {option} reads; choose another name")
+
+
+def _option(name: str) -> str:
+    """The option of an argument."""
+    return f"--{ {'rotation': 'rotate', 'rotated': 'rotate-share'}.get(name, name).replace('_', '-') }"
 
 
 def _job(

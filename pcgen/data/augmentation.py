@@ -16,8 +16,9 @@ class Augmentation:
 
     x becomes s R D x + e. D is diagonal, with entries that are log-uniform in [1 / (1 + stretch), 1 + stretch]; for a
     share `mirror` of the clouds, the first entry is negative. R is a rotation about y by an angle that is uniform in
-    [-rotation, rotation], and s is log-uniform in [1 / (1 + scale), 1 + scale]. D, R and s are drawn once for each
-    cloud. e is Gaussian with standard deviation `jitter`, drawn for each coordinate of each point.
+    [-rotation, rotation]; the share 1 - `rotated` of the clouds is not rotated. s is log-uniform in
+    [1 / (1 + scale), 1 + scale]. D, R and s are drawn once for each cloud. e is Gaussian with standard deviation
+    `jitter`, drawn for each coordinate of each point.
 
     Args:
         rotation: degrees about the up axis, y; 180 for all directions.
@@ -27,9 +28,10 @@ class Augmentation:
         mirror: share of the clouds that are mirrored (x becomes -x).
         centred: whether changes are about the centre of each cloud's bounding box, which does not move, instead of
             about the origin.
+        rotated: share of the clouds that are rotated; the others keep the direction that the data has.
 
     Raises:
-        ValueError: an argument is negative or not finite, or `mirror` is above 1.
+        ValueError: an argument is negative or not finite, or `mirror` or `rotated` is above 1.
     """
 
     rotation: float = 0.0
@@ -38,19 +40,24 @@ class Augmentation:
     stretch: float = 0.0
     mirror: float = 0.0
     centred: bool = False
+    rotated: float = 1.0
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
             if not 0 <= value < math.inf:
                 raise ValueError(f"{name}: must be a number of at least 0, got {value}")
-        if self.mirror > 1:
-            raise ValueError(f"mirror: must be a share from 0 to 1, got {self.mirror}")
+        for name in ("mirror", "rotated"):
+            if getattr(self, name) > 1:
+                raise ValueError(f"{name}: must be a share from 0 to 1, got {getattr(self, name)}")
 
     def __str__(self) -> str:
         """The arguments that change clouds, with their values, and whether changes are about the clouds' centres."""
-        amounts = {name: value for name, value in vars(self).items() if name != "centred" and value}
+        names = [name for name in vars(self) if name not in ("centred", "rotated") and getattr(self, name)]
+        amounts = {name: f"{name} {getattr(self, name):g}" for name in names}
+        if "rotation" in amounts and self.rotated < 1:
+            amounts["rotation"] += f" of a share of {self.rotated:g}"
         about = " about each cloud's centre" if self.centred and set(amounts) - {"jitter"} else ""
-        return ", ".join(f"{name} {value:g}" for name, value in amounts.items()) + about or "no change"
+        return ", ".join(amounts.values()) + about or "no change"
 
     def __call__(self, points: Tensor) -> Tensor:
         """Changed clouds (B, N, 3), a new tensor; an argument of 0 uses no random numbers and changes nothing.
@@ -91,6 +98,8 @@ class Augmentation:
             normals = normals * signs if oriented else normals
         if self.rotation:
             angle = (2 * torch.rand(**each) - 1) * math.radians(self.rotation)
+            if self.rotated < 1:
+                angle = angle * (torch.rand(**each) < self.rotated)
             turn = _about_y(angle)
             points = torch.einsum("bij,bnj->bni", turn, points)
             normals = torch.einsum("bij,bnj->bni", turn, normals) if oriented else normals

@@ -116,6 +116,7 @@ def test_a_leaderboard_goes_on_past_a_model_that_fails(pcgen, boxes, tmp_path, m
     result = pcgen(
         *("suite", "--data", boxes, "--points", 32, *settings, "--models", "gaussian,gmm", "--effort", 0.01),
         *("--set", "gmm.components=2", "--seeds", 2, "--metrics", "cd", "--out", tmp_path / "board"),
+        *("--processes", 1),  # in this one, whose model fails
     )
     assert result.code == 1
     board = json.loads((tmp_path / "board" / "leaderboard.json").read_text())

@@ -121,11 +121,17 @@ def test_a_model_of_ones_own_is_trained_sampled_and_listed(pcgen, autoencoder, t
 
 def test_few_clouds_are_changed_for_an_autoencoder_alone_and_it_is_said(pcgen, boxes, autoencoder, tmp_path):
     few = ["--data", boxes, *FAST, *PARTS]
-    for name, model, more, stretch in (("a", "autoencoder", [], 0.15), ("b", "autoencoder", ["--stretch", 0], 0.0)):
-        result = pcgen("train", model, *few, *more, "--out", tmp_path / name)
+    said = "each batch is changed at random, stretch 0.15, mirror 0.5"
+    for name, more, stretch, turned in (
+        ("a", [], 0.15, (0, 1)),
+        ("b", ["--stretch", 0], 0.0, (0, 1)),
+        ("c", ["--rotate", 90, "--rotate-share", 0.25], 0.0, (90, 0.25)),
+    ):
+        result = pcgen("train", "autoencoder", *few, *more, "--out", tmp_path / name)
         assert result.code == 0, result.err
-        assert ("each batch is changed at random, stretch 0.15, mirror 0.5" in result.err) == (stretch > 0)
-        assert training.Run.open(tmp_path / name).config["training"]["augment"]["stretch"] == stretch
+        assert (said in result.err) == (not more)
+        changes = training.Run.open(tmp_path / name).config["training"]["augment"]
+        assert changes["stretch"] == stretch and (changes["rotation"], changes["rotated"]) == turned
     result = pcgen("train", "vae", "--codes", autoencoder, "--steps", 3, "--out", tmp_path / "head")
     assert result.code == 0 and "changed at random" not in result.err
     assert training.Run.open(tmp_path / "head").config["training"]["augment"] is None
@@ -207,6 +213,11 @@ def test_what_is_said_of_changes_is_what_the_resumed_run_does(pcgen, boxes, tmp_
         (["--again", "run", "--set", "code=3", "--out", "x"], "--set: is settled by the run that --again names"),
         (["--again", "run", "--rotate", "3", "--out", "x"], "--rotate: is settled by the run that --again names"),
         (["--again", "run", "--rotate", "0", "--out", "x"], "--rotate: is settled by the run that --again names"),
+        (["--again", "run", "--rotate-share", "1", "--out", "x"], "--rotate-share: is settled by the run"),
+        (
+            ["autoencoder", "--data", "shapes", "--rotate-share", "0.5", "--stretch", "0.1", "--out", "x"],
+            "--rotate-share: is of the clouds that --rotate rotates; give --rotate DEGREES, or leave it out",
+        ),
         (["--again", "run", "--max-bytes", "9", "--out", "x"], "--max-bytes: is settled by the run that --again names"),
         (
             ["vae", "--codes", "run", "--mirror", "0", "--out", "x"],

@@ -135,6 +135,17 @@ def test_rotation_keeps_heights_and_radii_and_covers_its_range() -> None:
     assert abs(degrees.mean()) < 4 * 30 / 3**0.5 / 2000**0.5
 
 
+def test_a_share_of_the_clouds_is_rotated_and_the_others_are_bitwise_the_same() -> None:
+    x = sample(1).expand(4000, -1, -1)
+    y = Augmentation(rotation=180, rotated=0.25)(x)
+    same = (y == x).flatten(1).all(1)
+    assert abs(float(same.double().mean()) - 0.75) < 4 * (0.25 * 0.75 / 4000) ** 0.5
+    turned = torch.atan2(y[~same, 0, 0], y[~same, 0, 2]) - torch.atan2(x[~same, 0, 0], x[~same, 0, 2])
+    degrees = torch.rad2deg(torch.atan2(turned.sin(), turned.cos()))  # uniform, not shrunk
+    assert abs(float(degrees.abs().mean()) - 90) < 4 * 180 / 12**0.5 / len(degrees) ** 0.5
+    assert torch.equal(Augmentation(rotation=180, rotated=0)(x), x)
+
+
 def test_scale_and_jitter_have_the_spread_they_say() -> None:
     x = sample(1).expand(4000, -1, -1)
     size = (Augmentation(scale=0.25)(x) / x)[:, 0, 0]
@@ -208,6 +219,8 @@ def test_an_augmentation_says_what_it_does() -> None:
     centred = "stretch 0.15, mirror 0.5 about each cloud's centre"
     assert str(Augmentation(stretch=0.15, mirror=0.5, centred=True)) == centred
     assert str(Augmentation(jitter=0.5, centred=True)) == "jitter 0.5"
+    assert str(Augmentation(rotation=90, mirror=1, rotated=0.5)) == "rotation 90 of a share of 0.5, mirror 1"
+    assert str(Augmentation(rotated=0.5)) == "no change" and str(Augmentation(rotation=90)) == "rotation 90"
     assert str(Augmentation(centred=True)) == "no change"
     assert str(Augmentation()) == "no change"
 
@@ -217,6 +230,8 @@ def test_misuse_of_augmentation_is_told() -> None:
         Augmentation(jitter=-1)
     with pytest.raises(ValueError, match="mirror: must be a share from 0 to 1, got 2"):
         Augmentation(mirror=2)
+    with pytest.raises(ValueError, match=r"rotated: must be a share from 0 to 1, got 1\.5"):
+        Augmentation(rotation=90, rotated=1.5)
     with pytest.raises(ValueError, match="rotation: must be"):
         Augmentation(rotation=float("nan"))
     with pytest.raises(ValueError, match=r"batch of clouds \(B, N, 3\)"):

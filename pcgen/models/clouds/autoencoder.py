@@ -52,8 +52,9 @@ class Autoencoder(GradientLearner):
             points. None is all; in any case `encode` takes clouds of any size.
         noise: standard deviation of Gaussian noise on the points that the encoder sees in training, in their units; the
             distance is to the clean points. Omitting points (`seen`) is the other corruption.
-        sparsity: the target mean of every unit of the code over clouds, above 0 and below 1; the code is then sigmoid(W
-            encoder(x) + b), in (0, 1). 0 leaves the encoder's code unchanged.
+        sparsity: the target mean of every unit of the code over the clouds of training, as they are after random
+            changes, above 0 and below 1; the code is then sigmoid(W encoder(x) + b), in (0, 1). 0 leaves the encoder's
+            code unchanged.
         sparsity_weight: of the divergence of the units' means from the target, summed over units.
         nonnegative: weight of half the sum of the squared negative weights of the decoder's linear layers. To get
             clouds as sums of parts, use a decoder without norms and with few layers. The paper also penalises the
