@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from pcgen import ranks
+from pcgen.data.augmentation import Augmentation
 from pcgen.files import read_tensors
 from pcgen.models.base import Learner
 from pcgen.training.limits import Limit
@@ -118,6 +119,14 @@ def _newest(run: Run) -> tuple[str | None, list[str]]:
     return max(steps, key=lambda name: steps[name], default=None), damaged
 
 
+def _completed(config: dict[str, Any]) -> dict[str, Any]:
+    """A run's configuration, with the default of each argument of augmentation that is younger than the run."""
+    changes = config["training"].get("augment")
+    if not isinstance(changes, dict):
+        return config
+    return {**config, "training": {**config["training"], "augment": dataclasses.asdict(Augmentation(**changes))}}
+
+
 def compare(run: Run, config: dict[str, Any], *, whole: bool = False) -> list[str]:
     """Hold the configuration of a run against that of its continuation; returns notes on what may differ.
 
@@ -131,7 +140,7 @@ def compare(run: Run, config: dict[str, Any], *, whole: bool = False) -> list[st
     """
     if "training" not in run.config:
         raise ValueError(f"{run.path}: was written by pcgen.training.save, not by a training: nothing to resume")
-    before, now = _flat(run.config), _flat(config)
+    before, now = _flat(_completed(run.config)), _flat(config)
     movable = _LIMITS if now.get("training.schedule") == "constant" and not whole else ()
     notes, binding = [], list[str]()
     for name in sorted(before.keys() | now.keys()):

@@ -1,10 +1,12 @@
 """A training that was stopped and continued ends as if it had never been: file by file, byte by byte."""
 
+import copy
 import json
 import random
 import signal
 import time
 import warnings
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -12,9 +14,11 @@ import torch
 from processes import start
 from tiny_learners import Denoiser, jitter, train, vectors
 
+from pcgen.data import Augmentation
 from pcgen.files import read_tensors, write_tensors
 from pcgen.models import MODELS, Learner
 from pcgen.training import Run, fit, load
+from pcgen.training.resume import compare
 
 FILES = ("last.safetensors", "best.safetensors")
 
@@ -270,3 +274,17 @@ def test_the_end_of_a_training_that_follows_its_progress_does_not_move(tmp_path:
     fit(MODELS["som"]((3,), height=2, width=2), x, out=tmp_path / "run", steps=10)
     with pytest.raises(ValueError, match=r"resume: steps was 10 .* is 20 now"):
         fit(MODELS["som"]((3,), height=2, width=2), x, out=tmp_path / "run", steps=20, resume="auto")
+
+
+def test_a_run_of_before_an_argument_of_augmentation_goes_on(tmp_path: Path) -> None:
+    short(tmp_path / "run")
+    path = tmp_path / "run" / "config.json"
+    config = json.loads(path.read_text())
+    config["training"]["augment"] = asdict(Augmentation(stretch=0.1))
+    written = copy.deepcopy(config)
+    del written["training"]["augment"]["rotated"]
+    path.write_text(json.dumps(written))
+    assert compare(Run.open(tmp_path / "run"), config) == []
+    config["training"]["augment"]["rotated"] = 0.5
+    with pytest.raises(ValueError, match=r"augment\.rotated was 1\.0 .* is 0\.5 now"):
+        compare(Run.open(tmp_path / "run"), config)
